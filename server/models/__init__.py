@@ -1,0 +1,57 @@
+"""Every table, as SQLAlchemy Core tables of one metadata; no queries here.
+
+`records` what is recorded and its history; `journal` what happened; `streams` what phones follow;
+`places` cells and editions; `people` who may ask; `office` jobs, audit and what else the office keeps.
+Every key starts with ``community_id``, so that the schema can be distributed by community.
+"""
+
+from server.models.base import HOUSE, metadata
+from server.models.journal import held_wait, journal, journal_payload, operation, operation_status, sequence
+from server.models.office import audit, database_life, finding, job
+from server.models.people import (
+    assignment,
+    enrolment_code,
+    install,
+    read_token,
+    sign_in_session,
+    user_account,
+    user_scope,
+)
+from server.models.places import cell, community, edition
+from server.models.records import conflict, conflict_sibling, data_key, history, record, record_index, redirect
+from server.models.streams import feed, placement_ledger, stream
+
+__all__ = [
+    "HOUSE",
+    "assignment",
+    "audit",
+    "cell",
+    "community",
+    "conflict",
+    "conflict_sibling",
+    "data_key",
+    "database_life",
+    "edition",
+    "enrolment_code",
+    "feed",
+    "finding",
+    "held_wait",
+    "history",
+    "install",
+    "job",
+    "journal",
+    "journal_payload",
+    "metadata",
+    "operation",
+    "operation_status",
+    "placement_ledger",
+    "read_token",
+    "record",
+    "record_index",
+    "redirect",
+    "sequence",
+    "sign_in_session",
+    "stream",
+    "user_account",
+    "user_scope",
+]

@@ -1,0 +1,84 @@
+"""What happened: the append-only journal, its sealed payloads, and one row per consumed operation."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, Text, text
+
+from server.models.base import key, keyed, may, metadata, need
+
+# SQLite has no sequences; PostgreSQL uses its own (journal_number), so that no row lock is taken (S15).
+sequence = Table(
+    "sequence", metadata, Column("name", Text, primary_key=True), Column("value", BigInteger, nullable=False)
+)
+
+journal = keyed(
+    "journal",
+    key("number", BigInteger),
+    need("command"),  # push | release | publish | assign | erase …
+    need("at"),
+    need("actor_id"),
+    need("install_id"),
+    need("source"),  # device | console | import | odk | system
+    need("engine_version"),
+    need("configuration"),  # JSON: ids of form set and edition that decided
+    need("effects"),  # JSON, no values: {"records": {id: [[v, tag, units, life, conflicts, home], …]}, "streams": {id: seq}}
+)
+
+journal_payload = keyed(
+    "journal_payload",
+    key("number", BigInteger),
+    key("subject_id"),
+    need("sealed", LargeBinary),  # sealed JSON {"<n>": "<operation text>"}
+    clustered=True,
+)
+
+operation = keyed(
+    "operation",
+    key("install_id"),
+    key("n", BigInteger),
+    need("op_id"),
+    need("canonical", Integer),  # 1: the row that answers for this op_id; 0: a repeat of it (fork, reuse)
+    need("group_n", BigInteger),  # n of the first member of its group
+    need("number", BigInteger),
+    need("content_hash", LargeBinary),
+    may("record_type"),
+    may("record_id"),
+    may("subject_id"),  # under whose key its text lies in the payload of its journal entry
+    need("kind"),
+    need("first"),
+    may("first_reason"),
+    need("now"),
+    may("now_reason"),
+    need("status", Integer, server_default="1"),
+    may("v", Integer),
+    may("tag"),
+    may("detail"),  # JSON: pointers and codes, never values
+    may("claimed_at"),
+    need("arrived_at"),
+    clustered=True,
+)
+Index("ix_operation_op_id", operation.c.community_id, operation.c.op_id)
+Index(
+    "ix_operation_open",
+    operation.c.community_id,
+    operation.c.now,
+    sqlite_where=text("now IN ('held', 'quarantined')"),
+    postgresql_where=text("now IN ('held', 'quarantined')"),
+)
+
+operation_status = keyed(
+    "operation_status",
+    key("install_id"),
+    key("n", BigInteger),
+    key("status", Integer),
+    need("outcome"),
+    may("reason"),
+    need("number", BigInteger),
+    need("at"),
+    clustered=True,
+)
+
+# What a held group waits for: a record id, a form (type/version) or an install.
+held_wait = keyed(
+    "held_wait", key("waits_for"), key("install_id"), key("group_n", BigInteger), need("since"), clustered=True
+)

@@ -1,0 +1,47 @@
+"""Where: communities, editions and the cells of each edition."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Float, Integer, LargeBinary
+
+from server.models.base import key, keyed, may, need
+
+community = keyed(
+    "community",
+    need("code"),
+    need("name"),
+    need("subdistrict_code"),
+    need("district_code"),
+    need("code_profile"),
+    may("boundary", LargeBinary),  # WKB, CGCS2000 lon/lat
+    need("placement_version", BigInteger, server_default="0"),
+    need("created_at"),
+)
+
+edition = keyed(
+    "edition",
+    key("edition_id"),
+    need("layer"),  # base | dedicated
+    need("number", Integer),
+    need("state"),  # draft | published | retired
+    need("profile"),
+    may("certificate"),  # JSON
+    may("content_hash"),
+    need("created_at"),
+    may("published_at"),
+    may("published_by"),
+)
+
+cell = keyed(
+    "cell",
+    key("edition_id"),
+    key("cell_id"),
+    need("code"),
+    need("name"),
+    need("order_number", Integer),
+    need("geometry", LargeBinary),  # WKB, CGCS2000 lon/lat
+    need("area_m2", Float),
+    need("label_lon", Float),
+    need("label_lat", Float),
+    may("properties"),
+)

@@ -1,0 +1,79 @@
+"""Keys and sealing: one data key per subject, wrapped by the key of the house (S28).
+
+Pure of storage: callers keep the wrapped keys. Sealed bytes are nonce ‖ AES-256-GCM ciphertext.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+from dataclasses import dataclass
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+_NONCE_BYTES = 12
+
+
+class WrongKey(Exception):
+    """A sealed value does not open with the key that is configured."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRing:
+    """The three keys of a house, derived from one 32-byte secret.
+
+    ``wrapping`` wraps data keys, ``hashing`` keys content and search hashes, ``signing`` signs tokens and cursors.
+    """
+
+    wrapping: AESGCM
+    hashing: bytes
+    signing: bytes
+
+    @classmethod
+    def from_secret(cls, secret: bytes) -> KeyRing:
+        """Derive the ring from a secret of at least 32 bytes; ValueError when it is shorter."""
+        if len(secret) < 32:
+            raise ValueError("the house key needs at least 32 bytes")
+
+        def derive(use: bytes) -> bytes:
+            return hmac.new(secret, b"dishu/1/" + use, hashlib.sha256).digest()
+
+        return cls(AESGCM(derive(b"wrapping")), derive(b"hashing"), derive(b"signing"))
+
+    def new_data_key(self) -> tuple[bytes, bytes]:
+        """A random data key: (plain, wrapped)."""
+        plain = os.urandom(32)
+        return plain, seal(self.wrapping, plain)
+
+    def unwrap(self, wrapped: bytes) -> bytes:
+        """The plain data key; WrongKey when another house wrapped it."""
+        return unseal(self.wrapping, wrapped)
+
+    def content_hash(self, content: bytes) -> bytes:
+        """Keyed hash of the frozen bytes of an operation, 16 bytes."""
+        return hashlib.blake2b(content, digest_size=16, key=self.hashing).digest()
+
+    def search_hash(self, field: str, text: str) -> str:
+        """Keyed hash under which a secret value is found by exact search, 32 hex digits."""
+        return hashlib.blake2b(f"{field}\0{text}".encode(), digest_size=16, key=self.hashing).hexdigest()
+
+
+def cipher(data_key: bytes) -> AESGCM:
+    """The cipher of a plain data key."""
+    return AESGCM(data_key)
+
+
+def seal(key: AESGCM, plain: bytes) -> bytes:
+    """Sealed bytes of ``plain``; two calls never give the same bytes."""
+    nonce = os.urandom(_NONCE_BYTES)
+    return nonce + key.encrypt(nonce, plain, None)
+
+
+def unseal(key: AESGCM, sealed: bytes) -> bytes:
+    """The plain bytes; WrongKey when the key or the bytes are not the ones that sealed."""
+    try:
+        return key.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], None)
+    except (InvalidTag, ValueError) as error:
+        raise WrongKey("a sealed value does not open with this house key") from error
