@@ -1,0 +1,44 @@
+"""What every use case needs: settings, the database, keys, forms, a clock and a source of ids."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from forms.registry import Registry
+from server.sealing import KeyRing
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from server.settings import Settings
+
+
+def utc_now() -> datetime:
+    """The server's clock."""
+    return datetime.now(UTC)
+
+
+def uuid7() -> str:
+    """A time-ordered UUID (RFC 9562 version 7), so that keys arrive in index order."""
+    value = int(time.time() * 1000) << 80 | int.from_bytes(os.urandom(10), "big")
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    digits = f"{value:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """One running Dishu. Immutable; what changes lives in the database."""
+
+    settings: Settings
+    engine: Engine
+    keys: KeyRing
+    registry: Registry
+    clock: Callable[[], datetime] = utc_now
+    new_id: Callable[[], str] = uuid7
