@@ -1,0 +1,104 @@
+# Every verb of the project. Needs: make, Python 3.11 or newer. Everything else is set up in .venv.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup setup-ci run demo test test-long bench lint lock docs clean
+
+VENV    := .venv
+BIN     := $(VENV)/bin
+PIP     := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# A stamp is newer than its lock file when nothing is left to install.
+RUNTIME := $(VENV)/.stamp-runtime
+DEV     := $(VENV)/.stamp-dev
+
+export PORT        ?= 8000
+export DISHU_DATA  ?= ./data
+
+help: ## show the verbs
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+# ---------------------------------------------------------------- setting up
+# PYTHON=/path/to/python3.12 make setup   chooses the interpreter by hand.
+$(BIN)/python:
+	@python=""; for name in $(PYTHON) python3 python3.13 python3.12 python3.11 python; do \
+	  if "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python=$$name; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+	  echo "Dishu needs Python 3.11 or newer; found: $$(python3 --version 2>&1 || echo no python3 on PATH)." >&2; \
+	  echo "Install it (Debian 12, Ubuntu 24.04: apt-get install python3 python3-venv), or name it: make PYTHON=/path/to/python3" >&2; \
+	  exit 1; \
+	fi; \
+	if ! "$$python" -c 'import ensurepip, venv' 2>/dev/null; then \
+	  echo "This Python cannot make environments: its module ensurepip is missing." >&2; \
+	  echo "Install it: apt-get install python3-venv (Debian, Ubuntu), then run make again." >&2; \
+	  exit 1; \
+	fi; \
+	echo "setting up $(VENV) with $$("$$python" --version) ..."; \
+	rm -rf $(VENV) && "$$python" -m venv $(VENV)
+
+$(RUNTIME): requirements.lock pyproject.toml | $(BIN)/python
+	@echo "installing what the server needs ..."
+	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation --no-index -e .
+	@touch $@
+
+$(DEV): requirements-dev.lock $(RUNTIME)
+	@echo "installing what the tests need ..."
+	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@
+
+setup: $(RUNTIME) ## make .venv with what the server needs
+
+# The suites that reopen exports with another program use GDAL's ogrinfo. As root on Debian or Ubuntu it is installed here.
+setup-ci: ## install what the suites use beyond Python packages, then the Python packages
+	@missing=""; \
+	command -v ogrinfo >/dev/null || missing="$$missing gdal-bin"; \
+	if [ ! -x $(BIN)/python ] && ! python3 -c 'import ensurepip, venv' 2>/dev/null; then missing="$$missing python3-venv"; fi; \
+	if [ -n "$$missing" ]; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "installing$$missing ..."; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	  else \
+	    echo "Missing:$$missing. Install with: sudo apt-get install$$missing" >&2; exit 1; \
+	  fi; \
+	fi
+	@$(MAKE) --no-print-directory $(DEV)
+
+# ---------------------------------------------------------------- running
+run: $(RUNTIME) ## load the demo if the data folder is empty, then serve at http://127.0.0.1:$PORT
+	@$(BIN)/dishu demo --ensure
+	@exec $(BIN)/dishu serve
+
+demo: $(DEV) ## tell the story of two phones over real HTTP
+	@$(BIN)/python -m bench.story
+
+bench: $(DEV) ## measure push, pull, placement, rosters and exports beside their floors
+	@$(BIN)/python -m bench $(ARGS)
+
+# ---------------------------------------------------------------- proving
+lint: $(DEV) ## style, types, import rules
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+test: lint ## lint, then every test, on SQLite and PostgreSQL (ARGS="-k name" to choose)
+	@$(BIN)/python -m pytest -m "not long" $(ARGS)
+
+test-long: lint ## the full counts: many more generated examples, kills and seeds
+	@$(BIN)/python -m pytest --hypothesis-profile=long $(ARGS)
+
+docs: $(DEV) ## check that routes, problems, form words and verbs are documented
+	@$(BIN)/python -m pytest -q tests/test_docs.py
+
+# ---------------------------------------------------------------- keeping
+# Resolves for every Python from 3.11 on and every platform; commit both files.
+lock: $(BIN)/python ## renew both lock files from pyproject.toml
+	@$(BIN)/python -m venv build/lock && build/lock/bin/python -m pip install --quiet uv
+	@export UV_CUSTOM_COMPILE_COMMAND="make lock"; \
+	compile="build/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --extra build"; \
+	$$compile -o requirements.lock pyproject.toml && \
+	$$compile --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml
+
+clean: ## remove the environment and what tools leave behind (the data folder stays)
+	@rm -rf $(VENV) build dist *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
