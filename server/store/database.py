@@ -1,0 +1,291 @@
+"""The engine, the two kinds of transaction, and set-based row writing for both databases.
+
+SQLite: WAL, ``synchronous=FULL``; writers stand in one first-in first-out queue per process, its head takes a file lock
+so that other processes take turns too, then ``BEGIN IMMEDIATE`` (S16). PostgreSQL: READ COMMITTED for writes.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+import orjson
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Engine,
+    Float,
+    Integer,
+    LargeBinary,
+    Row,
+    Table,
+    create_engine,
+    event,
+    make_url,
+)
+
+from server.store.errors import Busy
+
+_LONGEST_WAIT_S = 2.0
+
+
+def stamp(at: datetime) -> str:
+    """ISO-8601 text of an aware instant: UTC, milliseconds, ``Z``. Sorts as time does."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+
+
+class WriteQueue:
+    """First come, first served among the threads of one process; refuses when the wait would be too long.
+
+    ``hold_s`` is a moving mean of how long the head kept the lock; waiting × hold is the estimate that is refused.
+    """
+
+    def __init__(self, lock_path: str | None) -> None:
+        self._gate = threading.Lock()
+        self._waiting: deque[threading.Event] = deque()
+        self._busy = False
+        self._lock_path = lock_path
+        self.hold_s = 0.01
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Hold the head of the queue; Busy when more than two seconds of others stand before us."""
+        mine: threading.Event | None = None
+        with self._gate:
+            estimate_s = (len(self._waiting) + self._busy) * self.hold_s
+            if estimate_s > _LONGEST_WAIT_S:
+                raise Busy(retry_after_s=max(1, round(estimate_s)))
+            if self._busy:
+                mine = threading.Event()
+                self._waiting.append(mine)
+            self._busy = True
+        if mine is not None:
+            mine.wait()
+        started = time.monotonic()
+        try:
+            with self._file_lock():
+                yield
+        finally:
+            with self._gate:
+                self.hold_s = 0.9 * self.hold_s + 0.1 * (time.monotonic() - started)
+                if self._waiting:
+                    self._waiting.popleft().set()
+                else:
+                    self._busy = False
+
+    @contextmanager
+    def _file_lock(self) -> Iterator[None]:
+        if self._lock_path is None:
+            yield
+            return
+        handle = os.open(self._lock_path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
+
+_queues: dict[str, WriteQueue] = {}
+_queues_gate = threading.Lock()
+
+
+def _queue_of(engine: Engine) -> WriteQueue:
+    path = engine.url.database
+    with _queues_gate:
+        name = str(path) if path and path != ":memory:" else f"memory-{id(engine)}"
+        if name not in _queues:
+            _queues[name] = WriteQueue(f"{path}.lock" if path and path != ":memory:" else None)
+        return _queues[name]
+
+
+def _sqlite_connect(raw: Any, _record: Any) -> None:
+    raw.isolation_level = None  # we say BEGIN ourselves
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000", "cache_size=-65536"):
+        raw.execute(f"PRAGMA {pragma}")
+
+
+def _sqlite_begin(connection: Connection) -> None:
+    write = connection.get_execution_options().get("dishu_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def engine_options(url: str) -> dict[str, Any]:
+    """Options for ``create_engine`` of this URL."""
+    if make_url(url).get_backend_name() == "sqlite":
+        return {"connect_args": {"check_same_thread": False, "timeout": 10}, "pool_size": 8, "max_overflow": 32}
+    return {"pool_size": 8, "max_overflow": 32, "pool_pre_ping": True}
+
+
+def prepare_engine(engine: Engine) -> Engine:
+    """Hang our transaction rules on an engine made elsewhere; returns it."""
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _sqlite_connect)
+        event.listen(engine, "begin", _sqlite_begin)
+    return engine
+
+
+def open_engine(url: str) -> Engine:
+    """An engine for ``sqlite:///path`` or ``postgresql+psycopg://…``; nothing is connected yet."""
+    return prepare_engine(create_engine(url, **engine_options(url)))
+
+
+@contextmanager
+def write(engine: Engine) -> Iterator[Connection]:
+    """One write transaction: commits at the end, rolls back on any exception. Busy when the queue is too long."""
+    if engine.dialect.name == "sqlite":
+        with _queue_of(engine).turn(), engine.connect() as connection:
+            connection = connection.execution_options(dishu_write=True)
+            with connection.begin():
+                yield connection
+        return
+    with engine.begin() as connection:
+        yield connection
+
+
+@contextmanager
+def read(engine: Engine) -> Iterator[Connection]:
+    """One read snapshot (REPEATABLE READ, or one SQLite read transaction)."""
+    with engine.connect() as connection:
+        if engine.dialect.name == "postgresql":
+            connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        with connection.begin():
+            yield connection
+
+
+def run(connection: Connection, statement: str, parameters: Sequence[Any] = ()) -> Any:
+    """Run hand-written SQL with ``?`` placeholders on either database; returns the cursor result."""
+    if connection.dialect.name == "postgresql":
+        statement = _percent(statement)
+    return connection.exec_driver_sql(statement, tuple(parameters))
+
+
+@lru_cache(maxsize=512)
+def _percent(statement: str) -> str:
+    return statement.replace("%", "%%").replace("?", "%s")
+
+
+def _array_type(column: Any) -> str:
+    kind = column.type
+    if isinstance(kind, BigInteger):
+        return "bigint[]"
+    if isinstance(kind, Integer):
+        return "integer[]"
+    if isinstance(kind, Float):
+        return "double precision[]"
+    if isinstance(kind, LargeBinary):
+        return "bytea[]"
+    return "text[]"
+
+
+@lru_cache(maxsize=256)
+def _insert_sql(table: Table, columns: tuple[str, ...], tail: str, postgres: bool) -> str:
+    names = ", ".join(f'"{name}"' for name in columns)
+    if postgres:
+        arrays = ", ".join(f"%s::{_array_type(table.c[name])}" for name in columns)
+        return f'INSERT INTO "{table.name}" ({names}) SELECT * FROM unnest({arrays}) {_percent(tail)}'
+    marks = ", ".join("?" * len(columns))
+    return f'INSERT INTO "{table.name}" ({names}) VALUES ({marks}) {tail}'
+
+
+def insert_rows(
+    connection: Connection, table: Table, columns: tuple[str, ...], rows: Sequence[Sequence[Any]], tail: str = ""
+) -> None:
+    """Insert many rows in one statement; ``tail`` is an ``ON CONFLICT …`` clause. No rows: nothing happens."""
+    if not rows:
+        return
+    postgres = connection.dialect.name == "postgresql"
+    statement = _insert_sql(table, columns, tail, postgres)
+    if postgres:
+        connection.exec_driver_sql(statement, tuple(list(column) for column in zip(*rows, strict=True)))
+    else:
+        connection.exec_driver_sql(statement, [tuple(row) for row in rows])
+
+
+def update_rows(
+    connection: Connection,
+    table: Table,
+    keys: tuple[str, ...],
+    columns: tuple[str, ...],
+    rows: Sequence[Sequence[Any]],
+) -> None:
+    """Update many rows in one statement; each row holds the new values of ``columns``, then the ``keys``."""
+    if not rows:
+        return
+    if connection.dialect.name == "postgresql":
+        sets = ", ".join(f'"{name}" = d."{name}"' for name in columns)
+        names = ", ".join(f'"{name}"' for name in columns + keys)
+        arrays = ", ".join(f"%s::{_array_type(table.c[name])}" for name in columns + keys)
+        where = " AND ".join(f't."{name}" = d."{name}"' for name in keys)
+        connection.exec_driver_sql(
+            f'UPDATE "{table.name}" AS t SET {sets} FROM unnest({arrays}) AS d({names}) WHERE {where}',
+            tuple(list(column) for column in zip(*rows, strict=True)),
+        )
+        return
+    sets = ", ".join(f'"{name}" = ?' for name in columns)
+    where = " AND ".join(f'"{name}" = ?' for name in keys)
+    connection.exec_driver_sql(f'UPDATE "{table.name}" SET {sets} WHERE {where}', [tuple(row) for row in rows])
+
+
+def delete_rows(connection: Connection, table: Table, keys: tuple[str, ...], rows: Sequence[Sequence[Any]]) -> None:
+    """Delete many rows by key in one statement."""
+    if not rows:
+        return
+    if connection.dialect.name == "postgresql":
+        names = ", ".join(f'"{name}"' for name in keys)
+        arrays = ", ".join(f"%s::{_array_type(table.c[name])}" for name in keys)
+        where = " AND ".join(f't."{name}" = d."{name}"' for name in keys)
+        connection.exec_driver_sql(
+            f'DELETE FROM "{table.name}" AS t USING unnest({arrays}) AS d({names}) WHERE {where}',
+            tuple(list(column) for column in zip(*rows, strict=True)),
+        )
+        return
+    where = " AND ".join(f'"{name}" = ?' for name in keys)
+    connection.exec_driver_sql(f'DELETE FROM "{table.name}" WHERE {where}', [tuple(row) for row in rows])
+
+
+def rows_of(
+    connection: Connection,
+    table: Table,
+    columns: tuple[str, ...],
+    community_id: str,
+    key: str,
+    values: Sequence[Any],
+) -> list[Row[Any]]:
+    """Rows of one community whose ``key`` column is among ``values`` (text or numbers); no values: no rows."""
+    if not values:
+        return []
+    names = ", ".join(f't."{name}"' for name in columns)
+    if connection.dialect.name == "postgresql":
+        cast = _array_type(table.c[key])
+        statement = f'SELECT {names} FROM "{table.name}" t WHERE t.community_id = %s AND t."{key}" = ANY(%s::{cast})'
+        return list(connection.exec_driver_sql(statement, (community_id, list(values))))
+    statement = (
+        f'SELECT {names} FROM json_each(?) k CROSS JOIN "{table.name}" t '
+        f'ON t.community_id = ? AND t."{key}" = k.value'
+    )
+    return list(connection.exec_driver_sql(statement, (orjson.dumps(list(values)).decode(), community_id)))
+
+
+def next_journal_number(connection: Connection) -> int:
+    """A number for a journal entry: from a sequence without a row lock, gaps allowed (S15)."""
+    if connection.dialect.name == "postgresql":
+        return int(connection.exec_driver_sql("SELECT nextval('journal_number')").scalar_one())
+    statement = (
+        "INSERT INTO sequence (name, value) VALUES ('journal_number', 1) "
+        "ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value"
+    )
+    return int(connection.exec_driver_sql(statement).scalar_one())
+
+
+def as_mapping(row: Row[Any]) -> Mapping[str, Any]:
+    """The row by column name."""
+    return row._mapping

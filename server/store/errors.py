@@ -1,0 +1,19 @@
+"""What can go wrong while keeping: no HTTP here."""
+
+from __future__ import annotations
+
+
+class StoreError(Exception):
+    """Base of the store's errors."""
+
+
+class Busy(StoreError):
+    """Too many writers wait; the caller may come back after ``retry_after_s`` seconds."""
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__("too many writers wait")
+        self.retry_after_s = retry_after_s
+
+
+class PlanOutdated(StoreError):
+    """Something that the plan relied on changed before the locks were held; start again (S15)."""
