@@ -11,9 +11,6 @@ PIP     := $(BIN)/python -m pip --disable-pip-version-check --quiet
 RUNTIME := $(VENV)/.stamp-runtime
 DEV     := $(VENV)/.stamp-dev
 
-export PORT        ?= 8000
-export DISHU_DATA  ?= ./data
-
 help: ## show the verbs
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
@@ -65,7 +62,7 @@ setup-ci: ## install what the suites use beyond Python packages, then the Python
 	@$(MAKE) --no-print-directory $(DEV)
 
 # ---------------------------------------------------------------- running
-run: $(RUNTIME) ## load the demo if the data folder is empty, then serve at http://127.0.0.1:$PORT
+run: $(RUNTIME) ## load the demo into an empty data folder, then serve at 127.0.0.1:8000 (PORT, DISHU_DATA move them)
 	@$(BIN)/dishu demo --ensure
 	@exec $(BIN)/dishu serve
 
