@@ -1,0 +1,64 @@
+"""Reading request bodies: JSON, plain or gzip, never larger than an endpoint takes."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+import orjson
+from flask import request
+
+from server.errors import BodyTooLarge, MalformedBody, UnsupportedBody
+
+
+def read_json(max_bytes: int) -> dict[str, Any]:
+    """The JSON object in the request body.
+
+    Parameters
+    ----------
+    max_bytes : the most that is read and the most that a packed body may unpack to
+
+    Raises
+    ------
+    UnsupportedBody, BodyTooLarge, MalformedBody
+        Before anything was changed. Messages say where JSON ends to be JSON, never what stands there.
+    """
+    raw = read_bytes(max_bytes, media=("application/json",))
+    try:
+        body = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise MalformedBody(f"not JSON at line {error.lineno}, column {error.colno}") from error
+    except RecursionError as error:
+        raise MalformedBody("nested too deeply") from error
+    if not isinstance(body, dict):
+        raise MalformedBody("a JSON object is expected")
+    return body
+
+
+def read_bytes(max_bytes: int, *, media: tuple[str, ...] = ()) -> bytes:
+    """The request body, unpacked when Content-Encoding is gzip; any media type when ``media`` is empty."""
+    if media and request.mimetype not in media:
+        raise UnsupportedBody(f"send {' or '.join(media)}")
+    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in {"identity", "gzip", "x-gzip"}:
+        raise UnsupportedBody("the only content encoding read here is gzip")
+    if (request.content_length or 0) > max_bytes:
+        raise BodyTooLarge(f"at most {max_bytes} bytes are taken")
+    packed = request.stream.read(max_bytes + 1)
+    if len(packed) > max_bytes:
+        raise BodyTooLarge(f"at most {max_bytes} bytes are taken")
+    return packed if encoding == "identity" else _unpack(packed, max_bytes)
+
+
+def _unpack(packed: bytes, max_bytes: int) -> bytes:
+    """Unpack a gzip body, stopping as soon as it grows beyond the limit."""
+    reader = zlib.decompressobj(wbits=31)
+    try:
+        plain = reader.decompress(packed, max_bytes + 1)
+    except zlib.error as error:
+        raise MalformedBody("not a gzip body") from error
+    if len(plain) > max_bytes:
+        raise BodyTooLarge(f"unpacked, at most {max_bytes} bytes are taken")
+    if not reader.eof or reader.unused_data:
+        raise MalformedBody("the gzip body is cut short or has something behind it")
+    return plain

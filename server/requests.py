@@ -1,0 +1,65 @@
+"""What holds for every request: an id, safe headers, no caching of answers that may be personal."""
+
+from __future__ import annotations
+
+import logging
+from time import monotonic
+
+from flask import Flask, Response, g, request
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+from server.house import House
+
+CONTENT_POLICY = (
+    "default-src 'self'; img-src 'self' data: blob:; worker-src 'self' blob:; object-src 'none'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "geolocation=(self), camera=(self), microphone=()",
+}
+
+METRICS = CollectorRegistry()
+_REQUESTS = Counter(
+    "dishu_requests", "Requests answered, by route and status", ["method", "route", "status"], registry=METRICS
+)
+_SECONDS = Histogram(
+    "dishu_request_seconds",
+    "Time to answer, by route",
+    ["method", "route"],
+    buckets=(0.005, 0.02, 0.1, 0.5, 2, 10),
+    registry=METRICS,
+)
+_log = logging.getLogger("dishu")
+
+
+def register_request_rules(app: Flask) -> None:
+    """Number, time and harden every request and answer of the app."""
+    house: House = app.extensions["dishu"]
+
+    def begin() -> None:
+        g.request_id = house.new_id()
+        g.started = monotonic()
+
+    def finish(response: Response) -> Response:
+        for name, value in _HEADERS.items():
+            response.headers.setdefault(name, value)
+        response.headers.setdefault("Content-Security-Policy", CONTENT_POLICY)
+        if house.settings.secure:
+            response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+        response.headers.setdefault("Cache-Control", "no-store")
+        response.headers["X-Request-Id"] = str(g.get("request_id", ""))
+        # The rule, never the path: paths of some routes hold tokens or record ids.
+        route = request.url_rule.rule if request.url_rule else "(none)"
+        _REQUESTS.labels(request.method, route, str(response.status_code)).inc()
+        if "started" in g:
+            _SECONDS.labels(request.method, route).observe(monotonic() - g.started)
+        return response
+
+    app.before_request(begin)
+    app.after_request(finish)
