@@ -171,7 +171,7 @@ def undescribed(app: Flask) -> list[str]:
     return sorted(
         f"{rule.rule} ({rule.endpoint})"
         for rule in app.url_map.iter_rules()
-        if not rule.endpoint.rpartition(".")[2] == "static" and operation_of(app.view_functions[rule.endpoint]) is None
+        if rule.endpoint.rpartition(".")[2] != "static" and operation_of(app.view_functions[rule.endpoint]) is None
     )
 
 

@@ -1,0 +1,183 @@
+"""Everything that the first version keeps.
+
+Why: records, journal, streams, places, people and office as laid out in server/models, the number sequence of the
+journal on PostgreSQL, and triggers that refuse any change of what is written once (audit log and journal).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy import BigInteger, Float, Integer, LargeBinary, Text
+
+revision = "0001"
+down_revision = None
+
+# Written once: neither changed nor deleted, not even by us.
+APPEND_ONLY = ("audit", "journal")
+
+
+def key(name: str, kind: Any = Text) -> sa.Column[Any]:
+    return sa.Column(name, kind, primary_key=True, nullable=False, autoincrement=False)
+
+
+def need(name: str, kind: Any = Text, default: str | None = None) -> sa.Column[Any]:
+    return sa.Column(name, kind, nullable=False, server_default=default)
+
+
+def may(name: str, kind: Any = Text) -> sa.Column[Any]:
+    return sa.Column(name, kind, nullable=True)
+
+
+def table(name: str, *columns: sa.Column[Any], clustered: bool = False) -> None:
+    keys = [column.name for column in columns if column.primary_key]
+    options = {"sqlite_with_rowid": False} if clustered else {}
+    op.create_table(name, *columns, sa.PrimaryKeyConstraint(*keys, name=f"pk_{name}"), **options)
+
+
+def index(name: str, on: str, columns: list[str], unique: bool = False, where: str | None = None) -> None:
+    part = {} if where is None else {"sqlite_where": sa.text(where), "postgresql_where": sa.text(where)}
+    op.create_index(name, on, columns, unique=unique, **part)
+
+
+# fmt: off
+def upgrade() -> None:
+    table("assignment",
+        key("community_id"), key("assignment_id"), need("user_id"), need("cell_id"), need("duty"), need("from_on"),
+        may("to_on"), need("granted_version", Integer), may("revoked_version", Integer), need("granted_at"),
+        may("revoked_at"), may("granted_by"))
+    index("ix_assignment_user", "assignment", ["community_id", "user_id"])
+    table("audit",
+        key("community_id"), key("audit_id"), need("at"), need("actor_id"), need("role"), need("action"),
+        need("purpose"), need("scope"), may("record_type"), may("record_id"), need("fields", default="[]"),
+        may("count", BigInteger), may("request_id"))
+    index("ix_audit_at", "audit", ["community_id", "at"])
+    table("cell",
+        key("community_id"), key("edition_id"), key("cell_id"), need("code"), need("name"),
+        need("order_number", Integer), need("geometry", LargeBinary), need("area_m2", Float),
+        need("label_lon", Float), need("label_lat", Float), may("properties"))
+    table("community",
+        key("community_id"), need("code"), need("name"), need("subdistrict_code"), need("district_code"),
+        need("code_profile"), may("boundary", LargeBinary), need("placement_version", BigInteger, default="0"),
+        need("created_at"))
+    table("conflict",
+        key("community_id"), key("conflict_id"), need("record_id"), need("unit"), need("kind"), need("policy"),
+        need("state"), need("opened_at"), need("opened_number", BigInteger), may("closed_at"),
+        may("closed_number", BigInteger), may("closed_by"), may("subject_id"), may("sealed", LargeBinary))
+    index("ix_conflict_state", "conflict", ["community_id", "state", "opened_at"])
+    index("uq_conflict_open", "conflict", ["community_id", "record_id", "unit"], unique=True, where="state = 'open'")
+    table("conflict_sibling",
+        key("community_id"), key("conflict_id"), key("op_id"), need("role"), need("state"), need("install_id"),
+        need("n", BigInteger), may("user_id"), may("claimed_at"), need("arrived_at"), may("form_version", Integer),
+        may("sealed", LargeBinary), clustered=True)
+    table("data_key",
+        key("community_id"), key("subject_id"), may("wrapped", LargeBinary), may("destroyed_at"), clustered=True)
+    table("database_life",
+        key("epoch"), need("started_at"))
+    table("edition",
+        key("community_id"), key("edition_id"), need("layer"), need("number", Integer), need("state"),
+        need("profile"), may("certificate"), may("content_hash"), need("created_at"), may("published_at"),
+        may("published_by"))
+    table("enrolment_code",
+        key("community_id"), key("code_hash"), need("user_id"), need("created_at"), need("created_by"),
+        need("expires_at"), may("used_at"), may("install_id"))
+    table("feed",
+        key("community_id"), key("stream_id"), key("seq", BigInteger), need("record_id"), need("kind"),
+        may("reason"), need("v", Integer), may("tag"), clustered=True)
+    index("uq_feed_record", "feed", ["community_id", "stream_id", "record_id"], unique=True)
+    table("finding",
+        key("community_id"), key("finding_id"), need("kind"), need("name"), may("record_id"),
+        need("units", default="[]"), need("state"), need("opened_at"), need("opened_number", BigInteger),
+        may("closed_at"), may("detail"))
+    index("ix_finding_record", "finding", ["community_id", "record_id"])
+    table("held_wait",
+        key("community_id"), key("waits_for"), key("install_id"), key("group_n", BigInteger), need("since"),
+        clustered=True)
+    table("history",
+        key("community_id"), key("record_id"), key("v", Integer), need("tag"), need("number", BigInteger),
+        need("op_id"), need("install_id"), need("n", BigInteger), need("at"), need("units"),
+        need("set_aside", default="[]"), may("life"), may("subject_id"), may("sealed", LargeBinary), clustered=True)
+    table("install",
+        key("community_id"), key("install_id"), need("kind"), may("user_id"), need("label"),
+        may("parent_install_id"), may("parent_n", BigInteger), need("last_n", BigInteger, default="0"),
+        may("last_op_id"), need("enrolled_at"), may("revoked_at"), may("revoked_reason"), may("flag"),
+        may("skew_s", Float), may("last_seen_at"), may("app_version"))
+    index("ix_install_user", "install", ["community_id", "user_id"])
+    table("job",
+        key("community_id"), key("job_id"), need("kind"), need("state"), need("arguments"), need("requested_by"),
+        need("requested_at"), may("lease_until"), may("worker"), need("done_count", BigInteger, default="0"),
+        may("total_count", BigInteger), may("result"), may("error"), may("ended_at"),
+        need("attempt", Integer, default="0"))
+    table("journal",
+        key("community_id"), key("number", BigInteger), need("command"), need("at"), need("actor_id"),
+        need("install_id"), need("source"), need("engine_version"), need("configuration"), need("effects"))
+    table("journal_payload",
+        key("community_id"), key("number", BigInteger), key("subject_id"), need("sealed", LargeBinary),
+        clustered=True)
+    table("operation",
+        key("community_id"), key("install_id"), key("n", BigInteger), need("op_id"), need("canonical", Integer),
+        need("group_n", BigInteger), need("number", BigInteger), need("content_hash", LargeBinary),
+        may("record_type"), may("record_id"), may("subject_id"), need("kind"), need("first"), may("first_reason"),
+        need("now"), may("now_reason"), need("status", Integer, default="1"), may("v", Integer), may("tag"),
+        may("detail"), may("claimed_at"), need("arrived_at"), clustered=True)
+    index("ix_operation_op_id", "operation", ["community_id", "op_id"])
+    index("ix_operation_open", "operation", ["community_id", "now"], where="now IN ('held', 'quarantined')")
+    table("operation_status",
+        key("community_id"), key("install_id"), key("n", BigInteger), key("status", Integer), need("outcome"),
+        may("reason"), need("number", BigInteger), need("at"), clustered=True)
+    table("placement_ledger",
+        key("community_id"), key("record_id"), key("v", Integer), key("step", Integer), need("from_home"),
+        need("to_home"), need("number", BigInteger), need("at"), may("reason"), clustered=True)
+    table("read_token",
+        key("community_id"), key("token_id"), need("token_hash"), need("user_id"), need("label"),
+        need("created_at"), need("expires_at"), may("revoked_at"))
+    table("record",
+        key("community_id"), key("id"), need("type"), need("v", Integer), need("tag"), need("life"), need("home"),
+        may("dedicated"), may("place_parent"), may("subject_id"), need("fields"), may("secret", LargeBinary),
+        need("stamps", default="{}"), need("conflicts", default="[]"), need("confirmed", default="{}"),
+        may("placement"), may("lon", Float), may("lat", Float), need("form_version", Integer),
+        need("created_install"), need("created_n", BigInteger), need("created_at"), need("updated_at"))
+    index("ix_record_home", "record", ["community_id", "type", "home", "id"])
+    index("ix_record_place_parent", "record", ["community_id", "place_parent"], where="place_parent IS NOT NULL")
+    table("record_index",
+        key("community_id"), key("field"), key("key"), key("record_id"), clustered=True)
+    table("redirect",
+        key("community_id"), key("id"), need("target_id"), need("number", BigInteger), clustered=True)
+    table("sequence",
+        key("name"), need("value", BigInteger))
+    table("sign_in_session",
+        key("community_id"), key("session_hash"), need("user_id"), need("csrf_token"), need("created_at"),
+        need("expires_at"), may("ended_at"))
+    table("stream",
+        key("community_id"), key("stream_id"), need("seq", BigInteger, default="0"),
+        need("count", BigInteger, default="0"), need("digest", default="00000000000000000000000000000000"),
+        need("floor", BigInteger, default="0"), clustered=True)
+    table("user_account",
+        key("community_id"), key("user_id"), need("login"), need("name"), need("role"), may("area_code"),
+        need("topics", default="[]"), need("password_hash"), need("failed_count", Integer, default="0"),
+        may("locked_until"), need("created_at"), may("closed_at"))
+    index("uq_user_account_login", "user_account", ["login"], unique=True)
+    table("user_scope",
+        key("community_id"), key("user_id"), need("version", Integer), clustered=True)
+# fmt: on
+
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("CREATE SEQUENCE journal_number")
+        op.execute(
+            "CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$"
+        )
+        for name in APPEND_ONLY:
+            op.execute(
+                f"CREATE TRIGGER {name}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {name} "
+                "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
+            )
+        return
+    for name in APPEND_ONLY:
+        for change in ("UPDATE", "DELETE"):
+            op.execute(
+                f"CREATE TRIGGER {name}_no_{change.lower()} BEFORE {change} ON {name} "
+                f"BEGIN SELECT RAISE(ABORT, '{name} is append-only'); END"
+            )
