@@ -19,6 +19,7 @@ from geo.errors import UnknownDatum
 Coordinate = TypeVar("Coordinate", float, NDArray[np.float64])
 
 DATUMS = ("wgs84", "cgcs2000", "gcj02", "bd09")
+SHIFTED = ("gcj02", "bd09")
 
 # Stored beside every converted pair. A change of any formula, constant or step count needs a new number.
 CONVERTER_VERSION = "1"
@@ -54,7 +55,7 @@ def to_cgcs2000(*, lon: Coordinate, lat: Coordinate, datum: str) -> tuple[Coordi
     check_datum(datum)
     if datum == "bd09":
         lon, lat = bd09_to_gcj02(lon=lon, lat=lat)
-    if datum in ("gcj02", "bd09"):
+    if datum in SHIFTED:
         lon, lat = gcj02_to_wgs84(lon=lon, lat=lat)
     return lon, lat
 
@@ -62,7 +63,7 @@ def to_cgcs2000(*, lon: Coordinate, lat: Coordinate, datum: str) -> tuple[Coordi
 def from_cgcs2000(*, lon: Coordinate, lat: Coordinate, datum: str) -> tuple[Coordinate, Coordinate]:
     """Convert CGCS2000 degrees to another datum; shapes and errors as in :func:`to_cgcs2000`."""
     check_datum(datum)
-    if datum in ("gcj02", "bd09"):
+    if datum in SHIFTED:
         lon, lat = wgs84_to_gcj02(lon=lon, lat=lat)
     if datum == "bd09":
         lon, lat = gcj02_to_bd09(lon=lon, lat=lat)
@@ -72,7 +73,7 @@ def from_cgcs2000(*, lon: Coordinate, lat: Coordinate, datum: str) -> tuple[Coor
 def convert_geometry(geometry: Any, *, datum: str) -> Any:
     """Convert every vertex of a shapely geometry (or array of them) to CGCS2000; None stays None."""
     check_datum(datum)
-    if datum in ("wgs84", "cgcs2000"):
+    if datum not in SHIFTED:
         return geometry
 
     def move(vertices: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,0 +1,232 @@
+"""How cell codes are written: a profile is data, because every city has its own rule.
+
+Profiles that come with the project lie in ``geo/profiles``; a customer's own is the same JSON object
+(:func:`profile_from_dict`). No list of communities is shipped: the community code is given by whoever asks.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from itertools import pairwise
+from typing import Any
+
+import shapely
+
+from geo.cell import Cell
+from geo.errors import ProfileError
+from geo.problem import Problem, a_problem
+
+CHARACTERS = {"digits": "0-9", "alphanumeric": "0-9A-Z", "any": r"\S"}
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One stretch of a code: its name, its width in characters, and which characters it may hold."""
+
+    name: str
+    width: int
+    characters: str = "digits"
+
+
+@dataclass(frozen=True, slots=True)
+class CodeProfile:
+    """The rule of one family of cell codes.
+
+    Invariants: the widths add up to the length of every code; ``community_segments`` are adjacent, and their text is the
+    code of the community; sequence bounds have the sequence's width. A profile with ``pattern`` and no segments checks
+    that regular expression alone and knows neither community nor sequence.
+    """
+
+    name: str
+    segments: tuple[Segment, ...] = ()
+    community_segments: tuple[str, ...] = ()
+    sequence_segment: str | None = None
+    sequence_from: str = ""
+    sequence_to: str = ""
+    undivided: str | None = None
+    pattern: str | None = None
+    source: str = ""
+
+    @property
+    def length(self) -> int:
+        """Characters of a code; 0 when only a pattern is known."""
+        return sum(segment.width for segment in self.segments)
+
+    def part(self, code: str, names: Collection[str]) -> str:
+        """The text of the named segments of a code that fits the profile."""
+        text, at = "", 0
+        for segment in self.segments:
+            if segment.name in names:
+                text += code[at : at + segment.width]
+            at += segment.width
+        return text
+
+    def community_of(self, code: str) -> str | None:
+        """The community code inside a cell code; None when the profile does not hold one."""
+        return self.part(code, self.community_segments) if self.community_segments else None
+
+    def sequence_of(self, code: str) -> str | None:
+        """The sequence number inside a cell code; None when the profile does not hold one."""
+        return self.part(code, (self.sequence_segment,)) if self.sequence_segment else None
+
+    def misfit(self, code: str) -> str | None:
+        """What is wrong with the form of a code, in English; None when it fits."""
+        if self.length and len(code) != self.length:
+            return f"{self.length} characters are expected, {len(code)} found"
+        at = 0
+        for segment in self.segments:
+            text = code[at : at + segment.width]
+            if not re.fullmatch(f"[{CHARACTERS[segment.characters]}]*", text):
+                return f"{segment.name} ({at + 1} to {at + segment.width}) must be {segment.characters}"
+            at += segment.width
+        if self.pattern is not None and not re.fullmatch(self.pattern, code):
+            return "it does not match the pattern"
+        sequence = self.sequence_of(code)
+        if sequence is not None and not self.sequence_from <= sequence <= self.sequence_to:
+            return f"the sequence must be {self.sequence_from} to {self.sequence_to}"
+        return None
+
+
+def profile_from_dict(data: Mapping[str, Any]) -> CodeProfile:
+    """Make a profile from its JSON object.
+
+    Raises
+    ------
+    ProfileError
+        Naming what is missing or contradicts itself; a wrong profile never accepts codes silently.
+    """
+    if not isinstance(data, Mapping) or not isinstance(data.get("name"), str) or not data["name"]:
+        raise ProfileError("a profile needs a name")
+    try:
+        segments = tuple(
+            Segment(str(one["name"]), one["width"], one.get("characters", "digits")) for one in data.get("segments", ())
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ProfileError("each segment needs a name and a width") from error
+    for segment in segments:
+        if not isinstance(segment.width, int) or isinstance(segment.width, bool) or segment.width < 1:
+            raise ProfileError(f"segment {segment.name}: width must be a whole number above 0")
+        if segment.characters not in CHARACTERS:
+            raise ProfileError(f"segment {segment.name}: characters must be one of {', '.join(CHARACTERS)}")
+    names = [segment.name for segment in segments]
+    community, sequence = tuple(data.get("community_segments", ())), data.get("sequence_segment")
+    if len(set(names)) != len(names):
+        raise ProfileError("segment names must differ")
+    if community and community not in {tuple(names[i : i + len(community)]) for i in range(len(names))}:
+        raise ProfileError("community_segments must be adjacent segments")
+    pattern = data.get("pattern")
+    if not segments and pattern is None:
+        raise ProfileError("a profile needs segments or a pattern")
+    if pattern is not None:
+        try:
+            re.compile(pattern)
+        except (re.error, TypeError) as error:
+            raise ProfileError("pattern is not a regular expression") from error
+    low = high = ""
+    if sequence is not None:
+        if sequence not in names:
+            raise ProfileError("sequence_segment must be a segment")
+        width = segments[names.index(sequence)].width
+        low, high = str(data.get("sequence_from", "0" * width)), str(data.get("sequence_to", "9" * width))
+        if len(low) != width or len(high) != width or low > high:
+            raise ProfileError("sequence_from and sequence_to must have the width of the sequence")
+    return CodeProfile(
+        name=data["name"],
+        segments=segments,
+        community_segments=community,
+        sequence_segment=sequence,
+        sequence_from=low,
+        sequence_to=high,
+        undivided=data.get("undivided"),
+        pattern=pattern,
+        source=str(data.get("source", "")),
+    )
+
+
+@cache
+def load_profile(name: str = "cn-grid-15") -> CodeProfile:
+    """A profile that comes with the project, by name; ProfileError when there is none of that name."""
+    known = {entry.name.removesuffix(".json"): entry for entry in resources.files("geo").joinpath("profiles").iterdir()}
+    if name not in known:
+        raise ProfileError(f"no profile of that name; known are {', '.join(sorted(known))}")
+    return profile_from_dict(json.loads(known[name].read_text("utf-8")))
+
+
+CN15 = load_profile("cn-grid-15")
+
+
+def check_code(
+    code: str,
+    community_code: str | None = None,
+    *,
+    profile: CodeProfile = CN15,
+    retired: Collection[str] = frozenset(),
+) -> list[Problem]:
+    """Check one cell code by itself.
+
+    Parameters
+    ----------
+    code : str
+        The code; surrounding blanks are not forgiven.
+    community_code : str, optional
+        The community that the cell must belong to; None asks nothing.
+    profile : CodeProfile
+        The rule of the place.
+    retired : collection of str
+        Codes that were ever retired: they are never used again.
+
+    Returns
+    -------
+    list of Problem
+        ``code_missing``, ``code_outside_profile``, ``code_other_community``, ``code_retired``; empty when all is well.
+    """
+    if not code:
+        return [a_problem("code_missing")]
+    problems = []
+    misfit = profile.misfit(code)
+    if misfit is not None:
+        problems.append(a_problem("code_outside_profile", (code,), detail=misfit))
+    elif community_code is not None and profile.community_of(code) not in (None, community_code):
+        problems.append(a_problem("code_other_community", (code,), detail=community_code))
+    if code in retired:
+        problems.append(a_problem("code_retired", (code,)))
+    return problems
+
+
+def check_code_set(cells: Sequence[Cell], profile: CodeProfile) -> list[Problem]:
+    """Check codes against each other: the undivided code beside others, and the drawing order (a warning).
+
+    Sequence numbers should run west to east, north to south. Rows of real cells are ragged, so only a neighbour in number that
+    lies both further west *and* further north than its predecessor is named: it breaks the rule however rows are read.
+    """
+    problems = []
+    fitting = [cell for cell in cells if profile.sequence_segment and profile.misfit(cell.code) is None]
+    by_community: dict[tuple[str, str | None], list[Cell]] = {}
+    for cell in fitting:
+        by_community.setdefault((cell.layer, profile.community_of(cell.code)), []).append(cell)
+    for members in by_community.values():
+        for cell in members:
+            if (
+                len(members) > 1
+                and profile.undivided is not None
+                and profile.sequence_of(cell.code) == profile.undivided
+            ):
+                detail = f"sequence {profile.undivided} is for a community that is not divided"
+                problems.append(a_problem("code_outside_profile", (cell.code,), detail=detail, at=_middle(cell)))
+        numbered = sorted(members, key=lambda cell: cell.code)
+        for before, after in pairwise(numbered):
+            west, east = before.geometry.bounds, after.geometry.bounds
+            # Wholly apart on both axes, so that a hair's breadth is no reproach.
+            if east[2] <= west[0] and east[1] >= west[3]:
+                problems.append(a_problem("code_order", (before.code, after.code), at=_middle(after)))
+    return problems
+
+
+def _middle(cell: Cell) -> tuple[float, float]:
+    point = shapely.point_on_surface(cell.geometry)
+    return (point.x, point.y)
