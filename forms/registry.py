@@ -7,9 +7,9 @@ until its form arrives (S10).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from forms.codelist import CodeList, read_code_list
@@ -140,7 +140,7 @@ def _built_in() -> Registry:
     return Registry(codelists, types, _documents("rosters"))
 
 
-def _finder(codelists: Mapping[str, CodeList]) -> Any:
+def _finder(codelists: Mapping[str, CodeList]) -> Callable[[str], CodeList]:
     def find(name: str) -> CodeList:
         try:
             return codelists[name]
@@ -151,5 +151,5 @@ def _finder(codelists: Mapping[str, CodeList]) -> Any:
 
 
 def _documents(folder: str) -> list[dict[str, Any]]:
-    files = (file for file in (resources.files("forms") / folder).iterdir() if file.name.endswith(".json"))
-    return [json.loads(file.read_text(encoding="utf-8")) for file in sorted(files, key=lambda file: file.name)]
+    files = sorted((Path(__file__).parent / folder).glob("*.json"))
+    return [json.loads(file.read_text(encoding="utf-8")) for file in files]
