@@ -80,12 +80,14 @@ def cells_document() -> dict[str, Any]:
 
 
 def long_side(plan: shapely.Geometry) -> tuple[np.ndarray, np.ndarray]:
-    """The two ends of a long side of the smallest rectangle around an outline, in metres."""
+    """The two ends of the northern long side of the smallest rectangle around an outline, in metres.
+
+    Living rooms look south, so staircases open to the north.
+    """
     corners = shapely.get_coordinates(shapely.minimum_rotated_rectangle(plan))
     sides = [(corners[i], corners[i + 1]) for i in range(4)]
-    # of the two equal long sides the southern one: that is where old housing here has its doors less often, but light
     longest = max(math.dist(*side) for side in sides)
-    return min((side for side in sides if math.dist(*side) > longest - 0.01), key=lambda side: side[0][1] + side[1][1])
+    return max((side for side in sides if math.dist(*side) > longest - 0.01), key=lambda side: side[0][1] + side[1][1])
 
 
 def capacity(one: Footprint) -> Capacity:
