@@ -1,0 +1,328 @@
+"""The phone: what an app calls. Everything is written to the log first; the server hears of it at the next ``sync``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from forms.definition import RecordType
+from forms.registry import Registry
+from forms.validate import validator
+from sync.device import pull as pulling
+from sync.device import push as pushing
+from sync.device.calls import accepted, wanted
+from sync.device.errors import AlreadyEnrolled, InvalidFields, UnknownRecord
+from sync.device.standing import Standing, standing_of
+from sync.device.store import Fault, Store, no_fault
+from sync.device.totals import digests
+from sync.device.transport import Transport
+from sync.device.view import Fields, RecordView, laid_over, life_after, matches
+from sync.device.words import FINAL_OUTCOMES
+from sync.device.writing import base_of_record, bases_of_units, changes_only, freeze, values_seen
+from sync.record import by_unit
+
+
+class Phone:
+    """One install on one device.
+
+    Parameters
+    ----------
+    path : the phone's file; made at first use
+    transport : how the server is reached
+    clock : the device's time with its offset; only ever told as a claim
+    new_id : source of UUIDv7 texts, for records and operations
+    registry : the forms that this phone knows
+    fault : called with the name of every step; tests stop the phone there
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        transport: Transport,
+        clock: Callable[[], datetime],
+        new_id: Callable[[], str],
+        registry: Registry,
+        fault: Fault = no_fault,
+    ) -> None:
+        self._store = Store(path, fault)
+        self._transport = transport
+        self._clock = clock
+        self._new_id = new_id
+        self._registry = registry
+        self._group_n: int | None = None
+
+    def close(self) -> None:
+        """Close the phone's file."""
+        self._store.close()
+
+    # ------------------------------------------------------------ who this phone is
+
+    def enrol(self, code: str, *, label: str = "", app_version: str = "") -> None:
+        """Become an install with a one-time code.
+
+        If the phone dies between the server's answer and keeping it, the code is used up and a new one is needed;
+        the install without a phone stays empty.
+        """
+        if self._store.identity() is not None:
+            raise AlreadyEnrolled("this phone is enrolled")
+        body = {"code": code, "label": label, "app_version": app_version}
+        self._store.fault("enrol: before sending")
+        answer = accepted(self._transport.request("POST", "/api/v1/enroll", body=body))
+        self._store.fault("enrol: answered")
+        with self._store.change("enrol"):
+            self._store.run(
+                "INSERT INTO identity (one, community_id, install_id, token, user) VALUES (1, ?, ?, ?, ?)",
+                wanted(answer, "community_id", str),
+                wanted(answer, "install_id", str),
+                wanted(answer, "device_token", str),
+                orjson.dumps(answer.get("user") or {}).decode(),
+            )
+
+    @property
+    def install_id(self) -> str | None:
+        """The install that this phone is, None before enrolment."""
+        identity = self._store.identity()
+        return identity["install_id"] if identity else None
+
+    @property
+    def token(self) -> str | None:
+        """The device token, for other requests of this install."""
+        identity = self._store.identity()
+        return identity["token"] if identity else None
+
+    # ------------------------------------------------------------ agreeing with the server
+
+    def push(self) -> pushing.PushReport:
+        """Send what has no answer yet. Raises Offline, ServerBusy, Refused, Revoked or ForkNeeded; safe to repeat."""
+        return pushing.push(self._store, self._transport, self._clock)
+
+    def pull(self, *, limit: int | None = None, max_pages: int | None = None) -> pulling.PullReport:
+        """Follow the streams until the copies agree with the server. Raises as ``push``, and DigestMismatch."""
+        return pulling.pull(self._store, self._transport, self._registry, limit=limit, max_pages=max_pages)
+
+    def sync(self, *, limit: int | None = None) -> tuple[pushing.PushReport, pulling.PullReport]:
+        """Push, then pull: so that every own operation has its answer before the copies contain it."""
+        return self.push(), self.pull(limit=limit)
+
+    def digests(self) -> dict[str, dict[str, Any]]:
+        """``{stream: {"count", "digest"}}``, computed from the rows on this phone."""
+        return digests(self._store)
+
+    # ------------------------------------------------------------ writing
+
+    @contextmanager
+    def group(self) -> Iterator[None]:
+        """Everything written inside applies together or not at all, on this phone and on the server.
+
+        An exception inside writes nothing. An inner group joins the outer one.
+        """
+        outermost = not self._store.changing
+        try:
+            with self._store.change("write"):
+                yield
+        finally:
+            if outermost:
+                self._group_n = None
+
+    def create(
+        self, record_type: str, fields: Mapping[str, Any], *, record_id: str | None = None, fix: Any = None
+    ) -> str:
+        """Write a new record; its id, which holds for ever. Raises InvalidFields."""
+        form = self._registry.latest(record_type)
+        values = self._checked(form, fields, creating=True)
+        new = record_id or self._new_id()
+        with self.group():
+            self._write(self._operation(form, "create", new, base=None, set=values, was={}, fix=fix))
+        return new
+
+    def patch(self, record_id: str, /, *, fix: Any = None, **fields: Any) -> list[str]:
+        """Change fields; None clears one. The op_ids written: none where nothing differs from what is shown.
+
+        A field with policy ``add`` takes a delta; one with policy ``union`` the whole set or {"add", "remove"}.
+        Units whose bases differ become operations of their own, in one group. Raises InvalidFields, UnknownRecord.
+        """
+        with self.group():
+            view, form = self._seen(record_id)
+            values = changes_only(form, view.fields, self._checked(form, fields, creating=False))
+            units = by_unit(form, values)
+            return [
+                self._write(
+                    self._operation(
+                        form,
+                        "patch",
+                        record_id,
+                        base=base,
+                        set={name: value for unit in members for name, value in units[unit].items()},
+                        was=values_seen(form, view.fields, members),
+                        fix=fix,
+                    )
+                )
+                for base, members in bases_of_units(self._store, form, record_id, units)
+            ]
+
+    def confirm(self, record_id: str, *units: str) -> list[str]:
+        """Say that units were seen and are unchanged; without names all units that have a value."""
+        with self.group():
+            view, form = self._seen(record_id)
+            names = units or tuple(by_unit(form, view.fields))
+            return [
+                self._write(
+                    self._operation(
+                        form,
+                        "confirm",
+                        record_id,
+                        base=base,
+                        units=members,
+                        was=values_seen(form, view.fields, members),
+                    )
+                )
+                for base, members in bases_of_units(self._store, form, record_id, names)
+            ]
+
+    def delete(self, record_id: str) -> str:
+        """Delete a record; its children stay. Another person's unseen values will be listed as conflicts."""
+        return self._whole(record_id, "delete")
+
+    def restore(self, record_id: str) -> str:
+        """Take a deletion back."""
+        return self._whole(record_id, "restore")
+
+    def resolve(self, record_id: str, unit: str, siblings: Sequence[str], /, **values: Any) -> str:
+        """Settle a conflict: the final values of the unit, and the op_ids of the values that were looked at."""
+        with self.group():
+            view, form = self._seen(record_id)
+            checked = self._checked(form, values, creating=False)
+            base = bases_of_units(self._store, form, record_id, [unit])[0][0]
+            return self._write(
+                self._operation(
+                    form,
+                    "resolve",
+                    record_id,
+                    base=base,
+                    unit=unit,
+                    siblings=list(siblings),
+                    set=checked,
+                    was=values_seen(form, view.fields, [unit]),
+                )
+            )
+
+    def _whole(self, record_id: str, kind: str) -> str:
+        with self.group():
+            _, form = self._seen(record_id)
+            return self._write(
+                self._operation(form, kind, record_id, base=base_of_record(self._store, record_id), set={}, was={})
+            )
+
+    def _seen(self, record_id: str) -> tuple[RecordView, RecordType]:
+        view = self.read(record_id)
+        if view is None:
+            raise UnknownRecord(record_id)
+        return view, self._registry.latest(view.type)
+
+    def _checked(self, form: RecordType, fields: Mapping[str, Any], *, creating: bool) -> Fields:
+        values, errors = validator(form)(dict(fields), creating)
+        if errors:
+            raise InvalidFields(errors)
+        return values
+
+    def _operation(
+        self, form: RecordType, kind: str, record_id: str, *, fix: Any = None, **parts: Any
+    ) -> dict[str, Any]:
+        operation = {"op_id": self._new_id(), "type": form.name, "id": record_id, "kind": kind, **parts}
+        operation["form_version"] = form.version
+        if fix is not None:
+            operation["fix"] = fix
+        return operation
+
+    def _write(self, operation: dict[str, Any]) -> str:
+        self._group_n = freeze(self._store, [operation], self._group_n, self._clock())
+        op_id: str = operation["op_id"]
+        return op_id
+
+    # ------------------------------------------------------------ looking
+
+    def read(self, record_id: str) -> RecordView | None:
+        """The server's copy with own unfinished operations over it; None where the phone has neither.
+
+        A deleted record is shown with life ``deleted`` and, once the server's removal was pulled, without its values.
+        """
+        copy = self._store.maybe("SELECT * FROM record WHERE id = ?", record_id)
+        return self._view(record_id, copy, self._overlay(record_id, copy))
+
+    def find(self, record_type: str, /, **filters: Any) -> list[RecordView]:
+        """Live records of a type whose fields equal the filters (a list field: contains), sorted by id."""
+        found: list[RecordView] = []
+        ids = "SELECT id FROM record WHERE type = ? UNION SELECT record_id FROM log WHERE settled = 0 AND type = ?"
+        copies = {row["id"]: row for row in self._store.rows("SELECT * FROM record WHERE type = ?", record_type)}
+        busy = {row["record_id"] for row in self._store.rows("SELECT DISTINCT record_id FROM log WHERE settled = 0")}
+        for row in self._store.rows(f"{ids} ORDER BY 1", record_type, record_type):
+            record_id = row["id"]
+            copy = copies.get(record_id)
+            overlay = self._overlay(record_id, copy) if record_id in busy else []
+            view = self._view(record_id, copy, overlay)
+            if view is not None and view.life == "live" and matches(view, filters):
+                found.append(view)
+        return found
+
+    def conflicts(self) -> list[tuple[str, str, str]]:
+        """(record id, type, unit) of every open conflict in the copies, sorted by id."""
+        rows = self._store.rows(
+            "SELECT record.id, record.type, one.value AS unit FROM record, json_each(record.conflicts) AS one "
+            "WHERE record.type IS NOT NULL ORDER BY record.id, one.key"
+        )
+        return [(row["id"], row["type"], row["unit"]) for row in rows]
+
+    def operations(self, record_id: str | None = None) -> list[Standing]:
+        """What became of every own operation, oldest first; of one record where its id is given."""
+        rows = self._store.rows("SELECT * FROM log WHERE ? IS NULL OR record_id = ? ORDER BY n", record_id, record_id)
+        return [standing_of(row) for row in rows]
+
+    def status(self, op_id: str) -> Standing | None:
+        """What became of one own operation."""
+        row = self._store.maybe("SELECT * FROM log WHERE op_id = ?", op_id)
+        return standing_of(row) if row else None
+
+    def _overlay(self, record_id: str, copy: Any) -> list[dict[str, Any]]:
+        """Own operations that lie over a copy: unfinished, and not contained in it already.
+
+        While a pull is under way a copy may contain an operation before a page was complete; its answer says from
+        which version on.
+        """
+        rows = self._store.rows(
+            "SELECT text, epoch, v, now_outcome FROM log WHERE settled = 0 AND record_id = ? ORDER BY n", record_id
+        )
+        return [
+            orjson.loads(row["text"])
+            for row in rows
+            if not (
+                copy is not None
+                and row["v"] is not None
+                and row["epoch"] == copy["epoch"]
+                and row["v"] <= copy["v"]
+                and row["now_outcome"] in FINAL_OUTCOMES
+            )
+        ]
+
+    def _view(self, record_id: str, copy: Any, overlay: list[dict[str, Any]]) -> RecordView | None:
+        if (copy is None or copy["type"] is None) and not overlay:
+            return None
+        held: Fields = orjson.loads(copy["fields"]) if copy else {}
+        record_type: str = overlay[0]["type"] if overlay else copy["type"]
+        form = self._registry.latest(record_type) if record_type in self._registry.types() else None
+        return RecordView(
+            record_id,
+            record_type,
+            copy["v"] if copy else None,
+            copy["tag"] if copy else None,
+            life_after(copy["life"] if copy else "live", overlay),
+            copy["home"] if copy else None,
+            laid_over(held, overlay, form),
+            tuple(orjson.loads(copy["conflicts"])) if copy else (),
+            orjson.loads(copy["confirmed"]) if copy else {},
+            tuple(operation["op_id"] for operation in overlay),
+        )

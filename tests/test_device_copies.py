@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sync.device import AnswerNotUnderstood, ForkNeeded, Phone
+from sync.device.push import next_batch
+from sync.digest import record_hash, to_hex
+from tests.device_kit import OWN_STREAM, answer_all, keep, phone_at, put, remove, totals
+
+A, B = "cell/a", "cell/b"
+ONE, TWO, THREE = (f"0190aaaa-0000-7000-8000-00000000000{n}" for n in (1, 2, 3))
+
+
+@pytest.fixture
+def phone(tmp_path: Path) -> Phone:
+    return phone_at(tmp_path / "phone.sqlite3")
+
+
+def _shown(phone: Phone) -> dict[str, int | None]:
+    return {one.id: one.v for one in phone.find("household")}
+
+
+def test_s20_removals_wait_for_a_complete_page(phone: Phone) -> None:
+    """S20: while a pull is under way nothing disappears from my list."""
+    keep(phone._store, [put(A, 1, ONE), put(A, 2, TWO)], streams=[A, B], told=totals((A, {ONE: 1, TWO: 1}, {})))
+    keep(phone._store, [remove(A, 3, ONE, "moved")], streams=[A, B])
+    assert _shown(phone) == {ONE: 1, TWO: 1}
+    report = keep(phone._store, [], streams=[A, B], told=totals((A, {TWO: 1}, {}), (B, {}, {})))
+    assert _shown(phone) == {TWO: 1} and not report.needs_fork
+    assert phone.digests()[A] == {"count": 1, "digest": to_hex(record_hash(TWO, 1, f"{1:016x}"))}
+
+
+def test_s20_a_record_stays_while_any_held_stream_shows_it(phone: Phone) -> None:
+    """S20: a household that moves between two of my cells never leaves; its newest content is shown."""
+    keep(phone._store, [put(A, 1, ONE)], streams=[A, B], told=totals((A, {ONE: 1}, {})))
+    keep(phone._store, [put(B, 1, ONE, 2, fields={"kind": "family"})], streams=[A, B])
+    keep(phone._store, [put(A, 2, ONE, 1, fields={"kind": "old"})], streams=[A, B])
+    assert phone.find("household")[0].fields == {"kind": "family"}
+    keep(phone._store, [remove(A, 3, ONE, "moved")], streams=[A, B], told=totals((A, {}, {}), (B, {ONE: 2}, {})))
+    assert _shown(phone) == {ONE: 2}
+    keep(phone._store, [put(B, 2, ONE, 2, home=A)], streams=[A, B])  # another cell alone raises no version
+    assert phone.find("household")[0].home == A
+
+
+def test_s20_overlays_go_only_when_final_answered_and_contained(phone: Phone) -> None:
+    """S20: my value is shown until the server's copy has it; while it is held back it stays mine."""
+    new = phone.create("household", {"kind": "family"})
+    first = phone.operations()[0].op_id
+    keep(phone._store, [], streams=[A], told=totals((A, {}, {})))
+    assert phone.read(new) is not None  # not sent yet
+    keep(phone._store, [], streams=[A], told=totals((A, {}, {})), applied=(1, first))
+    (one,) = phone.operations()
+    assert one.acknowledged and not one.settled and phone.read(new) is not None  # it has it, the outcome is unknown
+    answer_all(phone, "held", reason="parent")
+    keep(phone._store, [], streams=[A], told=totals((A, {}, {})), applied=(1, first))
+    assert phone.read(new) is not None and "上级记录" in phone.operations()[0].zh
+    status = {"stream": OWN_STREAM, "seq": 1, "kind": "STATUS", "op_id": first, "status": 2, "outcome": "applied"}
+    rows = [status | {"reason": None, "errors": []}, put(A, 1, new, fields={"kind": "family"})]
+    keep(phone._store, rows, streams=[A])
+    assert not phone.operations()[0].settled
+    keep(
+        phone._store,
+        [],
+        streams=[A],
+        told=totals((A, {new: 1}, {}), (OWN_STREAM, {}, {first: 2})),
+        applied=(1, first),
+    )
+    (one,) = phone.operations()
+    assert one.settled and one.first == "held" and one.outcome == "applied"
+    view = phone.read(new)
+    assert view is not None and view.pending == () and view.v == 1
+
+
+def test_s21_only_the_own_op_id_acknowledges(phone: Phone) -> None:
+    """S21: a copied phone notices that the server knows another history, keeps its work and stops sending."""
+    new = phone.create("household", {"kind": "family"})
+    other = "01900000-0000-7000-8000-0000000000ff"
+    report = keep(phone._store, [], streams=[A], told=totals((A, {}, {})), applied=(1, other))
+    assert report.needs_fork and not phone.operations()[0].acknowledged and phone.read(new) is not None
+    with pytest.raises(ForkNeeded) as fork:
+        phone.push()
+    assert fork.value.expected == {"n": 1, "op_id": other}
+
+
+def test_s19_row_and_cursor_are_one_transaction(tmp_path: Path) -> None:
+    """Trap 32: killed while a page is kept, the phone has the page and its cursor, or neither."""
+
+    def fault(step: str) -> None:
+        if armed and step == "pull: page: before commit":
+            raise KeyboardInterrupt
+
+    armed = False
+    phone = phone_at(tmp_path / "p", fault)
+    keep(phone._store, [put(A, 1, ONE)], streams=[A], told=totals((A, {ONE: 1}, {})))
+    armed = True
+    with pytest.raises(KeyboardInterrupt):
+        keep(phone._store, [put(A, 2, TWO)], streams=[A, B], told=totals((A, {ONE: 1, TWO: 1}, {})), scope_version=2)
+    again = phone_at(tmp_path / "p")
+    identity = again._store.identity()
+    assert identity is not None and identity["scope_version"] == 1 and _shown(again) == {ONE: 1}
+    assert set(again.digests()) == {A, OWN_STREAM}
+
+
+def test_s22_a_revoked_stream_goes_at_once_and_own_work_stays(phone: Phone) -> None:
+    """S22: cells that are not mine any more leave the phone; what I have not sent does not."""
+    keep(phone._store, [put(A, 1, ONE), put(B, 1, TWO), put(A, 2, THREE), put(B, 2, THREE)], streams=[A, B])
+    phone.patch(TWO, phone="1")
+    keep(phone._store, [], streams=[A], scope_version=2)
+    assert set(_shown(phone)) == {ONE, TWO, THREE}
+    view = phone.read(TWO)
+    assert view is not None and view.v is None and view.fields == {"phone": "1"}
+    identity = phone._store.identity()
+    assert identity is not None and (identity["scope_version"], identity["scope_last_n"]) == (
+        2,
+        1,
+    )  # S18: n = 1 is late
+
+
+def test_s23_a_bare_envelope_counts_and_is_not_shown(phone: Phone) -> None:
+    """S23: a record whose every field is hidden from me still makes count and digest agree."""
+    row: dict[str, Any] = {"stream": A, "seq": 1, "kind": "PUT", "record": {"id": ONE, "v": 4, "tag": f"{4:016x}"}}
+    keep(phone._store, [row], streams=[A], told=totals((A, {ONE: 4}, {})))
+    assert phone.read(ONE) is None and phone.find("household") == [] and phone.digests()[A]["count"] == 1
+    keep(phone._store, [put(A, 2, ONE, 4)], streams=[A])
+    assert _shown(phone) == {ONE: 4}
+
+
+def test_s19_a_replacement_is_swapped_in_when_complete(phone: Phone) -> None:
+    """A stream that is built again keeps showing what it had until the new one is whole; others are not touched."""
+    told = totals((A, {ONE: 1, TWO: 1}, {}), (B, {THREE: 1}, {}))
+    keep(phone._store, [put(A, 1, ONE), put(A, 2, TWO), put(B, 1, THREE)], streams=[A, B], told=told)
+    keep(phone._store, [put(A, 7, TWO, 2)], streams=[A, B], replace=[A])
+    assert _shown(phone) == {ONE: 1, TWO: 2, THREE: 1}
+    keep(phone._store, [], streams=[A, B], replace=[A])  # said again on a later page: still the same replacement
+    keep(phone._store, [], streams=[A, B], told=totals((A, {TWO: 2}, {}), (B, {THREE: 1}, {})))
+    assert _shown(phone) == {TWO: 2, THREE: 1}
+
+
+def test_trap_24_a_difference_is_noticed_and_marked(phone: Phone) -> None:
+    """A record that I should not have, or lack, is seen at the end of the pull; overlays wait for the repair."""
+    new = phone.create("household", {"kind": "family"})
+    answer_all(phone, v=1)
+    op_id = phone.operations()[0].op_id
+    keep(phone._store, [put(A, 1, ONE)], streams=[A], told=totals((A, {ONE: 1, new: 1}, {})), applied=(1, op_id))
+    assert [row["id"] for row in phone._store.rows("SELECT id FROM stream WHERE doubted = 1")] == [A]
+    assert not phone.operations()[0].settled
+    rows = [put(A, 1, ONE), put(A, 2, new)]
+    told = totals((A, {ONE: 1, new: 1}, {}))
+    keep(phone._store, rows, streams=[A], told=told, applied=(1, op_id), replace=[A])
+    assert phone.operations()[0].settled and set(_shown(phone)) == {ONE, new}
+
+
+def test_a_deletion_leaves_the_envelope_and_no_values(phone: Phone) -> None:
+    """What was deleted can be taken back from this phone; its values are gone from it. Erased leaves nothing."""
+    keep(phone._store, [put(A, 1, ONE, fields={"phone": "1"}), put(A, 2, TWO, fields={"phone": "2"})], streams=[A])
+    keep(
+        phone._store, [remove(A, 3, ONE, "deleted"), remove(A, 4, TWO, "erased")], streams=[A], told=totals((A, {}, {}))
+    )
+    view = phone.read(ONE)
+    assert view is not None and view.life == "deleted" and view.fields == {} and phone.read(TWO) is None
+    phone.restore(ONE)
+    assert '"base":{"v":2,"tag":"0000000000000002"}' in phone._store.one("SELECT text FROM log")["text"]
+    keep(phone._store, [put(A, 5, ONE, 3, fields={"phone": "1"})], streams=[A], told=totals((A, {ONE: 3}, {})))
+    assert _shown(phone) == {ONE: 3}
+
+
+def test_s25_a_restored_server_gets_the_log_again(phone: Phone) -> None:
+    """S25: after a restore lower versions win, what the server lost of mine is sent again, and its lost copies are kept."""
+    new = phone.create("household", {"kind": "family"})
+    answer_all(phone, v=1)
+    first = phone.operations()[0].op_id
+    told = totals((A, {ONE: 5, TWO: 1, new: 1}, {}))
+    keep(phone._store, [put(A, 1, ONE, 5), put(A, 2, TWO), put(A, 3, new)], streams=[A], told=told, applied=(1, first))
+    assert phone.operations()[0].settled
+    keep(phone._store, [put(A, 9, THREE)], streams=[A], epoch="second")  # its rows do not fit: nothing of it is kept
+    identity = phone._store.identity()
+    assert identity is not None and identity["cursor"] is None and set(_shown(phone)) == {ONE, TWO, new}
+    told = totals((A, {ONE: 3}, {}))
+    report = keep(phone._store, [put(A, 1, ONE, 3)], streams=[A], told=told, epoch="second", from_zero=True)
+    assert report.reopened == 1 and _shown(phone) == {ONE: 3, new: None}
+    batch = next_batch(phone._store, None, {"max_ops": 10, "max_bytes": 10_000})
+    assert [row["op_id"] for row in batch] == [first]
+    assert {row["id"] for row in phone._store.rows("SELECT id FROM witness")} == {TWO, new}
+
+
+def test_answers_that_break_the_protocol_are_not_kept(phone: Phone) -> None:
+    """A row of an unknown stream or kind, or a result about another operation: nothing of the answer is stored."""
+    for row in (put(B, 1, ONE), {"stream": A, "seq": 1, "kind": "NEWS"}, {"stream": A, "seq": 1, "kind": "PUT"}):
+        with pytest.raises(AnswerNotUnderstood):
+            keep(phone._store, [put(A, 1, ONE), row], streams=[A])
+    identity = phone._store.identity()
+    assert identity is not None and identity["cursor"] is None and phone.find("household") == []
+
+
+def test_s12_batches_are_whole_groups_in_order(phone: Phone) -> None:
+    """A household form is never cut in two by a batch limit; a group larger than the limit travels alone."""
+    for size in (2, 3, 1):
+        with phone.group():
+            for _ in range(size):
+                phone.create("household", {"kind": "family"})
+
+    def sizes(start: int, **limits: int) -> list[int]:
+        return [row["n"] for row in next_batch(phone._store, start, {"max_ops": 100, "max_bytes": 10**6} | limits)]
+
+    assert sizes(1, max_ops=4) == [1, 2] and sizes(3, max_ops=4) == [3, 4, 5, 6]
+    assert sizes(3, max_ops=1) == [3, 4, 5] and sizes(1, max_bytes=1) == [1, 2] and len(sizes(1)) == 6
