@@ -30,6 +30,7 @@ record = keyed(
     need("created_n", BigInteger),
     need("created_at"),
     need("updated_at"),
+    need("fresh_at"),  # last write or confirmation as claimed, never later than its arrival (S9)
 )
 Index("ix_record_home", record.c.community_id, record.c.type, record.c.home, record.c.id)
 Index(
@@ -86,6 +87,7 @@ Index(
     sqlite_where=text("state = 'open'"),
     postgresql_where=text("state = 'open'"),
 )
+Index("ix_conflict_record", conflict.c.community_id, conflict.c.record_id)
 Index("ix_conflict_state", conflict.c.community_id, conflict.c.state, conflict.c.opened_at)
 
 conflict_sibling = keyed(

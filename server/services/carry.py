@@ -1,0 +1,253 @@
+"""Carry a plan out: every row of one transaction, sealed and written set by set (S15, S27, S28)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from forms.definition import RecordType
+from forms.index import index_entries, mask_value
+from server.sealing import seal
+from server.services.conflicts import conflict_rows
+from server.services.keys import DataKeys
+from server.store import writing
+from sync.digest import made_id
+from sync.feedrows import Counter, stream_changes
+from sync.memory import Decided, Memory
+from sync.operation import Operation
+from sync.record import Record
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from server.house import House
+
+ENGINE_VERSION = "1"
+"""Raised whenever the same operations would be decided otherwise; entries name it (S27)."""
+
+
+@dataclass(slots=True)
+class Entry:
+    """The journal entry that a transaction makes."""
+
+    number: int
+    command: str
+    at: str
+    actor_id: str
+    install_id: str
+    source: str
+    configuration: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Opened:
+    """What was read beside the records: their sealed secrets, counters, keys, and the installs that are phones."""
+
+    secrets: Mapping[str, bytes]
+    counters: dict[str, Counter]
+    keys: DataKeys
+    device_installs: frozenset[str]
+    statuses: list[tuple[str, str, int, int | None]] = field(default_factory=list)
+
+
+def subject_of_operation(decided: Decided, memory: Memory, install_id: str) -> str | None:
+    """Under whose key the text of an operation is sealed; bytes that could not be read get a subject of their own."""
+    operation = decided.prepared.operation
+    if operation is None:
+        return made_id("raw", install_id, str(decided.prepared.n))
+    record = memory.records.get(operation.id)
+    if record is not None:
+        return record.subject_id
+    return _declared_subject(decided.prepared.form, operation)
+
+
+def _declared_subject(form: RecordType | None, operation: Operation) -> str | None:
+    if form is None:
+        return made_id("raw", operation.id)
+    if form.subject is None:
+        return None
+    if form.subject == "self":
+        return operation.id
+    subject = operation.set.get(form.subject)
+    return subject if isinstance(subject, str) else None
+
+
+def carry_out(connection: Connection, house: House, community_id: str, memory: Memory, opened: Opened, entry: Entry) -> None:
+    """Write records, history, index, conflicts, findings, ledger, feed, counters, keys and the journal entry."""
+    changes = stream_changes(memory, opened.counters, opened.device_installs, opened.statuses)
+    _write_records(connection, house, community_id, memory, opened, entry)
+    writing.insert_history(connection, community_id, _history_rows(memory, opened.keys, entry))
+    writing.insert_moves(
+        connection,
+        community_id,
+        [
+            (move.record_id, move.v, step, move.from_home, move.to_home, entry.number, entry.at, move.reason)
+            for step, move in enumerate(memory.moves)
+        ],
+    )
+    if memory.listed or memory.closings:
+        rows = conflict_rows(connection, house, community_id, memory, opened.keys, entry.number, entry.at, entry.install_id)
+        writing.write_conflicts(connection, community_id, rows)
+    if memory.findings:
+        writing.write_findings(connection, community_id, memory.findings, entry.number, entry.at)
+    writing.write_feed(connection, community_id, changes.rows)
+    moved = {stream_id: opened.counters[stream_id] for stream_id in changes.touched}
+    writing.write_counters(connection, community_id, [(stream_id, *one.row()) for stream_id, one in moved.items()])
+    writing.insert_keys(connection, community_id, list(opened.keys.made.items()))
+    effects = _effects(memory, moved)
+    writing.insert_journal(
+        connection,
+        (
+            community_id, entry.number, entry.command, entry.at, entry.actor_id, entry.install_id, entry.source,
+            ENGINE_VERSION, orjson.dumps(entry.configuration).decode(), effects,
+        ),
+    )  # fmt: skip
+
+
+def _effects(memory: Memory, counters: Mapping[str, Counter]) -> str:
+    """S27: per record every version with what an auditor folds, per stream its new number; no values."""
+    records: dict[str, list[Any]] = {}
+    for version in memory.versions:
+        records.setdefault(version.record_id, []).append([version.v, version.tag, version.units, version.life])
+    homes = {record.id: [record.home, record.open_units] for record in memory.touched.values()}
+    streams = {stream_id: list(counter.row()) for stream_id, counter in counters.items()}
+    return orjson.dumps({"records": records, "homes": homes, "streams": streams}).decode()
+
+
+def _canonical(fields: Mapping[str, Any]) -> str:
+    return orjson.dumps(fields, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def _history_rows(memory: Memory, keys: DataKeys, entry: Entry) -> list[tuple[Any, ...]]:
+    rows = []
+    for one in memory.versions:
+        sealed = None
+        if one.previous or one.set_aside:
+            content = orjson.dumps({"previous": one.previous, "set_aside": one.set_aside})
+            sealed = seal(keys.of(one.subject_id), content)
+        rows.append(
+            (
+                one.record_id, one.v, one.tag, entry.number, one.op_id, one.install, one.n, entry.at,
+                orjson.dumps(one.units).decode(), orjson.dumps(sorted(one.set_aside)).decode() if one.set_aside else "[]",
+                one.life, one.subject_id, sealed,
+            )
+        )  # fmt: skip
+    return rows
+
+
+def _write_records(
+    connection: Connection, house: House, community_id: str, memory: Memory, opened: Opened, entry: Entry
+) -> None:
+    fresh = _freshness(memory, entry)
+    inserts: list[tuple[Any, ...]] = []
+    updates: list[tuple[Any, ...]] = []
+    index_new: list[tuple[str, str, str]] = []
+    index_old: list[tuple[str, str, str]] = []
+    for record in memory.touched.values():
+        form = memory.forms(record.type)
+        fields, secret, secret_same = _split_secret(form, record, memory, opened)
+        before = memory.before.get(record.id)
+        common = (
+            record.v, record.tag, record.life, record.home, record.dedicated, record.place_parent, record.subject_id,
+            fields, orjson.dumps(record.stamps).decode() if record.stamps else "{}",
+            orjson.dumps(record.open_units).decode() if record.open_units else "[]",
+            orjson.dumps(record.confirmed).decode() if record.confirmed else "{}",
+            orjson.dumps(record.placement).decode() if record.placement else None,
+            record.lon, record.lat, record.form_version, entry.at,
+        )  # fmt: skip
+        if before is None:
+            inserts.append(
+                (record.id, record.type, *common, secret, fresh.get(record.id, entry.at), record.created_install,
+                 record.created_n, entry.at)
+            )  # fmt: skip
+            index_new += _index(house, form, record.fields, record.id, opened)
+        else:
+            updates.append((*common, secret, fresh.get(record.id), record.id, secret_same))
+            changed = any(before.fields.get(name) != record.fields.get(name) for name in form.indexed_fields)
+            if changed:
+                old = set(_index(house, form, before.fields, record.id, opened))
+                new = set(_index(house, form, record.fields, record.id, opened))
+                index_old += sorted(old - new)
+                index_new += sorted(new - old)
+    writing.insert_records(connection, community_id, inserts)
+    writing.update_records(connection, community_id, updates)
+    writing.write_index(connection, community_id, index_old, index_new)
+
+
+def _split_secret(
+    form: RecordType, record: Record, memory: Memory, opened: Opened
+) -> tuple[str, bytes | None, bool]:
+    """(plain JSON with masks, sealed secrets, whether the stored secrets stay as they are)."""
+    names = form.secret_fields
+    if not names or not any(name in record.fields for name in names):
+        return _canonical(record.fields), None, False
+    before = memory.before.get(record.id)
+    if not record.secret_open:
+        return _canonical(record.fields), None, True
+    plain = dict(record.fields)
+    secret = {name: plain[name] for name in names if name in plain}
+    for name, value in secret.items():
+        plain[name] = mask_value(form.fields[name], value)
+    if before is not None and all(before.fields.get(name) == record.fields.get(name) for name in names):
+        return _canonical(plain), None, True
+    return _canonical(plain), seal(opened.keys.of(record.subject_id), orjson.dumps(secret)), False
+
+
+def _index(
+    house: House, form: RecordType, fields: Mapping[str, Any], record_id: str, opened: Opened
+) -> list[tuple[str, str, str]]:
+    entries = []
+    for name, text in index_entries(form, fields):
+        if name in form.secret_fields:
+            text = house.keys.search_hash(name, text)
+        entries.append((name, text, record_id))
+    return entries
+
+
+def _freshness(memory: Memory, entry: Entry) -> dict[str, str]:
+    """S9: a write confirms what it writes; freshness counts from the claimed time, never later than arrival."""
+    fresh: dict[str, str] = {}
+    for decided in memory.decided:
+        operation = decided.prepared.operation
+        if operation is None or decided.v is None or operation.id not in memory.touched:
+            continue
+        claimed = operation.claimed_at
+        at = min(claimed, entry.at) if claimed and claimed.endswith("Z") else entry.at
+        fresh[operation.id] = max(at, fresh.get(operation.id, ""))
+    return fresh
+
+
+def operation_rows(
+    decided: Iterable[Decided], memory: Memory, install_id: str, number: int, at: str, subjects: Sequence[str | None]
+) -> list[tuple[Any, ...]]:
+    """Rows of the operation table for freshly consumed operations."""
+    rows = []
+    for one, subject in zip(decided, subjects, strict=True):
+        prepared, operation = one.prepared, one.prepared.operation
+        rows.append(
+            (
+                install_id, prepared.n, prepared.op_id, 1, one.group_n, number, prepared.content_hash,
+                operation.type if operation else None, operation.id if operation else None, subject,
+                operation.kind if operation else "unreadable", one.outcome, one.reason, one.outcome, one.reason, 1,
+                one.v, one.tag, orjson.dumps(one.errors).decode() if one.errors else None,
+                operation.claimed_at if operation else None, at,
+            )
+        )  # fmt: skip
+    return rows
+
+
+def payload_rows(
+    decided: Sequence[Decided], subjects: Sequence[str | None], keys: DataKeys, number: int
+) -> list[tuple[Any, ...]]:
+    """One sealed blob per (entry, data key): n → the operation's text."""
+    texts: dict[str | None, dict[str, str]] = {}
+    for one, subject in zip(decided, subjects, strict=True):
+        text = one.prepared.text.decode("utf-8", "replace")
+        texts.setdefault(subject, {})[str(one.prepared.n)] = text
+    return [
+        (number, subject or "~community", seal(keys.of(subject), orjson.dumps(found)))
+        for subject, found in texts.items()
+    ]

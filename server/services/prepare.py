@@ -1,0 +1,84 @@
+"""Reading operations before any lock: parse, judge by the form, canonical places, content hash.
+
+Nothing here looks at the database, so a push holds no lock while it is read.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from forms.definition import RecordType
+from forms.registry import Registry
+from forms.validate import validator
+from geo.errors import LocationError
+from geo.location import canonical_location
+from server.sealing import KeyRing
+from sync.errors import MalformedOperation
+from sync.memory import Prepared
+from sync.operation import WITH_VALUES, Operation, operation_of
+from sync.outcome import HELD, QUARANTINED, Refusal
+
+MAX_OPERATION_BYTES = 256 * 1024
+NO_OPERATION = "00000000-0000-0000-0000-000000000000"
+"""Stands for the op_id of bytes that could not be read."""
+
+
+def prepare(n: int, text: str, keys: KeyRing, registry: Registry) -> Prepared:
+    """One operation from its frozen text; whatever is wrong with it becomes its refusal, never an exception."""
+    raw = text.encode("utf-8", "surrogatepass")
+    content_hash = keys.content_hash(raw)
+    if len(raw) > MAX_OPERATION_BYTES:
+        return _refused(n, raw, content_hash, Refusal(QUARANTINED, "oversized"))
+    try:
+        operation = operation_of(orjson.loads(raw))
+    except orjson.JSONDecodeError:
+        return _refused(n, raw, content_hash, Refusal(QUARANTINED, "malformed", errors=[_error("", "not_json")]))
+    except MalformedOperation as error:
+        refusal = Refusal(QUARANTINED, "malformed", errors=[_error(error.pointer, error.code)])
+        return _refused(n, raw, content_hash, refusal)
+    prepared = Prepared(n, operation.op_id, raw, content_hash, operation)
+    form = registry.get(operation.type, operation.form_version)
+    if form is None:
+        known = operation.type in registry.types()
+        waits_for = f"form/{operation.type}/{operation.form_version}"
+        prepared.refusal = Refusal(HELD, "form", waits_for) if known else Refusal(
+            QUARANTINED, "unknown_type", errors=[_error("/type", "unknown_type")]
+        )
+        return prepared
+    prepared.form = form
+    if operation.kind in WITH_VALUES:
+        _judge_values(prepared, operation, form)
+    return prepared
+
+
+def _judge_values(prepared: Prepared, operation: Operation, form: RecordType) -> None:
+    values, found = validator(form)(operation.set, operation.kind == "create")
+    errors = [{"pointer": "/set" + one.pointer.removeprefix("/set"), "code": one.code, "message": one.message_en} for one in found]
+    anchor = values.get("anchor")
+    if not errors and isinstance(anchor, dict) and "anchor" in form.fields:
+        try:
+            values["anchor"] = canonical_location(anchor)
+        except LocationError as error:
+            errors.append(_error("/set/anchor" + error.pointer, error.code))
+    if operation.kind == "resolve" and any(form.unit_of_field(name) != operation.unit for name in values):
+        errors.append(_error("/set", "not_of_the_unit"))
+    if errors:
+        prepared.refusal = Refusal(QUARANTINED, "invalid", errors=errors)
+    prepared.values = values
+
+
+def _error(pointer: str, code: str) -> dict[str, Any]:
+    return {"pointer": pointer, "code": code, "message": code.replace("_", " ")}
+
+
+def _refused(n: int, raw: bytes, content_hash: bytes, refusal: Refusal) -> Prepared:
+    op_id = NO_OPERATION
+    try:
+        data = orjson.loads(raw)
+        if isinstance(data, dict) and isinstance(data.get("op_id"), str) and len(data["op_id"]) == 36:
+            op_id = data["op_id"]
+    except orjson.JSONDecodeError:
+        pass
+    return Prepared(n, op_id, raw, content_hash, refusal=refusal)

@@ -1,0 +1,263 @@
+"""Reading and locking for a push, in the order of S15: install row, placement, counters, then everything else."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, Row
+
+from server.models import (
+    conflict,
+    conflict_sibling,
+    data_key,
+    history,
+    install,
+    operation,
+    placement_ledger,
+    record,
+)
+from server.store.database import rows_of, run
+from sync.memory import OpenConflict, OpenSibling
+from sync.record import Record
+
+_RECORD_COLUMNS = (
+    "id", "type", "v", "tag", "life", "home", "place_parent", "subject_id", "fields", "stamps", "conflicts",
+    "confirmed", "form_version", "created_install", "created_n", "dedicated", "placement", "lon", "lat", "secret",
+)  # fmt: skip
+
+
+def lock_install(connection: Connection, community_id: str, install_id: str) -> Row[Any] | None:
+    """The install's row, locked until the end of the transaction; None when there is no such install."""
+    tail = " FOR UPDATE" if connection.dialect.name == "postgresql" else ""
+    statement = (
+        "SELECT install_id, kind, user_id, last_n, last_op_id, revoked_at, revoked_reason, parent_install_id, parent_n "
+        "FROM install WHERE community_id = ? AND install_id = ?" + tail
+    )
+    return run(connection, statement, (community_id, install_id)).first()
+
+
+def lock_placement(connection: Connection, community_id: str, *, exclusive: bool) -> int:
+    """Take the community's placement lock and return its placement version (S15).
+
+    SQLite has one writer, so the lock is the transaction itself.
+    """
+    if connection.dialect.name == "postgresql":
+        number = int.from_bytes(hashlib.blake2b(f"placement/{community_id}".encode(), digest_size=8).digest(), "big")
+        suffix = "" if exclusive else "_shared"
+        run(connection, f"SELECT pg_advisory_xact_lock{suffix}(?)", (number - (1 << 63),))
+    row = run(connection, "SELECT placement_version FROM community WHERE community_id = ?", (community_id,)).first()
+    return int(row[0]) if row is not None else 0
+
+
+def raise_placement_version(connection: Connection, community_id: str) -> None:
+    """Say that an exclusive transaction has moved records."""
+    run(
+        connection,
+        "UPDATE community SET placement_version = placement_version + 1 WHERE community_id = ?",
+        (community_id,),
+    )
+
+
+def homes_of(connection: Connection, community_id: str, ids: Sequence[str]) -> dict[str, str]:
+    """Record id → home stream, for those that exist."""
+    rows = rows_of(connection, record, ("id", "home"), community_id, "id", ids)
+    return {row.id: row.home for row in rows}
+
+
+def dependants(connection: Connection, community_id: str, ids: Iterable[str]) -> list[tuple[str, str, str]]:
+    """(id, type, home) of everything placed, through any number of steps, by these records."""
+    found: dict[str, tuple[str, str, str]] = {}
+    frontier = list(ids)
+    while frontier:
+        rows = rows_of(connection, record, ("id", "type", "home"), community_id, "place_parent", frontier)
+        frontier = []
+        for row in rows:
+            if row.id not in found:
+                found[row.id] = (row.id, row.type, row.home)
+                frontier.append(row.id)
+    return list(found.values())
+
+
+def lock_streams(connection: Connection, community_id: str, stream_ids: Iterable[str]) -> dict[str, list[Any]]:
+    """Lock the counter rows in one global order; id → [seq, count, digest text]. Missing rows are made first."""
+    wanted = sorted(set(stream_ids))
+    if not wanted:
+        return {}
+    found: dict[str, list[Any]] = {}
+    for _ in range(2):
+        if connection.dialect.name == "postgresql":
+            rows = run(
+                connection,
+                "SELECT stream_id, seq, count, digest FROM stream "
+                "WHERE community_id = ? AND stream_id = ANY(?::text[]) ORDER BY stream_id FOR UPDATE",
+                (community_id, wanted),
+            )
+        else:
+            rows = run(
+                connection,
+                "SELECT t.stream_id, t.seq, t.count, t.digest FROM json_each(?) k CROSS JOIN stream t "
+                "ON t.community_id = ? AND t.stream_id = k.value",
+                (orjson.dumps(wanted).decode(), community_id),
+            )
+        found = {row.stream_id: [row.seq, row.count, row.digest] for row in rows}
+        missing = [one for one in wanted if one not in found]
+        if not missing:
+            break
+        for one in missing:
+            run(
+                connection,
+                "INSERT INTO stream (community_id, stream_id, seq, count, digest, floor) "
+                "VALUES (?, ?, 0, 0, ?, 0) ON CONFLICT DO NOTHING",
+                (community_id, one, "0" * 32),
+            )
+    return found
+
+
+def load_records(connection: Connection, community_id: str, ids: Sequence[str]) -> tuple[dict[str, Record], dict[str, bytes]]:
+    """Working copies of the records that exist, and the sealed secret part of those that have one.
+
+    Secret fields are masks until the service opens them; ``secret_open`` says so.
+    """
+    records: dict[str, Record] = {}
+    secrets: dict[str, bytes] = {}
+    loads = orjson.loads
+    for row in rows_of(connection, record, _RECORD_COLUMNS, community_id, "id", ids):
+        (
+            record_id, type_, v, tag, life, home, place_parent, subject_id, fields, stamps, conflicts, confirmed,
+            form_version, created_install, created_n, dedicated, placement, lon, lat, secret,
+        ) = row  # fmt: skip
+        if secret is not None:
+            secrets[record_id] = bytes(secret)
+        records[record_id] = Record(
+            id=record_id,
+            type=type_,
+            v=v,
+            tag=tag,
+            life=life,
+            home=home,
+            place_parent=place_parent,
+            subject_id=subject_id,
+            fields=loads(fields),
+            stamps={unit: tuple(value) for unit, value in loads(stamps).items()} if stamps != "{}" else {},
+            open_units=loads(conflicts) if conflicts != "[]" else [],
+            confirmed=loads(confirmed) if confirmed != "{}" else {},
+            form_version=form_version,
+            created_install=created_install,
+            created_n=created_n,
+            dedicated=dedicated,
+            placement=loads(placement) if placement else None,
+            lon=lon,
+            lat=lat,
+            secret_open=secret is None,
+        )
+    return records, secrets
+
+
+def past_rows(connection: Connection, community_id: str, since: dict[str, int]) -> list[Row[Any]]:
+    """History of each record from a version on (0: all of it), ascending by version."""
+    if not since:
+        return []
+    columns = "h.record_id, h.v, h.tag, h.op_id, h.install_id, h.n, h.units, h.set_aside, h.subject_id, h.sealed"
+    if connection.dialect.name == "postgresql":
+        statement = (
+            f"SELECT {columns} FROM unnest(?::text[], ?::integer[]) AS k(id, v) "
+            "JOIN history h ON h.community_id = ? AND h.record_id = k.id AND h.v >= k.v ORDER BY h.record_id, h.v"
+        )
+        parameters: tuple[Any, ...] = (list(since), list(since.values()), community_id)
+    else:
+        statement = (
+            f"SELECT {columns} FROM json_each(?) k CROSS JOIN history h "
+            "ON h.community_id = ? AND h.record_id = k.key AND h.v >= k.value ORDER BY h.record_id, h.v"
+        )
+        parameters = (orjson.dumps(since).decode(), community_id)
+    return list(run(connection, statement, parameters))
+
+
+def consumed(connection: Connection, community_id: str, install_id: str, first: int, last: int) -> dict[int, Row[Any]]:
+    """The rows of operations that the server has consumed from this install, n → row, first ≤ n ≤ last."""
+    rows = run(
+        connection,
+        "SELECT n, op_id, canonical, content_hash, record_id, first, first_reason, now, now_reason, status, v, tag, "
+        "detail FROM operation WHERE community_id = ? AND install_id = ? AND n BETWEEN ? AND ?",
+        (community_id, install_id, first, last),
+    )
+    return {row.n: row for row in rows}
+
+
+def seen_operations(connection: Connection, community_id: str, op_ids: Sequence[str]) -> dict[str, Row[Any]]:
+    """The row that answers for each op_id that any install of the community has sent before."""
+    columns = (
+        "op_id", "canonical", "content_hash", "record_id", "first", "first_reason", "now", "now_reason", "status",
+        "v", "tag", "detail", "install_id", "n",
+    )  # fmt: skip
+    rows = rows_of(connection, operation, columns, community_id, "op_id", op_ids)
+    return {row.op_id: row for row in rows if row.canonical}
+
+
+def blocked_records(connection: Connection, community_id: str, install_id: str) -> set[str]:
+    """Records on which this install has an operation that is held or in open quarantine (S13)."""
+    rows = run(
+        connection,
+        "SELECT record_id FROM operation WHERE community_id = ? AND now IN ('held', 'quarantined') "
+        "AND install_id = ? AND record_id IS NOT NULL AND coalesce(now_reason, '') <> 'proposal'",
+        (community_id, install_id),
+    )
+    return {row.record_id for row in rows}
+
+
+def open_conflicts(connection: Connection, community_id: str, record_ids: Sequence[str]) -> dict[tuple[str, str], OpenConflict]:
+    """The open conflicts of these records with their open siblings."""
+    rows = rows_of(connection, conflict, ("conflict_id", "record_id", "unit", "state"), community_id, "record_id", record_ids)
+    opened = {row.conflict_id: (row.record_id, row.unit) for row in rows if row.state == "open"}
+    found = {key: OpenConflict(conflict_id, []) for conflict_id, key in opened.items()}
+    columns = ("conflict_id", "op_id", "role", "state", "install_id", "n")
+    for row in rows_of(connection, conflict_sibling, columns, community_id, "conflict_id", list(opened)):
+        if row.state == "open":
+            found[opened[row.conflict_id]].siblings.append(OpenSibling(row.op_id, row.install_id, row.n, row.role))
+    return found
+
+
+def ledger_homes(connection: Connection, community_id: str, record_ids: Sequence[str]) -> dict[str, frozenset[str]]:
+    """Every stream that these records have left or entered, by record."""
+    homes: dict[str, set[str]] = {}
+    columns = ("record_id", "from_home", "to_home")
+    for row in rows_of(connection, placement_ledger, columns, community_id, "record_id", record_ids):
+        homes.setdefault(row.record_id, set()).update((row.from_home, row.to_home))
+    return {record_id: frozenset(streams) for record_id, streams in homes.items()}
+
+
+def wrapped_keys(connection: Connection, community_id: str, subjects: Sequence[str]) -> dict[str, bytes | None]:
+    """Subject → wrapped data key; None for a destroyed one; absent where there is none yet."""
+    rows = rows_of(connection, data_key, ("subject_id", "wrapped"), community_id, "subject_id", subjects)
+    return {row.subject_id: bytes(row.wrapped) if row.wrapped is not None else None for row in rows}
+
+
+def writers_of(connection: Connection, community_id: str, stamps: Iterable[tuple[str, int, int]]) -> dict[tuple[str, int], Row[Any]]:
+    """(record, v) → the history row that wrote that version, for the siblings of new conflicts."""
+    wanted = {(record_id, v) for record_id, v, _ in stamps}
+    columns = ("record_id", "v", "op_id", "install_id", "n", "at")
+    rows = rows_of(connection, history, columns, community_id, "record_id", sorted({one for one, _ in wanted}))
+    return {(row.record_id, row.v): row for row in rows if (row.record_id, row.v) in wanted}
+
+
+def users_of(connection: Connection, community_id: str, install_ids: Sequence[str]) -> dict[str, str | None]:
+    """Install → the user who writes through it."""
+    rows = rows_of(connection, install, ("install_id", "user_id"), community_id, "install_id", install_ids)
+    return {row.install_id: row.user_id for row in rows}
+
+
+def claims_of(connection: Connection, community_id: str, op_ids: Sequence[str]) -> dict[str, Row[Any]]:
+    """op_id → when its author says it was written, and when it arrived."""
+    rows = rows_of(
+        connection, operation, ("op_id", "claimed_at", "arrived_at", "canonical"), community_id, "op_id", op_ids
+    )
+    return {row.op_id: row for row in rows if row.canonical}
+
+
+def device_installs(connection: Connection, community_id: str, install_ids: Sequence[str]) -> frozenset[str]:
+    """Those of these installs that are phones: they have a stream of their own."""
+    rows = rows_of(connection, install, ("install_id", "kind"), community_id, "install_id", install_ids)
+    return frozenset(row.install_id for row in rows if row.kind == "device")

@@ -1,0 +1,181 @@
+"""What the server makes of a change: closed residence episodes and reference cards (S24), findings (S7).
+
+They are effects of the operation that caused them: its op_id is in their tags; no client may write them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from forms.definition import RecordType
+from forms.findings import findings
+from sync.digest import ZERO_TAG, made_id, version_tag
+from sync.memory import UNPLACED, Found, Memory, Version, Writer
+from sync.operation import Fields, Operation
+from sync.placing import move
+from sync.record import Record, by_unit
+
+CARD = "reference_card"
+EPISODE = "residence"
+_CARD_FIELDS = ("name", "residence_household")
+CARD_CAUSES = frozenset({*_CARD_FIELDS, "registration_dwelling"})
+"""A change of these fields of a person, of its life or of its home can change its reference card."""
+
+
+def keep_findings(form: RecordType, record: Record, memory: Memory) -> None:
+    """Findings of the changed record (S7): raised where a constraint fails, closed where it holds again."""
+    if form.constraints:
+        broken = {one.name: one.fields for one in findings(form, record.fields, memory.today)}
+        for constraint in form.constraints:
+            if constraint.name in broken:
+                memory.findings.append(Found("constraint", constraint.name, record.id, constraint.fields))
+            elif record.id not in memory.created:
+                memory.findings.append(Found("constraint", constraint.name, record.id, constraint.fields, False))
+
+
+def moved_persons(memory: Memory, start: int) -> list[Record]:
+    """Persons, and persons of cards, whose home changed by the moves from index ``start`` on."""
+    found: dict[str, Record] = {}
+    for one in memory.moves[start:]:
+        record = memory.records[one.record_id]
+        if record.type == CARD:
+            owner = memory.records.get(str(record.fields.get("person")))
+            if owner is not None:
+                found[owner.id] = owner
+        elif record.type == "person":
+            found[record.id] = record
+    return list(found.values())
+
+
+def keep_card(person: Record, operation: Operation, n: int, writer: Writer, memory: Memory) -> None:
+    """Make, change or take away the card of a person who is registered in another cell than the one they live in."""
+    dwelling = memory.records.get(str(person.fields.get("registration_dwelling")))
+    wanted: Fields | None = None
+    if dwelling is not None and person.life == "live" and dwelling.home not in (person.home, UNPLACED):
+        wanted = {name: person.fields[name] for name in _CARD_FIELDS if name in person.fields}
+        wanted |= {
+            "person": person.id,
+            "reason": "registered_here",
+            "registration_dwelling": dwelling.id,
+            "home_cell": person.home.removeprefix("cell/"),
+        }
+    card_id = made_id("card", person.id)
+    card = memory.records.get(card_id)
+    if card is None:
+        if wanted is not None:
+            _make(card_id, CARD, person.id, wanted, dwelling.home if dwelling else UNPLACED, operation, n, writer, memory)
+            memory.records[card_id].place_parent = dwelling.id if dwelling else None
+            if dwelling is not None:
+                memory.children.setdefault(dwelling.id, set()).add(card_id)
+        return
+    if wanted is None:
+        if card.life == "live":
+            _change(card, card.fields, "deleted", operation, n, writer, memory)
+        return
+    if card.life != "live" or card.fields != wanted:
+        _change(card, wanted, "live", operation, n, writer, memory)
+    if dwelling is not None:
+        if card.place_parent not in (None, dwelling.id):
+            memory.children.get(str(card.place_parent), set()).discard(card_id)
+        card.place_parent = dwelling.id
+        memory.children.setdefault(dwelling.id, set()).add(card_id)
+        move(card, dwelling.home, memory, "moved")
+
+
+def episode_of(
+    person: Record,
+    old: Fields,
+    changed: set[str],
+    operation: Operation,
+    n: int,
+    writer: Writer,
+    memory: Memory,
+) -> None:
+    """Close the episode that ends when a person leaves a household: a ``residence`` record of their past."""
+    if "residence_household" not in changed:
+        return
+    left = old.get("residence_household")
+    if left is None or left == person.fields.get("residence_household"):
+        return
+    fields: Fields = {"person": person.id, "kind": "residence", "household": left}
+    fields |= {name: old[name] for name in ("relation_to_head", "resident_from", "joined_reason") if name in old}
+    fields["resident_to"] = person.fields.get("resident_from") or memory.today
+    household = memory.records.get(str(left))
+    if household is not None and "dwelling" in household.fields:
+        fields["dwelling"] = household.fields["dwelling"]
+    episode_id = made_id(EPISODE, person.id, operation.op_id)
+    if episode_id not in memory.records:
+        _make(episode_id, EPISODE, person.id, fields, person.home, operation, n, writer, memory)
+        memory.records[episode_id].place_parent = person.id
+        memory.children.setdefault(person.id, set()).add(episode_id)
+
+
+def _make(
+    record_id: str,
+    record_type: str,
+    subject_id: str,
+    fields: Fields,
+    home: str,
+    operation: Operation,
+    n: int,
+    writer: Writer,
+    memory: Memory,
+) -> None:
+    form = memory.forms(record_type)
+    units = sorted(by_unit(form, fields))
+    tag = version_tag(ZERO_TAG, operation.op_id, units)
+    record = Record(
+        id=record_id,
+        type=record_type,
+        v=1,
+        tag=tag,
+        life="live",
+        home=home,
+        place_parent=None,
+        subject_id=subject_id,
+        fields=fields,
+        stamps={},
+        open_units=[],
+        confirmed={},
+        form_version=form.version,
+        created_install=writer.install_id,
+        created_n=n,
+    )
+    memory.add(record)
+    memory.versions.append(
+        Version(record_id, 1, tag, operation.op_id, writer.install_id, n, units, {}, {}, "live", subject_id)
+    )
+
+
+def _change(
+    record: Record, fields: Fields, life: str, operation: Operation, n: int, writer: Writer, memory: Memory
+) -> None:
+    form = memory.forms(record.type)
+    memory.touch(record)
+    names = set(fields) | set(record.fields)
+    changed: dict[str, Any] = {name: record.fields.get(name) for name in names if record.fields.get(name) != fields.get(name)}
+    grouped = by_unit(form, changed)
+    units = sorted(grouped)
+    record.v += 1
+    record.tag = version_tag(record.tag, operation.op_id, units)
+    record.fields = dict(fields)
+    for unit in units:
+        record.stamps[unit] = (record.v, writer.install_id, n)
+    new_life = life if life != record.life else None
+    record.life = life
+    memory.versions.append(
+        Version(
+            record.id,
+            record.v,
+            record.tag,
+            operation.op_id,
+            writer.install_id,
+            n,
+            units,
+            grouped,
+            {},
+            new_life,
+            record.subject_id,
+        )
+    )
+

@@ -1,0 +1,39 @@
+"""The closed list of outcomes, and how the members of a group share one fate (S13)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+APPLIED = "applied"
+MERGED = "merged"
+UNCHANGED = "unchanged"
+CONFLICT = "conflict"
+HELD = "held"
+QUARANTINED = "quarantined"
+ERASED = "erased"
+
+OUTCOMES = (APPLIED, MERGED, UNCHANGED, CONFLICT, HELD, QUARANTINED, ERASED)
+OPEN = frozenset({HELD, QUARANTINED})
+"""Not final: held, and quarantined until it is repaired."""
+
+
+@dataclass(slots=True)
+class Refusal:
+    """Why an operation does not enter the records now: held (``waits_for`` names what it waits for) or quarantined.
+
+    ``errors`` are dicts of pointer, code and message, without values.
+    """
+
+    outcome: str
+    reason: str
+    waits_for: str | None = None
+    errors: list[dict[str, Any]] = field(default_factory=list)
+
+
+def worst(refusals: list[Refusal]) -> Refusal | None:
+    """The refusal that decides for a whole group: any quarantined, else any held, else None."""
+    for refusal in refusals:
+        if refusal.outcome == QUARANTINED:
+            return refusal
+    return refusals[0] if refusals else None

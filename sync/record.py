@@ -1,0 +1,107 @@
+"""A record as the merge sees it: its units with their stamps, and what history tells of the ones in dispute."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from forms.definition import RecordType
+from sync.operation import Fields
+
+Stamp = tuple[int, str, int]
+"""(v, install, n) of a unit's last writer."""
+
+
+@dataclass(slots=True)
+class Record:
+    """A working copy during one transaction. ``fields`` hold no nulls; secret fields are plain where they were opened.
+
+    ``stamps`` hold only units whose last writer is not the creator; ``open_units`` the units with an open conflict.
+    """
+
+    id: str
+    type: str
+    v: int
+    tag: str
+    life: str
+    home: str
+    place_parent: str | None
+    subject_id: str | None
+    fields: Fields
+    stamps: dict[str, Stamp]
+    open_units: list[str]
+    confirmed: dict[str, Any]
+    form_version: int
+    created_install: str
+    created_n: int
+    dedicated: str | None = None
+    placement: Fields | None = None
+    lon: float | None = None
+    lat: float | None = None
+    secret_open: bool = True
+
+    def stamp(self, unit: str) -> Stamp:
+        """Who wrote the unit last, in which version."""
+        return self.stamps.get(unit) or (1, self.created_install, self.created_n)
+
+    def unit_value(self, fields: Iterable[str]) -> Fields:
+        """The unit's fields with None for those without a value."""
+        get = self.fields.get
+        return {name: get(name) for name in fields}
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """The operations that an operation knows of: its install's, and its ancestors' up to each fork (S1, S21)."""
+
+    install: str
+    ancestors: Mapping[str, int] = field(default_factory=dict)
+
+    def has(self, install: str, n: int) -> bool:
+        """Whether that operation belongs to the chain."""
+        return install == self.install or n <= self.ancestors.get(install, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class PastVersion:
+    """One row of history, opened: what it changed and what stood there before."""
+
+    v: int
+    tag: str
+    op_id: str
+    install: str
+    n: int
+    units: tuple[str, ...]
+    previous: Mapping[str, Fields]
+    set_aside: Mapping[str, Fields]
+
+
+def value_at(past: Iterable[PastVersion], unit: str, v: int, current: Fields) -> Fields:
+    """The unit's value in version ``v``: the previous value in the first later row that names it, else today's.
+
+    ``past`` ascends by version.
+    """
+    for row in past:
+        if row.v > v and unit in row.previous:
+            return dict(row.previous[unit])
+    return current
+
+
+def unit_fields(form: RecordType, unit: str) -> tuple[str, ...]:
+    """The fields of a unit; a field that the form does not know is a unit of its own (S10)."""
+    spec = form.units.get(unit)
+    return spec.fields if spec is not None else (unit,)
+
+
+def by_unit(form: RecordType, values: Fields) -> dict[str, Fields]:
+    """The values grouped by the unit that they belong to."""
+    grouped: dict[str, Fields] = {}
+    unit_of = form.unit_of
+    for name, value in values.items():
+        unit = unit_of.get(name, name)
+        if unit in grouped:
+            grouped[unit][name] = value
+        else:
+            grouped[unit] = {name: value}
+    return grouped
