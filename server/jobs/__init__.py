@@ -1,0 +1,1 @@
+"""Long work: a worker that claims jobs by lease, and what each kind of job does."""

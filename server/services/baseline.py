@@ -1,0 +1,149 @@
+"""The baseline 底数: how many of what stand in each cell, how much of it was surveyed, and how fresh it is.
+
+No personal value passes through here, so planners and auditors may ask too.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from typing import Any
+
+import orjson
+
+from server.errors import NotFound
+from server.house import House
+from server.permissions import Scope, cell_stream
+from server.store import baseline as store
+from server.store.database import read, stamp
+from server.store.scoping import UNPLACED
+
+COUNTED = ("estate", "building", "entrance", "dwelling", "household", "person", "party_member", "organization", "resource")
+"""Record types that are counted; reference cards and closed residences are not among them."""
+
+
+def baseline(house: House, scope: Scope, community_id: str) -> dict[str, Any]:
+    """The figures of a community: per cell, of what has no cell yet, and in total.
+
+    Parameters
+    ----------
+    scope : a grid worker gets the figures of the assigned cells only, and ``partial`` is true
+
+    Returns
+    -------
+    dict
+        ``as_of``, ``community``, ``edition`` (None before the first), ``cells`` by (order, code), ``unplaced`` and
+        ``total``. Shares and days are None where there is nothing to measure.
+
+    Raises
+    ------
+    OutsideScope, NotFound
+    """
+    now = house.clock()
+    with read(house.engine) as connection:
+        figures = store.figures(connection, scope, community_id)
+        community = store.community_of(connection, community_id)
+        if community is None:
+            raise NotFound("no such community")
+        cells = store.published_cells(connection, community_id)
+        ages = _ages(store.confirmations(connection, scope, community_id), now.date())
+    by_home: dict[str, list[store.TypeFigures]] = defaultdict(list)
+    for item in figures:
+        by_home[item.home].append(item)
+    visible = [cell for cell in cells if scope.streams is None or cell_stream(cell.cell_id) in scope.streams]
+    return {
+        "as_of": stamp(now),
+        "community": community,
+        "edition": {"edition_id": cells[0].edition_id, "number": cells[0].edition_number} if cells else None,
+        "partial": scope.streams is not None,
+        "cells": [
+            {"cell_id": cell.cell_id, "code": cell.code, "name": cell.name, "area_m2": cell.area_m2}
+            | _summary(by_home[home := cell_stream(cell.cell_id)], ages.get(home, Counter()))
+            for cell in visible
+        ],
+        "unplaced": _summary(by_home[UNPLACED], ages.get(UNPLACED, Counter())),
+        "total": _summary(figures, sum(ages.values(), Counter())),
+    }
+
+
+def _summary(figures: Iterable[store.TypeFigures], ages: Counter[int]) -> dict[str, Any]:
+    counts = dict.fromkeys(COUNTED, 0)
+    resident = expected = surveyed = conflicts = 0
+    for item in figures:
+        if item.type in counts:
+            counts[item.type] += item.count
+        resident += item.resident
+        expected += item.expected
+        surveyed += item.surveyed
+        conflicts += item.conflicts
+    return {
+        "counts": counts | {"resident_person": resident},
+        "coverage": {
+            "expected_dwellings": expected,
+            "surveyed_dwellings": surveyed,
+            "share": round(surveyed / expected, 4) if expected else None,
+        },
+        "freshness": {
+            "records": sum(ages.values()),
+            "median_days": _median(ages),
+            "oldest_days": max(ages) if ages else None,
+        },
+        "open_conflicts": conflicts,
+    }
+
+
+def _median(ages: Counter[int]) -> int | None:
+    """The lower median of the days; None without any."""
+    middle = (sum(ages.values()) - 1) // 2
+    for days in sorted(ages):
+        middle -= ages[days]
+        if middle < 0:
+            return days
+    return None
+
+
+def _ages(rows: Iterable[tuple[str, str, str, int]], today: date) -> dict[str, Counter[int]]:
+    ages: dict[str, Counter[int]] = defaultdict(Counter)
+    for home, updated_at, confirmed, count in rows:
+        day = date.fromisoformat(updated_at[:10]) if confirmed == "{}" else last_confirmed(updated_at, confirmed).date()
+        ages[home][max(0, (today - day).days)] += count
+    return ages
+
+
+def last_confirmed(updated_at: str, confirmed: str) -> datetime:
+    """When a record was last seen to be true.
+
+    Parameters
+    ----------
+    updated_at : arrival of the last change, ISO-8601
+    confirmed : JSON {unit: {claimed_at, arrived_at}}
+
+    Returns
+    -------
+    datetime
+        Where the last change was a confirmation, the claimed time of it, never later than its arrival (S9);
+        otherwise the arrival of the last change.
+    """
+    changed = _instant(updated_at)
+    seen = []
+    for entry in orjson.loads(confirmed).values():
+        arrived = _instant(entry["arrived_at"])
+        claimed = _claimed(entry.get("claimed_at"), arrived)
+        seen.append((arrived, min(claimed, arrived)))
+    if not seen or max(seen)[0] < changed:
+        return changed
+    return max(claimed for _, claimed in seen)
+
+
+def _claimed(text: Any, arrived: datetime) -> datetime:
+    """A claim that cannot be read counts as made at arrival."""
+    try:
+        return _instant(str(text))
+    except ValueError:
+        return arrived
+
+
+def _instant(text: str) -> datetime:
+    at = datetime.fromisoformat(text)
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)

@@ -1,0 +1,254 @@
+"""The review inbox: what waits for a person's decision, the most harmful first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import orjson
+
+from forms.definition import RecordType
+from server.errors import InputError, InvalidInput, NotFound
+from server.house import House
+from server.permissions import Scope, may
+from server.services.labels import PERSONAL, code_labels, field_label, form_of, shown, title_of
+from server.services.looks import Look, personal_reading, seen
+from server.services.paging import make_cursor, read_cursor
+from server.services.unsealing import open_sealed
+from server.store import baseline
+from server.store import inbox as store
+from server.store.database import read, stamp
+
+KINDS = ("conflicts", "quarantine", "unplaced", "findings", "held")
+MOST_PER_PAGE = 200
+
+_HARM = {"identifying": 0, "secret": 1, "personal": 1, "internal": 2, "public": 3}
+
+
+def counts(house: House, scope: Scope, community_id: str) -> dict[str, Any]:
+    """How many items of each kind wait in the actor's scope."""
+    with read(house.engine) as connection:
+        found = store.counts(connection, scope, community_id)
+    return {"as_of": stamp(house.clock()), "counts": found, "total": sum(found.values())}
+
+
+# ---------------------------------------------------------------- conflicts
+def harm_of(form: RecordType, unit: str, kind: str) -> int:
+    """How much harm an open conflict does: 0 identifying, 1 personal or a deletion, 2 internal, 3 public."""
+    spec = form.units.get(unit)
+    fields = [form.fields[name] for name in (spec.fields if spec is not None else (unit,)) if name in form.fields]
+    harms = [0 if field.identifying else _HARM[field.privacy] for field in fields]
+    if kind != "value":
+        harms.append(1)
+    return min(harms, default=2)
+
+
+def conflicts(
+    house: House, scope: Scope, community_id: str, look: Look, *, cursor: str | None = None, limit: int = 50
+) -> dict[str, Any]:
+    """Open conflicts, two or more values side by side, by harm and then by age.
+
+    Returns
+    -------
+    dict
+        ``as_of``, ``count`` of all, ``rows`` and ``next``. Each row names the record, the unit with its labels, the
+        value at base and the siblings, each with its writer, claimed and arrived time and form version.
+    """
+    limit = max(1, min(limit, MOST_PER_PAGE))
+    use = f"inbox/conflicts/{community_id}"
+    after = read_cursor(house.keys, use, cursor)
+    with personal_reading(house) as connection:
+        light = store.open_conflicts(connection, scope, community_id)
+        ordered = sorted(
+            [harm_of(form_of(house.registry, row["type"], None), row["unit"], row["kind"]), row["opened_at"], row["conflict_id"]]
+            for row in light
+        )
+        rest = [entry for entry in ordered if after is None or entry > after]
+        page = rest[:limit]
+        rows = _conflict_rows(house, connection, scope, community_id, look, [entry[2] for entry in page])
+        for row, entry in zip(rows, page, strict=True):
+            row["harm"] = entry[0]
+        seen(connection, house, look, scope, community_id, fields=_personal_names(rows), count=len(rows))
+    return {
+        "as_of": stamp(house.clock()),
+        "count": len(ordered),
+        "rows": rows,
+        "next": make_cursor(house.keys, use, page[-1]) if len(rest) > limit else None,
+    }
+
+
+def _conflict_rows(
+    house: House, connection: Any, scope: Scope, community_id: str, look: Look, ids: Sequence[str]
+) -> list[dict[str, Any]]:
+    found = store.conflicts_by_id(connection, scope, community_id, ids)
+    siblings = store.siblings(connection, community_id, ids)
+    of: dict[str, list[dict[str, Any]]] = {row["conflict_id"]: [] for row in found}
+    for row in siblings:
+        of[row["conflict_id"]].append(row)
+    people = store.people_of_installs(connection, community_id, (row["install_id"] for row in siblings))
+    subject = {row["conflict_id"]: row["subject_id"] for row in found}
+    bases = open_sealed(connection, house, community_id, [(row["subject_id"], row["sealed"]) for row in found])
+    values = open_sealed(
+        connection, house, community_id, [(subject.get(row["conflict_id"]), row["sealed"]) for row in siblings]
+    )
+    value_of = {(row["conflict_id"], row["op_id"]): value for row, value in zip(siblings, values, strict=True)}
+    cells = _cells(connection, community_id)
+    unmask = may(look.actor, "unmask", community_id=community_id)
+    rows = []
+    for row, base in zip(found, bases, strict=True):
+        form = form_of(house.registry, row["type"], None)
+        unit = form.units.get(row["unit"])
+        names = list(unit.fields) if unit is not None else [row["unit"]]
+        rows.append(
+            {
+                "conflict_id": row["conflict_id"],
+                "kind": row["kind"],
+                "policy": row["policy"],
+                "opened_at": row["opened_at"],
+                "record": _record(form, row, cells) | {"life": row["life"]},
+                "unit": row["unit"],
+                "label": unit.label if unit is not None and unit.label else field_label(form, names[0]),
+                "fields": [
+                    {"name": name, "label": field_label(form, name), "privacy": _privacy(form, name)} for name in names
+                ],
+                "base": _values(form, names, (base or {}).get("base"), unmask),
+                "siblings": [
+                    {
+                        "op_id": item["op_id"],
+                        "role": item["role"],
+                        "by": people.get(item["install_id"]),
+                        "claimed_at": item["claimed_at"],
+                        "arrived_at": item["arrived_at"],
+                        "form_version": item["form_version"],
+                        "values": _values(form, names, value_of[item["conflict_id"], item["op_id"]], unmask),
+                    }
+                    for item in of[row["conflict_id"]]
+                ],
+            }
+        )
+    return rows
+
+
+def _privacy(form: RecordType, name: str) -> str:
+    spec = form.fields.get(name)
+    return spec.privacy if spec is not None else "internal"
+
+
+def _values(form: RecordType, names: Sequence[str], values: Any, unmask: bool) -> dict[str, Any] | None:
+    """Value and code label of each field of the unit; None where there is nothing to show."""
+    if not isinstance(values, dict):
+        return None
+    made = {}
+    for name in [*names, *(extra for extra in values if extra not in names)]:
+        spec = form.fields.get(name)
+        value = values.get(name)
+        made[name] = {"value": shown(spec, value, unmask=unmask), "label": code_labels(spec, value)}
+    return made
+
+
+def _record(form: RecordType, row: dict[str, Any], cells: dict[str, dict[str, str]]) -> dict[str, Any]:
+    fields = orjson.loads(row["fields"]) if row["fields"] else {}
+    title, _ = title_of(form, fields, personal=True)
+    return {
+        "id": row["record_id"],
+        "type": row["type"],
+        "type_label": form.label,
+        "title": title,
+        "v": row["v"],
+        "tag": row["tag"],
+        "cell": cells.get(row["home"]),
+    }
+
+
+def _personal_names(rows: Iterable[dict[str, Any]]) -> tuple[str, ...]:
+    names = {
+        f"{row['record']['type']}.{field['name']}" for row in rows for field in row["fields"] if field["privacy"] in PERSONAL
+    }
+    return tuple(sorted(names))
+
+
+def _cells(connection: Any, community_id: str) -> dict[str, dict[str, str]]:
+    """Code and name of each cell by its home stream."""
+    return {
+        f"cell/{cell.cell_id}": {"cell_id": cell.cell_id, "code": cell.code, "name": cell.name}
+        for cell in baseline.published_cells(connection, community_id)
+    }
+
+
+def resolution(
+    house: House, scope: Scope, community_id: str, conflict_id: str, asked: dict[str, Any], look: Look
+) -> dict[str, Any]:
+    """The operation that settles a conflict as somebody has decided.
+
+    Parameters
+    ----------
+    asked : ``choose``, the op_id of the sibling to keep, or ``set``, the final values of the unit's fields; and
+        ``seen``, the op_ids of the siblings that the person saw (all open ones when left out: S4)
+
+    Returns
+    -------
+    dict
+        An operation without op_id and n: kind ``resolve``, type, id, base, unit, siblings, set, form_version.
+
+    Raises
+    ------
+    NotFound
+        No open conflict of this id in the scope.
+    InvalidInput
+        Neither or both of ``choose`` and ``set``; a sibling that is not open here; a field of another unit.
+    """
+    with personal_reading(house) as connection:
+        found = store.conflicts_by_id(connection, scope, community_id, [conflict_id])
+        if not found:
+            raise NotFound("no open conflict of this id within your scope")
+        row = found[0]
+        siblings = store.siblings(connection, community_id, [conflict_id])
+        values = open_sealed(connection, house, community_id, [(row["subject_id"], item["sealed"]) for item in siblings])
+        seen(connection, house, look, scope, community_id, fields=(f"{row['type']}.{row['unit']}",), count=1,
+             record_type=row["type"], record_id=row["record_id"])  # fmt: skip
+    form = form_of(house.registry, row["type"], None)
+    unit = form.units.get(row["unit"])
+    names = set(unit.fields) if unit is not None else {row["unit"]}
+    by_op = {item["op_id"]: value for item, value in zip(siblings, values, strict=True)}
+    final = _final(asked, by_op, names)
+    given = asked.get("seen")
+    unknown = [op_id for op_id in given or () if op_id not in by_op]
+    if unknown:
+        raise _wrong("/seen", "unknown_sibling", "one of these values is no longer open; look at the conflict again")
+    operation = {
+        "kind": "resolve",
+        "type": row["type"],
+        "id": row["record_id"],
+        "base": {"v": row["v"], "tag": row["tag"]},
+        "unit": row["unit"],
+        "siblings": list(given) if given is not None else list(by_op),
+        "set": final,
+        "form_version": form.version,
+    }
+    if "choose" in asked:
+        operation["choose"] = asked["choose"]
+    return operation
+
+
+def _final(asked: dict[str, Any], by_op: dict[str, Any], names: set[str]) -> dict[str, Any]:
+    if ("choose" in asked) == ("set" in asked):
+        raise _wrong("", "choose_or_set", "send either choose (the op_id to keep) or set (the final values)")
+    if "choose" in asked:
+        if not isinstance(asked["choose"], str) or by_op.get(asked["choose"]) is None:
+            raise _wrong("/choose", "unknown_sibling", "this value is not among the open ones of the conflict")
+        chosen = by_op[asked["choose"]]
+        return {name: chosen.get(name) for name in sorted(names | set(chosen))}
+    given = asked["set"]
+    if not isinstance(given, dict) or not given:
+        raise _wrong("/set", "not_an_object", "an object with the unit's fields is expected")
+    foreign = sorted(set(given) - names)
+    if foreign:
+        raise InvalidInput(
+            "a field belongs to another unit",
+            errors=[InputError(f"/set/{name}", "not_of_the_unit", "not a field of this unit") for name in foreign],
+        )
+    return given
+
+
+def _wrong(pointer: str, code: str, message: str) -> InvalidInput:
+    return InvalidInput(message, errors=[InputError(pointer, code, message)])

@@ -1,0 +1,66 @@
+"""Words for people: what a record is called, what a field and a code are called, what may be shown of a value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from forms.definition import FieldSpec, RecordType
+from forms.registry import Registry
+from forms.index import mask_value
+
+PERSONAL = frozenset({"personal", "secret"})
+_TITLES = ("name", "number", "door_number", "household_number", "address_text")
+
+Values = Mapping[str, Any]
+
+
+def form_of(registry: Registry, type_name: str, version: int | None) -> RecordType:
+    """The form that a value was written under; the newest one where the version is not known here."""
+    found = registry.get(type_name, version) if version is not None else None
+    return found or registry.latest(type_name)
+
+
+def title_of(form: RecordType, fields: Values, *, personal: bool) -> tuple[str | None, str | None]:
+    """What to call a record on a list.
+
+    Returns
+    -------
+    (title, field)
+        The first of name, number, door, register number and address that has a value; ``field`` is its name where
+        it is a personal field, else None. (None, None) when nothing may be shown.
+    """
+    for name in _TITLES:
+        spec = form.fields.get(name)
+        value = fields.get(name)
+        if spec is None or not isinstance(value, str) or not value or spec.privacy == "secret":
+            continue
+        if spec.privacy in PERSONAL:
+            if personal:
+                return value, name
+            continue
+        return value, None
+    return None, None
+
+
+def field_label(form: RecordType, name: str) -> Mapping[str, str]:
+    """Labels of a field; of a field that this form does not know, its name."""
+    spec = form.fields.get(name)
+    return spec.label if spec is not None else {"zh": name, "en": name}
+
+
+def code_labels(spec: FieldSpec | None, value: Any) -> Any:
+    """Chinese label of a code, labels of a list of codes; None for what is not coded."""
+    if spec is None or spec.codes is None or value is None:
+        return None
+    codes = spec.codes
+    if isinstance(value, list):
+        return [codes.label_of(str(code)) or str(code) for code in value]
+    return codes.label_of(str(value)) or str(value)
+
+
+def shown(spec: FieldSpec | None, value: Any, *, unmask: bool) -> Any:
+    """The value, masked where it is secret and the reader may not see it."""
+    if spec is None or spec.privacy != "secret" or value is None or unmask or isinstance(value, dict):
+        return value
+    return mask_value(spec, value)

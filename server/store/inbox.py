@@ -1,0 +1,223 @@
+"""What waits for a person's decision: conflicts, quarantined and held operations, unplaced records, findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from server.models import HOUSE, conflict_sibling, install, user_account
+from server.permissions import Scope
+from server.store.database import rows_of, run
+from server.store.scoping import UNPLACED, Condition, among, record_cut, see_community
+
+Rows = list[dict[str, Any]]
+
+# The planner of SQLite uses the partial index only where its own words stand in the query.
+_OPEN_OPERATION = "o.now IN ('held', 'quarantined')"
+
+
+def _rows(found: Iterable[Any]) -> Rows:
+    return [dict(row._mapping) for row in found]
+
+
+def _after(columns: str, after: Sequence[Any] | None) -> Condition:
+    if after is None:
+        return "1 = 1", []
+    return f"({columns}) > ({', '.join('?' * len(after))})", list(after)
+
+
+def counts(connection: Connection, scope: Scope, community_id: str) -> dict[str, int]:
+    """How many items of each kind wait in the scope."""
+    cut, values = record_cut(connection, scope, community_id)
+    found = {
+        "conflicts": run(
+            connection,
+            "SELECT COUNT(*) FROM conflict k JOIN record r ON r.community_id = k.community_id AND r.id = k.record_id "
+            f"WHERE k.community_id = ? AND k.state = 'open' AND {cut}",
+            (community_id, *values),
+        ).scalar_one()
+    }
+    for kind, now in (("quarantine", "quarantined"), ("held", "held")):
+        text, given = _operations_where(connection, scope, community_id, now)
+        found[kind] = run(connection, f"SELECT COUNT(*) {text}", given).scalar_one()
+    found["unplaced"] = run(
+        connection,
+        f"SELECT COUNT(*) FROM record r WHERE {cut} AND r.home = ? AND r.life = 'live'",
+        (*values, UNPLACED),
+    ).scalar_one()
+    text, given = _findings_where(connection, scope, community_id)
+    found["findings"] = run(connection, f"SELECT COUNT(*) {text}", given).scalar_one()
+    return {kind: int(number) for kind, number in found.items()}
+
+
+# ---------------------------------------------------------------- conflicts
+_CONFLICT = (
+    "SELECT k.conflict_id, k.record_id, k.unit, k.kind, k.policy, k.opened_at, k.subject_id, k.sealed, "
+    "r.type, r.home, r.v, r.tag, r.life, r.fields, r.form_version "
+    "FROM conflict k JOIN record r ON r.community_id = k.community_id AND r.id = k.record_id "
+)
+
+
+def open_conflicts(connection: Connection, scope: Scope, community_id: str) -> Rows:
+    """Every open conflict in the scope, light: ids, unit, kind, when it was opened, type of record."""
+    cut, values = record_cut(connection, scope, community_id)
+    return _rows(
+        run(
+            connection,
+            "SELECT k.conflict_id, k.unit, k.kind, k.opened_at, r.type, r.form_version FROM conflict k "
+            "JOIN record r ON r.community_id = k.community_id AND r.id = k.record_id "
+            f"WHERE k.community_id = ? AND k.state = 'open' AND {cut}",
+            (community_id, *values),
+        )
+    )
+
+
+def conflicts_by_id(connection: Connection, scope: Scope, community_id: str, ids: Sequence[str]) -> Rows:
+    """Open conflicts in full, in the order of their ids given; those outside the scope or closed are left out."""
+    cut, values = record_cut(connection, scope, community_id)
+    wanted, marks = among("k.conflict_id", ids)
+    found = _rows(
+        run(
+            connection,
+            f"{_CONFLICT} WHERE k.community_id = ? AND k.state = 'open' AND {wanted} AND {cut}",
+            (community_id, *marks, *values),
+        )
+    )
+    place = {conflict_id: position for position, conflict_id in enumerate(ids)}
+    return sorted(found, key=lambda row: place[row["conflict_id"]])
+
+
+def siblings(connection: Connection, community_id: str, conflict_ids: Sequence[str]) -> Rows:
+    """The values that stand side by side in these conflicts, open ones only, oldest arrival first."""
+    columns = (
+        "conflict_id", "op_id", "role", "state", "install_id", "n", "user_id", "claimed_at", "arrived_at",
+        "form_version", "sealed",
+    )  # fmt: skip
+    found = _rows(rows_of(connection, conflict_sibling, columns, community_id, "conflict_id", conflict_ids))
+    return sorted(
+        (row for row in found if row["state"] == "open"), key=lambda row: (row["arrived_at"], row["install_id"], row["n"])
+    )
+
+
+# ---------------------------------------------------------------- operations that wait
+def _operations_where(connection: Connection, scope: Scope, community_id: str, now: str) -> Condition:
+    see_community(scope, community_id)
+    text = (
+        "FROM operation o LEFT JOIN record r ON r.community_id = o.community_id AND r.id = o.record_id "
+        f"WHERE o.community_id = ? AND {_OPEN_OPERATION} AND o.now = ?"
+    )
+    values: list[Any] = [community_id, now]
+    if scope.streams is not None:
+        installs = sorted(name.removeprefix("install/") for name in scope.streams if name.startswith("install/"))
+        own, names = among("o.install_id", installs)
+        cut, given = record_cut(connection, scope, community_id)
+        text += f" AND ({own} OR ({cut}))"
+        values += [*names, *given]
+    return text, values
+
+
+def waiting_operations(
+    connection: Connection, scope: Scope, community_id: str, now: str, *, after: Sequence[Any] | None, limit: int
+) -> Rows:
+    """Operations that are ``held`` or ``quarantined``, oldest arrival first; never their content.
+
+    ``after`` is (arrived_at, install_id, n) of the last one seen.
+    """
+    text, values = _operations_where(connection, scope, community_id, now)
+    later, given = _after("o.arrived_at, o.install_id, o.n", after)
+    return _rows(
+        run(
+            connection,
+            "SELECT o.install_id, o.n, o.op_id, o.group_n, o.record_type, o.record_id, o.kind, o.now_reason, o.detail, "
+            f"o.claimed_at, o.arrived_at, r.home {text} AND {later} ORDER BY o.arrived_at, o.install_id, o.n LIMIT ?",
+            (*values, *given, limit),
+        )
+    )
+
+
+def waits_for(connection: Connection, community_id: str, groups: Sequence[tuple[str, int]]) -> dict[tuple[str, int], list[str]]:
+    """What each held group (install, first n) waits for: record ids, form/type/version, installs."""
+    wanted = set(groups)
+    installs, values = among("install_id", sorted({install_id for install_id, _ in wanted}))
+    found: dict[tuple[str, int], list[str]] = {}
+    for row in run(
+        connection,
+        f"SELECT install_id, group_n, waits_for FROM held_wait WHERE community_id = ? AND {installs} ORDER BY waits_for",
+        (community_id, *values),
+    ):
+        if (row[0], row[1]) in wanted:
+            found.setdefault((row[0], row[1]), []).append(row[2])
+    return found
+
+
+# ---------------------------------------------------------------- unplaced records and findings
+def unplaced(
+    connection: Connection, scope: Scope, community_id: str, *, after: Sequence[Any] | None, limit: int
+) -> Rows:
+    """Live records that no cell holds, oldest first. ``after`` is (created_at, id) of the last one seen."""
+    cut, values = record_cut(connection, scope, community_id)
+    later, given = _after("r.created_at, r.id", after)
+    return _rows(
+        run(
+            connection,
+            "SELECT r.id, r.type, r.v, r.tag, r.fields, r.form_version, r.placement, r.lon, r.lat, r.created_at, "
+            f"r.created_install FROM record r WHERE {cut} AND r.home = ? AND r.life = 'live' AND {later} "
+            "ORDER BY r.created_at, r.id LIMIT ?",
+            (*values, UNPLACED, *given, limit),
+        )
+    )
+
+
+def _findings_where(connection: Connection, scope: Scope, community_id: str) -> Condition:
+    cut, values = record_cut(connection, scope, community_id)
+    text = (
+        "FROM finding f LEFT JOIN record r ON r.community_id = f.community_id AND r.id = f.record_id "
+        "WHERE f.community_id = ? AND f.state = 'open' AND "
+    )
+    # Findings without a record (a missing range of a phone) are for those who see the whole community.
+    return text + (f"({cut})" if scope.streams is not None else f"(f.record_id IS NULL OR ({cut}))"), [
+        community_id,
+        *values,
+    ]
+
+
+def open_findings(
+    connection: Connection, scope: Scope, community_id: str, *, after: Sequence[Any] | None, limit: int
+) -> Rows:
+    """Open findings, oldest first. ``after`` is (opened_at, finding_id) of the last one seen."""
+    text, values = _findings_where(connection, scope, community_id)
+    later, given = _after("f.opened_at, f.finding_id", after)
+    return _rows(
+        run(
+            connection,
+            "SELECT f.finding_id, f.kind, f.name, f.record_id, f.units, f.opened_at, f.detail, r.type, r.home, r.fields, "
+            f"r.form_version {text} AND {later} ORDER BY f.opened_at, f.finding_id LIMIT ?",
+            (*values, *given, limit),
+        )
+    )
+
+
+# ---------------------------------------------------------------- who
+def people_of_installs(connection: Connection, community_id: str, install_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """The person behind each install: {install_id: {user_id, name, label}}; name is None for a machine."""
+    wanted = sorted(set(install_ids))
+    installs: dict[str, Any] = {}
+    for home in (community_id, HOUSE):
+        for row in rows_of(connection, install, ("install_id", "user_id", "label"), home, "install_id", wanted):
+            installs.setdefault(row[0], row)
+    names = names_of_users(connection, community_id, (row[1] for row in installs.values() if row[1]))
+    return {
+        install_id: {"user_id": row[1], "name": names.get(row[1]), "label": row[2]} for install_id, row in installs.items()
+    }
+
+
+def names_of_users(connection: Connection, community_id: str, user_ids: Iterable[str]) -> dict[str, str]:
+    """Names of users of the community or above it, by id."""
+    wanted = sorted(set(user_ids))
+    names: dict[str, str] = {}
+    for home in (community_id, HOUSE):
+        for row in rows_of(connection, user_account, ("user_id", "name"), home, "user_id", wanted):
+            names.setdefault(row[0], row[1])
+    return names
