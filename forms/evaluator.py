@@ -20,8 +20,8 @@ from forms.identity import credit_code_ok, resident_id_birth, resident_id_ok, re
 
 Value = Any
 _NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)", re.ASCII)
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{3})?Z", re.ASCII)
+_SPACE = " \t\r\n"
 MAX_SAFE = 2**53
 
 
@@ -41,7 +41,9 @@ class Function(NamedTuple):
     apply: Callable[[Sequence[Value], Context], Value]
 
 
-def evaluate(tree: Mapping[str, Any], fields: Mapping[str, Value], today: date | None = None, value: Value = None) -> Value:
+def evaluate(
+    tree: Mapping[str, Any], fields: Mapping[str, Value], today: date | None = None, value: Value = None
+) -> Value:
     """Value of an expression.
 
     Parameters
@@ -70,7 +72,7 @@ def evaluate(tree: Mapping[str, Any], fields: Mapping[str, Value], today: date |
 
 def is_true(value: Value) -> bool:
     """Truth of a value: nothing, false and zero are false, everything else is true."""
-    return not _is_null(value) and value is not False and value != 0
+    return not is_null(value) and value is not False and value != 0
 
 
 def _evaluate(tree: Mapping[str, Any], context: Context) -> Value:
@@ -91,25 +93,29 @@ def _evaluate(tree: Mapping[str, Any], context: Context) -> Value:
     if name == "coalesce":
         for argument in arguments:
             found = _evaluate(argument, context)
-            if not _is_null(found):
+            if not is_null(found):
                 return found
         return None
     values = [_evaluate(argument, context) for argument in arguments]
-    operator = _OPERATORS.get(name)
+    operator = OPERATORS.get(name)
     return operator(*values) if operator is not None else FUNCTIONS[name].apply(values, context)
 
 
-def _is_null(value: Value) -> bool:
+def is_null(value: Value) -> bool:
+    """Whether a value is nothing: None, an empty text or an empty list."""
     return value is None or value == "" or value == []
+
+
+def is_number_text(text: str) -> bool:
+    """Whether a text would be read as a number."""
+    return _NUMBER.fullmatch(text.strip(_SPACE)) is not None
 
 
 def _number(value: Value) -> float | None:
     if isinstance(value, bool):
         return 1.0 if value else 0.0
     try:
-        if isinstance(value, int | float):
-            result = float(value)
-        elif isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
+        if isinstance(value, int | float) or (isinstance(value, str) and is_number_text(value)):
             result = float(value)
         else:
             return None
@@ -127,7 +133,7 @@ def _plain(number: float) -> int | float | None:
 def _text(value: Value) -> str:
     if isinstance(value, str):
         return value
-    if _is_null(value):
+    if is_null(value):
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -143,17 +149,22 @@ def _text(value: Value) -> str:
 
 
 def _date(value: Value) -> date | None:
-    if isinstance(value, str) and _DATE.fullmatch(value):
+    return _read_date(value) if isinstance(value, str) else None
+
+
+@lru_cache(maxsize=8)  # the rules of one record read the same few days again and again
+def _read_date(text: str) -> date | None:
+    if len(text) == 10 and text[4] == "-" and text[7] == "-":
         try:
-            return date.fromisoformat(value)
+            return date.fromisoformat(text)
         except ValueError:
             return None
     return None
 
 
 def _equal(left: Value, right: Value) -> bool:
-    if _is_null(left) or _is_null(right):
-        return _is_null(left) and _is_null(right)
+    if is_null(left) or is_null(right):
+        return is_null(left) and is_null(right)
     if isinstance(left, bool | int | float) or isinstance(right, bool | int | float):
         first, second = _number(left), _number(right)
         return first is not None and first == second
@@ -162,8 +173,10 @@ def _equal(left: Value, right: Value) -> bool:
 
 def _order(left: Value, right: Value) -> int | None:
     """-1, 0 or 1; None where the two cannot be ordered."""
-    if _is_null(left) or _is_null(right):
+    if is_null(left) or is_null(right):
         return None
+    if type(left) is str and type(right) is str and _read_date(left) and _read_date(right):
+        return (left > right) - (left < right)
     first, second = _number(left), _number(right)
     if first is not None and second is not None:
         return (first > second) - (first < second)
@@ -227,7 +240,7 @@ def _negate(value: Value) -> Value:
 _plus = _arithmetic(lambda a, b: a + b)
 _minus = _arithmetic(lambda a, b: a - b)
 
-_OPERATORS: dict[str, Callable[..., Value]] = {
+OPERATORS: dict[str, Callable[..., Value]] = {
     "=": _equal,
     "!=": lambda left, right: not _equal(left, right),
     "<": _compare(frozenset({-1})),
@@ -246,7 +259,7 @@ _OPERATORS: dict[str, Callable[..., Value]] = {
 def _choices(value: Value) -> list[str]:
     if isinstance(value, list):
         return [_text(item) for item in value]
-    return re.split(r"[ \t\r\n]+", _text(value).strip(" \t\r\n")) if not _is_null(value) else []
+    return re.split(r"[ \t\r\n]+", _text(value).strip(_SPACE)) if not is_null(value) else []
 
 
 @lru_cache(maxsize=512)
@@ -255,9 +268,15 @@ def _pattern(text: str) -> re.Pattern[str]:
 
 
 def _today(context: Context) -> str:
-    if context.today is None:
+    return day_text(context.today)
+
+
+@lru_cache(maxsize=8)
+def day_text(today: date | None) -> str:
+    """The day as an expression sees it; a ``ValueError`` where none was given."""
+    if today is None:
         raise ValueError("the expression uses today() and no day was given")
-    return context.today.isoformat()
+    return today.isoformat()
 
 
 def _to_date(value: Value) -> str | None:
@@ -271,7 +290,8 @@ def _years_between(start: Value, end: Value) -> int | None:
     first, last = _date(start), _date(end)
     if first is None or last is None or last < first:
         return None
-    return last.year - first.year - ((last.month, last.day) < (first.month, first.day))
+    years: int = last.year - first.year
+    return years - int((last.month, last.day) < (first.month, first.day))
 
 
 def _as_number(value: Value) -> Value:
@@ -286,7 +306,7 @@ FUNCTIONS: dict[str, Function] = {
     "true": Function((0, 0), lambda a, c: True),
     "false": Function((0, 0), lambda a, c: False),
     "number": Function((1, 1), lambda a, c: _as_number(a[0])),
-    "selected": Function((2, 2), lambda a, c: not _is_null(a[1]) and _text(a[1]) in _choices(a[0])),
+    "selected": Function((2, 2), lambda a, c: not is_null(a[1]) and _text(a[1]) in _choices(a[0])),
     "count-selected": Function((1, 1), lambda a, c: len(_choices(a[0]))),
     "regex": Function((2, 2), lambda a, c: _pattern(a[1]).fullmatch(_text(a[0])) is not None),
     "string-length": Function((1, 1), lambda a, c: len(_text(a[0]))),

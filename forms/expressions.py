@@ -163,8 +163,9 @@ class _Parser:
             return node
         if kind == "name":
             return self._call(value, position)
-        raise ExpressionError(self.text, position, "the expression ends too early" if kind == "end" else
-                              f"{value!r} is not expected here")
+        raise ExpressionError(
+            self.text, position, "the expression ends too early" if kind == "end" else f"{value!r} is not expected here"
+        )
 
     def _call(self, name: str, position: int) -> Node:
         if name not in FUNCTIONS:
@@ -201,15 +202,17 @@ class _Parser:
         foreign = _FOREIGN_PATTERN.search(pattern)
         if foreign:
             raise ExpressionError(
-                self.text, position + 1 + foreign.start(), f"{foreign.group()!r} means different things in different engines"
+                self.text,
+                position + 1 + foreign.start(),
+                f"{foreign.group()!r} means different things in different engines",
             )
         try:
             re.compile(pattern, re.ASCII)
         except re.error as wrong:
-            raise ExpressionError(self.text, position + 1 + (wrong.pos or 0), f"the pattern is wrong: {wrong.msg}") from wrong
+            raise ExpressionError(
+                self.text, position + 1 + (wrong.pos or 0), f"the pattern is wrong: {wrong.msg}"
+            ) from wrong
 
 
 #: What Python and ECMAScript read differently, and nested repetition, which can take exponential time.
-_FOREIGN_PATTERN = re.compile(
-    r"\(\?(?!:)|\\(?![dDwW.\\\-+*?()\[\]{}|^$/])|[*+?}][+]|\)[*+{]|\[\[|&&|--|~~", re.ASCII
-)
+_FOREIGN_PATTERN = re.compile(r"\(\?(?!:)|\\(?![dDwW.\\\-+*?()\[\]{}|^$/])|[*+?}][+]|\)[*+{]|\[\[|&&|--|~~", re.ASCII)

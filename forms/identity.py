@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from functools import lru_cache
+from operator import mul
 
 # GB 11643: ISO 7064 MOD 11-2.
 _ID_SHAPE = re.compile(r"[0-9]{17}[0-9X]", re.ASCII)
@@ -36,7 +38,7 @@ def resident_id_check_character(first_17: str) -> str:
     """
     if len(first_17) != 17 or not (first_17.isascii() and first_17.isdigit()):
         raise ValueError("seventeen digits are needed")
-    return _ID_CHECK[sum(int(digit) * weight for digit, weight in zip(first_17, _ID_WEIGHTS, strict=True)) % 11]
+    return _ID_CHECK[sum(map(mul, map(int, first_17), _ID_WEIGHTS)) % 11]
 
 
 def resident_id_ok(number: str) -> bool:
@@ -44,21 +46,17 @@ def resident_id_ok(number: str) -> bool:
 
     Numbers of 15 digits (withdrawn in 2013) have no check digit and are not confirmed: the answer is False.
     """
-    return (
-        _ID_SHAPE.fullmatch(number) is not None
-        and _ID_CHECK.index(number[17]) == sum(int(d) * w for d, w in zip(number, _ID_WEIGHTS, strict=False)) % 11
-        and _birth(number) is not None
-    )
+    return _proven_birth(number) is not None
 
 
 def resident_id_birth(number: str) -> str | None:
     """Birth date in a correct number as ``YYYY-MM-DD``; None where ``resident_id_ok`` is False."""
-    return _birth(number) if resident_id_ok(number) else None
+    return _proven_birth(number)
 
 
 def resident_id_sex(number: str) -> str | None:
     """Code of GB/T 2261.1 in a correct number, ``1`` or ``2``; None where ``resident_id_ok`` is False."""
-    if not resident_id_ok(number):
+    if _proven_birth(number) is None:
         return None
     return "1" if int(number[16]) % 2 else "2"
 
@@ -86,7 +84,12 @@ def credit_code_ok(code: str) -> bool:
     return _CREDIT_SHAPE.fullmatch(code) is not None and credit_code_check_character(code[:17]) == code[17]
 
 
-def _birth(number: str) -> str | None:
+@lru_cache(maxsize=1)  # the rules of one record ask several times; a second number is never kept
+def _proven_birth(number: str) -> str | None:
+    if _ID_SHAPE.fullmatch(number) is None:
+        return None
+    if _ID_CHECK[sum(map(mul, map(int, number[:17]), _ID_WEIGHTS)) % 11] != number[17]:
+        return None
     text = f"{number[6:10]}-{number[10:12]}-{number[12:14]}"
     try:
         return date.fromisoformat(text).isoformat()

@@ -32,11 +32,48 @@ from forms.expressions import fields_used, parse, uses_today
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII)
 _FIELD_KEYS = frozenset(
-    "name type unit policy exclusive label privacy required indexed identifying format codelist ref_type constraint relevant "
-    "calculation measure min max max_length mask standard source note".split()
+    [
+        "name",
+        "type",
+        "unit",
+        "policy",
+        "exclusive",
+        "label",
+        "privacy",
+        "required",
+        "indexed",
+        "identifying",
+        "format",
+        "codelist",
+        "ref_type",
+        "constraint",
+        "relevant",
+        "calculation",
+        "measure",
+        "min",
+        "max",
+        "max_length",
+        "mask",
+        "standard",
+        "source",
+        "note",
+    ]
 )
 _TYPE_KEYS = frozenset(
-    "name version label note server_made subject placed_by parents fields units constraints views".split()
+    [
+        "name",
+        "version",
+        "label",
+        "note",
+        "server_made",
+        "subject",
+        "placed_by",
+        "parents",
+        "fields",
+        "units",
+        "constraints",
+        "views",
+    ]
 )
 #: Policies that need a certain kind of value.
 _POLICY_TYPES = {
@@ -100,7 +137,11 @@ class _Reader:
         placed_by = self._refs("placed_by", fields, OWN_ANCHOR)
         parents = self._refs("parents", fields, None)
         subject = document.get("subject")
-        if subject is not None and subject != "self" and (subject not in fields or fields[subject].ref_type != "person"):
+        if (
+            subject is not None
+            and subject != "self"
+            and (subject not in fields or fields[subject].ref_type != "person")
+        ):
             raise self.fail("/subject", "self, a ref field that leads to a person, or null is needed")
         return RecordType(
             name=self.name,
@@ -261,7 +302,9 @@ class _Reader:
                 if "relevant" in screen:
                     tree = self._tree(screen["relevant"], f"{at}/relevant", frozenset(fields))
                     self.served["views"][n]["screens"][m]["relevant"] = {"text": screen["relevant"], "tree": tree}
-                screens.append(Screen(screen["name"], self._label(screen["label"], f"{at}/label"), tuple(screen["fields"]), tree))
+                screens.append(
+                    Screen(screen["name"], self._label(screen["label"], f"{at}/label"), tuple(screen["fields"]), tree)
+                )
             views.append(View(view["name"], self._label(view["label"], f"/views/{n}/label"), tuple(screens)))
         return tuple(views)
 

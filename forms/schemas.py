@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from marshmallow import INCLUDE, Schema, ValidationError, fields
@@ -36,7 +36,7 @@ class DeclaredField(fields.Field[Any]):
             required=spec.required,
             allow_none=not spec.required,
             metadata={"label": dict(spec.label), "privacy": spec.privacy},
-            error_messages={"required": missing, "null": missing},  # type: ignore[dict-item]
+            error_messages={"required": missing, "null": missing},
         )
         self.spec = spec
         self._check = check_for(spec, policy)
@@ -45,20 +45,20 @@ class DeclaredField(fields.Field[Any]):
         try:
             normal = self._check(value)
         except Refused as wrong:
-            raise ValidationError(wrong.problems) from wrong  # type: ignore[arg-type]
+            raise ValidationError(wrong.problems) from wrong
         if normal is None and self.spec.required:
             raise ValidationError([problem("required")])  # type: ignore[list-item]
         return normal
 
 
-@lru_cache(maxsize=None)
+@cache
 def schema_for(record_type: RecordType) -> type[Schema]:
     """The marshmallow schema class of a record type.
 
     ``schema_for(t)().load(fields)`` judges a new record, ``load(fields, partial=True)`` a patch. The messages of
     the ``ValidationError`` are lists of ``Problem`` by field; ``judge`` turns them into ``FieldError``.
     """
-    declared = {
+    declared: dict[str, fields.Field[Any]] = {
         spec.name: DeclaredField(spec, record_type.units[spec.unit].policy) for spec in record_type.fields.values()
     }
     base = Schema.from_dict(declared, name=f"{record_type.name}_{record_type.version}")
@@ -73,7 +73,7 @@ def schema_for(record_type: RecordType) -> type[Schema]:
     return RecordSchema
 
 
-@lru_cache(maxsize=None)
+@cache
 def _schema(record_type: RecordType) -> Schema:
     return schema_for(record_type)()
 
@@ -92,9 +92,12 @@ def judge(record_type: RecordType, values: Any, creating: bool) -> tuple[dict[st
         loaded = _schema(record_type).load(values, partial=not creating)
     except ValidationError as wrong:
         loaded = wrong.valid_data if isinstance(wrong.valid_data, dict) else {}
-        messages: Mapping[str, list[Problem]] = wrong.normalized_messages()
+        messages: Mapping[str, list[Problem]] = wrong.normalized_messages()  # type: ignore[no-untyped-call]
         errors = [
-            field_error(f"/{name}", found) for name in record_type.fields if name in messages for found in messages[name]
+            field_error(f"/{name}", found)
+            for name in record_type.fields
+            if name in messages
+            for found in messages[name]
         ]
     else:
         errors = []

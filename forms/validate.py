@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from datetime import date
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from forms.definition import FieldSpec, RecordType
@@ -28,7 +28,7 @@ FastPath = Callable[[Values, bool], Values | None]
 _IDENTIFIER = re.compile(r"[0-9A-Z-]+", re.ASCII)
 
 
-@lru_cache(maxsize=None)
+@cache
 def validator(record_type: RecordType) -> Validator:
     """The validator of a record type.
 
@@ -49,7 +49,7 @@ def validator(record_type: RecordType) -> Validator:
     return validate
 
 
-@lru_cache(maxsize=None)
+@cache
 def fast_path(record_type: RecordType) -> FastPath:
     """The generated part alone: normalised values, or None where something is wrong or in doubt."""
     names: dict[str, Any] = {
@@ -71,7 +71,11 @@ def fast_path(record_type: RecordType) -> FastPath:
         names[f"check_{position}"] = check_for(spec, policy)
         lines.append(f"        v = get({spec.name!r})")
         if spec.required:
-            lines += ["        if v is None:", f"            if creating or {spec.name!r} in values: return None", "        else:"]
+            lines += [
+                "        if v is None:",
+                f"            if creating or {spec.name!r} in values: return None",
+                "        else:",
+            ]
         else:
             lines.append("        if v is not None:")
         lines += ["            " + line for line in _field_lines(spec, policy, position, names)]

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from datetime import UTC, date, datetime
-from functools import lru_cache
+from functools import partial
 from typing import Any, NamedTuple
 
 from forms.definition import FieldSpec
@@ -28,10 +28,16 @@ FIRST_DAY, END_DAY = "1800", "2201"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 #: What surrounds text and means nothing, written out so that every language strips the same.
-_EDGES = "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200C))) + "\u2028\u2029\u202f\u205f\u3000\ufeff"
+_EDGES = (
+    "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680"
+    + "".join(map(chr, range(0x2000, 0x200C)))
+    + "\u2028\u2029\u202f\u205f\u3000\ufeff"
+)
 _HALF_WIDTH: dict[int, int | None] = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _SPACES: dict[int, int | None] = {ord(character): None for character in _EDGES}
-_DASHES: dict[int, int | None] = {ord(character): ord("-") for character in "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"}
+_DASHES: dict[int, int | None] = {
+    ord(character): ord("-") for character in "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
+}
 _UPPER: dict[int, int | None] = {ord(lower): ord(lower) - 32 for lower in "abcdefghijklmnopqrstuvwxyz"}
 _FULL_UPPER: dict[int, int | None] = {code: code - 0xFEE0 - 32 for code in range(0xFF41, 0xFF5B)}
 _FORMATS: dict[str, dict[int, int | None]] = {
@@ -224,18 +230,20 @@ def clean_location(value: Any) -> dict[str, Any]:
             problems.append(problem("location_incomplete", f"/{key}"))
         elif isinstance(degree, bool) or not isinstance(degree, int | float):
             problems.append(problem("not_number", f"/{key}"))
-        elif not -limit <= degree <= limit:  # also NaN
-            problems.append(problem("out_of_range" if math.isfinite(degree) else "not_finite", f"/{key}")
-                            if isinstance(degree, float) else problem("out_of_range", f"/{key}"))
+        elif isinstance(degree, float) and not math.isfinite(degree):
+            problems.append(problem("not_finite", f"/{key}"))
+        elif not -limit <= degree <= limit:
+            problems.append(problem("out_of_range", f"/{key}"))
     datum = value.get("datum")
     if datum is None or datum == "":
         problems.append(problem("datum_missing", "/datum"))
-    elif datum not in DATUMS:
+    elif not isinstance(datum, str) or datum not in DATUMS:
         problems.append(problem("datum_unknown", "/datum"))
     for key, most in (("accuracy_m", 1e6), ("confidence", 1.0)):
         if value.get(key) is not None:
-            problems.extend(_problems(f"/{key}", lambda v, most=most: clean_number(v, whole=False, least=0, most=most), value[key]))
-    if value.get("method") is not None and value["method"] not in LOCATION_METHODS:
+            check = partial(clean_number, whole=False, least=0, most=most)
+            problems.extend(_problems(f"/{key}", check, value[key]))
+    if value.get("method") not in (None, *LOCATION_METHODS):
         problems.append(problem("method_unknown", "/method"))
     if value.get("at") is not None:
         problems.extend(_problems("/at", clean_datetime, value["at"]))
@@ -317,16 +325,17 @@ def _set_check(element: Check, *, takes_changes: bool) -> Check:
 
 def _movement_check(base: Check, spec: FieldSpec) -> Check:
     far = MAX_WHOLE if spec.type == "integer" else MAX_DECIMAL
+    movement = partial(clean_number, whole=spec.type == "integer", least=-far, most=far)
 
     def check(value: Any) -> Any:
         if not isinstance(value, dict):
             return base(value)
         if value.keys() != {"delta"}:
             raise refused("not_delta")
-        found = _problems("/delta", lambda v: clean_number(v, whole=spec.type == "integer", least=-far, most=far), value["delta"])
+        found = _problems("/delta", movement, value["delta"])
         if found:
             raise Refused(found)
-        return {"delta": clean_number(value["delta"], whole=spec.type == "integer", least=-far, most=far)}
+        return {"delta": movement(value["delta"])}
 
     return check
 
@@ -337,9 +346,3 @@ def _problems(tail: str, check: Check, value: Any) -> list[Problem]:
     except Refused as wrong:
         return [found._replace(tail=tail + found.tail) for found in wrong.problems]
     return []
-
-
-@lru_cache(maxsize=4096)
-def half_width(text: str) -> str:
-    """Full-width letters, digits and signs as their ASCII twins."""
-    return text.translate(_HALF_WIDTH)

@@ -1,0 +1,115 @@
+"""Expression trees as generated Python functions, for rules that run on every record.
+
+Same answers as evaluator.evaluate followed by is_true: a property test holds them equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Any
+
+from forms.evaluator import FUNCTIONS, OPERATORS, day_text, is_null, is_number_text, is_true
+
+Predicate = Callable[[Mapping[str, Any], date | None], bool]
+
+#: Calls whose value is a boolean, so that asking for its truth is needless.
+_BOOLEAN = frozenset(
+    [
+        "and",
+        "or",
+        "not",
+        "true",
+        "false",
+        "=",
+        "!=",
+        "<",
+        "<=",
+        ">",
+        ">=",
+        "selected",
+        "regex",
+        "starts-with",
+        "contains",
+        "resident-id-ok",
+        "credit-code-ok",
+    ]
+)
+
+
+def compile_condition(tree: Mapping[str, Any]) -> Predicate:
+    """A function ``(fields, today) -> bool`` that tells whether an expression is true.
+
+    ``.`` is null in it: it is meant for conditions over the fields of a record.
+    """
+    names: dict[str, Any] = {
+        "is_null": is_null,
+        "is_true": is_true,
+        "day_text": day_text,
+        **{f"op_{position}": operator for position, operator in enumerate(OPERATORS.values())},
+        **{f"fn_{position}": function.apply for position, function in enumerate(FUNCTIONS.values())},
+    }
+    body = _condition(tree, names)
+    source = f"def holds(fields, today):\n    get = fields.get\n    return {body}\n"
+    exec(compile(source, "<condition>", "exec"), names)  # noqa: S102  # text of our own making
+    compiled: Predicate = names["holds"]
+    return compiled
+
+
+def _condition(tree: Mapping[str, Any], names: dict[str, Any]) -> str:
+    name = tree.get("call")
+    if name in ("and", "or"):
+        return f" {name} ".join(f"({_condition(argument, names)})" for argument in tree["args"])
+    if name == "not":
+        return f"not ({_condition(tree['args'][0], names)})"
+    if name in ("=", "!="):
+        return ("" if name == "=" else "not ") + f"({_equality(tree['args'][0], tree['args'][1], names)})"
+    if name in _BOOLEAN:
+        return _value(tree, names)
+    return f"is_true({_value(tree, names)})"
+
+
+def _equality(left: Mapping[str, Any], right: Mapping[str, Any], names: dict[str, Any]) -> str:
+    if left.get("lit") == "" or right.get("lit") == "":
+        return f"is_null({_value(right if left.get('lit') == '' else left, names)})"
+    text = right.get("lit")
+    equal = f"op_{list(OPERATORS).index('=')}"
+    if "field" in left and isinstance(text, str) and not is_number_text(text):
+        field = f"get({left['field']!r})"
+        return f"{field} == {text!r} if type({field}) is str else {equal}({field}, {text!r})"
+    return f"{equal}({_value(left, names)}, {_value(right, names)})"
+
+
+def _value(tree: Mapping[str, Any], names: dict[str, Any]) -> str:
+    if "lit" in tree:
+        return repr(tree["lit"])
+    if "field" in tree:
+        return f"get({tree['field']!r})"
+    if "self" in tree:
+        return "None"
+    name, arguments = tree["call"], tree["args"]
+    if name in ("and", "or", "not", "=", "!="):
+        return f"({_condition(tree, names)})"
+    if name == "if":
+        condition, then, otherwise = arguments
+        return f"({_value(then, names)} if {_condition(condition, names)} else {_value(otherwise, names)})"
+    if name == "coalesce":
+        return _coalesce(arguments, names)
+    if name == "selected" and isinstance(arguments[0].get("lit"), str):
+        codes = f"codes_{len(names)}"
+        names[codes] = frozenset(arguments[0]["lit"].split())
+        chosen = _value(arguments[1], names)
+        general = f"fn_{list(FUNCTIONS).index(name)}(({arguments[0]['lit']!r}, {chosen}), None)"
+        return f"({chosen} in {codes} if type({chosen}) is str else {general})"
+    values = ", ".join(_value(argument, names) for argument in arguments)
+    if name in OPERATORS:
+        return f"op_{list(OPERATORS).index(name)}({values})"
+    if name == "today":
+        return "day_text(today)"
+    return f"fn_{list(FUNCTIONS).index(name)}(({values}{',' if arguments else ''}), None)"
+
+
+def _coalesce(arguments: list[Mapping[str, Any]], names: dict[str, Any]) -> str:
+    first = _value(arguments[0], names)
+    rest = _coalesce(arguments[1:], names) if len(arguments) > 1 else "None"
+    return f"({first} if not is_null({first}) else {rest})"

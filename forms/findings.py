@@ -1,0 +1,92 @@
+"""Conditions across units: checked after the merge, raised as findings, never a rejection (S7)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from typing import Any
+
+from forms.compiled import Predicate, compile_condition
+from forms.definition import RecordType
+from forms.expressions import fields_used
+
+RETIRED_CODE = "retired_code"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something to look at again. ``name`` is stable within the record type; messages carry no value."""
+
+    name: str
+    message_zh: str
+    message_en: str
+    fields: tuple[str, ...]
+
+
+def findings(
+    record_type: RecordType, fields: Mapping[str, Any], today: date, changed: Collection[str] | None = None
+) -> list[Finding]:
+    """What is implausible about a merged record.
+
+    Parameters
+    ----------
+    record_type : RecordType
+        Its cross-field constraints are checked in order, then its fields for retired codes.
+    fields : mapping
+        Plain merged values, secret ones in clear. An absent field is null.
+    today : datetime.date
+        The community's day, decided by the caller.
+    changed : collection of str, optional
+        Check only what reads one of these fields. None checks everything.
+
+    Returns
+    -------
+    list of Finding
+        Empty for a plausible record. One ``retired_code`` for each field that holds one.
+    """
+    found = []
+    rules, coded = _rules(record_type)
+    for holds, reads, finding in rules:
+        if (changed is None or not reads.isdisjoint(changed)) and not holds(fields, today):
+            found.append(finding)
+    for name, retired, finding in coded:
+        value = fields.get(name)
+        if value is None or (changed is not None and name not in changed):
+            continue
+        if (
+            (value in retired)
+            if isinstance(value, str)
+            else (isinstance(value, list) and not retired.isdisjoint(value))
+        ):
+            found.append(finding)
+    return found
+
+
+_Rule = tuple[Predicate, frozenset[str], Finding]
+_Coded = tuple[str, frozenset[str], Finding]
+
+
+@cache
+def _rules(record_type: RecordType) -> tuple[tuple[_Rule, ...], tuple[_Coded, ...]]:
+    rules = tuple(
+        (
+            compile_condition(rule.tree),
+            fields_used(dict(rule.tree)),
+            Finding(rule.name, rule.message["zh"], rule.message["en"], rule.fields),
+        )
+        for rule in record_type.constraints
+    )
+    coded = tuple(
+        (
+            spec.name,
+            spec.codes.retired,
+            Finding(
+                RETIRED_CODE, f"{spec.label['zh']}使用了停用代码", f"{spec.label['en']}: a retired code", (spec.name,)
+            ),
+        )
+        for spec in record_type.fields.values()
+        if spec.codes is not None and spec.codes.retired
+    )
+    return rules, coded
