@@ -47,7 +47,7 @@ class DeclaredField(fields.Field[Any]):
         except Refused as wrong:
             raise ValidationError(wrong.problems) from wrong
         if normal is None and self.spec.required:
-            raise ValidationError([problem("required")])  # type: ignore[list-item]
+            raise ValidationError([problem("required")])
         return normal
 
 

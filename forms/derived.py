@@ -1,0 +1,134 @@
+"""What a roster shows without anybody having typed it. Derived, never asked, never stored in a record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from forms.definition import FieldType, Privacy
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """A derived value of a record type.
+
+    ``base`` is the record type it belongs to, None for any. ``needs`` are column paths from that record.
+    ``stored`` values come from what the store keeps beside a record (its cell, its confirmations, a count);
+    the others are computed by ``derive`` from ``needs``.
+    """
+
+    name: str
+    base: str | None
+    type: FieldType
+    privacy: Privacy
+    label_zh: str
+    label_en: str
+    needs: tuple[str, ...] = ()
+    stored: bool = False
+
+
+DERIVED: dict[str, Derived] = {
+    item.name: item
+    for item in (
+        Derived("cell_code", None, "text", "public", "网格", "Cell", stored=True),
+        Derived("confirmed_on", None, "date", "internal", "最近确认", "Last confirmed", stored=True),
+        Derived("members_count", "household", "integer", "internal", "在户人数", "Members", stored=True),
+        Derived("households_count", "dwelling", "integer", "internal", "住户数", "Households", stored=True),
+        Derived("members_known_count", "organization", "integer", "internal", "党员数", "Party members", stored=True),
+        Derived("age", "person", "integer", "personal", "年龄", "Age", ("birth_date", "died_on")),
+        Derived("is_head", "person", "boolean", "personal", "是否户主", "Is head", ("residence_household.head",)),
+        Derived(
+            "residence_state",
+            "person",
+            "text",
+            "personal",
+            "人户状态",
+            "Lives and is registered",
+            (
+                "residence_household",
+                "residence_household.dwelling",
+                "registration_dwelling",
+                "registration_address_text",
+                "registration_division_code",
+            ),
+        ),
+    )
+}
+
+#: Values of ``residence_state`` with their labels.
+RESIDENCE_STATES: dict[str, tuple[str, str]] = {
+    "same_place": ("人户一致", "Lives where registered"),
+    "lives_not_registered": ("人在户不在", "Lives here, registered elsewhere"),
+    "registered_not_living": ("户在人不在", "Registered here, lives elsewhere"),
+    "unknown": ("不详", "Unknown"),
+}
+
+
+def age_on(birth_date: str | None, day: date) -> int | None:
+    """Completed years on a day; None without a birth date or before birth.
+
+    Born on 29 February: a year is completed on 1 March of common years.
+    """
+    if birth_date is None:
+        return None
+    born = date.fromisoformat(birth_date)
+    if born > day:
+        return None
+    return day.year - born.year - int((day.month, day.day) < (born.month, born.day))
+
+
+def residence_state(
+    *,
+    residence_household: str | None,
+    residence_dwelling: str | None,
+    registration_dwelling: str | None,
+    registered_outside: bool,
+) -> str:
+    """One of ``RESIDENCE_STATES``, from where a person lives and is registered.
+
+    A residence whose dwelling is not known says nothing about a registration in a known dwelling: ``unknown``.
+    """
+    if residence_household is None:
+        return "registered_not_living" if registration_dwelling is not None else "unknown"
+    if registration_dwelling is not None:
+        if residence_dwelling is None:
+            return "unknown"
+        return "same_place" if residence_dwelling == registration_dwelling else "lives_not_registered"
+    return "lives_not_registered" if registered_outside else "unknown"
+
+
+def derive(name: str, values: Mapping[str, Any], *, record_id: str, today: date) -> Any:
+    """A computed derived value.
+
+    Parameters
+    ----------
+    name : str
+        A key of ``DERIVED`` that is not ``stored``.
+    values : mapping
+        Path of ``needs`` to plain value; absent is null.
+    record_id : str
+        Id of the record that the value belongs to.
+    today : datetime.date
+
+    Raises
+    ------
+    KeyError
+        Unknown, or stored.
+    """
+    if name == "age":
+        died_on = values.get("died_on")
+        return age_on(values.get("birth_date"), today if died_on is None else min(today, date.fromisoformat(died_on)))
+    if name == "is_head":
+        return values.get("residence_household.head") == record_id
+    if name == "residence_state":
+        return residence_state(
+            residence_household=values.get("residence_household"),
+            residence_dwelling=values.get("residence_household.dwelling"),
+            registration_dwelling=values.get("registration_dwelling"),
+            registered_outside=any(
+                values.get(key) is not None for key in ("registration_address_text", "registration_division_code")
+            ),
+        )
+    raise KeyError(name)

@@ -1,0 +1,178 @@
+"""docs/forms.md, written from the declarations: ``python -m forms.document > docs/forms.md``. A test holds it current."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+
+from forms.codelist import CodeList
+from forms.definition import FieldSpec, RecordType
+from forms.derived import DERIVED
+from forms.registry import Registry, load_registry
+from forms.roster import Roster
+from forms.values import MESSAGES
+
+HEAD = """# Forms: what is recorded
+
+Written from `forms/` by `python -m forms.document > docs/forms.md`; edit the definitions, not this page.
+
+- **Privacy**: `public` may be shown to anyone; `internal` to staff; `personal` to those who work with people, every look
+  audited; `secret` is sealed when stored, found by a keyed hash, and shown masked.
+- **Unit**: what merges as one. A field is its own unit unless another is named.
+- **Policy** of a unit written by two people at once: `last` the later arrival; `keep` the earlier; `review` a person decides;
+  `max`, `min` the greater or smaller; `union` elements added and removed one by one; `append` both texts; `add` both movements.
+  An *exclusive* unit is a relation that a record can have once only.
+- **Flags**: R required when created, I searchable, K identifies the subject (duplicates are looked for by it).
+- Codes are append-only. A *retired* code is accepted, because phones that were offline still write it, and raises the
+  finding `retired_code`.
+- The check digit of an ID number or credit code, and everything that depends on the day or on several fields, raises a
+  *finding* and never refuses: a record that somebody wrote at a door is kept, and looked at again. Of an ID number only check
+  digit and date are judged; the area code is a hint, and 15-digit numbers cannot be confirmed.
+- Unknown fields are kept and returned, never an error. An unknown form version is held until its form arrives.
+"""
+
+EXPRESSIONS = """## Expressions
+
+A subset of XLSForm, read once into a JSON tree; devices receive the tree. Every evaluator passes `tests/vectors/expressions`.
+
+- Tree: `{"lit": value}`, `{"field": name}`, `{"self": true}` for `.`, `{"call": name, "args": [...]}`; operators are calls under
+  their own name, unary minus is `neg`.
+- Loosest to tightest, left to right: `or`, `and`, `= !=`, `< <= > >=`, `+ -`, `* div mod`, unary `-`.
+- `if(c, a, b)`, `coalesce(a, b, …)`, `not`, `true()`, `false()`, `number`, `selected(set, code)`, `count-selected`,
+  `regex(text, 'pattern')`, `string-length`, `starts-with`, `contains`, `today()`, `date`. Beyond XLSForm:
+  `years-between(day, day)`, `resident-id-ok`, `resident-id-birth`, `resident-id-sex`, `credit-code-ok`.
+- Nothing: null, an empty text and an empty list are the same. Nothing equals only nothing; an ordering with nothing is
+  false; a sum with nothing is nothing; nothing is false. False and zero are false, everything else is true.
+- `=` compares as numbers if either side is a number or a boolean (text that is no number is equal to none); otherwise as text.
+- An ordering holds between numbers, texts that are numbers, and ISO days or UTC times (a day with a time: by day);
+  between anything else it is false.
+- Sums are done in double precision; a result that is not finite is nothing, `div` by zero too; whole results up to 2^53 are
+  integers. `mod` has the sign of its left side. Day minus day is a number of days; day plus or minus whole days is a day.
+- `regex` matches the whole text, ASCII classes, with a literal pattern of what Python and ECMAScript share: no look-around, no
+  back references, no repeated groups, no `\\s` and `\\b`. `string-length` counts code points.
+- A constraint sees its own value (`.`) and not the day. Cross-field constraints and relevance see all fields.
+"""
+
+
+def forms_page(registry: Registry) -> str:
+    """The whole page as Markdown, ending in one line feed."""
+    parts = [HEAD]
+    for name in registry.types():
+        parts.append("\n".join(_record_type(registry.latest(name))) + "\n")
+    parts.append("\n".join(_code_lists(registry.codelists().values())) + "\n")
+    parts.append("\n".join(_rosters(registry.rosters().values())) + "\n")
+    parts.append(EXPRESSIONS)
+    parts.append("\n".join(_errors()) + "\n")
+    return "\n".join(parts)
+
+
+def _record_type(record_type: RecordType) -> Iterator[str]:
+    yield f"## `{record_type.name}` {record_type.label['zh']} · {record_type.label['en']}, version {record_type.version}"
+    yield ""
+    if record_type.note:
+        yield record_type.note
+        yield ""
+    if record_type.server_made:
+        yield "- Made by the server; a client never writes it."
+    yield f"- Placed by: {_names(record_type.placed_by)}"
+    yield f"- Waits for (held until they exist): {_names(record_type.parents)}"
+    sealed = {None: "the community's key", "self": "its own key"}.get(
+        record_type.subject, f"the key of its `{record_type.subject}`"
+    )
+    yield f"- Sealed with {sealed}"
+    yield ""
+    yield "| Field | 名称 · Label | Type | Unit | Policy | Privacy | Flags | Note |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for spec in record_type.fields.values():
+        unit = record_type.units[spec.unit]
+        policy = unit.policy + (", exclusive" if unit.exclusive else "")
+        flags = "".join(letter for letter, on in _flags(spec) if on)
+        yield (
+            f"| `{spec.name}` | {spec.label['zh']} · {spec.label['en']} | {_type(spec)} | "
+            f"{'' if unit.name == spec.name else f'`{unit.name}`'} | {policy} | {spec.privacy} | {flags} | {_note(spec)} |"
+        )
+    if record_type.constraints:
+        yield ""
+        yield "| Finding | 提示 · Meaning | Holds when |"
+        yield "|---|---|---|"
+        for rule in record_type.constraints:
+            yield f"| `{rule.name}` | {rule.message['zh']} · {rule.message['en']} | `{rule.text}` |"
+
+
+def _flags(spec: FieldSpec) -> tuple[tuple[str, bool], ...]:
+    return (("R", spec.required), ("I", spec.indexed), ("K", spec.identifying))
+
+
+def _type(spec: FieldSpec) -> str:
+    if spec.codelist is not None:
+        return f"{spec.type} [`{spec.codelist}`](#code-lists)"
+    if spec.ref_type is not None:
+        return f"ref `{spec.ref_type}`"
+    return spec.type if spec.format is None else f"{spec.type} ({spec.format})"
+
+
+def _note(spec: FieldSpec) -> str:
+    notes = [spec.note, spec.standard, None if spec.measure is None else f"in {spec.measure}"]
+    if spec.min is not None or spec.max is not None:
+        notes.append(f"{'' if spec.min is None else spec.min} to {'' if spec.max is None else spec.max}")
+    if spec.max_length is not None:
+        notes.append(f"≤ {spec.max_length} characters")
+    if spec.mask is not None:
+        notes.append(f"mask keeps the last {spec.mask.keep_end}")
+    if spec.constraint is not None:
+        notes.append(f"`{spec.constraint.text}`")
+    return "; ".join(note for note in notes if note).replace("|", "\\|")
+
+
+def _code_lists(lists: Iterable[CodeList]) -> Iterator[str]:
+    yield "## Code lists"
+    yield ""
+    yield "| List | 名称 · Label | Codes | Standard | Source | Note |"
+    yield "|---|---|---|---|---|---|"
+    for found in sorted(lists, key=lambda item: item.name):
+        retired = "".join(f" Retired: `{code}`." for code in sorted(found.retired))
+        yield (
+            f"| `{found.name}` | {found.label['zh']} · {found.label['en']} | {len(found.entries)} | {found.standard or 'our own'} | "
+            f"{found.source} | {found.note}{retired} |"
+        )
+
+
+def _rosters(rosters: Iterable[Roster]) -> Iterator[str]:
+    yield "## Rosters"
+    yield ""
+    yield "A column follows ref fields from the base record to one field; of several paths the first with a value wins. Its privacy"
+    yield "is the strictest of all that the path passes through. Derived: " + _names(sorted(DERIVED)) + "."
+    for roster in sorted(rosters, key=lambda item: item.name):
+        yield ""
+        yield f"### `{roster.name}` {roster.label['zh']} · {roster.label['en']}, of `{roster.base}`"
+        yield ""
+        order = ", ".join(f"`{name}`" + (" descending" if descending else "") for name, descending in roster.sort)
+        yield f"Sorted by {order}."
+        yield ""
+        yield "| Column | 名称 · Label | From | Privacy | Filters |"
+        yield "|---|---|---|---|---|"
+        for column in roster.columns:
+            paths = ", else ".join("`" + ".".join(path) + "`" for path in column.paths if path)
+            if column.derived is not None:
+                paths = f"derived `{column.derived}`" + (f" of {paths}" if paths else "")
+            filters = " ".join(sorted(roster.filters.get(column.name, ())))
+            yield f"| `{column.name}` | {column.label['zh']} · {column.label['en']} | {paths} | {column.privacy} | {filters} |"
+
+
+def _errors() -> Iterator[str]:
+    yield "## Error codes of values"
+    yield ""
+    yield "Each comes with a JSON pointer into the operation and never with the value."
+    yield ""
+    yield "| Code | 提示 | Message |"
+    yield "|---|---|---|"
+    for code, (zh, en) in MESSAGES.items():
+        yield f"| `{code}` | {zh} | {en} |"
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names) or "nothing"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(forms_page(load_registry()))
