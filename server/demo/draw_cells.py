@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import shapely
 
-from server.demo.ground import CELLS, FOOTPRINTS, Footprint, capacity, footprints, to_degrees, to_metres
+from server.demo.ground import CELLS, FOOTPRINTS, Footprint, Shape, capacity, footprints, to_degrees, to_metres
 
 CELL_COUNT = 24
 COMMUNITY_CODE = "999999001001"
@@ -51,7 +51,7 @@ class Block:
 
     homes: int
     middle: tuple[float, float]
-    region: shapely.Geometry
+    region: Shape
     inside: bool
 
 
@@ -85,9 +85,10 @@ def blocks_of(buildings: tuple[Footprint, ...]) -> list[Block]:
         points.append(along)
         owners.append(np.full(len(along), block_of[index]))
     where, owner = np.concatenate(points), np.concatenate(owners)
+    places: Any = shapely.points(where)
     regions = shapely.get_parts(shapely.voronoi_polygons(shapely.multipoints(where)))
-    which, point = shapely.STRtree(shapely.points(where)).query(regions, predicate="contains")
-    pieces: dict[int, list[shapely.Geometry]] = defaultdict(list)
+    which, point = shapely.STRtree(places).query(regions, predicate="contains")
+    pieces: dict[int, list[Shape]] = defaultdict(list)
     seen: set[int] = set()
     for region_index, point_index in zip(which.tolist(), point.tolist(), strict=True):
         if region_index not in seen:  # one point of two blocks at one place: the first block has it
@@ -128,7 +129,7 @@ def _touching(plans: np.ndarray) -> list[int]:
 class _Gaps:
     """Which blocks meet, along how many metres, and how far their border is from the walls on average."""
 
-    def __init__(self, blocks: list[Block], walls: shapely.Geometry) -> None:
+    def __init__(self, blocks: list[Block], walls: Shape) -> None:
         regions = np.array([block.region for block in blocks])
         self.shared: dict[tuple[int, int], tuple[float, float]] = {}
         self.near: dict[int, set[int]] = defaultdict(set)
@@ -187,7 +188,8 @@ def _cuts(group: list[int], parts: int, blocks: list[Block], gaps: _Gaps) -> lis
     found: dict[frozenset[int], tuple[float, list[int], list[int]]] = {}
     for degrees in range(0, 360, 6):
         turn = np.array([np.cos(np.radians(degrees)), np.sin(np.radians(degrees))])
-        way = sorted(group, key=lambda index, turn=turn: (round(float(turn @ blocks[index].middle), 6), index))
+        along = {index: round(float(turn @ blocks[index].middle), 6) for index in group}
+        way = [index for _, index in sorted((place, index) for index, place in along.items())]
         counted = 0
         for position, index in enumerate(way[:-1], start=1):
             counted += blocks[index].homes
@@ -217,18 +219,15 @@ def draw(buildings: tuple[Footprint, ...], count: int = CELL_COUNT) -> dict[str,
         borders = shapely.union_all(shapely.boundary(shapes))
         if not borders.intersects(ours):
             break
-    shapes = _without_needles(to_degrees(np.array(shapes)))
+    shapes = to_degrees(np.array(shapes))
+    if not shapely.coverage_is_valid(shapes):
+        raise ValueError("the cells do not fit together after rounding")
+    shapes = shapely.orient_polygons(shapes, exterior_cw=False)
     order = _reading_order(shapes)
     features = []
     for number, index in enumerate(order, start=1):
         features.append(_feature(number, shapes[index], sum(blocks[one].homes for one in groups[index])))
     return {"type": "FeatureCollection", "name": "cells", "features": features}
-
-
-def _without_needles(shapes: np.ndarray) -> np.ndarray:
-    if not shapely.coverage_is_valid(shapes):
-        raise ValueError("the cells do not fit together after rounding")
-    return shapely.orient_polygons(shapes, exterior_cw=False)
 
 
 def _reading_order(shapes: np.ndarray) -> list[int]:
@@ -240,7 +239,7 @@ def _reading_order(shapes: np.ndarray) -> list[int]:
     return [index for row in rows for index in sorted(row, key=lambda index: middles[index][0])]
 
 
-def _feature(number: int, shape: shapely.Geometry, homes: int) -> dict[str, Any]:
+def _feature(number: int, shape: Shape, homes: int) -> dict[str, Any]:
     ring = [[float(x), float(y)] for x, y in shapely.get_coordinates(shape.exterior)]
     return {
         "type": "Feature",

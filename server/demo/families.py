@@ -20,7 +20,7 @@ ELDER_BROTHER, YOUNGER_BROTHER, ELDER_SISTER, YOUNGER_SISTER = "71", "73", "75",
 NEVER, MARRIED, WIDOWED, DIVORCED = "10", "20", "30", "40"
 
 OWNED = {
-    "couple": 0.22, "one_child": 0.265, "two_children": 0.07, "single_parent": 0.04, "three_generations": 0.115,
+    "couple": 0.22, "one_child": 0.25, "two_children": 0.07, "single_parent": 0.04, "three_generations": 0.105,
     "old_couple": 0.125, "old_alone": 0.09, "alone": 0.053, "grandparent": 0.012, "siblings": 0.01,
 }  # fmt: skip
 LET = {
@@ -150,7 +150,12 @@ def _three_generations(chance: Chance) -> list[Member]:
     relation = (GRANDSON if grandson else GRANDDAUGHTER) if son else (DAUGHTERS_SON if grandson else DAUGHTERS_DAUGHTER)
     grandchild_age = _child_age(chance, child, in_law)
     grandchild = _person(
-        chance, "1" if grandson else "2", grandchild_age, relation, NEVER if grandchild_age < 30 else None, father.name[0]
+        chance,
+        "1" if grandson else "2",
+        grandchild_age,
+        relation,
+        NEVER if grandchild_age < 30 else None,
+        father.name[0],
     )
     widowed = chance.holds(0.25)
     heads = [_person(chance, "2", old_woman.age, HEAD, WIDOWED)] if widowed else [old_man, old_woman]
@@ -163,7 +168,11 @@ def _old_couple(chance: Chance) -> list[Member]:
 
 def _old_alone(chance: Chance) -> list[Member]:
     sex = chance.weighted({"1": 0.3, "2": 0.7})
-    return [_person(chance, sex, chance.between(63, 94), HEAD, chance.weighted({WIDOWED: 0.85, NEVER: 0.08, DIVORCED: 0.07}))]
+    return [
+        _person(
+            chance, sex, chance.between(63, 94), HEAD, chance.weighted({WIDOWED: 0.85, NEVER: 0.08, DIVORCED: 0.07})
+        )
+    ]
 
 
 def _alone(chance: Chance) -> list[Member]:

@@ -23,6 +23,9 @@ METRES_PER_DEGREE = (111_320.0 * math.cos(math.radians(31.3)), 110_900.0)
 FOOTPRINTS = "footprints.geojson.gz"
 CELLS = "cells.geojson"
 
+Shape = Any
+"""A shapely geometry; its own types do not say what each kind has."""
+
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
@@ -32,8 +35,8 @@ class Footprint:
     floors: int
     height_m: float
     inside: bool
-    shape: shapely.Geometry
-    plan: shapely.Geometry
+    shape: Shape
+    plan: Shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +49,12 @@ class Capacity:
     shops: int
 
 
-def to_metres(shape: shapely.Geometry) -> shapely.Geometry:
+def to_metres(shape: Shape) -> Shape:
     """Degrees to local metres, vertex by vertex."""
     return shapely.transform(shape, lambda xy: (xy - ORIGIN) * METRES_PER_DEGREE)
 
 
-def to_degrees(shape: shapely.Geometry) -> shapely.Geometry:
+def to_degrees(shape: Shape) -> Shape:
     """Local metres to degrees on the 1e-7 grid; equal metres give equal degrees, so shared borders stay shared."""
     return shapely.transform(shape, lambda xy: np.round(xy / METRES_PER_DEGREE + ORIGIN, 7))
 
@@ -79,7 +82,7 @@ def cells_document() -> dict[str, Any]:
     return json.loads(resources.files("server.demo").joinpath(CELLS).read_text(encoding="utf-8"))
 
 
-def long_side(plan: shapely.Geometry) -> tuple[np.ndarray, np.ndarray]:
+def long_side(plan: Shape) -> tuple[np.ndarray, np.ndarray]:
     """The two ends of the northern long side of the smallest rectangle around an outline, in metres.
 
     Living rooms look south, so staircases open to the north.

@@ -5,7 +5,9 @@ from __future__ import annotations
 from server.demo.chance import Chance
 
 # The commonest surnames, commonest first: the n-th is drawn about 1/(n+6) as often.
-SURNAMES = tuple("王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶阎余潘杜戴夏钟汪田任姜")
+SURNAMES = tuple(
+    "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶阎余潘杜戴夏钟汪田任姜"
+)
 _WEIGHTS = {name: 1 / (place + 6) for place, name in enumerate(SURNAMES)}
 
 _OLD_MEN = "根福贵有德富全阿仁寿宝长发顺兴土金水木生泉"
@@ -33,8 +35,13 @@ def surname(chance: Chance) -> str:
     return chance.weighted(_WEIGHTS)
 
 
-ESTATES = ("听雨苑", "北桥新村", "桑园里", "柳岸花园", "东塘弄", "水埠头", "梧桐小区", "南浜新村", "石皮巷", "运河人家", "荷塘里", "双井坊")
-PROPERTY_COMPANIES = ("安居示例物业", "和邻示例物业", "清源示例物业")
+ESTATES = (
+    "听雨苑", "北桥新村", "桑园里", "柳岸花园", "东塘弄", "水埠头", "梧桐小区", "南浜新村", "石皮巷", "运河人家",
+    "荷塘里", "双井坊",
+)  # fmt: skip
+PROPERTY_COMPANIES = (
+    "安居示例物业", "和邻示例物业", "清源示例物业",
+)  # fmt: skip
 
 # Where people are registered who are registered elsewhere: places that do not exist, in regions that are not assigned.
 ELSEWHERE = (
@@ -47,5 +54,11 @@ ELSEWHERE = (
     ("999999204", "演示市演示区松涛街道"),
 )
 
-OCCUPATIONS = ("公司职员", "教师", "医护人员", "司机", "商店店员", "餐饮服务", "快递配送", "工程技术", "会计", "工厂工人", "公务人员", "个体经营", "家政服务", "设计", "电工", "保安")
-EMPLOYERS = ("示例电子有限公司", "示例百货", "示例第二小学", "示例建筑设计院", "示例物流有限公司", "示例餐饮店", "示例软件有限公司", "示例医院")
+OCCUPATIONS = (
+    "公司职员", "教师", "医护人员", "司机", "商店店员", "餐饮服务", "快递配送", "工程技术", "会计", "工厂工人",
+    "公务人员", "个体经营", "家政服务", "设计", "电工", "保安",
+)  # fmt: skip
+EMPLOYERS = (
+    "示例电子有限公司", "示例百货", "示例第二小学", "示例建筑设计院", "示例物流有限公司", "示例餐饮店", "示例软件有限公司",
+    "示例医院",
+)  # fmt: skip

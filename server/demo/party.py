@@ -9,7 +9,7 @@ from typing import Any
 from server.demo.chance import Chance, Documents, Writer
 from server.demo.names import given_name, surname
 from server.demo.people import People
-from server.demo.places import Operation, Place, Places
+from server.demo.places import Operation, Places
 
 # name, kind, first two characters of the credit code, share of the members
 UNITS = (
@@ -105,9 +105,7 @@ def _units(
     return units, group
 
 
-def _check_in(
-    chance: Chance, writer: Writer, as_of: date, subject: dict[str, Any], unit_kind: str
-) -> Operation:
+def _check_in(chance: Chance, writer: Writer, as_of: date, subject: dict[str, Any], unit_kind: str) -> Operation:
     registered = chance.day(first=310, last=20)
     state = chance.weighted({"registered": 0.17, "accepted": 0.73, "ended": 0.1})
     accepted = registered + timedelta(days=chance.between(1, 12))

@@ -13,7 +13,7 @@ import shapely
 
 from server.demo.chance import Chance, Writer
 from server.demo.draw_cells import COMMUNITY_CODE
-from server.demo.ground import Capacity, Footprint, capacity, cells_document, footprints, long_side, to_degrees
+from server.demo.ground import Capacity, Footprint, Shape, capacity, cells_document, footprints, long_side, to_degrees
 from server.demo.names import ESTATES, PROPERTY_COMPANIES
 
 ADDRESS_HEAD = "演示区柳岸街道桑榆里社区"
@@ -58,13 +58,13 @@ class Places:
     dwellings: list[Dwelling]
 
 
-def cell_shapes() -> list[shapely.Geometry]:
+def cell_shapes() -> list[Shape]:
     """The demo's cells in order of their codes, in degrees."""
     features = sorted(cells_document()["features"], key=lambda feature: feature["properties"]["order"])
     return [shapely.from_geojson(json.dumps(feature["geometry"])) for feature in features]
 
 
-def location(point: shapely.Point, at: str) -> dict[str, Any]:
+def location(point: Shape, at: str) -> dict[str, Any]:
     """A location value taken off the map of footprints."""
     return {
         "lon": round(point.x, 7), "lat": round(point.y, 7), "datum": "wgs84", "accuracy_m": 2, "confidence": 0.95,
@@ -163,12 +163,12 @@ def _building(
         "hazard_text": chance.one(("外墙面砖局部空鼓", "楼道堆物", "电动车入户充电")) if chance.holds(0.05) else None,
     }, told.surveyed)  # fmt: skip
     entrances = []
-    for stair, door in enumerate(_doors(one, said.stairs), start=1):
+    for number, door in enumerate(_doors(one, said.stairs), start=1):
         entrance = writer.new_id("entrance")
         entrances.append(entrance)
         yield writer.create("entrance", entrance, {
-            "name": f"{name}{stair}单元",
-            "number": str(stair),
+            "name": f"{name}{number}单元",
+            "number": str(number),
             "building": building,
             "anchor": location(door, told.stamp),
             "floors_count": one.floors,
@@ -196,13 +196,13 @@ def _building(
         }, told.surveyed)  # fmt: skip
 
 
-def _doors(one: Footprint, stairs: int) -> list[shapely.Point]:
+def _doors(one: Footprint, stairs: int) -> list[Shape]:
     """Where the staircases open: evenly along the long side, on the outline itself."""
     start, end = long_side(one.plan)
-    wall = shapely.boundary(one.plan)
+    wall: Any = shapely.boundary(one.plan)
     doors = []
     for stair in range(stairs):
-        point = shapely.Point(*(start + (end - start) * (stair + 0.5) / stairs))
+        point: Any = shapely.Point(*(start + (end - start) * (stair + 0.5) / stairs))
         doors.append(to_degrees(shapely.line_interpolate_point(wall, shapely.line_locate_point(wall, point))))
     return doors
 
