@@ -84,7 +84,8 @@ def read_cells(
     if datum is not None:
         check_datum(datum)
     collection = _collection(source)
-    file_datum = datum or _crs_datum(collection.get("crs"))
+    crs_datum = _crs_datum(collection.get("crs"))
+    file_datum = datum or crs_datum
     words = {**DEFAULT_MAPPING, **(mapping or {})}
     cells: list[Cell] = []
     problems: list[Problem] = []

@@ -100,7 +100,7 @@ def find_edge_mismatches(units: NDArray[Any], names: Sequence[str]) -> list[Prob
         middle = edges[at].interpolate(0.5, normalized=True) if edges[at].geom_type == "LineString" else edges[at]
         place = shapely.point_on_surface(middle)
         where = (place.x / UNITS_PER_DEGREE, place.y / UNITS_PER_DEGREE)
-        found.append(a_problem("edge_mismatch", (names[at],), at=where, size_m=_figure(units_length_m(edges[at]))))
+        found.append(a_problem("edge_mismatch", (names[int(at)],), at=where, size_m=_figure(units_length_m(edges[at]))))
     return found
 
 
@@ -123,12 +123,14 @@ def find_cut_buildings(
     areas_m2 = units_area_m2(shapely.intersection(outlines[which], units[cell]))
     found = []
     for at in np.unique(which):
-        parts = [(areas_m2[i], names[cell[i]]) for i in np.flatnonzero(which == at).tolist() if areas_m2[i] >= 1.0]
+        parts = [(areas_m2[i], names[int(cell[i])]) for i in np.flatnonzero(which == at).tolist() if areas_m2[i] >= 1.0]
         if len(parts) > 1:
             smaller_m2 = sum(area for area, _ in parts) - max(area for area, _ in parts)
             cells = sorted(name for _, name in parts)
             place = _place(outlines[at])
-            found.append(a_problem("building_cut", cells, at=place, size_m2=_figure(smaller_m2), detail=present[at][0]))
+            found.append(
+                a_problem("building_cut", cells, at=place, size_m2=_figure(smaller_m2), detail=present[int(at)][0])
+            )
     return found
 
 
