@@ -94,7 +94,10 @@ def _household(
     desk: _Desk, dwelling: Dwelling, family: Family, people: People, party: dict[int, str]
 ) -> list[Operation]:
     chance, writer = desk.chance, desk.writer
-    surveyed = chance.moment(chance.day(first=360, last=3))
+    youngest = max(member.birth for member in family.members)
+    # a child born since the last walk was met on a later one
+    day = max(chance.day(first=360, last=3), youngest + timedelta(days=chance.between(0, 60)))
+    surveyed = chance.moment(min(day, desk.as_of - timedelta(days=1)))
     household = writer.new_id("household")
     owned = dwelling.occupancy in ("owner_lived", "lent")
     moved_in = surveyed.date() - timedelta(days=chance.between(400, 9000) if owned else chance.between(20, 1500))
