@@ -96,7 +96,7 @@ def _page(store: Store, transport: Transport, limit: int | None, report: PullRep
     try:
         answer = call(store, transport, "pull", "POST", "/api/v1/sync/pull", body)
     except Refused as refused:
-        if cursor is None or refused.slug != "cursor-refused":
+        if cursor is None or "cursor" not in refused.slug:
             raise
         _forget_cursor(store)  # the server does not read it any more
         return False
