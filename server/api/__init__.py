@@ -1,32 +1,21 @@
-"""Views: parse, ask a service, answer. One module per chapter; each offers ``blueprint``."""
+"""Views: parse, ask a service, answer. A module that offers a ``blueprint`` is a chapter of the API."""
 
 from __future__ import annotations
 
 import importlib
-import importlib.util
+import pkgutil
 
 from flask import Flask
 
-# In the order of the API document.
-CHAPTERS = (
-    "meta",
-    "docs",
-    "people",
-    "enrol",
-    "reference",
-    "sync",
-    "rosters",
-    "inbox",
-    "exports",
-    "cells",
-    "records",
-    "ogc",
-)
+# In the order of the API document; chapters that are not named come last.
+_FIRST = ("docs", "meta", "people", "enrol", "reference", "sync")
 
 
 def register_blueprints(app: Flask) -> None:
-    """Hang every chapter that is there on the app."""
-    for name in CHAPTERS:
-        module = f"server.api.{name}"
-        if importlib.util.find_spec(module) is not None:
-            app.register_blueprint(importlib.import_module(module).blueprint)
+    """Hang every chapter on the app."""
+    names = [module.name for module in pkgutil.iter_modules(__path__)]
+    rank = {name: place for place, name in enumerate(_FIRST)}
+    for name in sorted(names, key=lambda name: (rank.get(name, len(rank)), name)):
+        module = importlib.import_module(f"{__name__}.{name}")
+        if hasattr(module, "blueprint"):
+            app.register_blueprint(module.blueprint)

@@ -1,0 +1,80 @@
+"""Builds the application: one house, the extensions, the blueprints. Decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from forms.registry import load_registry
+from server.api import register_blueprints
+from server.auth import RateLimits
+from server.extensions import db, migrate
+from server.house import House, utc_now, uuid7
+from server.migrations import FOLDER
+from server.problems import register_problems
+from server.requests import register_request_rules
+from server.sealing import KeyRing
+from server.settings import Settings
+from server.store.database import engine_options, prepare_engine
+
+
+def create_app(
+    settings: Settings | None = None,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+    new_id: Callable[[], str] = uuid7,
+) -> Flask:
+    """The Flask application; ``app.extensions["dishu"]`` is its `House`.
+
+    Reads or makes the house key; opens no connection yet: `server.start.prepare` looks at the database.
+
+    Parameters
+    ----------
+    settings : None reads the environment
+    clock, new_id : where the time and identifiers come from
+
+    Raises
+    ------
+    server.errors.StartError
+        A setting or the key file cannot be used.
+    """
+    settings = settings or Settings.from_environment()
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    app = Flask("server", static_folder=None)
+    app.config.update(
+        SQLALCHEMY_DATABASE_URI=settings.database_url,
+        SQLALCHEMY_ENGINE_OPTIONS=engine_options(settings.database_url),
+        MAX_CONTENT_LENGTH=settings.max_body_bytes,
+        MAX_FORM_MEMORY_SIZE=settings.max_body_bytes,
+        PROPAGATE_EXCEPTIONS=False,
+    )
+    if settings.proxies:
+        count = settings.proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
+    db.init_app(app)
+    migrate.init_app(app, db, directory=str(FOLDER))
+    with app.app_context():
+        engine = prepare_engine(db.engine)
+    app.extensions["dishu"] = House(
+        settings=settings,
+        engine=engine,
+        keys=KeyRing.from_secret(settings.secret()),
+        registry=load_registry(),
+        clock=clock,
+        new_id=new_id,
+    )
+    app.extensions["dishu_rates"] = RateLimits(settings)
+    register_request_rules(app)
+    register_problems(app)
+    register_blueprints(app)
+    return app
+
+
+def house_of(app: Flask) -> House:
+    """The house of an application."""
+    house = app.extensions["dishu"]
+    assert isinstance(house, House)
+    return house

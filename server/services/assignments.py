@@ -1,0 +1,139 @@
+"""Assignments: who works which cell. Every change raises the worker's scope version (S18) and is journaled (S27)."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from server.errors import AlreadyExists, InputError, InvalidInput, NotFound, OutsideScope
+from server.house import House
+from server.permissions import DUTIES, HOUSE, Actor, may
+from server.services.accounts import today
+from server.services.audit import Look, line_of
+from server.services.enrolment import user_install
+from server.store import assignments as store
+from server.store import audit as audit_store
+from server.store import people
+from server.store.assignments import Assignment
+from server.store.database import read, stamp, write
+
+
+def assign(
+    house: House,
+    actor: Actor,
+    *,
+    user_id: str,
+    cell_id: str,
+    duty: str = "lead",
+    from_on: str | None = None,
+    to_on: str | None = None,
+    community_id: str | None = None,
+    request_id: str | None = None,
+) -> Assignment:
+    """Assign a grid worker to a cell, from a day (None: today) to a day (None: until further notice).
+
+    Raises
+    ------
+    OutsideScope, InvalidInput, NotFound, AlreadyExists
+        NotFound: no such user, or no published cell of this id, in the community.
+    """
+    where = community_id or actor.community_id
+    if not may(actor, "manage_assignments", community_id=where):
+        raise OutsideScope("cells are assigned by the community's secretary")
+    start = from_on or today(house)
+    wrong = [] if duty in DUTIES else [InputError("/duty", "choice", "one of " + ", ".join(DUTIES))]
+    wrong += [
+        InputError(pointer, "format", "a day such as 2026-03-02")
+        for pointer, day in (("/from_on", start), ("/to_on", to_on))
+        if day is not None and not _is_day(day)
+    ]
+    if not wrong and to_on is not None and to_on < start:
+        wrong.append(InputError("/to_on", "range", "not before from_on"))
+    if wrong:
+        raise InvalidInput("the assignment is not acceptable", errors=wrong)
+    writer = _writer(house, actor)
+    with write(house.engine) as connection:
+        user = people.user(connection, where, user_id)
+        if user is None or user.closed_at is not None:
+            raise NotFound("no such user in this community")
+        if user.role != "grid_worker":
+            raise InvalidInput(errors=[InputError("/user_id", "role", "only grid workers are assigned to cells")])
+        if not store.is_published_cell(connection, where, cell_id):
+            raise NotFound("no such cell in the published edition of this community")
+        running = store.assignments(connection, (where,), user_id=user_id)
+        if any(one.cell_id == cell_id and one.revoked_at is None and _overlap(one, start, to_on) for one in running):
+            raise AlreadyExists("this worker is assigned to the cell in these days")
+        now = stamp(house.clock())
+        new = Assignment(
+            community_id=where,
+            assignment_id=house.new_id(),
+            user_id=user_id,
+            cell_id=cell_id,
+            duty=duty,
+            from_on=start,
+            to_on=to_on,
+            granted_version=store.raise_scope(connection, where, user_id),
+            granted_at=now,
+            granted_by=actor.user_id,
+        )
+        store.add_assignment(connection, new)
+        store.journal_assignment(connection, new, change="granted", at=now, **writer)
+        look = Look(actor, "change", f"cell assigned: {duty}", request_id)
+        audit_store.append(connection, line_of(house, look, scope=f"{user_id} cell/{cell_id}", community_id=where))
+    return new
+
+
+def revoke(
+    house: House,
+    actor: Actor,
+    assignment_id: str,
+    *,
+    community_id: str | None = None,
+    request_id: str | None = None,
+) -> Assignment:
+    """End an assignment from now on; ending it again changes nothing."""
+    where = community_id or actor.community_id
+    if not may(actor, "manage_assignments", community_id=where):
+        raise OutsideScope("assignments are ended by the community's secretary")
+    writer = _writer(house, actor)
+    with write(house.engine) as connection:
+        found = store.assignment_of(connection, where, assignment_id)
+        if found is None:
+            raise NotFound("no such assignment in this community")
+        if found.revoked_at is None:
+            now = stamp(house.clock())
+            version = store.raise_scope(connection, where, found.user_id)
+            store.revoke_assignment(connection, where, assignment_id, at=now, version=version)
+            store.journal_assignment(connection, found, change="revoked", at=now, **writer)
+            look = Look(actor, "change", "assignment ended", request_id)
+            scope = f"{found.user_id} cell/{found.cell_id}"
+            audit_store.append(connection, line_of(house, look, scope=scope, community_id=where))
+        after = store.assignment_of(connection, where, assignment_id)
+    assert after is not None
+    return after
+
+
+def list_assignments(
+    house: House, actor: Actor, *, user_id: str | None = None, on: str | None = None
+) -> list[Assignment]:
+    """Assignments of the actor's community (all, for people of the house); of a day, or past and coming ones too."""
+    where = None if actor.community_id == HOUSE else (actor.community_id,)
+    with read(house.engine) as connection:
+        return store.assignments(connection, where, user_id=user_id, on=on)
+
+
+def _writer(house: House, actor: Actor) -> dict[str, str]:
+    """Who writes the journal entry, through which install; the operator at the command line has none."""
+    if actor.user_id.startswith("~"):
+        return {"actor_id": actor.user_id, "install_id": actor.user_id}
+    return {"actor_id": actor.user_id, "install_id": actor.install_id or user_install(house, actor).install_id or ""}
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
+def _overlap(one: Assignment, start: str, end: str | None) -> bool:
+    return (end is None or one.from_on <= end) and (one.to_on is None or one.to_on >= start)

@@ -1,0 +1,220 @@
+"""Devices: a one-time code makes an install; its signed token speaks for it until it is revoked."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+
+from server.errors import (
+    EnrolmentCodeExpired,
+    EnrolmentCodeUnknown,
+    EnrolmentCodeUsed,
+    InputError,
+    InstallRevoked,
+    InvalidInput,
+    NotFound,
+    OutsideScope,
+    TokenRefused,
+)
+from server.house import House
+from server.permissions import ACTIONS, HOUSE, Actor, may
+from server.services import tokens
+from server.services.audit import Look, line_of
+from server.services.tokens import DeviceClaim, is_device_token
+from server.store import audit as audit_store
+from server.store import installs, people
+from server.store.database import read, stamp, write
+from server.store.installs import CodeRow, Install
+
+__all__ = [
+    "Enrolled",
+    "create_code",
+    "device_actor",
+    "enrol",
+    "is_device_token",
+    "list_installs",
+    "revoke_install",
+    "user_install",
+]
+
+REASONS = {"lost": "遗失", "retired": "停用", "replaced": "更换"}
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """A device that was just enrolled; the token is shown once."""
+
+    community_id: str
+    install_id: str
+    device_token: str
+    actor: Actor
+
+
+def create_code(
+    house: House, actor: Actor, user_id: str, *, community_id: str | None = None, request_id: str | None = None
+) -> tuple[str, str]:
+    """A one-time code for a device of a user: (code, expires_at). The code is shown once.
+
+    Raises
+    ------
+    OutsideScope, NotFound, InvalidInput
+        InvalidInput: the user's role works without a device.
+    """
+    where = community_id or actor.community_id
+    if not may(actor, "manage_devices", community_id=where):
+        raise OutsideScope("enrolment codes are given out by the community's secretary")
+    now = house.clock()
+    code = tokens.new_code()
+    expires_at = stamp(now + timedelta(hours=house.settings.code_hours))
+    with write(house.engine) as connection:
+        user = people.user(connection, where, user_id)
+        if user is None or user.closed_at is not None:
+            raise NotFound("no such user in this community")
+        if user.role not in ACTIONS["sync"]:
+            raise InvalidInput(errors=[InputError("/user_id", "role", "this role works without a device")])
+        installs.add_code(
+            connection,
+            CodeRow(
+                community_id=where,
+                code_hash=_code_hash(house, code),
+                user_id=user_id,
+                created_at=stamp(now),
+                created_by=actor.user_id,
+                expires_at=expires_at,
+            ),
+        )
+        look = Look(actor, "change", "enrolment code made", request_id)
+        audit_store.append(connection, line_of(house, look, scope=user_id, community_id=where))
+    return code, expires_at
+
+
+def enrol(house: House, code: str, *, label: str, app_version: str, request_id: str | None = None) -> Enrolled:
+    """Use a code: a new install, and the token that speaks for it.
+
+    Raises
+    ------
+    EnrolmentCodeUnknown, EnrolmentCodeExpired, EnrolmentCodeUsed
+        Nothing was changed; an expired code stays expired.
+    """
+    now = stamp(house.clock())
+    with write(house.engine) as connection:
+        row = installs.code_of(connection, _code_hash(house, code))
+        user = None if row is None else people.user(connection, row.community_id, row.user_id)
+        if row is None or user is None or user.closed_at is not None:
+            raise EnrolmentCodeUnknown("check the code and type it again")
+        if row.used_at is not None:
+            raise EnrolmentCodeUsed("ask for another code")
+        if row.expires_at <= now:
+            raise EnrolmentCodeExpired("ask for another code")
+        install_id = house.new_id()
+        if not installs.use_code(connection, row, at=now, install_id=install_id):
+            raise EnrolmentCodeUsed("ask for another code")
+        installs.add_install(
+            connection,
+            Install(
+                community_id=row.community_id,
+                install_id=install_id,
+                kind="device",
+                user_id=row.user_id,
+                label=label.strip()[:80] or "device",
+                enrolled_at=now,
+                app_version=app_version[:40] or None,
+            ),
+        )
+        actor = Actor(
+            user_id=user.user_id,
+            role=user.role,
+            community_id=row.community_id,
+            area_code=user.area_code,
+            install_id=install_id,
+            name=user.name,
+            topics=user.topics,
+        )
+        look = Look(actor, "change", "device enrolled", request_id)
+        audit_store.append(connection, line_of(house, look, scope=f"install/{install_id}"))
+    claim = DeviceClaim(row.community_id, install_id, now)
+    return Enrolled(row.community_id, install_id, tokens.device_token(house.keys, claim), actor)
+
+
+def device_actor(house: House, token: str) -> Actor:
+    """Who stands behind a device token.
+
+    Raises
+    ------
+    TokenRefused
+        This house did not sign it, or does not know the install.
+    InstallRevoked
+        The install was revoked or the user's account closed.
+    """
+    claim = tokens.device_claim(house.keys, token)
+    with read(house.engine) as connection:
+        row = installs.device_and_user(connection, claim.community_id, claim.install_id)
+    if row is None or row[2] is None:
+        raise TokenRefused("this server does not know the device")
+    revoked_at, user_id, role, name, area_code, topics, closed_at = row
+    if revoked_at is not None or closed_at is not None:
+        raise InstallRevoked("this device may not sync any more")
+    return Actor(user_id, role, claim.community_id, area_code, claim.install_id, name, tuple(json.loads(topics)))
+
+
+def list_installs(house: House, actor: Actor) -> list[Install]:
+    """Devices of the actor's community (of all, for people of the house), newest first."""
+    with read(house.engine) as connection:
+        return installs.installs(connection, None if actor.community_id == HOUSE else (actor.community_id,))
+
+
+def revoke_install(
+    house: House,
+    actor: Actor,
+    install_id: str,
+    *,
+    reason: str,
+    community_id: str | None = None,
+    request_id: str | None = None,
+) -> Install:
+    """Revoke a device from now on; revoking again changes nothing. NotFound if it is not within reach.
+
+    The answer is the install as it is now.
+    """
+    where = community_id or actor.community_id
+    if reason not in REASONS:
+        raise InvalidInput(errors=[InputError("/reason", "choice", "one of " + ", ".join(REASONS))])
+    if not may(actor, "manage_devices", community_id=where):
+        raise OutsideScope("devices are revoked by the community's secretary")
+    with write(house.engine) as connection:
+        if installs.revoke_install(connection, where, install_id, at=stamp(house.clock()), reason=reason):
+            look = Look(actor, "change", f"device revoked: {reason}", request_id)
+            line = line_of(house, look, scope=f"install/{install_id}", community_id=where)
+            audit_store.append(connection, line)
+        found = installs.install_of(connection, where, install_id)
+    if found is None or found.kind != "device":
+        raise NotFound("no such device in this community")
+    return found
+
+
+def user_install(house: House, actor: Actor) -> Actor:
+    """The actor with the install through which they write at the office, made at the first write."""
+    with read(house.engine) as connection:
+        found = installs.user_install(connection, actor.community_id, actor.user_id)
+    if found is None:
+        with write(house.engine) as connection:
+            found = installs.user_install(connection, actor.community_id, actor.user_id)
+            if found is None:
+                found = house.new_id()
+                installs.add_install(
+                    connection,
+                    Install(
+                        community_id=actor.community_id,
+                        install_id=found,
+                        kind="user",
+                        user_id=actor.user_id,
+                        label="office",
+                        enrolled_at=stamp(house.clock()),
+                    ),
+                )
+    return actor.with_install(found)
+
+
+def _code_hash(house: House, code: str) -> str:
+    return tokens.kept_hash(house.keys, "enrolment", tokens.plain_code(code))

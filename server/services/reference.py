@@ -1,0 +1,133 @@
+"""Reference data: forms, code lists, the published cells, and who is assigned where."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from typing import Any
+
+import shapely
+
+from forms.registry import Registry
+from server.errors import NotFound, OutsideScope
+from server.house import House
+from server.permissions import HOUSE, Actor, Scope, cell_stream
+from server.services.accounts import scope as scope_of
+from server.services.accounts import today
+from server.store import assignments
+from server.store import reference as store
+from server.store.database import read
+from server.store.reference import PublishedCell
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Reference data and its tag; ``content`` is None where the caller already has this tag."""
+
+    tag: str
+    content: dict[str, Any] | None
+
+
+def reference(
+    house: House, actor: Actor, *, community_id: str | None = None, known_tag: str | None = None
+) -> Reference:
+    """Forms, code lists, published editions, cells within scope and assignments of a community.
+
+    Parameters
+    ----------
+    community_id : None for the actor's own
+    known_tag : the tag that the caller has; nothing but tags is read while it is still true
+
+    Raises
+    ------
+    OutsideScope, NotFound
+    """
+    where = community_id or actor.community_id
+    scope = scope_of(house, actor)
+    if where != actor.community_id and not scope.sees_community(where) and actor.community_id != HOUSE:
+        raise OutsideScope("this community is not among those you work for")
+    own_only = actor.role == "grid_worker"
+    with read(house.engine) as connection:
+        community = assignments.community_of(connection, where)
+        if community is None:
+            raise NotFound("no such community")
+        editions = store.published_editions(connection, where)
+        running = assignments.assignments(
+            connection, (where,), user_id=actor.user_id if own_only else None, on=today(house)
+        )
+        parts = [
+            registry_tag(house.registry), asdict(community), [asdict(one) for one in editions],
+            [asdict(one) for one in running], sorted(scope.streams) if scope.streams is not None else None,
+        ]  # fmt: skip
+        tag = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+        if tag == known_tag:
+            return Reference(tag, None)
+        cells = [cell for one in editions for cell in store.cells_of(connection, where, one.edition_id)]
+    content = {
+        "community": asdict(community),
+        "forms": {name: house.registry.latest(name).document for name in house.registry.types()},
+        "codelists": {name: found.document for name, found in house.registry.codelists().items()},
+        "edition": next((asdict(one) for one in editions if one.layer == "base"), None),
+        "editions": [asdict(one) for one in editions],
+        "cells": {
+            "type": "FeatureCollection",
+            "features": [_feature(cell) for cell in cells if _visible(cell, scope)],
+        },
+        "assignments": [
+            {
+                "assignment_id": one.assignment_id,
+                "user_id": one.user_id,
+                "cell_id": one.cell_id,
+                "duty": one.duty,
+                "from_on": one.from_on,
+                "to_on": one.to_on,
+            }
+            for one in running
+        ],
+    }
+    return Reference(tag, content)
+
+
+def registry_tag(registry: Registry) -> str:
+    """A hash of every form and code list that is known here."""
+    return _registry_tag(registry)
+
+
+@lru_cache(maxsize=4)
+def _registry_tag(registry: Registry) -> str:
+    documents = [registry.latest(name).document for name in registry.types()]
+    documents += [found.document for _, found in sorted(registry.codelists().items())]
+    text = json.dumps(documents, sort_keys=True, default=_plain)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(type(value).__name__)
+
+
+def _visible(cell: PublishedCell, scope: Scope) -> bool:
+    return scope.streams is None or cell_stream(cell.cell_id) in scope.streams
+
+
+def _feature(cell: PublishedCell) -> dict[str, Any]:
+    return {
+        "type": "Feature",
+        "id": cell.cell_id,
+        "geometry": json.loads(shapely.to_geojson(shapely.from_wkb(cell.geometry))),
+        "properties": cell.properties
+        | {
+            "cell_id": cell.cell_id,
+            "edition_id": cell.edition_id,
+            "code": cell.code,
+            "name": cell.name,
+            "order": cell.order_number,
+            "area_m2": cell.area_m2,
+            "label_lon": cell.label_lon,
+            "label_lat": cell.label_lat,
+        },
+    }

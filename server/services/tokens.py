@@ -1,0 +1,106 @@
+"""Secrets that people and devices carry: how they look, how they are signed, what is kept of them.
+
+Of session cookies, read tokens and enrolment codes only a keyed hash is kept; a device token is signed and kept nowhere.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+import secrets
+from dataclasses import dataclass
+
+from server.errors import TokenRefused
+from server.sealing import KeyRing
+
+_DEVICE = "dishu-device."
+_READ = "dishu-read."
+_SESSION = "s."
+# Crockford's alphabet: no I, L, O, U, so that a code read aloud is typed right.
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_CODE_LENGTH = 12
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceClaim:
+    """What a device token says: which install of which community, signed at which time."""
+
+    community_id: str
+    install_id: str
+    issued_at: str
+
+
+def device_token(keys: KeyRing, claim: DeviceClaim) -> str:
+    """A device token; it holds until its install is revoked."""
+    payload = json.dumps([claim.community_id, claim.install_id, claim.issued_at], separators=(",", ":")).encode()
+    return f"{_DEVICE}{_pack(payload)}.{_pack(_signature(keys, payload))}"
+
+
+def is_device_token(token: str) -> bool:
+    """Whether a bearer token is meant to be a device token."""
+    return token.startswith(_DEVICE)
+
+
+def device_claim(keys: KeyRing, token: str) -> DeviceClaim:
+    """What a device token says; TokenRefused unless this house signed it."""
+    payload_text, _, signature_text = token.removeprefix(_DEVICE).partition(".")
+    payload, signature = _unpack(payload_text), _unpack(signature_text)
+    if not is_device_token(token) or not hmac.compare_digest(signature, _signature(keys, payload)):
+        raise TokenRefused("this is not a device token of this server")
+    return DeviceClaim(*json.loads(payload))
+
+
+def new_session_secret(community_id: str) -> str:
+    """A value for the session cookie; it says in which community the session is kept."""
+    return f"{_SESSION}{_pack(community_id.encode())}.{secrets.token_urlsafe(32)}"
+
+
+def new_read_token(community_id: str) -> str:
+    """A read token; it says in which community it is kept."""
+    return f"{_READ}{_pack(community_id.encode())}.{secrets.token_urlsafe(32)}"
+
+
+def community_of(secret: str) -> str:
+    """The community that a session cookie or read token names; TokenRefused if it is neither."""
+    for prefix in (_SESSION, _READ):
+        if secret.startswith(prefix):
+            try:
+                return _unpack(secret.removeprefix(prefix).partition(".")[0]).decode()
+            except UnicodeDecodeError as error:
+                raise TokenRefused("not a token of this server") from error
+    raise TokenRefused("not a token of this server")
+
+
+def kept_hash(keys: KeyRing, use: str, secret: str) -> str:
+    """What is kept of a secret: a hash under the house key, apart for each use."""
+    return keys.search_hash(f"~{use}", secret)
+
+
+def new_code() -> str:
+    """A new enrolment code, 60 random bits as three groups of four: ``K7QF-3M9D-XW2P``."""
+    letters = "".join(secrets.choice(_ALPHABET) for _ in range(_CODE_LENGTH))
+    return "-".join(letters[start : start + 4] for start in range(0, _CODE_LENGTH, 4))
+
+
+def plain_code(typed: str) -> str:
+    """A code as it was typed, without what people add or confuse: case, spaces, dashes, O for 0, I and L for 1."""
+    letters = "".join(letter for letter in typed.upper() if letter.isalnum())
+    return letters.translate(str.maketrans("OIL", "011"))
+
+
+def _signature(keys: KeyRing, payload: bytes) -> bytes:
+    return hmac.new(keys.signing, b"device-token\0" + payload, hashlib.sha256).digest()
+
+
+def _pack(plain: bytes) -> str:
+    return base64.urlsafe_b64encode(plain).decode().rstrip("=")
+
+
+def _unpack(text: str) -> bytes:
+    try:
+        return base64.b64decode(text.encode("ascii") + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, UnicodeEncodeError) as error:
+        raise TokenRefused("not a token of this server") from error

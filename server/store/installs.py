@@ -1,0 +1,156 @@
+"""Installs (what writes: devices, and people at the office) and the one-time codes that make them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from server.models import enrolment_code, install, user_account
+from server.store.database import run
+
+
+@dataclass(frozen=True, slots=True)
+class Install:
+    """Something that writes operations numbered from 1."""
+
+    community_id: str
+    install_id: str
+    kind: str
+    user_id: str | None
+    label: str
+    enrolled_at: str
+    last_n: int = 0
+    revoked_at: str | None = None
+    revoked_reason: str | None = None
+    flag: str | None = None
+    skew_s: float | None = None
+    last_seen_at: str | None = None
+    app_version: str | None = None
+    user_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CodeRow:
+    """A one-time code that was given out, without the code."""
+
+    community_id: str
+    code_hash: str
+    user_id: str
+    created_at: str
+    created_by: str
+    expires_at: str
+    used_at: str | None = None
+    install_id: str | None = None
+
+
+_INSTALL = install.c
+_INSTALL_COLUMNS = tuple(
+    _INSTALL[name]
+    for name in (
+        "community_id", "install_id", "kind", "user_id", "label", "enrolled_at", "last_n", "revoked_at",
+        "revoked_reason", "flag", "skew_s", "last_seen_at", "app_version",
+    )
+)  # fmt: skip
+_CODE = enrolment_code.c
+_CODE_COLUMNS = tuple(
+    _CODE[name]
+    for name in (
+        "community_id", "code_hash", "user_id", "created_at", "created_by", "expires_at", "used_at", "install_id",
+    )
+)  # fmt: skip
+
+
+def add_install(connection: Connection, new: Install) -> None:
+    """Keep a new install."""
+    connection.execute(insert(install).values({c.name: getattr(new, c.name) for c in _INSTALL_COLUMNS}))
+
+
+def install_of(connection: Connection, community_id: str, install_id: str) -> Install | None:
+    """One install, None if there is none."""
+    row = connection.execute(
+        select(*_INSTALL_COLUMNS).where(_INSTALL.community_id == community_id, _INSTALL.install_id == install_id)
+    ).first()
+    return None if row is None else Install(*row)
+
+
+def installs(
+    connection: Connection, community_ids: Collection[str] | None, *, kind: str | None = "device"
+) -> list[Install]:
+    """Installs of these communities (None: of all) with the names of their users, newest first."""
+    query = (
+        select(*_INSTALL_COLUMNS, user_account.c.name)
+        .join_from(
+            install,
+            user_account,
+            (_INSTALL.community_id == user_account.c.community_id) & (_INSTALL.user_id == user_account.c.user_id),
+            isouter=True,
+        )
+        .order_by(_INSTALL.enrolled_at.desc(), _INSTALL.install_id)
+    )
+    if community_ids is not None:
+        query = query.where(_INSTALL.community_id.in_(list(community_ids)))
+    if kind is not None:
+        query = query.where(_INSTALL.kind == kind)
+    return [Install(*row) for row in connection.execute(query)]
+
+
+def user_install(connection: Connection, community_id: str, user_id: str) -> str | None:
+    """The install through which a user writes at the office, None before the first write."""
+    found: str | None = connection.execute(
+        select(_INSTALL.install_id).where(
+            _INSTALL.community_id == community_id, _INSTALL.user_id == user_id, _INSTALL.kind == "user"
+        )
+    ).scalar()
+    return found
+
+
+def device_and_user(connection: Connection, community_id: str, install_id: str) -> tuple[Any, ...] | None:
+    """What a request of a device needs to know, in one query; None if there is no such install.
+
+    Returns
+    -------
+    tuple
+        (revoked_at, user_id, role, name, area_code, topics as JSON, closed_at)
+    """
+    row = run(
+        connection,
+        "SELECT i.revoked_at, i.user_id, u.role, u.name, u.area_code, u.topics, u.closed_at FROM install i "
+        "LEFT JOIN user_account u ON u.community_id = i.community_id AND u.user_id = i.user_id "
+        "WHERE i.community_id = ? AND i.install_id = ?",
+        (community_id, install_id),
+    ).first()
+    return None if row is None else tuple(row)
+
+
+def revoke_install(connection: Connection, community_id: str, install_id: str, *, at: str, reason: str) -> bool:
+    """Revoke an install; whether it was there and not yet revoked."""
+    done = connection.execute(
+        update(install)
+        .where(_INSTALL.community_id == community_id, _INSTALL.install_id == install_id, _INSTALL.revoked_at.is_(None))
+        .values(revoked_at=at, revoked_reason=reason)
+    )
+    return done.rowcount == 1
+
+
+def add_code(connection: Connection, code: CodeRow) -> None:
+    """Keep a one-time code by its hash."""
+    connection.execute(insert(enrolment_code).values({c.name: getattr(code, c.name) for c in _CODE_COLUMNS}))
+
+
+def code_of(connection: Connection, code_hash: str) -> CodeRow | None:
+    """The code with this hash in any community, None if it was never given out."""
+    row = connection.execute(select(*_CODE_COLUMNS).where(_CODE.code_hash == code_hash)).first()
+    return None if row is None else CodeRow(*row)
+
+
+def use_code(connection: Connection, code: CodeRow, *, at: str, install_id: str) -> bool:
+    """Use a code for an install; False if somebody else was faster."""
+    done = connection.execute(
+        update(enrolment_code)
+        .where(_CODE.community_id == code.community_id, _CODE.code_hash == code.code_hash, _CODE.used_at.is_(None))
+        .values(used_at=at, install_id=install_id)
+    )
+    return done.rowcount == 1

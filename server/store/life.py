@@ -1,0 +1,43 @@
+"""The life of a database (S25) and the proof that it was sealed with our key (S28)."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, insert, select
+
+from server.models import HOUSE, data_key, database_life
+from server.sealing import KeyRing
+
+_CHECK = "~check"
+
+
+def epoch(connection: Connection) -> str | None:
+    """The id of this life of the database, None before the first start."""
+    found: str | None = connection.execute(
+        select(database_life.c.epoch).order_by(database_life.c.started_at.desc()).limit(1)
+    ).scalar()
+    return found
+
+
+def begin_life(connection: Connection, new_epoch: str, at: str) -> None:
+    """Begin the life of a database that has none."""
+    if epoch(connection) is None:
+        connection.execute(insert(database_life).values(epoch=new_epoch, started_at=at))
+
+
+def check_key(connection: Connection, keys: KeyRing) -> None:
+    """Prove that this house key opens this database; the first key that asks becomes the database's own.
+
+    Raises
+    ------
+    server.sealing.WrongKey
+        Another key sealed this database.
+    """
+    wrapped = connection.execute(
+        select(data_key.c.wrapped).where(data_key.c.community_id == HOUSE, data_key.c.subject_id == _CHECK)
+    ).scalar()
+    if wrapped is None:
+        connection.execute(
+            insert(data_key).values(community_id=HOUSE, subject_id=_CHECK, wrapped=keys.new_data_key()[1])
+        )
+    else:
+        keys.unwrap(bytes(wrapped))

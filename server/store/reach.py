@@ -1,0 +1,55 @@
+"""Whether the database is there, in plain words and without its password."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from server import migrations
+from server.store.errors import StoreError
+
+
+class Unreachable(StoreError):
+    """The database is not there or does not answer; ``place`` names it without user and password."""
+
+    def __init__(self, place: str, reason: str) -> None:
+        super().__init__(f"the database at {place} cannot be reached: {reason}")
+        self.place = place
+
+
+def revision(engine: Engine) -> str | None:
+    """The revision of the database, None for an empty one; Unreachable when it does not answer."""
+    try:
+        return migrations.current(engine)
+    except (SQLAlchemyError, OSError) as error:
+        raise Unreachable(place_of(engine), reason_of(error)) from error
+
+
+def make_folder(engine: Engine) -> None:
+    """Make the folder of an SQLite database; Unreachable where that is not possible."""
+    path = engine.url.database
+    if engine.dialect.name != "sqlite" or not path or path == ":memory:":
+        return
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unreachable(place_of(engine), error.strerror or type(error).__name__) from error
+
+
+def place_of(engine: Engine) -> str:
+    """Where the database is: the file, or host, port and name."""
+    url = engine.url
+    if engine.dialect.name == "sqlite":
+        return str(url.database)
+    host = url.host or url.query.get("host") or "localhost"
+    return f"{host}:{url.port or 5432}/{url.database or ''}"
+
+
+def reason_of(error: Exception) -> str:
+    """The first line of what the driver says, without addresses and passwords."""
+    said = str(getattr(error, "orig", None) or error).strip().splitlines()
+    line = said[0] if said else type(error).__name__
+    # libpq begins with the whole connection target, which we name ourselves.
+    return line.rpartition("failed: ")[2] if "failed: " in line else line
