@@ -184,10 +184,9 @@ def _order(left: Value, right: Value) -> int | None:
         return None
     if not all(_date(text) or _INSTANT.fullmatch(text) for text in (left, right)):
         return None
-    if len(left) == 10 or len(right) == 10:
-        left, right = left[:10], right[:10]
-    left, right = left.rstrip("Z"), right.rstrip("Z")
-    return (left > right) - (left < right)
+    length = 10 if 10 in (len(left), len(right)) else None
+    start, end = left[:length].rstrip("Z"), right[:length].rstrip("Z")
+    return (start > end) - (start < end)
 
 
 def _compare(accepted: frozenset[int]) -> Callable[[Value, Value], bool]:
