@@ -171,7 +171,7 @@ def _read_feature(
     order = _order(properties.get(words["order"]), name, index, found)
     own_layer = properties.get(words["layer"]) or layer
     if own_layer not in LAYERS:
-        found.append(a_problem("unknown_layer", (name,), detail="?", feature_index=index))
+        found.append(a_problem("unknown_layer", (name,), detail=str(own_layer)[:20], feature_index=index))
         own_layer = layer
     problems.extend(found)
     if geometry is None:

@@ -84,7 +84,9 @@ def check_edition(
     problems: list[Problem] = list(read_problems)
     if not cells:
         problems.append(a_problem("no_cells"))
-    problems += _code_problems(cells, profile, community_code, retired)
+    told = {(problem.code, problem.cell_codes) for problem in read_problems}
+    found = _code_problems(cells, profile, community_code, retired)
+    problems += [problem for problem in found if (problem.code, problem.cell_codes) not in told]
     problems += _new_validity_problems(cells, read_problems)
     for layer in sorted({cell.layer for cell in cells}):
         members = [cell for cell in cells if cell.layer == layer]
@@ -138,7 +140,7 @@ def _ring(ring: Any) -> list[list[int]]:
 
 
 def _name(cell: Cell) -> str:
-    return cell.code or f"({cell.cell_id})"
+    return cell.code or cell.cell_id
 
 
 def _code_problems(

@@ -141,9 +141,13 @@ class CellIndex:
     def weigh(
         self, positions: NDArray[np.intp], *, lon: float, lat: float, radius_m95: float
     ) -> list[tuple[str, float]]:
-        """Probabilities of given cells (positions) for one fix; order as in :meth:`candidates`."""
+        """Probabilities of given cells (positions) for one fix; order as in :meth:`candidates`.
+
+        Rounded to six decimals: the digits behind would differ between machines and planes, and mean nothing to a person.
+        """
         ranked = sorted(
-            (-self.surroundings.share(int(at), lon=lon, lat=lat, radius_m95=radius_m95), int(at)) for at in positions
+            (-round(self.surroundings.share(int(at), lon=lon, lat=lat, radius_m95=radius_m95), 6), int(at))
+            for at in positions
         )
         return [(self.cell_ids[at], -share) for share, at in ranked]
 

@@ -46,6 +46,10 @@ class CellSurroundings:
         twins = units.copy()
         shapely.set_coordinates(twins, (vertices - self._origin[owner]) * self._scale[owner])
         shapely.prepare(twins)
+        # As in CellIndex: search trees are built at the first question, so ask both kinds (inside, far) before threads do.
+        if len(twins):
+            shapely.dwithin(twins, shapely.points(shapely.bounds(twins)[:, :2]), 0.0)
+            shapely.dwithin(twins, shapely.points(1e9, 1e9), 0.0)
         self._twins = twins
 
     def _offsets(self, cells: Any, x: Any, y: Any) -> Any:

@@ -73,7 +73,7 @@ def place_fixes(index: CellIndex, locations: Sequence[Mapping[str, Any] | None])
     lons = np.array([fix["lon"] for fix in fixes], dtype=np.float64)
     lats = np.array([fix["lat"] for fix in fixes], dtype=np.float64)
     positions, covering = index.locate_counted(lons=lons, lats=lats)
-    candidates = _candidates(index, fixes, lons, lats)
+    candidates = _candidates(index, fixes, lons, lats, positions)
     suspects = _datum_suspects(index, fixes, np.flatnonzero(positions < 0))
     for number, (at, _) in enumerate(present):
         chosen = candidates.get(number, ())
@@ -81,8 +81,8 @@ def place_fixes(index: CellIndex, locations: Sequence[Mapping[str, Any] | None])
             decisions[at] = PlacementDecision(
                 cell_id=index.cell_ids[positions[number]],
                 decision="tie_rule" if covering[number] > 1 else "inside",
-                candidates=chosen if len(chosen) > 1 else (),
-                needs_confirmation=len(chosen) > 1,
+                candidates=chosen,
+                needs_confirmation=bool(chosen),
             )
         else:
             decisions[at] = PlacementDecision(
@@ -102,7 +102,11 @@ def place_fix(index: CellIndex, location: Mapping[str, Any] | None) -> Placement
 
 
 def _candidates(
-    index: CellIndex, fixes: Sequence[Mapping[str, Any]], lons: NDArray[np.float64], lats: NDArray[np.float64]
+    index: CellIndex,
+    fixes: Sequence[Mapping[str, Any]],
+    lons: NDArray[np.float64],
+    lats: NDArray[np.float64],
+    positions: NDArray[np.intp],
 ) -> dict[int, tuple[tuple[str, float], ...]]:
     """Cells touched by the circles of the uncertain fixes, weighed only where a choice exists."""
     radii_m = np.array([0.0 if fix.get("method") in FINAL_METHODS else radius_m95(fix) for fix in fixes])
@@ -113,13 +117,12 @@ def _candidates(
     touched: dict[int, list[int]] = {}
     for fix, cell in zip(uncertain[which].tolist(), cells.tolist(), strict=True):
         touched.setdefault(fix, []).append(cell)
+    # A circle that stays in the cell of its centre leaves no choice, and most do.
+    open_to_doubt = {fix: held for fix, held in touched.items() if len(held) > 1 or positions[fix] < 0}
     return {
         fix: tuple(index.weigh(np.array(held), lon=lons[fix], lat=lats[fix], radius_m95=float(radii_m[fix])))
-        if len(held) > 1
-        else ((index.cell_ids[held[0]], index.surroundings.share(
-            held[0], lon=lons[fix], lat=lats[fix], radius_m95=float(radii_m[fix]))),)
-        for fix, held in touched.items()
-    }  # fmt: skip
+        for fix, held in open_to_doubt.items()
+    }
 
 
 def _datum_suspects(

@@ -220,9 +220,11 @@ def check_code_set(cells: Sequence[Cell], profile: CodeProfile) -> list[Problem]
                 problems.append(a_problem("code_outside_profile", (cell.code,), detail=detail, at=_middle(cell)))
         numbered = sorted(members, key=lambda cell: cell.code)
         for before, after in pairwise(numbered):
-            west, east = before.geometry.bounds, after.geometry.bounds
+            earlier, later = before.geometry.bounds, after.geometry.bounds
             # Wholly apart on both axes, so that a hair's breadth is no reproach.
-            if east[2] <= west[0] and east[1] >= west[3]:
+            is_west = later[2] <= earlier[0] and later[0] < earlier[0]
+            is_north = later[1] >= earlier[3] and later[3] > earlier[3]
+            if is_west and is_north:
                 problems.append(a_problem("code_order", (before.code, after.code), at=_middle(after)))
     return problems
 

@@ -210,6 +210,37 @@ def test_the_hash_names_the_content_not_the_file():
         assert edition_hash([replace(cells[0], **change), *cells[1:]]) != own
 
 
+NOTHING = a_polygon((0, 0), (0, 0), (0, 0), (0, 0))
+THREAD = a_polygon((0, 0), (0, 0), (0, STEP), (0, STEP))
+
+
+@pytest.mark.parametrize(
+    ("cells", "boundary", "expected"),
+    [
+        ([a_cell(1, a_square(0, 0)), a_cell(2, NOTHING), a_cell(2, THREAD)], None, {"duplicate_code", "polygon_invalid"}),
+        ([a_cell(1, THREAD)], a_square(0, 0), {"polygon_invalid", "gap_at_boundary"}),
+        ([a_cell(1, a_square(0, 0)), a_cell(2, a_square(0, 0))], None, {"overlap", "edge_mismatch"}),
+        ([a_cell(1, a_square(0, 0))], shapely.Polygon(), {"outside_boundary"}),
+        ([a_cell(1, shapely.Polygon(a_square(0, 0).exterior, [a_square(3, 0).exterior]))], None, {"polygon_invalid"}),
+        ([a_cell(1, a_square(0, 0)), a_cell(2, a_square(1, 1))], None, set()),  # they touch in a point
+        ([a_cell(1, a_square(0, 0), code="")], None, {"code_missing"}),
+    ],
+)  # fmt: skip
+def test_the_strangest_draft_gets_a_certificate(cells, boundary, expected):
+    """Whatever is drawn, the secretary reads what is wrong with it; the gate never fails itself."""
+    certificate = check_edition(cells, boundary=boundary, buildings=[("none", shapely.Polygon()), ("thread", THREAD)])
+    assert {problem.code for problem in certificate.problems} == expected
+    assert certificate.ok == (not expected)
+
+
+def test_a_missing_code_is_told_once():
+    """Reading and checking both see it; the list has it once, by the feature's number."""
+    certificate = check_edition(
+        read_cells(cells_to_geojson([a_cell(1, a_square(0, 0), code="", cell_id="")]), datum="wgs84")
+    )
+    assert [(problem.code, problem.cell_codes) for problem in certificate.problems] == [("code_missing", ("#0",))]
+
+
 @given(st.randoms(use_true_random=False), st.integers(0, 3), st.integers(-3, 3))
 def test_a_certificate_does_not_depend_on_the_order_of_the_file(dice, which, east):
     """The same draft, exported twice in different order, gets the same certificate word for word."""

@@ -2,6 +2,7 @@
 
 import math
 import random
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -59,7 +60,7 @@ def test_a_fix_near_a_border_keeps_its_candidates():
     assert (first, second) == ("1", "2")
     sigma = 10 / SIGMAS_OF_R95
     assert likely == pytest.approx(0.5 * (1 + math.erf(5 / sigma / math.sqrt(2))), abs=2e-3)
-    assert likely + unlikely == pytest.approx(1.0, abs=1e-6)
+    assert likely + unlikely == pytest.approx(1.0, abs=1e-5)
 
 
 def test_a_68_percent_radius_reaches_further_than_a_95_percent_one():
@@ -130,9 +131,19 @@ def test_a_batch_decides_as_its_members_alone(fixes):
     assert together == [place_fix(INDEX, location) for location in locations]
     assert together == place_fixes(CellIndex(reversed(four_cells())), locations)
     for decision in together:
-        assert sum(share for _, share in decision.candidates) <= 1 + 1e-9
+        assert sum(share for _, share in decision.candidates) <= 1 + 1e-5
         assert decision.needs_confirmation == bool(decision.candidates)
         assert (decision.cell_id is None) == (decision.decision == "outside") == (decision.nearest is not None)
+
+
+def test_threads_may_share_an_index():
+    """Phones that push at the same moment get the same answers from one index."""
+    fixes = [a_fix(dice.uniform(-30, 430), dice.uniform(-30, 430)) for dice in [random.Random(3)] for _ in range(150)]
+    expected = place_fixes(INDEX, fixes)
+    fresh = CellIndex(four_cells())
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: place_fixes(fresh, fixes), range(8)))
+    assert all(answer == expected for answer in answers)
 
 
 def test_the_share_of_a_circle_agrees_with_counting():
