@@ -92,7 +92,8 @@ class Settings:
         for variable, name, smallest, largest in _NUMBERS:
             if variable in given:
                 found[name] = _number(given[variable], variable, smallest, largest)
-        return cls.in_folder(given.get("DISHU_DATA", "data"), **(found | changes))
+        folder = changes.pop("data_dir", None) or given.get("DISHU_DATA", "data")
+        return cls.in_folder(folder, **(found | changes))
 
     def secret(self) -> bytes:
         """The house secret; makes the key file at first start, refuses one that others may read."""

@@ -1,0 +1,29 @@
+"""The house, as commands need it: settings from the environment, database migrated and checked."""
+
+from __future__ import annotations
+
+from server.app import create_app, house_of
+from server.errors import NotFound
+from server.house import House
+from server.settings import Settings
+from server.start import prepare
+from server.store.assignments import communities
+from server.store.database import read
+
+
+def open_house(settings: Settings | None = None) -> House:
+    """The house of the environment's settings; StartError says in one line why it cannot be opened."""
+    house = house_of(create_app(settings))
+    prepare(house)
+    return house
+
+
+def community_id_of(house: House, text: str | None) -> str | None:
+    """The id of a community that was named by id or code; None for None; NotFound if there is none."""
+    if text is None or text.startswith("~"):
+        return text
+    with read(house.engine) as connection:
+        found = [one.community_id for one in communities(connection) if text in {one.community_id, one.code}]
+    if not found:
+        raise NotFound(f"there is no community {text}")
+    return found[0]
