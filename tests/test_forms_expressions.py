@@ -75,7 +75,9 @@ VALUE = st.one_of(
     st.booleans(),
     st.integers(-5, 5),
     st.sampled_from([0.5, 1e200, 2**60]),
-    st.sampled_from(["", "x", "y", "x y", "1", "2.0", "2024-02-29", "2026-11-21", "99999919500101000X", "2024-01-01T00:00:00Z"]),
+    st.sampled_from(
+        ["", "x", "y", "x y", "1", "2.0", "2024-02-29", "2026-11-21", "99999919500101000X", "2024-01-01T00:00:00Z"]
+    ),
     st.lists(st.sampled_from(["x", "y", "1"]), max_size=2),
 )
 LEAF = st.one_of(

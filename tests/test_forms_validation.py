@@ -40,16 +40,44 @@ ODD = st.one_of(
     st.floats(),
     st.text(max_size=8),
     st.sampled_from(
-        ["", " ", "\u3000", "\ufeff张", "a\u0000", "a\ud800", "Andre\u0301", "a\r\nb", "a\tb", "x" * 1001, "ｘ１", "1", "01", "99"]
+        [
+            "",
+            " ",
+            "\u3000",
+            "\ufeff张",
+            "a\u0000",
+            "a\ud800",
+            "Andre\u0301",
+            "a\r\nb",
+            "a\tb",
+            "x" * 1001,
+            "ｘ１",
+            "1",
+            "01",
+            "99",
+        ]
     ),
-    st.sampled_from(["2023-02-29", "20240101", "2024-W01-1", "2024-1-1", "0000-00-00", "1799-12-31", "2201-01-01", "２０２４-01-01"]),
-    st.sampled_from(["2024-05-01T08:00:00", "2024-05-01 08:00:00Z", "2024-05-01T24:00:00Z", "1800-01-01T00:00:00+23:59"]),
+    st.sampled_from(
+        ["2023-02-29", "20240101", "2024-W01-1", "2024-1-1", "0000-00-00", "1799-12-31", "2201-01-01", "２０２４-01-01"]
+    ),
+    st.sampled_from(
+        ["2024-05-01T08:00:00", "2024-05-01 08:00:00Z", "2024-05-01T24:00:00Z", "1800-01-01T00:00:00+23:59"]
+    ),
     st.lists(st.one_of(st.text(max_size=3), st.none(), st.integers(0, 3)), max_size=3),
     st.just(["x"] * 101),
-    st.dictionaries(st.sampled_from(["add", "remove", "delta", "lon", "lat", "datum", "at", "method", "accuracy_m"]), st.one_of(
-        st.lists(st.sampled_from(["x", " y", 1]), max_size=2), st.floats(), st.integers(-200, 200), st.just("gcj02"), st.none(),
-        st.booleans(), st.just({}),
-    ), max_size=4),
+    st.dictionaries(
+        st.sampled_from(["add", "remove", "delta", "lon", "lat", "datum", "at", "method", "accuracy_m"]),
+        st.one_of(
+            st.lists(st.sampled_from(["x", " y", 1]), max_size=2),
+            st.floats(),
+            st.integers(-200, 200),
+            st.just("gcj02"),
+            st.none(),
+            st.booleans(),
+            st.just({}),
+        ),
+        max_size=4,
+    ),
 )
 
 

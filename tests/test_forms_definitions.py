@@ -1,0 +1,248 @@
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+
+import pytest
+
+import forms
+from forms.codelist import read_code_list
+from forms.document import forms_page
+from forms.errors import DefinitionError, UnknownCodeList, UnknownRecordType, UnknownRoster
+from forms.evaluator import evaluate
+from forms.registry import load_registry
+
+ROOT = Path(forms.__file__).parent
+REGISTRY = load_registry()
+
+
+def _definition(name):
+    return json.loads((ROOT / "definitions" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def _survey(**over):
+    return {
+        "name": "survey",
+        "version": 1,
+        "label": {"zh": "专项调查", "en": "Survey"},
+        "fields": [{"name": "count", "type": "integer", "label": {"zh": "数", "en": "Count"}, "privacy": "internal"}],
+        **over,
+    }
+
+
+def _field(**over):
+    return {"name": "x", "type": "text", "label": {"zh": "甲", "en": "X"}, "privacy": "internal", **over}
+
+
+@pytest.mark.parametrize("name", REGISTRY.types())
+def test_every_field_is_merged_placed_and_shown(name):
+    """Each answer merges by exactly one unit, stands on a screen, and a record knows where it belongs."""
+    record_type = REGISTRY.latest(name)
+    assert sorted(field for unit in record_type.units.values() for field in unit.fields) == sorted(record_type.fields)
+    assert all(record_type.units[unit].fields.count(field) == 1 for field, unit in record_type.unit_of.items())
+    assert record_type.placed_by
+    assert set(record_type.secret_fields) <= {f.name for f in record_type.fields.values() if f.mask is not None}
+    shown = [field for view in record_type.views for screen in view.screens for field in screen.fields]
+    assert len(shown) == len(set(shown))
+    if not record_type.server_made:
+        hidden = set(record_type.fields) - set(shown)
+        assert hidden <= {"confirmed_ops"}  # written by the app itself
+
+
+def test_a_person_has_one_home_one_registration_and_a_household_one_head():
+    """No merge can put a person in two homes."""
+    person, household = REGISTRY.latest("person"), REGISTRY.latest("household")
+    assert {unit.name for unit in person.units.values() if unit.exclusive} == {"residence", "registration"}
+    assert household.units["head"].exclusive
+    assert household.units["head"].policy == "review"
+    assert "head" not in household.parents  # the head's own record waits for the household
+    assert person.unit_of["document_number"] == person.unit_of["document_type"] == "identity_document"
+    assert len(person.fields) > 25
+
+
+def test_only_what_names_a_person_is_sealed_with_their_key():
+    """Erasing a person reaches everything that is about them."""
+    assert {name: REGISTRY.latest(name).subject for name in REGISTRY.types() if REGISTRY.latest(name).subject} == {
+        "person": "self",
+        "residence": "person",
+        "care_status": "person",
+        "party_member": "person",
+        "reference_card": "person",
+    }
+
+
+def test_document_numbers_are_secret_and_found_by_their_hash():
+    """The number on an identity card is never shown whole."""
+    spec = REGISTRY.latest("person").fields["document_number"]
+    assert (spec.privacy, spec.indexed, spec.identifying, spec.mask.keep_end) == ("secret", True, True, 4)
+
+
+def test_an_unknown_version_is_none_and_old_versions_stay():
+    """A phone with an older form keeps syncing, one with a newer form waits."""
+    assert REGISTRY.get("person", 99) is None
+    assert REGISTRY.get("nothing", 1) is None
+    newer = {**_definition("visit"), "version": 2}
+    registry = load_registry([newer, _survey()])
+    assert registry.versions("visit") == [1, 2]
+    assert registry.latest("visit").version == 2
+    assert registry.get("visit", 1) is not None
+    assert "survey" in registry.types()
+    assert "survey" not in load_registry().types()
+
+
+def test_unknown_names_say_so():
+    """Asking for a form, list or roster that does not exist is a clear error."""
+    for ask, error in (
+        (REGISTRY.latest, UnknownRecordType),
+        (REGISTRY.codelist, UnknownCodeList),
+        (REGISTRY.roster, UnknownRoster),
+    ):
+        with pytest.raises(error, match="nothing"):
+            ask("nothing")
+
+
+def test_devices_receive_the_file_with_expression_trees():
+    """The phone draws and checks forms from the very definition that the server uses."""
+    for name in REGISTRY.types():
+        served = REGISTRY.latest(name).document
+        assert json.loads(json.dumps(served)) == served
+        plain = copy.deepcopy(served)
+        for field in plain["fields"]:
+            for key in ("relevant", "calculation"):
+                if key in field:
+                    field[key] = field[key]["text"]
+            if "constraint" in field:
+                del field["constraint"]["tree"]
+        for rule in plain["constraints"]:
+            rule["holds"] = rule["holds"]["text"]
+        assert plain == _definition(name)
+
+
+def test_relevance_hides_what_need_not_be_asked():
+    """Nobody is asked why there is no document number once the number is typed."""
+    spec = REGISTRY.latest("person").fields["document_missing_reason"]
+    assert evaluate(spec.relevant, {"document_number": None}) is True
+    assert evaluate(spec.relevant, {"document_number": "99999919500101000X"}) is False
+
+
+@pytest.mark.parametrize("name", sorted(REGISTRY.codelists()))
+def test_every_code_list_is_labelled_and_sourced(name):
+    """Each choice reads in Chinese and English, and says which standard it follows and how far it was checked."""
+    found = REGISTRY.codelist(name)
+    assert found.name == name
+    assert all(code.zh and code.en for code in found.entries.values())
+    if found.standard is None:
+        assert found.source == "Our own list."
+    else:
+        assert "not checked against the standard's text" in found.source
+    assert found.label_of(next(iter(found.entries)), "en")
+    assert found.label_of("no such code") is None
+
+
+def test_the_head_of_a_household_has_one_code():
+    """Two offices that count heads count the same people."""
+    relation = REGISTRY.codelist("family_relation")
+    assert relation.entries["02"].zh == "户主"
+    assert relation.retired == {"01"}
+    assert relation.entries["01"].replaced_by == "02"
+
+
+def test_code_lists_are_used():
+    """No list lies about that no form offers."""
+    used = {f.codelist for name in REGISTRY.types() for f in REGISTRY.latest(name).fields.values()}
+    assert set(REGISTRY.codelists()) - used == set()
+
+
+BROKEN = [
+    ({"fields": [_field(type="number")]}, "/fields/0/type"),
+    ({"fields": [_field(name="Name")]}, "/fields/0/name"),
+    ({"fields": [_field(), _field()]}, "/fields/1/name"),
+    ({"fields": [_field(colour="red")]}, "/fields/0/colour"),
+    ({"fields": [_field(label={"zh": "甲"})]}, "/fields/0/label"),
+    ({"fields": [_field(privacy="hidden")]}, "/fields/0/privacy"),
+    ({"fields": [_field(privacy="secret")]}, "/fields/0/mask"),
+    ({"fields": [_field(type="select_one")]}, "/fields/0/codelist"),
+    ({"fields": [_field(type="select_one", codelist="colours")]}, "/fields/0/codelist"),
+    ({"fields": [_field(type="ref")]}, "/fields/0/ref_type"),
+    ({"fields": [_field(type="ref", ref_type="planet")]}, "/fields/0/ref_type"),
+    ({"fields": [_field(policy="union")]}, "/fields/0/policy"),
+    ({"fields": [_field(policy="first")]}, "/fields/0/policy"),
+    ({"fields": [_field(unit="pair")]}, "/fields/0/unit"),
+    ({"fields": [_field(type="date", format="phone")]}, "/fields/0/format"),
+    (
+        {"fields": [_field(constraint={"text": ". = ", "message": {"zh": "错", "en": "wrong"}})]},
+        "/fields/0/constraint/text",
+    ),
+    (
+        {"fields": [_field(constraint={"text": ". < today()", "message": {"zh": "错", "en": "wrong"}})]},
+        "/fields/0/constraint/text",
+    ),
+    (
+        {"fields": [_field(constraint={"text": ". = ${x}", "message": {"zh": "错", "en": "wrong"}})]},
+        "/fields/0/constraint/text",
+    ),
+    ({"fields": [_field(relevant="${y} = 1")]}, "/fields/0/relevant"),
+    ({"version": 0}, "/version"),
+    ({"placed_by": ["@anchor"]}, "/placed_by/0"),
+    ({"parents": ["count"]}, "/parents/0"),
+    ({"subject": "count"}, "/subject"),
+    ({"colour": "red"}, "/colour"),
+    (
+        {"units": [{"name": "pair", "policy": "last", "label": {"zh": "对", "en": "Pair"}, "fields": ["count"]}]},
+        "/units/0/fields",
+    ),
+    (
+        {
+            "views": [
+                {
+                    "name": "v",
+                    "label": {"zh": "屏", "en": "V"},
+                    "screens": [{"name": "s", "label": {"zh": "屏", "en": "S"}, "fields": ["y"]}],
+                }
+            ]
+        },
+        "/views/0/screens/0/fields",
+    ),
+    (
+        {"constraints": [{"name": "c", "holds": "${y}", "fields": [], "message": {"zh": "错", "en": "wrong"}}]},
+        "/constraints/0/holds",
+    ),
+]
+
+
+@pytest.mark.parametrize(("over", "pointer"), BROKEN, ids=[f"{pointer} {n}" for n, (_, pointer) in enumerate(BROKEN)])
+def test_a_broken_definition_is_refused_at_its_place(over, pointer):
+    """Whoever adds a field is told what is wrong and where, before any phone sees it."""
+    with pytest.raises(DefinitionError) as caught:
+        load_registry([_survey(**over)])
+    assert caught.value.pointer == pointer
+    assert caught.value.name == "survey"
+
+
+def test_a_version_is_declared_once():
+    """Two different forms can never go by the same version."""
+    with pytest.raises(DefinitionError, match="already declared"):
+        load_registry([_definition("visit")])
+
+
+@pytest.mark.parametrize(
+    ("entries", "pointer"),
+    [
+        ([{"code": "a", "zh": "甲"}], "/entries/0"),
+        ([{"code": "a", "zh": "甲", "en": "A"}, {"code": "a", "zh": "乙", "en": "B"}], "/entries/1/code"),
+        ([{"code": "a b", "zh": "甲", "en": "A"}], "/entries/0/code"),
+        ([{"code": "a", "zh": "甲", "en": "A", "parent": "b"}], "/entries/0/parent"),
+    ],
+)
+def test_a_broken_code_list_is_refused_at_its_place(entries, pointer):
+    """A list with a code twice, or without a label, never reaches a form."""
+    with pytest.raises(DefinitionError) as caught:
+        read_code_list({"name": "x", "label": {"zh": "表", "en": "List"}, "source": "", "entries": entries})
+    assert caught.value.pointer == pointer
+
+
+def test_the_page_of_forms_is_current():
+    """docs/forms.md lists every field as it is; renew it with python -m forms.document > docs/forms.md."""
+    page = (ROOT.parent / "docs" / "forms.md").read_text(encoding="utf-8")
+    assert page == forms_page(REGISTRY)
