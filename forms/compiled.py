@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
 
-from forms.evaluator import FUNCTIONS, OPERATORS, day_text, is_null, is_number_text, is_true
+from forms.evaluator import FUNCTIONS, OPERATORS, day_text, evaluate, is_null, is_number_text, is_true
 
 Predicate = Callable[[Mapping[str, Any], date | None], bool]
 
@@ -46,12 +46,16 @@ def compile_condition(tree: Mapping[str, Any]) -> Predicate:
         "is_null": is_null,
         "is_true": is_true,
         "day_text": day_text,
+        "first_value": _first_value,
         **{f"op_{position}": operator for position, operator in enumerate(OPERATORS.values())},
         **{f"fn_{position}": function.apply for position, function in enumerate(FUNCTIONS.values())},
     }
     body = _condition(tree, names)
     source = f"def holds(fields, today):\n    get = fields.get\n    return {body}\n"
-    exec(compile(source, "<condition>", "exec"), names)  # noqa: S102  # text of our own making
+    try:
+        exec(compile(source, "<condition>", "exec"), names)  # noqa: S102  # text of our own making
+    except (SyntaxError, MemoryError, RecursionError):  # deeper than Python's own parser goes
+        return lambda fields, today: is_true(evaluate(tree, fields, today))
     compiled: Predicate = names["holds"]
     return compiled
 
@@ -94,8 +98,9 @@ def _value(tree: Mapping[str, Any], names: dict[str, Any]) -> str:
         condition, then, otherwise = arguments
         return f"({_value(then, names)} if {_condition(condition, names)} else {_value(otherwise, names)})"
     if name == "coalesce":
-        return _coalesce(arguments, names)
-    if name == "selected" and isinstance(arguments[0].get("lit"), str):
+        choices = ", ".join(f"lambda: {_value(argument, names)}" for argument in arguments)
+        return f"first_value(({choices}))"
+    if name == "selected" and isinstance(arguments[0].get("lit"), str) and "field" in arguments[1]:
         codes = f"codes_{len(names)}"
         names[codes] = frozenset(arguments[0]["lit"].split())
         chosen = _value(arguments[1], names)
@@ -109,7 +114,9 @@ def _value(tree: Mapping[str, Any], names: dict[str, Any]) -> str:
     return f"fn_{list(FUNCTIONS).index(name)}(({values}{',' if arguments else ''}), None)"
 
 
-def _coalesce(arguments: list[Mapping[str, Any]], names: dict[str, Any]) -> str:
-    first = _value(arguments[0], names)
-    rest = _coalesce(arguments[1:], names) if len(arguments) > 1 else "None"
-    return f"({first} if not is_null({first}) else {rest})"
+def _first_value(choices: tuple[Callable[[], Any], ...]) -> Any:
+    for choice in choices:
+        value = choice()
+        if not is_null(value):
+            return value
+    return None

@@ -20,6 +20,7 @@ __all__ = ["evaluate", "fields_used", "parse", "uses_today"]
 
 MAX_LENGTH = 4000
 MAX_DEPTH = 40
+MAX_TREE_DEPTH = 120
 
 _TOKEN = re.compile(
     r"""\s*(?:
@@ -83,6 +84,15 @@ def _walk(tree: Node) -> Iterator[Node]:
         yield from _walk(argument)
 
 
+def _depth(tree: Node) -> int:
+    """Depth of a tree, counted level by level: a long chain of operators is deep, and Python's own stack is not."""
+    depth, level = 0, [tree]
+    while level:
+        depth += 1
+        level = [argument for node in level for argument in node.get("args", ())]
+    return depth
+
+
 class _Parser:
     """Recursive descent over one text; used once."""
 
@@ -99,6 +109,8 @@ class _Parser:
         kind, value, position = self.tokens[self.index]
         if kind != "end":
             raise ExpressionError(self.text, position, f"{value!r} is not expected here")
+        if _depth(tree) > MAX_TREE_DEPTH:
+            raise ExpressionError(self.text, len(self.text), f"more than {MAX_TREE_DEPTH} operators in a row")
         return tree
 
     def _tokens(self) -> list[tuple[str, str, int]]:

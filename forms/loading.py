@@ -101,7 +101,11 @@ def read_record_type(document: Mapping[str, Any], codelist: Callable[[str], Code
     DefinitionError
         With the pointer of the first thing that is wrong.
     """
-    return _Reader(document, codelist).read()
+    reader = _Reader(document, codelist)
+    try:
+        return reader.read()
+    except (KeyError, TypeError, AttributeError, ValueError, IndexError) as wrong:
+        raise reader.fail("", f"the document is malformed: {type(wrong).__name__} {wrong}") from wrong
 
 
 class _Reader:
@@ -193,6 +197,10 @@ class _Reader:
                 raise self.fail(f"{at}/format", "only text has a format")
         if item.get("indexed") and kind in ("location", "boolean", "decimal"):
             raise self.fail(f"{at}/indexed", f"a {kind} is not searched by its text")
+        for key in ("min", "max", "max_length"):
+            number = item.get(key)
+            if number is not None and (isinstance(number, bool) or not isinstance(number, int | float)):
+                raise self.fail(f"{at}/{key}", "a number is needed")
         mask = Mask(**item["mask"]) if "mask" in item else None
         if (mask is not None) != (privacy == "secret"):
             raise self.fail(f"{at}/mask", "a secret, and only a secret, has a mask")
