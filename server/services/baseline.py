@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
-
-import orjson
 
 from server.errors import NotFound
 from server.house import House
@@ -47,7 +45,7 @@ def baseline(house: House, scope: Scope, community_id: str) -> dict[str, Any]:
         if community is None:
             raise NotFound("no such community")
         cells = store.published_cells(connection, community_id)
-        ages = _ages(store.confirmations(connection, scope, community_id), now.date())
+        ages = _ages(store.freshness(connection, scope, community_id), now.date())
     by_home: dict[str, list[store.TypeFigures]] = defaultdict(list)
     for item in figures:
         by_home[item.home].append(item)
@@ -103,47 +101,9 @@ def _median(ages: Counter[int]) -> int | None:
     return None
 
 
-def _ages(rows: Iterable[tuple[str, str, str, int]], today: date) -> dict[str, Counter[int]]:
+def _ages(rows: Iterable[tuple[str, str, int]], today: date) -> dict[str, Counter[int]]:
+    """Days since the last confirmation, by home."""
     ages: dict[str, Counter[int]] = defaultdict(Counter)
-    for home, updated_at, confirmed, count in rows:
-        day = date.fromisoformat(updated_at[:10]) if confirmed == "{}" else last_confirmed(updated_at, confirmed).date()
-        ages[home][max(0, (today - day).days)] += count
+    for home, day, count in rows:
+        ages[home][max(0, (today - date.fromisoformat(day)).days)] += count
     return ages
-
-
-def last_confirmed(updated_at: str, confirmed: str) -> datetime:
-    """When a record was last seen to be true.
-
-    Parameters
-    ----------
-    updated_at : arrival of the last change, ISO-8601
-    confirmed : JSON {unit: {claimed_at, arrived_at}}
-
-    Returns
-    -------
-    datetime
-        Where the last change was a confirmation, the claimed time of it, never later than its arrival (S9);
-        otherwise the arrival of the last change.
-    """
-    changed = _instant(updated_at)
-    seen = []
-    for entry in orjson.loads(confirmed).values():
-        arrived = _instant(entry["arrived_at"])
-        claimed = _claimed(entry.get("claimed_at"), arrived)
-        seen.append((arrived, min(claimed, arrived)))
-    if not seen or max(seen)[0] < changed:
-        return changed
-    return max(claimed for _, claimed in seen)
-
-
-def _claimed(text: Any, arrived: datetime) -> datetime:
-    """A claim that cannot be read counts as made at arrival."""
-    try:
-        return _instant(str(text))
-    except ValueError:
-        return arrived
-
-
-def _instant(text: str) -> datetime:
-    at = datetime.fromisoformat(text)
-    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)

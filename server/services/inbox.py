@@ -142,7 +142,7 @@ def _values(form: RecordType, names: Sequence[str], values: Any, unmask: bool) -
     for name in [*names, *(extra for extra in values if extra not in names)]:
         spec = form.fields.get(name)
         value = values.get(name)
-        made[name] = {"value": shown(spec, value, unmask=unmask), "label": code_labels(spec, value)}
+        made[name] = {"value": shown(spec, value, unmask=unmask), "label": code_labels(spec.codes if spec else None, value)}
     return made
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from forms.codelist import CodeList
 from forms.definition import FieldSpec, RecordType
 from forms.registry import Registry
 from forms.index import mask_value
@@ -49,11 +50,10 @@ def field_label(form: RecordType, name: str) -> Mapping[str, str]:
     return spec.label if spec is not None else {"zh": name, "en": name}
 
 
-def code_labels(spec: FieldSpec | None, value: Any) -> Any:
-    """Chinese label of a code, labels of a list of codes; None for what is not coded."""
-    if spec is None or spec.codes is None or value is None:
+def code_labels(codes: CodeList | None, value: Any) -> Any:
+    """Chinese label of a code, labels of a list of codes; a code that is not in the list stays; None without a list."""
+    if codes is None or value is None:
         return None
-    codes = spec.codes
     if isinstance(value, list):
         return [codes.label_of(str(code)) or str(code) for code in value]
     return codes.label_of(str(value)) or str(value)

@@ -102,25 +102,22 @@ def figures(connection: Connection, scope: Scope, community_id: str) -> list[Typ
     return [TypeFigures(row[0], row[1], *(int(number or 0) for number in row[2:])) for row in rows]
 
 
-def confirmations(connection: Connection, scope: Scope, community_id: str) -> Iterator[tuple[str, str, str, int]]:
-    """When households and persons were last written or confirmed, folded by day.
+def freshness(connection: Connection, scope: Scope, community_id: str) -> Iterator[tuple[str, str, int]]:
+    """When households and persons were last written or confirmed.
 
     Yields
     ------
-    (home, updated_at, confirmed, count)
-        Records never confirmed by name are counted per day (``updated_at`` is the day, ``confirmed`` is ``{}``);
-        the others come one by one, with the JSON of their confirmations.
+    (home, day, count)
+        ``day`` is the ISO date (UTC) of the claimed time, never later than arrival (S9).
     """
     cut, values = _cut(scope, community_id)
-    kinds = "r.type IN ('household', 'person') AND r.life = 'live'"
-    yield from run(
-        connection,
-        f"SELECT r.home, SUBSTR(r.updated_at, 1, 10), '{{}}', COUNT(*) FROM record r "
-        f"WHERE {cut} AND {kinds} AND r.confirmed = '{{}}' GROUP BY r.home, SUBSTR(r.updated_at, 1, 10)",
-        values,
-    )
-    yield from run(
-        connection,
-        f"SELECT r.home, r.updated_at, r.confirmed, 1 FROM record r WHERE {cut} AND {kinds} AND r.confirmed <> '{{}}'",
-        values,
+    yield from (
+        (row[0], row[1], int(row[2]))
+        for row in run(
+            connection,
+            f"SELECT r.home, SUBSTR(r.fresh_at, 1, 10), COUNT(*) FROM record r "
+            f"WHERE {cut} AND r.type IN ('household', 'person') AND r.life = 'live' "
+            "GROUP BY r.home, SUBSTR(r.fresh_at, 1, 10)",
+            values,
+        )
     )

@@ -1,0 +1,199 @@
+"""What an export is made of: layers with columns and features, whatever file they end up in.
+
+Codes stay text and stand beside their labels; secret fields are masks; personal fields come only where allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from forms.definition import FieldSpec
+from forms.registry import Registry
+from server.permissions import Scope
+from server.services.labels import PERSONAL
+from server.services.tables import Column, Value, joined
+from server.store import exports as store
+from server.store.scoping import PLACE_TYPES
+
+RECORD_LAYERS = {
+    "estates": "estate",
+    "buildings": "building",
+    "entrances": "entrance",
+    "dwellings": "dwelling",
+    "households": "household",
+    "persons": "person",
+    "party_members": "party_member",
+    "organizations": "organization",
+    "check_ins": "check_in",
+    "resources": "resource",
+}
+"""Layers of records by the type they hold."""
+
+LAYERS = ("cells", *RECORD_LAYERS)
+PERSONAL_LAYERS = frozenset(name for name, kind in RECORD_LAYERS.items() if kind not in PLACE_TYPES)
+"""Layers that say something about single households or persons."""
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One row of a layer: values in the order of the columns, and a point or an outline (WKB) in CGCS2000, or neither."""
+
+    feature_id: str
+    values: tuple[Value, ...]
+    lon: float | None = None
+    lat: float | None = None
+    outline: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A layer. ``codes`` gives the labels of coded columns; ``batches`` is read once, in one snapshot."""
+
+    name: str
+    title: str
+    geometry: str  # Point | Polygon
+    columns: tuple[Column, ...]
+    codes: Mapping[str, Mapping[str, str]]
+    personal_fields: tuple[str, ...]
+    count: int
+    batches: Callable[[], Iterator[Sequence[Feature]]]
+
+
+_KINDS = {"integer": "integer", "decimal": "decimal", "boolean": "boolean"}
+
+
+def record_layer(
+    connection: Any,
+    registry: Registry,
+    scope: Scope,
+    community_id: str,
+    name: str,
+    *,
+    personal: bool,
+    homes: Sequence[str] | None,
+    cells: Mapping[str, tuple[str, str]],
+) -> Layer:
+    """A layer of records at their own point or that of their place.
+
+    Parameters
+    ----------
+    personal : whether personal fields come along (secret ones as masks)
+    homes : only records of these home streams; None for all in the scope
+    cells : (code, name) of a cell by its home stream
+    """
+    kind = RECORD_LAYERS[name]
+    form = registry.latest(kind)
+    specs = [
+        spec for spec in form.fields.values() if spec.type != "location" and (personal or spec.privacy not in PERSONAL)
+    ]
+    columns = [Column("id", "编号"), Column("cell_code", "网格编码"), Column("cell_name", "网格名称")]
+    codes: dict[str, Mapping[str, str]] = {}
+    for spec in specs:
+        columns.append(Column(spec.name, spec.label["zh"], _KINDS.get(spec.type, "text")))  # type: ignore[arg-type]
+        if spec.codes is not None:
+            columns.append(Column(f"{spec.name}_label", f"{spec.label['zh']}（名称）"))
+            if spec.type == "select_one":
+                codes[spec.name] = {code: entry.zh for code, entry in spec.codes.entries.items()}
+    columns += [
+        Column("place_source", "位置取自"),
+        Column("open_conflicts", "待解决的不一致"),
+        Column("version", "版本", "integer"),
+        Column("updated_at", "更新时间"),
+    ]
+
+    def feature(row: store.RecordRow) -> Feature:
+        values: list[Value] = [row.id, *cells.get(row.home, (None, None))]
+        for spec in specs:
+            value = row.fields.get(spec.name)
+            values.append(plain(spec, value))
+            if spec.codes is not None:
+                values.append(label(spec, value))
+        values += [row.place_type, joined(row.conflicts) or None, row.v, row.updated_at]
+        return Feature(row.id, tuple(values), row.lon, row.lat)
+
+    def batches() -> Iterator[Sequence[Feature]]:
+        for batch in store.record_batches(connection, scope, community_id, kind, homes):
+            yield [feature(row) for row in batch]
+
+    return Layer(
+        name=name,
+        title=form.label["zh"],
+        geometry="Point",
+        columns=tuple(columns),
+        codes=codes,
+        personal_fields=tuple(f"{kind}.{spec.name}" for spec in specs if spec.privacy in PERSONAL),
+        count=store.count_records(connection, scope, community_id, kind, homes),
+        batches=batches,
+    )
+
+
+_CELL_COLUMNS = (
+    Column("cell_id", "编号"),
+    Column("code", "网格编码"),
+    Column("name", "网格名称"),
+    Column("order_number", "序号", "integer"),
+    Column("area_m2", "面积（平方米）", "decimal"),
+    Column("edition", "网格版本", "integer"),
+    Column("estate_count", "小区数", "integer"),
+    Column("building_count", "楼栋数", "integer"),
+    Column("dwelling_count", "房屋数", "integer"),
+    Column("household_count", "住户数", "integer"),
+    Column("person_count", "人员数", "integer"),
+    Column("resident_person_count", "居住人数", "integer"),
+    Column("party_member_count", "党员数", "integer"),
+    Column("resource_count", "资源数", "integer"),
+    Column("expected_dwellings", "应采房屋", "integer"),
+    Column("surveyed_dwellings", "已采房屋", "integer"),
+    Column("coverage", "覆盖率", "decimal"),
+    Column("median_days", "距上次核实天数（中位）", "integer"),
+    Column("open_conflicts", "待解决的不一致", "integer"),
+    Column("as_of", "截至"),
+)
+
+
+def cell_layer(shapes: Sequence[store.CellShape], figures: Mapping[str, Any]) -> Layer:
+    """The cells with their baseline (see `services.baseline`); no personal value."""
+    by_id = {cell["cell_id"]: cell for cell in figures["cells"]}
+
+    def feature(shape: store.CellShape) -> Feature:
+        summary = by_id.get(shape.cell_id, {"counts": {}, "coverage": {}, "freshness": {}, "open_conflicts": None})
+        counts, coverage = summary["counts"], summary["coverage"]
+        return Feature(
+            shape.cell_id,
+            (
+                shape.cell_id, shape.code, shape.name, shape.order_number, shape.area_m2, shape.edition_number,
+                *(counts.get(kind) for kind in
+                  ("estate", "building", "dwelling", "household", "person", "resident_person", "party_member", "resource")),
+                coverage.get("expected_dwellings"), coverage.get("surveyed_dwellings"), coverage.get("share"),
+                summary["freshness"].get("median_days"), summary["open_conflicts"], figures["as_of"],
+            ),
+            outline=shape.geometry,
+        )  # fmt: skip
+
+    def batches() -> Iterator[Sequence[Feature]]:
+        yield [feature(shape) for shape in shapes]
+
+    return Layer("cells", "网格", "Polygon", _CELL_COLUMNS, {}, (), len(shapes), batches)
+
+
+def plain(spec: FieldSpec, value: Any) -> Value:
+    """A field's value as one plain value: sets joined, a secret as its mask."""
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return value
+    if isinstance(value, list):
+        return joined(str(item) for item in value)
+    if isinstance(value, dict):
+        return value.get("mask") if spec.privacy == "secret" else None
+    return str(value)
+
+
+def label(spec: FieldSpec, value: Any) -> str | None:
+    """Chinese label of a coded value; a code that the list does not know stays as it is."""
+    if value is None or spec.codes is None:
+        return None
+    codes = spec.codes
+    if isinstance(value, list):
+        return joined(codes.label_of(str(code)) or str(code) for code in value)
+    return codes.label_of(str(value)) or str(value)

@@ -1,0 +1,126 @@
+"""Where rosters get their records: as they are now, or as they were known at a time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
+
+from forms.index import mask_value
+from server.house import House
+from server.permissions import Scope
+from server.services.unsealing import open_sealed
+from server.store import rosters as store
+from server.store.rosters import Entry
+from server.store.scoping import Condition
+
+
+class Source(Protocol):
+    """Records of one community at one moment. No method asks the database once per record."""
+
+    def base(self, kind: str, homes: Sequence[str] | None, narrowed: Condition | None = None) -> list[Entry]:
+        """Live records of a type in the scope, of these homes."""
+
+    def by_id(self, ids: Iterable[str]) -> dict[str, Entry]:
+        """Records by id, whatever their scope and life."""
+
+    def placed(self, kind: str, ref: str, parents: Sequence[str], homes: Sequence[str] | None) -> dict[str, int]:
+        """How many records of a type stand in each of these places."""
+
+    def referring(self, kind: str, ref: str) -> dict[str, int]:
+        """How many records of a type name each record."""
+
+
+class Now:
+    """What is recorded at present."""
+
+    def __init__(self, connection: Any, scope: Scope, community_id: str) -> None:
+        self._connection, self._scope, self._community_id = connection, scope, community_id
+
+    def base(self, kind: str, homes: Sequence[str] | None, narrowed: Condition | None = None) -> list[Entry]:
+        """See `Source`."""
+        return store.live_entries(self._connection, self._scope, self._community_id, kind, homes, narrowed)
+
+    def by_id(self, ids: Iterable[str]) -> dict[str, Entry]:
+        """See `Source`."""
+        return store.entries_by_id(self._connection, self._community_id, ids)
+
+    def placed(self, kind: str, ref: str, parents: Sequence[str], homes: Sequence[str] | None) -> dict[str, int]:
+        """See `Source`."""
+        return store.count_placed(self._connection, self._community_id, kind, ref, parents)
+
+    def referring(self, kind: str, ref: str) -> dict[str, int]:
+        """See `Source`."""
+        return store.count_referring(self._connection, self._community_id, kind, ref)
+
+
+class Then:
+    """What was recorded by a time: present fields, with every later change taken back from history."""
+
+    def __init__(self, connection: Any, house: House, scope: Scope, community_id: str, at: str) -> None:
+        self._connection, self._house, self._scope, self._community_id = connection, house, scope, community_id
+        self._at = at
+
+    def base(self, kind: str, homes: Sequence[str] | None, narrowed: Condition | None = None) -> list[Entry]:
+        """See `Source`; ``narrowed`` speaks of the present and is not used."""
+        found = store.entries_then(self._connection, self._scope, self._community_id, kind, homes, self._at)
+        wanted = None if homes is None else set(homes)
+        return [
+            entry
+            for entry in self._rewind(found)
+            if entry.life == "live" and (wanted is None or entry.home in wanted) and self._in_topics(entry)
+        ]
+
+    def by_id(self, ids: Iterable[str]) -> dict[str, Entry]:
+        """See `Source`; records that were not there yet are left out."""
+        found = store.entries_by_id(self._connection, self._community_id, ids)
+        known = [entry for entry in found.values() if entry.created_at <= self._at]
+        return {entry.id: entry for entry in self._rewind(known)}
+
+    def placed(self, kind: str, ref: str, parents: Sequence[str], homes: Sequence[str] | None) -> dict[str, int]:
+        """See `Source`; what stands in a place has the place's home."""
+        alive = (entry for entry in self.base(kind, homes) if entry.fields.get("vital_status") != "deceased")
+        counts = Counter(entry.fields.get(ref) for entry in alive)
+        return {parent: counts[parent] for parent in parents if counts[parent]}
+
+    def referring(self, kind: str, ref: str) -> dict[str, int]:
+        """See `Source`."""
+        return dict(Counter(value for entry in self.base(kind, None) if (value := entry.fields.get(ref)) is not None))
+
+    def _in_topics(self, entry: Entry) -> bool:
+        topics = self._scope.topics
+        return topics is None or entry.type != "care_status" or entry.fields.get("line_of_work") in topics
+
+    def _rewind(self, entries: list[Entry]) -> list[Entry]:
+        ids = [entry.id for entry in entries]
+        homes = store.homes_then(self._connection, self._community_id, ids, self._at)
+        lives = store.lives_then(self._connection, self._community_id, ids, self._at)
+        later = [entry.id for entry in entries if entry.updated_at > self._at]
+        versions = store.freshness_then(self._connection, self._community_id, later, self._at)
+        pasts = store.changes_since(self._connection, self._community_id, later, self._at)
+        opened = open_sealed(
+            self._connection, self._house, self._community_id, [(past.subject_id, past.sealed) for past in pasts]
+        )
+        by_id = {entry.id: entry for entry in entries}
+        for past, content in zip(pasts, opened, strict=True):
+            self._take_back(by_id[past.record_id], (content or {}).get("previous") or {})
+        for entry in entries:
+            entry.home = homes.get(entry.id, entry.home)
+            entry.life = lives.get(entry.id, "live")
+            if entry.id in versions:
+                entry.v, entry.fresh_at = versions[entry.id]
+            if entry.updated_at > self._at:
+                entry.conflicts = []  # which conflicts were open then is not told here
+        return entries
+
+    def _take_back(self, entry: Entry, previous: dict[str, Any]) -> None:
+        form = self._house.registry.latest(entry.type)
+        for values in previous.values():
+            for name, value in (values or {}).items():
+                spec = form.fields.get(name)
+                if value is None:
+                    entry.fields.pop(name, None)
+                elif spec is not None and spec.privacy == "secret" and not isinstance(value, dict):
+                    entry.fields[name] = mask_value(spec, value)
+                else:
+                    entry.fields[name] = value

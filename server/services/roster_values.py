@@ -1,0 +1,255 @@
+"""The values of roster columns: along paths of references, derived, labelled, compared and ordered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from forms.derived import DERIVED, RESIDENCE_STATES, derive
+from forms.index import normalise_for_search
+from forms.registry import Registry
+from forms.roster import RosterColumn
+from server.permissions import Scope
+from server.services.labels import code_labels
+from server.services.roster_query import Filter
+from server.services.roster_source import Source
+from server.services.tables import Value, joined
+from server.store.rosters import Entry
+
+Path = tuple[str, ...]
+Reader = Callable[[Entry], Any]
+
+_COUNTS = {
+    "members_count": ("placed", "person", "residence_household"),
+    "households_count": ("placed", "household", "dwelling"),
+    "members_known_count": ("referring", "party_member", "organization"),
+}
+_DIGITS = re.compile(r"(\d+)")
+
+
+class Values:
+    """Reads columns of the entries that were loaded into it.
+
+    Parameters
+    ----------
+    cells : code of a cell by its home stream
+    today : the day that ages are counted to
+    """
+
+    def __init__(
+        self, source: Source, registry: Registry, scope: Scope, cells: Mapping[str, str], today: date, homes: Sequence[str] | None
+    ) -> None:
+        self._source, self._registry, self._scope = source, registry, scope
+        self._cells, self._today, self._homes = cells, today, homes
+        self._known: dict[str, Entry | None] = {}
+        self._counts: dict[tuple[str, str], int] = {}
+        self._counted: set[str] = set()
+
+    def load(self, entries: Sequence[Entry], columns: Iterable[RosterColumn]) -> None:
+        """Fetch what these columns of these entries refer to: one query per step of the longest path."""
+        columns = list(columns)
+        steps: set[Path] = set()
+        for column in columns:
+            for path in self._paths(column):
+                steps |= {path[:length] for length in range(1, len(path) + 1)}
+        for length in range(1, max((len(step) for step in steps), default=0) + 1):
+            wanted: set[str] = set()
+            for step in steps:
+                if len(step) == length:
+                    for entry in entries:
+                        parent = self.follow(entry, step[:-1])
+                        target = parent.fields.get(step[-1]) if parent is not None else None
+                        if isinstance(target, str) and target not in self._known:
+                            wanted.add(target)
+            found = self._source.by_id(wanted)
+            self._known.update({name: found.get(name) for name in wanted})
+        for column in columns:
+            if column.derived in _COUNTS:
+                self._count(column, entries)
+
+    def _paths(self, column: RosterColumn) -> Iterable[Path]:
+        """Paths of references that must be known for a column."""
+        if column.derived is None:
+            yield from (path[:-1] for path in column.paths)
+            return
+        for start in column.paths:
+            yield start
+            for need in DERIVED[column.derived].needs:
+                yield (*start, *need.split(".")[:-1])
+
+    def _count(self, column: RosterColumn, entries: Sequence[Entry]) -> None:
+        how, kind, ref = _COUNTS[column.derived or ""]
+        if how == "referring":
+            if column.derived not in self._counted:
+                self._counted.add(column.derived or "")
+                found = self._source.referring(kind, ref)
+                self._counts.update({(column.derived or "", name): number for name, number in found.items()})
+            return
+        holders = (self.follow(entry, column.paths[0]) for entry in entries)
+        parents = sorted({holder.id for holder in holders if holder is not None})
+        found = self._source.placed(kind, ref, parents, self._homes)
+        self._counts.update({(column.derived or "", name): number for name, number in found.items()})
+
+    def follow(self, entry: Entry | None, path: Path) -> Entry | None:
+        """The record at the end of a path of references; None where a step leads nowhere."""
+        for step in path:
+            if entry is None:
+                return None
+            target = entry.fields.get(step)
+            entry = self._known.get(target) if isinstance(target, str) else None
+        return entry
+
+    def reader(self, column: RosterColumn) -> Reader:
+        """A function from a loaded entry to the value of a column; None where there is none."""
+        if column.derived is not None:
+            return self._derived_reader(column)
+        ways = [(path[:-1], path[-1]) for path in column.paths]
+
+        def read(entry: Entry) -> Any:
+            for path, name in ways:
+                holder = self.follow(entry, path)
+                if holder is not None and (value := holder.fields.get(name)) is not None and self._may_show(holder, entry, name):
+                    return value
+            return None
+
+        return read
+
+    def _may_show(self, holder: Entry, entry: Entry, name: str) -> bool:
+        """Of a record outside the cells of a grid worker only public fields are shown."""
+        if holder is entry or self._scope.streams is None or holder.home in self._scope.streams:
+            return True
+        spec = self._registry.latest(holder.type).fields.get(name)
+        return spec is not None and spec.privacy == "public"
+
+    def _derived_reader(self, column: RosterColumn) -> Reader:
+        name, start = column.derived or "", column.paths[0]
+        if name == "cell_code":
+            return lambda entry: self._cells.get(holder.home) if (holder := self.follow(entry, start)) else None
+        if name == "confirmed_on":
+            return lambda entry: _china_day(holder.fresh_at) if (holder := self.follow(entry, start)) else None
+        if name in _COUNTS:
+            return lambda entry: self._counts.get((name, holder.id), 0) if (holder := self.follow(entry, start)) else None
+        needs = [(need, tuple(need.split("."))) for need in DERIVED[name].needs]
+
+        def read(entry: Entry) -> Any:
+            holder = self.follow(entry, start)
+            if holder is None or (start and self._scope.streams is not None and holder.home not in self._scope.streams):
+                return None
+            values = {}
+            for need, path in needs:
+                end = self.follow(holder, path[:-1])
+                values[need] = end.fields.get(path[-1]) if end is not None else None
+            return derive(name, values, record_id=holder.id, today=self._today)
+
+        return read
+
+
+def _china_day(at: str) -> str:
+    """The day in the communities (UTC+8) of a stamp."""
+    return (datetime.fromisoformat(at) + timedelta(hours=8)).date().isoformat()
+
+
+# ---------------------------------------------------------------- comparing and ordering
+def holds(condition: Filter, value: Any, text_format: str | None) -> bool:
+    """Whether a column's value meets a condition. Text is compared as it is searched: width and case do not count."""
+    op, wanted = condition.op, condition.value
+    if op == "is_null":
+        return (value is None or value == []) is wanted
+    if value is None:
+        return False
+    if op == "in":
+        return any(_same(value, one, text_format) for one in wanted)
+    if op == "eq":
+        return _same(value, wanted, text_format)
+    if op == "has":
+        return any(_same(one, wanted, text_format) for one in value)
+    if op in {"starts_with", "contains"}:
+        here, there = normalise_for_search(str(value), text_format), normalise_for_search(wanted, text_format)
+        return here.startswith(there) if op == "starts_with" else there in here
+    if op == "lt":
+        return bool(value < wanted)
+    if op == "lte":
+        return bool(value <= wanted)
+    return bool(value > wanted) if op == "gt" else bool(value >= wanted)
+
+
+def _same(value: Any, wanted: Any, text_format: str | None) -> bool:
+    if isinstance(value, str) and isinstance(wanted, str):
+        return value == wanted or normalise_for_search(value, text_format) == normalise_for_search(wanted, text_format)
+    return bool(value == wanted)
+
+
+class _Falling:
+    """Orders the other way round."""
+
+    __slots__ = ("key",)
+
+    def __init__(self, key: Any) -> None:
+        self.key = key
+
+    def __lt__(self, other: _Falling) -> bool:
+        return bool(other.key < self.key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Falling) and self.key == other.key
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def order_key(values: Sequence[Any], falling: Sequence[bool], record_id: str) -> tuple[Any, ...]:
+    """The place of a row in an order: nothing last, numbers inside text by size (2 before 10), Chinese by pinyin of GB 2312.
+
+    Rows that are equal in every column go by id.
+    """
+    parts: list[Any] = []
+    for value, down in zip(values, falling, strict=True):
+        if value is None:
+            parts.append((1,))
+            continue
+        key = _natural(value) if isinstance(value, str) else value
+        parts.append((0, _Falling(key) if down else key))
+    return (*parts, record_id)
+
+
+def _natural(text: str) -> tuple[Any, ...]:
+    return tuple(
+        (0, int(piece), b"") if position % 2 else (1, 0, piece.encode("gb18030", "surrogatepass"))
+        for position, piece in enumerate(_DIGITS.split(text))
+        if piece
+    )
+
+
+# ---------------------------------------------------------------- showing
+def shown_value(column: RosterColumn, value: Any) -> Any:
+    """A value as JSON: a secret as its mask, a location as longitude and latitude."""
+    if isinstance(value, dict):
+        if column.type == "location":
+            return {name: value.get(name) for name in ("lon", "lat", "accuracy_m", "method")}
+        return value.get("mask")
+    return value
+
+
+def label_of(registry: Registry, column: RosterColumn, value: Any) -> Any:
+    """Chinese label of a coded value, a list for a list; None without a code."""
+    if value is None:
+        return None
+    if column.derived == "residence_state":
+        return RESIDENCE_STATES[value][0]
+    return code_labels(registry.codelist(column.codelist) if column.codelist else None, value)
+
+
+def has_label(column: RosterColumn) -> bool:
+    """Whether a column has labels beside its codes."""
+    return column.codelist is not None or column.derived == "residence_state"
+
+
+def table_value(value: Any) -> Value:
+    """A shown value as one cell of a table."""
+    if isinstance(value, list):
+        return joined(str(one) for one in value)
+    if isinstance(value, dict):
+        lon, lat = value.get("lon"), value.get("lat")
+        return f"{lon}, {lat}" if lon is not None else None
+    return value  # type: ignore[no-any-return]

@@ -1,0 +1,338 @@
+"""Rosters 花名册: one line for each record of a cell or community, with what it refers to and what follows from it.
+
+A community is read cell by cell wherever the order begins with the cell, so a page costs what a cell costs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import orjson
+
+from forms.errors import UnknownRoster
+from forms.index import normalise_for_search
+from forms.roster import Roster
+from server.errors import NotFound, OutsideScope
+from server.house import House
+from server.permissions import Scope, cell_stream
+from server.services import audit
+from server.services.labels import PERSONAL
+from server.services.looks import Look, reading, seen
+from server.services.paging import make_cursor, read_cursor
+from server.services.roster_query import Filter, Query
+from server.services.roster_source import Now, Source, Then
+from server.services.roster_values import (
+    Reader,
+    Values,
+    has_label,
+    holds,
+    label_of,
+    order_key,
+    shown_value,
+    table_value,
+)
+from server.services.tables import Column, Sheet, Value
+from server.store import baseline
+from server.store import rosters as store
+from server.store.database import read, stamp
+from server.store.rosters import Entry
+from server.store.scoping import PLACE_TYPES, UNPLACED, Condition
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a roster is of: a community, or one cell of it. ``homes`` are its home streams in the order of cells."""
+
+    community_id: str
+    name: str
+    cell_code: str | None
+    homes: tuple[str, ...]
+    codes: dict[str, str]
+
+
+def find_roster(house: House, name: str) -> Roster:
+    """A roster by name; NotFound otherwise."""
+    try:
+        return house.registry.roster(name)
+    except UnknownRoster as error:
+        raise NotFound("there is no such roster") from error
+
+
+def sees_personal(scope: Scope, roster: Roster) -> bool:
+    """Whether the scope holds personal columns; OutsideScope when it does not hold the roster at all."""
+    if scope.fields == "all":
+        return True
+    if scope.fields == "internal" and roster.base in PLACE_TYPES:
+        return False
+    raise OutsideScope("this roster is about single households or persons; figures are in the baseline")
+
+
+def cell_ground(house: House, scope: Scope, code: str) -> Ground:
+    """The published cell with this code in the scope.
+
+    Raises
+    ------
+    NotFound
+        No published cell has this code.
+    OutsideScope
+        It is somebody else's cell.
+    """
+    with read(house.engine) as connection:
+        found = store.cells_with_code(connection, code)
+    if not found:
+        raise NotFound("no published cell has this code")
+    for cell in found:
+        home = cell_stream(cell.cell_id)
+        if scope.sees_stream(cell.community_id, home):
+            return Ground(cell.community_id, cell.name, code, (home,), {home: code})
+    raise OutsideScope("this cell is not among those you work for")
+
+
+def community_ground(house: House, scope: Scope, community_id: str) -> Ground:
+    """All cells of a community that the scope sees, and what is unplaced where the scope sees all of it."""
+    if not scope.sees_community(community_id):
+        raise OutsideScope("this community is not among those you work for")
+    with read(house.engine) as connection:
+        community = baseline.community_of(connection, community_id)
+        cells = baseline.published_cells(connection, community_id)
+    if community is None:
+        raise NotFound("no such community")
+    codes = {cell_stream(cell.cell_id): cell.code for cell in cells}
+    homes = [home for home in codes if scope.streams is None or home in scope.streams]
+    if scope.streams is None:
+        homes.append(UNPLACED)
+    return Ground(community_id, community["name"], None, tuple(homes), codes)
+
+
+def page(house: House, scope: Scope, ground: Ground, query: Query, look: Look) -> dict[str, Any]:
+    """One page of a roster.
+
+    Returns
+    -------
+    dict
+        ``as_of``, ``known_at``, ``roster``, ``columns``, ``rows``, ``next``; ``count`` of all rows where it is known
+        without reading more; ``in_doubt`` (rows of this page with an open conflict); ``missing`` (what of this type
+        in the community is unplaced, held or quarantined and could still belong here). Each row has ``id``, ``v``, ``doubt``
+        (units with an open conflict) and the columns; a coded column has its label beside it as ``<name>_label``.
+    """
+    use = _use(ground, query)
+    after = read_cursor(house.keys, use, query.cursor)
+    with reading(house, personal=bool(query.personal)) as connection:
+        run = _Run(house, connection, scope, ground, query)
+        taken: list[tuple[Entry, list[Any]]] = []
+        count: int | None = 0 if len(run.groups) == 1 else None
+        for group, rows in run.ordered(after):
+            if count is not None:
+                count = group
+            taken += rows[: query.limit + 1 - len(taken)]
+            if len(taken) > query.limit:
+                break
+        chosen = taken[: query.limit]
+        rows = run.shown([entry for entry, _ in chosen])
+        missing = store.waiting_counts(connection, ground.community_id, query.roster.base) if scope.streams is None else None
+        seen(
+            connection, house, look, scope, ground.community_id, fields=query.personal, count=len(rows),
+            where=_where(ground, query), record_type=query.roster.base,
+        )  # fmt: skip
+    following = None
+    if len(taken) > query.limit:
+        entry, values = chosen[-1]
+        following = make_cursor(house.keys, use, {"home": entry.home, "key": values, "id": entry.id})
+    answer = {
+        "as_of": stamp(house.clock()),
+        "known_at": query.known_at,
+        "roster": {"name": query.roster.name, "label": query.roster.label},
+        "place": {"community_id": ground.community_id, "cell_code": ground.cell_code, "name": ground.name},
+        "columns": [
+            {"name": column.name, "label": column.label, "type": column.type, "privacy": column.privacy, "measure": column.measure}
+            for column in query.columns
+        ],
+        "rows": rows,
+        "next": following,
+        "in_doubt": sum(1 for row in rows if row["doubt"]),
+        "missing": missing,
+    }
+    return answer | ({"count": count} if count is not None else {})
+
+
+def table(house: House, scope: Scope, ground: Ground, query: Query, look: Look) -> list[Sheet]:
+    """The whole roster as sheets: the rows, and what the file says about itself. Looked at before it is given."""
+    columns: list[Column] = []
+    for column in query.columns:
+        coded = has_label(column)
+        if coded:
+            columns.append(Column(f"{column.name}_label", column.label["zh"]))
+        columns.append(Column(column.name, column.label["zh"] + ("代码" if coded else "")))
+    rows: list[list[Value]] = []
+    with read(house.engine) as connection:
+        run = _Run(house, connection, scope, ground, query)
+        for _, found in run.ordered(None):
+            for row in run.shown([entry for entry, _ in found]):
+                rows.append([table_value(row.get(column.name)) for column in columns])
+    if query.personal:
+        audit.note(
+            house, look, scope=f"{_where(ground, query)} {scope.describe()}", community_id=ground.community_id,
+            record_type=query.roster.base, fields=query.personal, count=len(rows),
+        )  # fmt: skip
+    notes = [
+        ("名册", query.roster.label["zh"]),
+        ("范围", f"{ground.name} {ground.cell_code or ''}".strip()),
+        ("截至", stamp(house.clock())),
+        ("按此时已知", query.known_at or "现在"),
+        ("行数", str(len(rows))),
+        ("用途", look.purpose),
+    ]
+    return [
+        Sheet(query.roster.label["zh"], columns, rows),
+        Sheet("说明", [Column("name", "项目"), Column("value", "内容")], notes),
+    ]
+
+
+class _Run:
+    """One asking of one roster in one transaction."""
+
+    def __init__(self, house: House, connection: Any, scope: Scope, ground: Ground, query: Query) -> None:
+        self.house, self.scope, self.ground, self.query = house, scope, ground, query
+        self.source: Source = (
+            Now(connection, scope, ground.community_id)
+            if query.known_at is None
+            else Then(connection, house, scope, ground.community_id, query.known_at)
+        )
+        self.narrowed, searched = _narrowed(house, ground, query)
+        falling = self._falls_by_cell()
+        if falling is None or searched:
+            self.groups: list[tuple[str, ...]] = [ground.homes]
+        else:
+            self.groups = [(home,) for home in self._by_code(falling)]
+        at = datetime.fromisoformat(query.known_at) if query.known_at else house.clock()
+        self.today: date = (at + timedelta(hours=8)).date()
+
+    def _falls_by_cell(self) -> bool | None:
+        """Whether the order begins with the base record's cell: False rising, True falling, None not."""
+        if len(self.ground.homes) > 1 and self.query.sort:
+            column, falling = self.query.sort[0]
+            if column.derived == "cell_code" and column.paths == ((),):
+                return falling
+        return None
+
+    def _by_code(self, falling: bool) -> list[str]:
+        codes = self.ground.codes
+        return sorted(self.ground.homes, key=lambda home: order_key([codes.get(home)], [falling], home))
+
+    def ordered(self, after: dict[str, Any] | None) -> Iterator[tuple[int, list[tuple[Entry, list[Any]]]]]:
+        """For each group of homes: how many rows it has in all, and its rows in order behind the position."""
+        groups = self.groups
+        if after is not None and len(groups) > 1:
+            # An edition published meanwhile may have taken the cell away: then from the first cell behind it.
+            start = next((n for n, group in enumerate(groups) if after["home"] in group), None)
+            groups = groups[start:] if start is not None else self._behind(after)
+        falling = [descending for _, descending in self.query.sort]
+        last = order_key(after["key"], falling, after["id"]) if after is not None else None
+        for homes in groups:
+            values = self._values(homes)
+            entries = self.source.base(self.query.roster.base, self._homes(homes), self.narrowed)
+            values.load(entries, self.query.needed)
+            entries = self._filtered(entries, values)
+            readers = [values.reader(column) for column, _ in self.query.sort]
+            keyed = []
+            for entry in entries:
+                sort_values = [reader(entry) for reader in readers]
+                keyed.append((order_key(sort_values, falling, entry.id), entry, sort_values))
+            keyed.sort(key=lambda item: item[0])
+            yield len(keyed), [(entry, found) for key, entry, found in keyed if last is None or last < key]
+
+    def _behind(self, after: dict[str, Any]) -> list[tuple[str, ...]]:
+        falling = self.query.sort[0][1]
+        gone = order_key(after["key"][:1], [falling], "")
+        return [
+            group for group in self.groups if gone < order_key([self.ground.codes.get(group[0])], [falling], group[0])
+        ]
+
+    def _homes(self, homes: Sequence[str]) -> Sequence[str] | None:
+        """None where all homes of a community are meant: then the index of the type is read straight through."""
+        return None if self.scope.streams is None and self.ground.cell_code is None and len(homes) > 1 else homes
+
+    def _values(self, homes: Sequence[str]) -> Values:
+        return Values(self.source, self.house.registry, self.scope, self.ground.codes, self.today, self._homes(homes))
+
+    def _filtered(self, entries: list[Entry], values: Values) -> list[Entry]:
+        checks: list[tuple[Filter, Reader, str | None]] = [
+            (item, values.reader(item.column), self._format(item))
+            for item in self.query.filters
+            if item.column.privacy != "secret"  # found through the index, by its hash
+        ]
+        return [entry for entry in entries if all(holds(item, reader(entry), form) for item, reader, form in checks)]
+
+    def _format(self, item: Filter) -> str | None:
+        if item.column.derived is not None:
+            return None
+        record_type = self.house.registry.latest(self.query.roster.base)
+        for step in item.column.paths[0][:-1]:
+            record_type = self.house.registry.latest(record_type.fields[step].ref_type or "")
+        return record_type.fields[item.column.paths[0][-1]].format
+
+    def shown(self, entries: list[Entry]) -> list[dict[str, Any]]:
+        """Rows as they are given."""
+        values = self._values(self.ground.homes)
+        values.load(entries, self.query.columns)
+        readers = [(column, values.reader(column), has_label(column)) for column in self.query.columns]
+        rows = []
+        for entry in entries:
+            row: dict[str, Any] = {"id": entry.id, "v": entry.v, "doubt": entry.conflicts}
+            for column, reader, labelled in readers:
+                value = shown_value(column, reader(entry))
+                row[column.name] = value
+                if labelled:
+                    row[f"{column.name}_label"] = label_of(self.house.registry, column, value)
+            rows.append(row)
+        return rows
+
+
+def _narrowed(house: House, ground: Ground, query: Query) -> tuple[Condition | None, bool]:
+    """What the database can decide itself: exact search through the index. Not of the past: it keeps the present only.
+
+    Returns
+    -------
+    (condition, searched)
+        ``searched`` says that only few records are left, so that cells need not be read one by one.
+    """
+    if query.known_at is not None:
+        return None, False
+    form = house.registry.latest(query.roster.base)
+    parts: list[Condition] = []
+    for item in query.filters:
+        column = item.column
+        if item.op not in {"eq", "has"} or column.derived is not None or len(column.paths) != 1 or len(column.paths[0]) != 1:
+            continue
+        spec = form.fields[column.paths[0][0]]
+        if not spec.indexed or not isinstance(item.value, str):
+            continue
+        key = normalise_for_search(item.value, spec.format)
+        if spec.privacy == "secret":
+            key = house.keys.search_hash(spec.name, key)
+        parts.append(store.indexed(spec.name, key, ground.community_id))
+    if not parts:
+        return None, False
+    return (" AND ".join(text for text, _ in parts), [value for _, given in parts for value in given]), True
+
+
+def _use(ground: Ground, query: Query) -> str:
+    """Names list, filters and order, so that a cursor fits only the question that it came from."""
+    question = [
+        query.roster.name, ground.community_id, ground.cell_code, query.known_at,
+        [[item.column.name, item.op, item.value] for item in query.filters],
+        [[column.name, falling] for column, falling in query.sort],
+    ]  # fmt: skip
+    return "roster/" + hashlib.sha256(orjson.dumps(question)).hexdigest()
+
+
+def _where(ground: Ground, query: Query) -> str:
+    parts = [f"roster={query.roster.name}", f"cell={ground.cell_code}" if ground.cell_code else f"community={ground.community_id}"]
+    if query.known_at:
+        parts.append(f"known_at={query.known_at}")
+    filters = sorted({item.column.name for item in query.filters if item.column.privacy in PERSONAL})
+    return " ".join([*parts, f"filters={','.join(filters)}"] if filters else parts)
