@@ -19,9 +19,9 @@ def cell_to_row(cell: Cell) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``cell_id, code, name, layer, sort_order``, ``geometry_wkb`` (bytes, little-endian WKB in CGCS2000 degrees on the grid),
-        ``properties_json`` (text), ``min_lon, min_lat, max_lon, max_lat``, ``area_m2`` (0.1 m²), ``label_lon, label_lat``. The last seven
-        are derived and not read back.
+        ``cell_id, code, name, layer, sort_order``, ``geometry_wkb`` (bytes, little-endian WKB in CGCS2000 degrees on
+        the grid), ``properties_json`` (text), ``min_lon, min_lat, max_lon, max_lat``, ``area_m2`` (0.1 m²),
+        ``label_lon, label_lat``. The last seven are derived and not read back.
     """
     west, south, east, north = cell.geometry.bounds
     label = label_point(cell.geometry) or (None, None)

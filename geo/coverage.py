@@ -1,6 +1,7 @@
-"""Do cells fill their community without overlap and without gap? All on the 1e-7 grid, so that what is checked is what is used.
+"""Do cells fill their community without overlap and without gap?
 
-Overlays run on grid units; findings carry square metres or metres and a point inside the place.
+All on the 1e-7 grid, so that what is checked is what is used. Overlays run on grid units; findings carry square
+metres or metres and a point inside the place.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from geo.snap import UNITS_PER_DEGREE, units_geometry
 # Below this an overlap or gap is the arithmetic noise of an overlay: a thousandth of one grid square (1e-4 m²) or so.
 NOISE_M2 = 1e-6
 
-# The community's outline usually comes from another file than its cells. A difference below this cannot hide a building.
+# The community's outline usually comes from another file than its cells. A difference below this cannot hide a
+# building.
 BOUNDARY_SLIVER_M2 = 1.0
 
 
@@ -68,8 +70,8 @@ def find_gaps(units: NDArray[Any], names: Sequence[str], *, boundary: Any = None
     Returns
     -------
     list of Problem
-        ``gap`` (within the cells' union), ``gap_at_boundary`` and ``outside_boundary`` (at least ``BOUNDARY_SLIVER_M2``), and
-        ``boundary_sliver`` (warning, below it); largest first within each kind.
+        ``gap`` (within the cells' union), ``gap_at_boundary`` and ``outside_boundary`` (at least
+        ``BOUNDARY_SLIVER_M2``), and ``boundary_sliver`` (warning, below it); largest first within each kind.
     """
     union = shapely.union_all(units)
     tree = shapely.STRtree(units)

@@ -32,9 +32,9 @@ HASH_RULE = "dishu-cells-1"
 class Certificate:
     """What the gate found.
 
-    Invariants: ``ok`` exactly when no problem is an error. ``hash`` depends on the cells alone. ``problems`` are in a fixed
-    order: as read, then codes, outlines, coverage, buildings. ``counts`` has cells, cells per layer, errors, warnings, and how
-    often each problem code came; ``area_m2`` is the area of the base layer's cells.
+    Invariants: ``ok`` exactly when no problem is an error. ``hash`` depends on the cells alone. ``problems`` are in a
+    fixed order: as read, then codes, outlines, coverage, buildings. ``counts`` has cells, cells per layer, errors,
+    warnings, and how often each problem code came; ``area_m2`` is the area of the base layer's cells.
     """
 
     ok: bool
@@ -112,8 +112,8 @@ def check_edition(
 def edition_hash(cells: Iterable[Cell]) -> str:
     """SHA-256 (hex) over the content of cells.
 
-    Stable against the order of cells, parts and holes, the start and direction of rings, the datum and the formatting of the
-    file; any other change of code, name, layer, order number or outline changes it. ``cell_id`` and
+    Stable against the order of cells, parts and holes, the start and direction of rings, the datum and the formatting
+    of the file; any other change of code, name, layer, order number or outline changes it. ``cell_id`` and
     free properties do not count. The rule is spelled out here so that other languages can repeat it: JSON without
     blanks, UTF-8, of [rule, [[layer, code, name, order, parts], …] sorted], a part being its rings as whole
     units, outer ring first (counter-clockwise), holes (clockwise) sorted, each starting at its smallest vertex.

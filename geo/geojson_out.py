@@ -1,7 +1,7 @@
 """GeoJSON as RFC 7946 wants it: (lon, lat), seven decimals, outer rings counter-clockwise, no ``crs`` member.
 
-RFC 7946 calls its coordinates WGS 84; ours are CGCS2000, equal to about a metre (see ``datum``), and ``DATUM_NOTE`` says so in every
-file. Written with the standard json module, feature by feature, so that a whole city needs no memory.
+RFC 7946 calls its coordinates WGS 84; ours are CGCS2000, equal to about a metre (see ``datum``), and ``DATUM_NOTE``
+says so in every file. Written with the standard json module, feature by feature, so that a whole city needs no memory.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def point_feature(
 
 
 def cell_feature(cell: Cell, properties: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """A Feature of one cell: ``id`` is its cell_id; code, name, layer and order stand in the properties, before ``properties``."""
+    """A Feature of one cell: ``id`` is its cell_id; its words stand in the properties, before ``properties``."""
     own = {**cell.properties, "code": cell.code, "name": cell.name, "layer": cell.layer, "order": cell.order}
     return _feature(geometry_to_geojson(cell.geometry), {**own, **(properties or {})}, cell.cell_id)
 
@@ -68,7 +68,8 @@ def feature_collection(
     Raises
     ------
     GeoError
-        ``reserved_member``, or ``not_json`` for a value that JSON cannot carry (such as NaN): nothing half-true is written.
+        ``reserved_member``, or ``not_json`` for a value that JSON cannot carry (such as NaN): nothing half-true is
+        written.
     """
     extra = {"datum_note": DATUM_NOTE, **(members or {})}
     reserved = {"type", "features", "crs", "coordinates", "geometry", "geometries", "properties"} & set(extra)

@@ -106,7 +106,8 @@ class CellIndex:
         count = len(x)
         usable = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
         points, near = self._tree.query(shapely.points(x[usable], y[usable]))
-        # Cell by cell, so that one polygon's search tree stays in the processor's cache: three times as fast on detailed borders.
+        # Cell by cell, so that one polygon's search tree stays in the processor's cache: three times as fast on
+        # detailed borders.
         by_cell = np.argsort(near, kind="stable")
         points, near = usable[points[by_cell]], near[by_cell]
         covered = shapely.intersects_xy(self._units[near], x[points], y[points])
@@ -145,7 +146,8 @@ class CellIndex:
     ) -> list[tuple[str, float]]:
         """Probabilities of given cells (positions) for one fix; order as in :meth:`candidates`.
 
-        Rounded to six decimals: the digits behind would differ between machines and planes, and mean nothing to a person.
+        Rounded to six decimals: the digits behind would differ between machines and planes, and mean nothing to a
+        person.
         """
         ranked = sorted(
             (-round(self.surroundings.share(int(at), lon=lon, lat=lat, radius_m95=radius_m95), 6), int(at))

@@ -1,8 +1,8 @@
 """Metres for lengths and areas of cell size.
 
-Cells are measured in a local plane: degrees times the length of a degree of the WGS-84 ellipsoid at one latitude (CGCS2000's
-differs in the tenth digit). Within a community (a few km) that is exact to about 1 in 10,000. Areas of whole
-cells, which people quote, are geodesic (``area``).
+Cells are measured in a local plane: degrees times the length of a degree of the WGS-84 ellipsoid at one latitude
+(CGCS2000's differs in the tenth digit). Within a community (a few km) that is exact to about 1 in 10,000. Areas of
+whole cells, which people quote, are geodesic (``area``).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Cells in metres around a fix: which ones a circle touches, how probable each is, which is nearest.
 
-Each cell is measured in the plane of its own middle latitude (see ``metric``). The probability of a cell under a circular
-normal error is a line integral along its border (Green's theorem), summed by Gauss-Legendre quadrature: no sampling,
-so the same fix always gives the same figures.
+Each cell is measured in the plane of its own middle latitude (see ``metric``). The probability of a cell under a
+circular normal error is a line integral along its border (Green's theorem), summed by Gauss-Legendre quadrature: no
+sampling, so the same fix always gives the same figures.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ class CellSurroundings:
         twins = units.copy()
         shapely.set_coordinates(twins, (vertices - self._origin[owner]) * self._scale[owner])
         shapely.prepare(twins)
-        # As in CellIndex: search trees are built at the first question, so ask both kinds (inside, far) before threads do.
+        # As in CellIndex: search trees are built at the first question, so ask both kinds (inside, far) before
+        # threads do.
         if len(twins):
             shapely.dwithin(twins, shapely.points(shapely.bounds(twins)[:, :2]), 0.0)
             shapely.dwithin(twins, shapely.points(1e9, 1e9), 0.0)

@@ -1,7 +1,8 @@
 """From fixes to cells: what may be decided at once, and what a person has to confirm (rule L3).
 
-Pins, entrances and queues are the server's business. Here only geometry speaks: a surveyed or map-picked point is final; a phone fix
-whose 95 % circle touches several cells keeps them all with their probabilities; nothing outside is dropped.
+Pins, entrances and queues are the server's business. Here only geometry speaks: a surveyed or map-picked point is
+final; a phone fix whose 95 % circle touches several cells keeps them all with their probabilities; nothing outside is
+dropped.
 """
 
 from __future__ import annotations
@@ -33,10 +34,10 @@ Decision = Literal["inside", "tie_rule", "outside", "unlocated"]
 class PlacementDecision:
     """Where one location belongs.
 
-    Invariants: ``cell_id`` is set exactly for ``inside`` and ``tie_rule`` (the point lies on a border and the smallest order
-    number and code won). ``candidates`` is empty or holds (cell_id, probability), most probable first, and then
-    ``needs_confirmation`` is true. ``nearest`` (cell_id, metres) and ``datum_suspect`` (datums under which the raw pair
-    would lie in a cell) are given for ``outside`` only.
+    Invariants: ``cell_id`` is set exactly for ``inside`` and ``tie_rule`` (the point lies on a border and the
+    smallest order number and code won). ``candidates`` is empty or holds (cell_id, probability), most probable first,
+    and then ``needs_confirmation`` is true. ``nearest`` (cell_id, metres) and ``datum_suspect`` (datums under which
+    the raw pair would lie in a cell) are given for ``outside`` only.
     """
 
     cell_id: str | None
@@ -63,7 +64,8 @@ def place_fixes(index: CellIndex, locations: Sequence[Mapping[str, Any] | None])
     Returns
     -------
     list of PlacementDecision, length n
-        In the order given; empty in, empty out. Deterministic: no sampling, no dependence on the other members of the batch.
+        In the order given; empty in, empty out. Deterministic: no sampling, no dependence on the other members of the
+        batch.
     """
     decisions = [_UNLOCATED] * len(locations)
     present = [(at, location) for at, location in enumerate(locations) if location is not None]

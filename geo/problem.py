@@ -89,8 +89,9 @@ CATALOGUE: dict[str, tuple[str, str, str]] = {
 class Problem:
     """One finding.
 
-    Invariants: ``code`` is a key of ``CATALOGUE``; ``lon``/``lat`` (degrees) point at the place, None where there is none;
-    at most one of ``size_m2`` and ``size_m`` is set. Cells without a code are named ``#3`` after their feature index.
+    Invariants: ``code`` is a key of ``CATALOGUE``; ``lon``/``lat`` (degrees) point at the place, None where there is
+    none; at most one of ``size_m2`` and ``size_m`` is set. Cells without a code are named ``#3`` after their feature
+    index.
     """
 
     code: str

@@ -37,9 +37,9 @@ class Segment:
 class CodeProfile:
     """The rule of one family of cell codes.
 
-    Invariants: the widths add up to the length of every code; ``community_segments`` are adjacent, and their text is the
-    code of the community; sequence bounds have the sequence's width. A profile with ``pattern`` and no segments checks
-    that regular expression alone and knows neither community nor sequence.
+    Invariants: the widths add up to the length of every code; ``community_segments`` are adjacent, and their text is
+    the code of the community; sequence bounds have the sequence's width. A profile with ``pattern`` and no segments
+    checks that regular expression alone and knows neither community nor sequence.
     """
 
     name: str
@@ -201,8 +201,9 @@ def check_code(
 def check_code_set(cells: Sequence[Cell], profile: CodeProfile) -> list[Problem]:
     """Check codes against each other: the undivided code beside others, and the drawing order (a warning).
 
-    Sequence numbers should run west to east, north to south. Rows of real cells are ragged, so only a neighbour in number that
-    lies both further west *and* further north than its predecessor is named: it breaks the rule however rows are read.
+    Sequence numbers should run west to east, north to south. Rows of real cells are ragged, so only a neighbour in
+    number that lies both further west *and* further north than its predecessor is named: it breaks the rule however
+    rows are read.
     """
     problems = []
     fitting = [cell for cell in cells if profile.sequence_segment and profile.misfit(cell.code) is None]

@@ -1,7 +1,7 @@
 """Real ground: cells, compounds, stations and coordinates as they are found in the field, dirt included.
 
-Collected only where DISHU_FIELD_DATA names a folder (see conftest.py); its SOURCES.md says where each file comes from and
-which figures were found there by others. Nothing of it ships with the project.
+Collected only where DISHU_FIELD_DATA names a folder (see conftest.py); its SOURCES.md says where each file comes from
+and which figures were found there by others. Nothing of it ships with the project.
 """
 
 import csv
@@ -89,8 +89,8 @@ def test_shenzhen_overlaps_are_found_to_the_pair(shenzhen_certificate):
 def test_shenzhen_gaps_are_found(shenzhen_certificate):
     """664 gaps, 537 of them under 1,000 m², 0.43 km² in all.
 
-    The count may differ by 15: holes that meet in one point are one or two, as the overlay's precision (here the 1e-7 grid)
-    has it. The area, which people would have to share out, agrees to 2 percent.
+    The count may differ by 15: holes that meet in one point are one or two, as the overlay's precision (here the 1e-7
+    grid) has it. The area, which people would have to share out, agrees to 2 percent.
     """
     gaps = sizes(shenzhen_certificate, "gap")
     assert abs(len(gaps) - 664) <= 15
@@ -106,8 +106,8 @@ def stations():
 def test_shenzhen_stations_fall_into_zones_once_their_datum_is_told(shenzhen):
     """1,645 of 1,706 stations lie in a zone as the numbers stand, 1,704 as GCJ-02, and one more within 6 m of one.
 
-    SOURCES.md counts 1,705. The one between lies 5.4 m outside the union of the zones, whether GCJ-02 is undone in one step
-    or exactly, on the grid or not: it is outside, and its nearest zone is told.
+    SOURCES.md counts 1,705. The one between lies 5.4 m outside the union of the zones, whether GCJ-02 is undone in
+    one step or exactly, on the grid or not: it is outside, and its nearest zone is told.
     """
     rows = stations()
     index = CellIndex(shenzhen.cells)
@@ -152,8 +152,8 @@ def test_every_order_of_the_file_gives_every_station_the_same_zone(shenzhen):
 def test_compounds_from_bd09_come_in_with_their_open_rings_told():
     """8,449 of 8,470 rings are open and 16 have too few points; the rest lie where they lie on the ground.
 
-    Eight of Beijing's cross or touch themselves in the file's own numbers. One of them (1420) has a vertex that lies exactly on its
-    own edge in BD-09 and a hair beside it once converted, so seven are left on the ground.
+    Eight of Beijing's cross or touch themselves in the file's own numbers. One of them (1420) has a vertex that lies
+    exactly on its own edge in BD-09 and a hair beside it once converted, so seven are left on the ground.
     """
     draft = read_cells(text_of("geo/beijing_xiaoqu_bd09_raw.geojson.gz"), datum="bd09", mapping={"code": "seq"})
     told = Counter(problem.code for problem in draft.problems)

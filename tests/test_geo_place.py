@@ -30,7 +30,8 @@ def a_cell(code, west_m, south_m, east_m, north_m):
 
 
 def four_cells():
-    return [a_cell("1", 0, 0, 200, 200), a_cell("2", 200, 0, 400, 200), a_cell("3", 0, 200, 200, 400), a_cell("4", 200, 200, 400, 400)]  # fmt: skip
+    corners = {"1": (0, 0), "2": (200, 0), "3": (0, 200), "4": (200, 200)}
+    return [a_cell(code, x, y, x + 200, y + 200) for code, (x, y) in corners.items()]
 
 
 def a_fix(x_m, y_m, **over):
@@ -150,8 +151,8 @@ def test_the_share_of_a_circle_agrees_with_counting():
     """The exact integral equals a count of random points, for a star with a hole, wherever the centre lies."""
     dice = random.Random(7)
     star = shapely.Polygon(
-        [(math.cos(k * math.pi / 5) * (3 if k % 2 else 1.2), math.sin(k * math.pi / 5) * (3 if k % 2 else 1.2)) for k in range(10)],
-        [[(0.5, -0.3), (-0.2, -0.3), (-0.2, 0.4), (0.5, 0.4)]],
+        [(reach * math.cos(k * math.pi / 5), reach * math.sin(k * math.pi / 5)) for k, reach in enumerate([1.2, 3] *
+        5)], [[(0.5, -0.3), (-0.2, -0.3), (-0.2, 0.4), (0.5, 0.4)]],
     )  # fmt: skip
     star = shapely.orient_polygons(star)
     noise = np.random.default_rng(7).normal(size=(200_000, 2))
