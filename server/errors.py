@@ -69,6 +69,10 @@ class InvalidInput(ServerError):
     """What was sent is well-formed but not acceptable; ``errors`` names every place."""
 
 
+class CellsRefused(ServerError):
+    """A draft that the publish gate refuses; ``errors`` name every problem with its cells."""
+
+
 class MalformedBody(ServerError):
     """The body is not the JSON object that is expected."""
 

@@ -14,8 +14,9 @@ from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException
 
 from server import errors
-from server.errors import InputError
+from server.errors import CellsRefused, InputError
 from server.store.errors import Busy, PlanOutdated
+from sync.errors import MalformedCursor
 
 _log = logging.getLogger("dishu")
 MEDIA_TYPE = "application/problem+json"
@@ -60,6 +61,8 @@ _PROBLEMS = (
             "请社区重新生成登记码。", "Ask the community for a new code."),
     Problem("enrolment-code-used", 409, "登记码已使用", "The enrolment code was used",
             "每个登记码只能登记一台设备。", "Each code enrols one device."),
+    Problem("cursor-unreadable", 410, "游标无法读取，请从头同步", "The cursor is not one that this house made",
+            "丢弃游标，从头拉取；未上传的内容不受影响。", "Drop it and pull from zero; unsent work is not affected."),
     Problem("slow-down", 429, "操作太频繁，请稍候", "Too many tries; wait a little"),
     Problem("busy", 503, "服务器繁忙，请稍候再试", "The server is busy; nothing was changed"),
     Problem("database-unreachable", 503, "数据库暂时无法连接", "The database cannot be reached"),
@@ -79,10 +82,12 @@ TABLE: dict[type[Exception], str] = {
     errors.InstallRevoked: "install-revoked",
     errors.OutsideScope: "outside-your-scope",
     errors.NotFound: "not-found",
+    CellsRefused: "invalid-cells",
     errors.InvalidInput: "invalid-input",
     errors.MalformedBody: "malformed-body",
     errors.BodyTooLarge: "body-too-large",
     errors.UnsupportedBody: "unsupported-body",
+    MalformedCursor: "cursor-unreadable",
     errors.SlowDown: "slow-down",
     errors.AlreadyExists: "already-exists",
     errors.EnrolmentCodeUnknown: "enrolment-code-unknown",

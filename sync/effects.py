@@ -5,6 +5,7 @@ They are effects of the operation that caused them: its op_id is in their tags; 
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from forms.definition import RecordType
@@ -25,7 +26,7 @@ CARD_CAUSES = frozenset({*_CARD_FIELDS, "registration_dwelling"})
 def keep_findings(form: RecordType, record: Record, memory: Memory) -> None:
     """Findings of the changed record (S7): raised where a constraint fails, closed where it holds again."""
     if form.constraints:
-        broken = {one.name: one.fields for one in findings(form, record.fields, memory.today)}
+        broken = {one.name: one.fields for one in findings(form, record.fields, date.fromisoformat(memory.today))}
         for constraint in form.constraints:
             if constraint.name in broken:
                 memory.findings.append(Found("constraint", constraint.name, record.id, constraint.fields))

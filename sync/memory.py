@@ -18,7 +18,10 @@ UNPLACED = "~unplaced"
 
 @dataclass(slots=True)
 class Prepared:
-    """One operation, read and judged by its form before any lock: ``values`` are the normalised ``set``."""
+    """One operation, read and judged by its form before any lock: ``values`` are the normalised ``set``.
+
+    ``repeat_of`` is (install, n, outcome, reason) of the same operation where it came before under another number (S21).
+    """
 
     n: int
     op_id: str
@@ -28,6 +31,7 @@ class Prepared:
     form: RecordType | None = None
     values: Fields = field(default_factory=dict)
     refusal: Refusal | None = None
+    repeat_of: tuple[str, int, str, str | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

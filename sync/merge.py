@@ -219,7 +219,7 @@ def _confirm(form: RecordType, view: _View) -> Merge:
         if view.known:
             fresh = not view.concurrent(unit)
         else:
-            v, install, n = record.stamp(unit)
+            _, install, n = record.stamp(unit)
             was = {name: operation.was.get(name) for name in names}
             fresh = view.chain.has(install, n) or (
                 any(name in operation.was for name in names) and was == record.unit_value(names)

@@ -31,6 +31,8 @@ def _decide_group(group: Sequence[Prepared], writer: Writer, memory: Memory) -> 
     refusals: list[Refusal] = []
     waits_for: dict[int, Refusal] = {}
     for prepared in group:
+        if prepared.repeat_of is not None:
+            continue
         refusal = prepared.refusal or _judge(prepared, writer, memory, fresh)
         if refusal is not None:
             refusals.append(refusal)
@@ -56,7 +58,10 @@ def _decide_group(group: Sequence[Prepared], writer: Writer, memory: Memory) -> 
             )
         return
     for prepared in group:
-        decided = _apply(prepared, writer, memory)
+        if prepared.repeat_of is not None:
+            decided = Decided(prepared, prepared.repeat_of[2], prepared.repeat_of[3])
+        else:
+            decided = _apply(prepared, writer, memory)
         decided.group_n = group_n
         memory.decided.append(decided)
 
@@ -74,9 +79,7 @@ def _judge(prepared: Prepared, writer: Writer, memory: Memory, fresh: dict[str, 
     if record is None and operation.id not in fresh:
         if operation.kind != "create":
             return Refusal(HELD, "parent", operation.id)
-    elif record is not None and record.type != operation.type:
-        return Refusal(QUARANTINED, "type_differs", errors=[_error("/type", "type_differs", "another record type")])
-    elif operation.id in fresh and fresh[operation.id] != operation.type:
+    elif (record is not None and record.type != operation.type) or (operation.id in fresh and fresh[operation.id] != operation.type):
         return Refusal(QUARANTINED, "type_differs", errors=[_error("/type", "type_differs", "another record type")])
     missing = _missing_reference(form, prepared, memory, fresh)
     if missing is not None:

@@ -82,6 +82,8 @@ def union(current: Any, change: Any, seen: Any) -> list[Any] | None:
     The order of what stands is kept; what is added comes behind, in its own order.
     """
     stands = list(current or [])
+    added: list[Any]
+    removed: list[Any]
     if change is None:
         added, removed = [], list(seen or stands)
     elif isinstance(change, dict):

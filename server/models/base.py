@@ -19,13 +19,13 @@ metadata = MetaData(
 )
 
 
-def keyed(name: str, *columns: Any, clustered: bool = False) -> Table:
+def keyed(name: str, *columns: Column[Any], clustered: bool = False) -> Table:
     """A table whose primary key starts with ``community_id``.
 
     ``clustered`` stores SQLite rows in key order without a rowid: right for narrow rows, wrong for wide ones.
     """
-    options = {"sqlite_with_rowid": False} if clustered else {}
-    return Table(name, metadata, Column("community_id", Text, primary_key=True), *columns, **options)
+    head: Column[Any] = Column("community_id", Text, primary_key=True)
+    return Table(name, metadata, head, *columns, sqlite_with_rowid=not clustered)
 
 
 def key(name: str, kind: Any = Text) -> Column[Any]:

@@ -16,7 +16,7 @@ from server.services.keys import DataKeys
 from server.store import writing
 from sync.digest import made_id
 from sync.feedrows import Counter, stream_changes
-from sync.memory import Decided, Memory
+from sync.memory import Decided, Memory, Prepared
 from sync.operation import Operation
 from sync.record import Record
 
@@ -229,7 +229,7 @@ def operation_rows(
         prepared, operation = one.prepared, one.prepared.operation
         rows.append(
             (
-                install_id, prepared.n, prepared.op_id, 1, one.group_n, number, prepared.content_hash,
+                install_id, prepared.n, prepared.op_id, _is_canonical(prepared), one.group_n, number, prepared.content_hash,
                 operation.type if operation else None, operation.id if operation else None, subject,
                 operation.kind if operation else "unreadable", one.outcome, one.reason, one.outcome, one.reason, 1,
                 one.v, one.tag, orjson.dumps(one.errors).decode() if one.errors else None,
@@ -237,6 +237,11 @@ def operation_rows(
             )
         )  # fmt: skip
     return rows
+
+
+def _is_canonical(prepared: Prepared) -> int:
+    reused = prepared.refusal is not None and prepared.refusal.reason == "op_id_reused"
+    return 0 if reused or prepared.repeat_of is not None or prepared.operation is None else 1
 
 
 def payload_rows(

@@ -11,7 +11,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -25,16 +25,19 @@ from sqlalchemy import (
     Float,
     Integer,
     LargeBinary,
-    Row,
     Table,
     create_engine,
     event,
     make_url,
 )
+from sqlalchemy.exc import DBAPIError
 
-from server.store.errors import Busy
+from server.store.errors import Busy, PlanOutdated
 
 _LONGEST_WAIT_S = 2.0
+
+# PostgreSQL: serialization failure, deadlock, a key that another transaction has just written (S16).
+_TRY_AGAIN = frozenset({"40001", "40P01", "23505"})
 
 
 def stamp(at: datetime) -> str:
@@ -147,8 +150,13 @@ def write(engine: Engine) -> Iterator[Connection]:
             with connection.begin():
                 yield connection
         return
-    with engine.begin() as connection:
-        yield connection
+    try:
+        with engine.begin() as connection:
+            yield connection
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) in _TRY_AGAIN:
+            raise PlanOutdated from error
+        raise
 
 
 @contextmanager
@@ -259,7 +267,7 @@ def rows_of(
     community_id: str,
     key: str,
     values: Sequence[Any],
-) -> list[Row[Any]]:
+) -> list[Any]:
     """Rows of one community whose ``key`` column is among ``values`` (text or numbers); no values: no rows."""
     if not values:
         return []
@@ -285,7 +293,3 @@ def next_journal_number(connection: Connection) -> int:
     )
     return int(connection.exec_driver_sql(statement).scalar_one())
 
-
-def as_mapping(row: Row[Any]) -> Mapping[str, Any]:
-    """The row by column name."""
-    return row._mapping

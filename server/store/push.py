@@ -7,12 +7,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from server.models import (
     conflict,
     conflict_sibling,
     data_key,
+    held_wait,
     history,
     install,
     operation,
@@ -29,7 +30,7 @@ _RECORD_COLUMNS = (
 )  # fmt: skip
 
 
-def lock_install(connection: Connection, community_id: str, install_id: str) -> Row[Any] | None:
+def lock_install(connection: Connection, community_id: str, install_id: str) -> Any | None:
     """The install's row, locked until the end of the transaction; None when there is no such install."""
     tail = " FOR UPDATE" if connection.dialect.name == "postgresql" else ""
     statement = (
@@ -102,7 +103,7 @@ def lock_streams(connection: Connection, community_id: str, stream_ids: Iterable
                 "ON t.community_id = ? AND t.stream_id = k.value",
                 (orjson.dumps(wanted).decode(), community_id),
             )
-        found = {row.stream_id: [row.seq, row.count, row.digest] for row in rows}
+        found = {stream_id: [seq, count, digest] for stream_id, seq, count, digest in rows}
         missing = [one for one in wanted if one not in found]
         if not missing:
             break
@@ -156,7 +157,7 @@ def load_records(connection: Connection, community_id: str, ids: Sequence[str]) 
     return records, secrets
 
 
-def past_rows(connection: Connection, community_id: str, since: dict[str, int]) -> list[Row[Any]]:
+def past_rows(connection: Connection, community_id: str, since: dict[str, int]) -> list[Any]:
     """History of each record from a version on (0: all of it), ascending by version."""
     if not since:
         return []
@@ -176,7 +177,7 @@ def past_rows(connection: Connection, community_id: str, since: dict[str, int]) 
     return list(run(connection, statement, parameters))
 
 
-def consumed(connection: Connection, community_id: str, install_id: str, first: int, last: int) -> dict[int, Row[Any]]:
+def consumed(connection: Connection, community_id: str, install_id: str, first: int, last: int) -> dict[int, Any]:
     """The rows of operations that the server has consumed from this install, n → row, first ≤ n ≤ last."""
     rows = run(
         connection,
@@ -187,7 +188,7 @@ def consumed(connection: Connection, community_id: str, install_id: str, first: 
     return {row.n: row for row in rows}
 
 
-def seen_operations(connection: Connection, community_id: str, op_ids: Sequence[str]) -> dict[str, Row[Any]]:
+def seen_operations(connection: Connection, community_id: str, op_ids: Sequence[str]) -> dict[str, Any]:
     """The row that answers for each op_id that any install of the community has sent before."""
     columns = (
         "op_id", "canonical", "content_hash", "record_id", "first", "first_reason", "now", "now_reason", "status",
@@ -197,13 +198,13 @@ def seen_operations(connection: Connection, community_id: str, op_ids: Sequence[
     return {row.op_id: row for row in rows if row.canonical}
 
 
-def blocked_records(connection: Connection, community_id: str, install_id: str) -> set[str]:
-    """Records on which this install has an operation that is held or in open quarantine (S13)."""
+def blocked_records(connection: Connection, community_id: str, install_id: str, before_n: int) -> set[str]:
+    """Records on which an operation of this install before ``before_n`` is held or in open quarantine (S13)."""
     rows = run(
         connection,
         "SELECT record_id FROM operation WHERE community_id = ? AND now IN ('held', 'quarantined') "
-        "AND install_id = ? AND record_id IS NOT NULL AND coalesce(now_reason, '') <> 'proposal'",
-        (community_id, install_id),
+        "AND install_id = ? AND group_n < ? AND record_id IS NOT NULL AND coalesce(now_reason, '') <> 'proposal'",
+        (community_id, install_id, before_n),
     )
     return {row.record_id for row in rows}
 
@@ -235,7 +236,7 @@ def wrapped_keys(connection: Connection, community_id: str, subjects: Sequence[s
     return {row.subject_id: bytes(row.wrapped) if row.wrapped is not None else None for row in rows}
 
 
-def writers_of(connection: Connection, community_id: str, stamps: Iterable[tuple[str, int, int]]) -> dict[tuple[str, int], Row[Any]]:
+def writers_of(connection: Connection, community_id: str, stamps: Iterable[tuple[str, int, int]]) -> dict[tuple[str, int], Any]:
     """(record, v) → the history row that wrote that version, for the siblings of new conflicts."""
     wanted = {(record_id, v) for record_id, v, _ in stamps}
     columns = ("record_id", "v", "op_id", "install_id", "n", "at")
@@ -249,7 +250,7 @@ def users_of(connection: Connection, community_id: str, install_ids: Sequence[st
     return {row.install_id: row.user_id for row in rows}
 
 
-def claims_of(connection: Connection, community_id: str, op_ids: Sequence[str]) -> dict[str, Row[Any]]:
+def claims_of(connection: Connection, community_id: str, op_ids: Sequence[str]) -> dict[str, Any]:
     """op_id → when its author says it was written, and when it arrived."""
     rows = rows_of(
         connection, operation, ("op_id", "claimed_at", "arrived_at", "canonical"), community_id, "op_id", op_ids
@@ -261,3 +262,54 @@ def device_installs(connection: Connection, community_id: str, install_ids: Sequ
     """Those of these installs that are phones: they have a stream of their own."""
     rows = rows_of(connection, install, ("install_id", "kind"), community_id, "install_id", install_ids)
     return frozenset(row.install_id for row in rows if row.kind == "device")
+
+
+def ready_groups(connection: Connection, community_id: str, waits_for: Sequence[str] | None) -> list[tuple[str, int]]:
+    """(install, group_n) of held groups whose awaited record now exists, in order; ``waits_for`` None: all of them."""
+    if waits_for is not None:
+        rows = rows_of(connection, held_wait, ("install_id", "group_n"), community_id, "waits_for", waits_for)
+        return sorted({(row.install_id, row.group_n) for row in rows})
+    found = run(
+        connection,
+        "SELECT DISTINCT w.install_id, w.group_n FROM held_wait w JOIN record r "
+        "ON r.community_id = w.community_id AND r.id = w.waits_for WHERE w.community_id = ?",
+        (community_id,),
+    )
+    return sorted((row.install_id, row.group_n) for row in found)
+
+
+def group_operations(connection: Connection, community_id: str, install_id: str, group_n: int) -> list[Any]:
+    """The operations of one group in order of n."""
+    return list(
+        run(
+            connection,
+            "SELECT n, op_id, number, subject_id, now, now_reason, status FROM operation "
+            "WHERE community_id = ? AND install_id = ? AND group_n = ? ORDER BY n",
+            (community_id, install_id, group_n),
+        )
+    )
+
+
+def payload(connection: Connection, community_id: str, number: int, subject_id: str) -> bytes | None:
+    """The sealed texts of one (entry, data key)."""
+    row = run(
+        connection,
+        "SELECT sealed FROM journal_payload WHERE community_id = ? AND number = ? AND subject_id = ?",
+        (community_id, number, subject_id),
+    ).first()
+    return bytes(row.sealed) if row is not None else None
+
+
+def communities_with_held(connection: Connection) -> list[str]:
+    """Communities in which something waits."""
+    return [row.community_id for row in run(connection, "SELECT DISTINCT community_id FROM held_wait")]
+
+
+def consumed_up_to(connection: Connection, community_id: str, install_id: str) -> tuple[int, str | None]:
+    """(n, op_id) of the last operation that the server has consumed from an install."""
+    row = run(
+        connection,
+        "SELECT last_n, last_op_id FROM install WHERE community_id = ? AND install_id = ?",
+        (community_id, install_id),
+    ).first()
+    return (int(row.last_n), row.last_op_id) if row is not None else (0, None)

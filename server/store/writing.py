@@ -194,12 +194,12 @@ def write_conflicts(connection: Connection, community_id: str, rows: dict[str, l
     keys = ("community_id", "conflict_id", "op_id")
     changed = [(state, community_id, conflict_id, op_id) for state, conflict_id, op_id in rows["sibling_states"]]
     update_rows(connection, conflict_sibling, keys, ("state",), changed)
-    columns = (
+    sibling_columns = (
         "community_id", "conflict_id", "op_id", "role", "state", "install_id", "n", "user_id", "claimed_at",
         "arrived_at", "form_version", "sealed",
     )  # fmt: skip
     tail = "ON CONFLICT (community_id, conflict_id, op_id) DO UPDATE SET state = excluded.state, sealed = excluded.sealed"
-    insert_rows(connection, conflict_sibling, columns, _led(community_id, rows["siblings"]), tail)
+    insert_rows(connection, conflict_sibling, sibling_columns, _led(community_id, rows["siblings"]), tail)
     values = [
         ("closed", at, number, by, community_id, conflict_id) for conflict_id, at, number, by in rows["closed"]
     ]
@@ -230,4 +230,13 @@ def flag_install(connection: Connection, community_id: str, install_id: str, fla
         connection,
         "UPDATE install SET flag = ? WHERE community_id = ? AND install_id = ?",
         (flag, community_id, install_id),
+    )
+
+
+def drop_waits(connection: Connection, community_id: str, install_id: str, group_n: int) -> None:
+    """A group waits no longer for what it waited for."""
+    run(
+        connection,
+        "DELETE FROM held_wait WHERE community_id = ? AND install_id = ? AND group_n = ?",
+        (community_id, install_id, group_n),
     )

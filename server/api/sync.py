@@ -1,0 +1,202 @@
+"""The sync protocol over HTTP (docs/protocol.md): configuration, push, pull."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import orjson
+from flask import Blueprint, Response
+
+from server import auth
+from server.api.body import read_json
+from server.errors import InputError, InvalidInput
+from server.openapi import describe
+from server.services import pull as pulling
+from server.services import push as pushing
+from server.services.prepare import MAX_OPERATION_BYTES
+from server.store.database import read, stamp
+from server.store.life import epoch
+from sync.cursor import FIRST_PAGE_ROWS
+
+blueprint = Blueprint("sync", __name__, url_prefix="/api/v1/sync")
+
+PROTOCOL = 1
+MAX_BODY_BYTES = 8_000_000
+_OUTCOME = {"type": "object", "properties": {"outcome": {"type": "string"}, "reason": {"type": ["string", "null"]}}}
+
+
+@blueprint.get("/config")
+@describe(
+    zh="同步设置与限额",
+    en="Limits and versions of the sync protocol",
+    tag="同步",
+    auth="device",
+    response={"type": "object", "required": ["protocol", "epoch", "limits", "min_protocol", "server_time"]},
+)
+def config() -> Response:
+    """What a phone must know before it sends anything."""
+    auth.device()
+    house = auth.house()
+    with read(house.engine) as connection:
+        life = epoch(connection)
+    return _json(
+        {
+            "protocol": PROTOCOL,
+            "min_protocol": PROTOCOL,
+            "epoch": life,
+            "limits": {
+                "max_ops": pushing.MAX_OPERATIONS,
+                "max_bytes": MAX_BODY_BYTES,
+                "max_op_bytes": MAX_OPERATION_BYTES,
+                "page_rows": FIRST_PAGE_ROWS,
+            },
+            "server_time": stamp(house.clock()),
+        }
+    )
+
+
+@blueprint.post("/push")
+@describe(
+    zh="上传操作",
+    en="Take in a batch of operations",
+    tag="同步",
+    auth="device",
+    request={
+        "type": "object",
+        "required": ["protocol", "install_id", "after", "groups"],
+        "properties": {
+            "protocol": {"const": PROTOCOL},
+            "install_id": {"type": "string"},
+            "after": {"type": "object", "required": ["n", "op_id"]},
+            "scope": {"type": "object"},
+            "sent_at": {"type": "string", "format": "date-time"},
+            "groups": {"type": "array", "items": {"type": "object", "required": ["ops"]}},
+        },
+    },
+    response={
+        "type": "object",
+        "required": ["epoch", "results", "applied", "safe_n"],
+        "properties": {
+            "results": {
+                "type": "array",
+                "items": {"type": "object", "properties": {"first": _OUTCOME, "now": _OUTCOME}},
+            }
+        },
+    },
+    problems=("malformed-body", "body-too-large", "unsupported-body", "invalid-input", "busy"),
+)
+def push() -> Response:
+    """Every operation gets an outcome of its own; only a bad envelope is refused as a whole."""
+    actor = auth.device()
+    auth.demand(actor, "sync")
+    body = read_json(MAX_BODY_BYTES)
+    house = auth.house()
+    batch = read_batch(body, actor.install_id or "", house.clock())
+    sender = pushing.Sender(
+        actor.community_id, actor.install_id or "", actor.user_id, "device", actor.role == "grid_worker"
+    )
+    return _json(pushing.accept(house, sender, batch))
+
+
+@blueprint.post("/pull")
+@describe(
+    zh="拉取变更",
+    en="One page of what changed in the install's streams",
+    tag="同步",
+    auth="device",
+    request={
+        "type": "object",
+        "required": ["protocol", "install_id", "cursor"],
+        "properties": {
+            "protocol": {"const": PROTOCOL},
+            "install_id": {"type": "string"},
+            "cursor": {"type": ["string", "null"]},
+            "limit": {"type": ["integer", "null"], "minimum": 1},
+            "replace": {"type": "array", "items": {"type": "string"}},
+        },
+    },
+    response={"type": "object", "required": ["epoch", "cursor", "complete", "scope", "replace", "rows"]},
+    problems=("malformed-body", "body-too-large", "invalid-input", "cursor-unreadable", "busy"),
+)
+def pull() -> Response:
+    """The cursor is opaque; the page says whether it completes the pull."""
+    actor = auth.device()
+    auth.demand(actor, "sync")
+    body = read_json(1_000_000)
+    _check_envelope(body, actor.install_id or "")
+    cursor, limit, replace = body.get("cursor"), body.get("limit"), body.get("replace") or []
+    if cursor is not None and not isinstance(cursor, str):
+        raise _wrong("/cursor", "text or null")
+    if limit is not None and (type(limit) is not int or limit < 1):
+        raise _wrong("/limit", "a whole number above 0")
+    if not isinstance(replace, list) or not all(isinstance(one, str) for one in replace):
+        raise _wrong("/replace", "a list of streams")
+    reader = pulling.Reader(actor.community_id, actor.install_id or "", actor.user_id, actor.role)
+    return _json(pulling.pull(auth.house(), reader, cursor, limit=limit, replace=tuple(replace)))
+
+
+def read_batch(body: dict[str, Any], install_id: str, now: datetime) -> pushing.Batch:
+    """The batch of a push body; InvalidInput names every place of the envelope that is wrong."""
+    _check_envelope(body, install_id)
+    after, groups = body.get("after"), body.get("groups")
+    if not isinstance(after, dict) or type(after.get("n")) is not int or after["n"] < 0:
+        raise _wrong("/after", "an object with n and op_id")
+    if after.get("op_id") is not None and not isinstance(after["op_id"], str):
+        raise _wrong("/after/op_id", "text or null")
+    if not isinstance(groups, list):
+        raise _wrong("/groups", "a list")
+    count = 0
+    read_groups = []
+    for at, group in enumerate(groups):
+        operations = group.get("ops") if isinstance(group, dict) else None
+        if not isinstance(operations, list) or not operations:
+            raise _wrong(f"/groups/{at}/ops", "a list with at least one operation")
+        members = []
+        for place, one in enumerate(operations):
+            if not isinstance(one, dict) or type(one.get("n")) is not int or not isinstance(one.get("op"), str):
+                raise _wrong(f"/groups/{at}/ops/{place}", "an object with n (whole number) and op (text)")
+            members.append((one["n"], one["op"]))
+        count += len(members)
+        read_groups.append(tuple(members))
+    if count > pushing.MAX_OPERATIONS:
+        raise _wrong("/groups", f"at most {pushing.MAX_OPERATIONS} operations in one batch")
+    return pushing.Batch(
+        tuple(read_groups), after["n"], after.get("op_id"), _scope(body.get("scope")), _skew(body.get("sent_at"), now)
+    )
+
+
+def _check_envelope(body: dict[str, Any], install_id: str) -> None:
+    if body.get("protocol") != PROTOCOL:
+        raise _wrong("/protocol", f"this server speaks protocol {PROTOCOL}")
+    if body.get("install_id") != install_id:
+        raise _wrong("/install_id", "not the install of this token")
+
+
+def _scope(value: Any) -> tuple[int, int]:
+    if value is None:
+        return 0, 0
+    version = value.get("version", 0) if isinstance(value, dict) else None
+    last_n = value.get("last_n", 0) if isinstance(value, dict) else None
+    if type(version) is not int or type(last_n) is not int:
+        raise _wrong("/scope", "an object with version and last_n")
+    return version, last_n
+
+
+def _skew(sent_at: Any, now: datetime) -> float | None:
+    """How far the phone's clock is from ours; measured and shown, never used (L9)."""
+    if not isinstance(sent_at, str):
+        return None
+    try:
+        claimed = datetime.fromisoformat(sent_at)
+    except ValueError:
+        return None
+    return round((claimed - now).total_seconds(), 1) if claimed.tzinfo is not None else None
+
+
+def _wrong(pointer: str, expected: str) -> InvalidInput:
+    return InvalidInput(errors=[InputError(pointer, "envelope", f"expected: {expected}")])
+
+
+def _json(content: dict[str, Any]) -> Response:
+    return Response(orjson.dumps(content), mimetype="application/json")

@@ -1,0 +1,185 @@
+"""What a transaction must read before it decides: who is named, where they live, what history tells (S15)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import orjson
+
+from forms.definition import RecordType
+from server.sealing import unseal
+from server.services.keys import DataKeys
+from server.store import push as store
+from sync.digest import made_id
+from sync.effects import CARD_CAUSES
+from sync.memory import Prepared
+from sync.placing import placing_fields, placing_refs
+from sync.record import PastVersion, Record
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from forms.registry import Registry
+
+_LIFE_KINDS = frozenset({"delete", "restore"})
+
+
+@dataclass(slots=True)
+class Needs:
+    """Judged from the text of the operations alone: which records they name, and which of them they may move."""
+
+    ids: set[str] = field(default_factory=set)
+    movers: set[str] = field(default_factory=set)
+    persons: set[str] = field(default_factory=set)  # whose reference card may change
+    locations: list[dict[str, object]] = field(default_factory=list)
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether existing records may move, so that the placement lock must be exclusive."""
+        return bool(self.movers)
+
+
+def needs_of(groups: Iterable[Sequence[Prepared]]) -> Needs:
+    """What a batch names (S15: judged from the text, so that no lock is ever upgraded)."""
+    needs = Needs()
+    made: set[str] = set()
+    for group in groups:
+        for prepared in group:
+            operation, form = prepared.operation, prepared.form
+            if operation is None or form is None or prepared.refusal is not None:
+                if operation is not None:
+                    needs.ids.add(operation.id)
+                continue
+            needs.ids.add(operation.id)
+            values = prepared.values
+            anchor = values.get("anchor")
+            if isinstance(anchor, dict):
+                needs.locations.append(anchor)
+            for name in {*form.parents, *form.placed_by}:
+                target = values.get(name)
+                if isinstance(target, str):
+                    needs.ids.add(target)
+            if operation.kind == "create":
+                made.add(operation.id)
+                continue
+            moves = operation.kind in _LIFE_KINDS or not placing_fields(form).isdisjoint(values)
+            if moves and operation.id not in made:
+                needs.movers.add(operation.id)
+            if form.name == "person" and (operation.kind in _LIFE_KINDS or not CARD_CAUSES.isdisjoint(values)):
+                needs.persons.add(operation.id)
+    needs.ids.update(made_id("card", person) for person in needs.persons)
+    return needs
+
+
+def load_all(
+    connection: Connection,
+    registry: Registry,
+    community_id: str,
+    groups: Iterable[Sequence[Prepared]],
+    needs: Needs,
+    moved: Iterable[str],
+) -> tuple[dict[str, Record], dict[str, bytes]]:
+    """Every record that deciding may look at: the named, those placed by them, and what may place them anew."""
+    records, secrets = store.load_records(connection, community_id, sorted(needs.ids | set(moved)))
+
+    def more(ids: Iterable[str | None]) -> None:
+        wanted = sorted({one for one in ids if one is not None and one not in records})
+        if wanted:
+            fresh, sealed = store.load_records(connection, community_id, wanted)
+            records.update(fresh)
+            secrets.update(sealed)
+
+    changes = {one.operation.id: one.values for group in groups for one in group if one.operation is not None}
+    refs: list[str] = []
+    persons = set(needs.persons)
+    for record_id in [*needs.movers, *moved]:
+        record = records.get(record_id)
+        if record is None:
+            continue
+        form = registry.latest(record.type)
+        refs += placing_refs(form, {**record.fields, **changes.get(record_id, {})})
+        if record.type == "person":
+            persons.add(record_id)
+            left = record.fields.get("residence_household")
+            if isinstance(left, str):
+                refs.append(left)
+    more(refs)
+    cards = [made_id("card", person) for person in persons]
+    dwellings = [
+        {**records[person].fields, **changes.get(person, {})}.get("registration_dwelling")
+        for person in persons
+        if person in records
+    ]
+    owners = [str(one.fields.get("person")) for one in records.values() if one.type == "reference_card"]
+    more([*cards, *dwellings, *owners])
+    more(
+        records[owner].fields.get("registration_dwelling")
+        for owner in owners
+        if owner in records
+    )
+    return records, secrets
+
+
+def open_secrets(
+    registry: Registry,
+    groups: Iterable[Sequence[Prepared]],
+    records: dict[str, Record],
+    secrets: dict[str, bytes],
+    keys: DataKeys,
+) -> None:
+    """Open the secret fields of the records whose operations touch them or compare them."""
+    for group in groups:
+        for prepared in group:
+            operation, form = prepared.operation, prepared.form
+            if operation is None or form is None or not form.secret_fields:
+                continue
+            record = records.get(operation.id)
+            if record is None or record.secret_open or record.id not in secrets:
+                continue
+            if operation.kind == "patch" and not _touches_secret(form, prepared):
+                continue
+            record.fields.update(orjson.loads(unseal(keys.of(record.subject_id), secrets[record.id])))
+            record.secret_open = True
+
+
+def _touches_secret(form: RecordType, prepared: Prepared) -> bool:
+    secret_units = {form.unit_of_field(name) for name in form.secret_fields}
+    return any(form.unit_of_field(name) in secret_units for name in prepared.values)
+
+
+def wanted_past(groups: Iterable[Sequence[Prepared]], records: dict[str, Record]) -> dict[str, int]:
+    """From which version on the history of each record must be read: only where a base is not the present version."""
+    since: dict[str, int] = {}
+    for group in groups:
+        for prepared in group:
+            operation = prepared.operation
+            record = records.get(operation.id) if operation is not None else None
+            if operation is None or record is None or operation.base == (record.v, record.tag):
+                continue
+            from_v = operation.base[0] if operation.base is not None else 0
+            since[record.id] = min(from_v, since.get(record.id, from_v))
+    return since
+
+
+def read_past(
+    connection: Connection, community_id: str, since: dict[str, int], keys: DataKeys, learn: object
+) -> tuple[dict[str, list[PastVersion]], frozenset[tuple[str, int, str]]]:
+    """The opened history of each record, and the (record, v, tag) that it confirms as known bases."""
+    rows = store.past_rows(connection, community_id, since)
+    assert callable(learn)
+    learn({row.subject_id for row in rows if row.sealed is not None})
+    past: dict[str, list[PastVersion]] = {}
+    known = set()
+    for row in rows:
+        opened = orjson.loads(unseal(keys.of(row.subject_id), bytes(row.sealed))) if row.sealed is not None else {}
+        units = tuple(orjson.loads(row.units))
+        previous = opened.get("previous", {})
+        past.setdefault(row.record_id, []).append(
+            PastVersion(
+                row.v, row.tag, row.op_id, row.install_id, row.n, units, previous, opened.get("set_aside", {})
+            )
+        )
+        known.add((row.record_id, row.v, row.tag))
+    return past, frozenset(known)

@@ -1,0 +1,235 @@
+"""Answering a pull: one page from one snapshot, streams in rotation, conclusions only when complete (S19–S24)."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from server.errors import NotFound
+from server.services.scope import InstallScope, install_scope, settle_expired
+from server.store import pull as store
+from server.store.database import read
+from server.store.life import epoch
+from sync.cursor import FIRST_PAGE_ROWS, LAST_PAGE_ROWS, Cursor
+from sync.digest import ZERO_DIGEST
+from sync.errors import MalformedCursor
+from sync.feedrows import PUT, REMOVE, STATUS
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from server.house import House
+
+PAGE_BYTES = 16_000_000
+PROJECTION = "masked/1"
+"""Names what a phone sees of a record: everything but secret fields, which are masked. A change means replacement (S23)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Which phone asks, and for whom."""
+
+    community_id: str
+    install_id: str
+    user_id: str | None
+    role: str
+
+
+@dataclass(slots=True)
+class _Page:
+    rows: list[Any]
+    bytes: int = 0
+
+    def room(self, limit: int) -> int:
+        return 0 if self.bytes >= PAGE_BYTES else limit - len(self.rows)
+
+
+def pull(
+    house: House, reader: Reader, cursor_text: str | None, *, limit: int | None = None, replace: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """One page of everything the install follows.
+
+    Parameters
+    ----------
+    cursor_text : what the last page gave; None reads every stream from zero
+    limit : at most this many rows, for phones that want small pages
+    replace : streams whose copies the phone doubts, to be read from zero again
+
+    Raises
+    ------
+    MalformedCursor
+        Not a cursor that this house made for this install.
+    """
+    settle_expired(house, reader.community_id, reader.user_id if reader.role == "grid_worker" else None)
+    with read(house.engine) as connection:
+        life = epoch(connection) or ""
+        head = store.install_head(connection, reader.community_id, reader.install_id)
+        if head is None:
+            raise NotFound("there is no such install")
+        scope = install_scope(connection, house, reader.community_id, reader.user_id, reader.role)
+        cursor, rebuilt = _cursor(house, reader, cursor_text, life)
+        return _page(connection, house, reader, scope, cursor, rebuilt, limit, set(replace), head, life)
+
+
+def _cursor(house: House, reader: Reader, text: str | None, life: str) -> tuple[Cursor, bool]:
+    """The cursor, and whether everything is read anew: at first, in another life, under another projection."""
+    new = Cursor(reader.install_id, life, 0, PROJECTION)
+    if text is None:
+        return new, False
+    cursor = Cursor.from_text(unsign(house, text))
+    if cursor.install_id != reader.install_id:
+        raise MalformedCursor("the cursor of another install")
+    if cursor.epoch != life or cursor.projection != PROJECTION:
+        return new, True
+    return cursor, False
+
+
+def _page(
+    connection: Connection,
+    house: House,
+    reader: Reader,
+    scope: InstallScope,
+    cursor: Cursor,
+    rebuilt: bool,
+    limit: int | None,
+    replace: set[str],
+    head: Any,
+    life: str,
+) -> dict[str, Any]:
+    own = f"install/{reader.install_id}"
+    wanted = [own, *sorted(scope.streams)]
+    counters = store.counters(connection, reader.community_id, wanted)
+    nothing = (0, 0, ZERO_DIGEST, 0)
+    seq = {one: counters.get(one, nothing)[0] for one in wanted}
+    held = set(cursor.streams)
+    added, dropped = [one for one in wanted if one not in held], sorted(held - set(wanted))
+    for one in dropped:
+        cursor.streams.pop(one, None)
+        cursor.fresh.pop(one, None)
+    floors = {one for one in held if cursor.streams.get(one, 0) < counters.get(one, nothing)[3]}
+    again = (replace & held) | floors
+    for one in [*added, *sorted(again)]:
+        cursor.streams[one] = 0
+        cursor.fresh[one] = seq[one]
+    most = min(limit or LAST_PAGE_ROWS, cursor.rows)
+    page = _Page([])
+    others = wanted[1:]
+    turn = cursor.turn % max(1, len(others))
+    for one in [own, *others[turn:], *others[:turn]]:
+        _read_stream(connection, reader, one, seq[one], cursor, page, most)
+    complete = all(cursor.streams[one] >= seq[one] for one in wanted)
+    cursor.turn = 0 if complete else cursor.turn + 1
+    cursor.rows = FIRST_PAGE_ROWS if complete else min(LAST_PAGE_ROWS, cursor.rows * 2)
+    if complete:
+        cursor.fresh.clear()
+    cursor.scope_version = scope.version
+    answer: dict[str, Any] = {
+        "epoch": life,
+        "cursor": sign(house, cursor.to_text()),
+        "complete": complete,
+        "scope": {
+            "version": scope.version,
+            "streams": wanted,
+            "added": added if held else [],
+            "dropped": dropped,
+        },
+        "replace": wanted if rebuilt else sorted(again),
+        "rows": page.rows,
+    }
+    if complete:
+        answer["streams"] = {
+            one: {"seq": seq[one], "count": counters.get(one, nothing)[1], "digest": counters.get(one, nothing)[2]}
+            for one in wanted
+        }
+        answer["applied"] = {"n": int(head.last_n), "op_id": head.last_op_id}
+        answer["safe_n"] = 0
+    return answer
+
+
+def _read_stream(
+    connection: Connection, reader: Reader, stream_id: str, end: int, cursor: Cursor, page: _Page, most: int
+) -> None:
+    room = page.room(most)
+    after = cursor.streams[stream_id]
+    if room <= 0 or after >= end:
+        return
+    rows = store.stream_rows(
+        connection, reader.community_id, stream_id, after, room, cursor.fresh.get(stream_id, 0)
+    )
+    asked = [row.record_id for row in rows if row.kind == STATUS]
+    became = store.statuses(connection, reader.community_id, reader.install_id, asked) if asked else {}
+    append, fragment = page.rows.append, orjson.Fragment
+    read_to, size = end, 0
+    for row in rows:
+        seq, record_id, kind, reason, v, tag, type_, _, _, life, home, form_version, fields, conflicts, confirmed = row
+        if kind == PUT:
+            append(
+                {
+                    "stream": stream_id,
+                    "seq": seq,
+                    "kind": PUT,
+                    "record": {
+                        "id": record_id,
+                        "type": type_,
+                        "v": v,
+                        "tag": tag,
+                        "life": life,
+                        "form_version": form_version,
+                        "home": home,
+                        "fields": fragment(fields),
+                        "conflicts": fragment(conflicts),
+                        "confirmed": fragment(confirmed),
+                    },
+                }
+            )
+            size += len(fields)
+            if page.bytes + size >= PAGE_BYTES:
+                read_to = seq
+                break
+        elif kind == REMOVE:
+            append({"stream": stream_id, "seq": seq, "kind": REMOVE, "reason": reason, "id": record_id, "v": v, "tag": tag})
+        else:
+            append(_status(stream_id, seq, record_id, v, became.get(record_id)))
+    page.bytes += size
+    if read_to == end and len(rows) == room:
+        read_to = int(rows[-1].seq)  # there may be more
+    cursor.streams[stream_id] = read_to
+
+
+def _status(stream_id: str, seq: int, op_id: str, status: int, row: Any) -> dict[str, Any]:
+    """What became of an operation since it was answered."""
+    return {
+        "stream": stream_id,
+        "seq": seq,
+        "kind": STATUS,
+        "op_id": op_id,
+        "status": status,
+        "outcome": row.now if row is not None else None,
+        "reason": row.now_reason if row is not None else None,
+        "record": {"id": row.record_id, "v": row.v, "tag": row.tag} if row is not None and row.v is not None else None,
+        "errors": orjson.loads(row.detail) if row is not None and row.detail else [],
+    }
+
+
+def sign(house: House, text: str) -> str:
+    """The text with a keyed mark, safe in JSON."""
+    raw = text.encode()
+    mark = hmac.new(house.keys.signing, b"cursor\0" + raw, hashlib.sha256).digest()[:16]
+    return base64.urlsafe_b64encode(mark + raw).decode()
+
+
+def unsign(house: House, text: str) -> str:
+    """The text that ``sign`` was given; MalformedCursor when the mark is not ours."""
+    try:
+        content = base64.urlsafe_b64decode(text.encode())
+    except (ValueError, UnicodeError) as error:
+        raise MalformedCursor("not a cursor") from error
+    mark, raw = content[:16], content[16:]
+    if not hmac.compare_digest(mark, hmac.new(house.keys.signing, b"cursor\0" + raw, hashlib.sha256).digest()[:16]):
+        raise MalformedCursor("not a cursor of this house")
+    return raw.decode()

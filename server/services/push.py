@@ -1,0 +1,285 @@
+"""Taking in a batch: duplicates answered again, new groups decided and written in one transaction (S11–S18)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from server.errors import InputError, InstallRevoked, InvalidInput, NotFound
+from server.permissions import Actor
+from server.services.enrolment import user_install
+from server.services.prepare import prepare
+from server.services.release import release_waiting
+from server.services.reused import keep_reused
+from server.services.scope import settle_expired
+from server.services.transact import Attempt, Submission, decide_and_write
+from server.store import push as reading
+from server.store import writing
+from server.store.database import read, stamp, write
+from server.store.errors import Busy, PlanOutdated
+from server.store.life import epoch
+from sync.memory import Decided, Memory, Prepared
+from sync.outcome import QUARANTINED, Refusal
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from server.house import House
+
+LOG = logging.getLogger("dishu.push")
+MAX_OPERATIONS = 2000
+TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What an install sends: groups of (n, operation text) in order, after what it believes to be consumed."""
+
+    groups: tuple[tuple[tuple[int, str], ...], ...]
+    after_n: int
+    after_op_id: str | None
+    scope: tuple[int, int] = (0, 0)
+    skew_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who sends: the install with its user. ``scoped`` says that S18 applies (a grid worker's phone)."""
+
+    community_id: str
+    install_id: str
+    user_id: str | None
+    kind: str
+    scoped: bool
+    source: str = "device"
+
+
+@dataclass(slots=True)
+class _Answer:
+    results: dict[int, dict[str, Any]] = field(default_factory=dict)
+    expected: tuple[int, str | None] | None = None
+    applied: tuple[int, str | None] = (0, None)
+    memory: Memory | None = None
+
+
+def accept(house: House, sender: Sender, batch: Batch) -> dict[str, Any]:
+    """Take in a batch and answer for each of its operations.
+
+    Returns
+    -------
+    dict
+        The answer of ``POST /api/v1/sync/push`` (docs/protocol.md): ``results`` in order of n, ``applied``, and
+        ``expected`` where the batch does not follow what the server has consumed (nothing is consumed then).
+
+    Raises
+    ------
+    Busy
+        The database is overloaded, or kept changing under us; nothing was consumed.
+    NotFound, InstallRevoked
+        There is no such install, or it may not write any more.
+    """
+    settle_expired(house, sender.community_id, sender.user_id if sender.scoped else None)
+    groups = [[prepare(n, text, house.keys, house.registry) for n, text in group] for group in batch.groups]
+    numbers = [one.n for group in groups for one in group]
+    if numbers != list(range(numbers[0], numbers[0] + len(numbers))) if numbers else False:
+        raise InvalidInput(errors=[InputError("/groups", "numbers", "n must rise by one through the batch")])
+    answer = _try(house, sender, batch, groups)
+    if answer.memory is not None:
+        created = list(answer.memory.created)
+        release_waiting(house, sender.community_id, created, any_held=_any_held(answer.memory))
+    return _as_json(house, batch, answer)
+
+
+def _any_held(memory: Memory) -> bool:
+    return any(one.outcome == "held" for one in memory.decided)
+
+
+def _try(house: House, sender: Sender, batch: Batch, groups: list[list[Prepared]]) -> _Answer:
+    try:
+        return _with_tries(house, sender, batch, groups)
+    except (Busy, NotFound, InstallRevoked):
+        raise
+    except Exception as error:  # S17: what one group breaks, the others must not suffer
+        LOG.error("push of %d groups failed: %s; going on group by group", len(groups), type(error).__name__)
+        return _one_by_one(house, sender, batch, groups)
+
+
+def _with_tries(house: House, sender: Sender, batch: Batch, groups: list[list[Prepared]]) -> _Answer:
+    attempt = Attempt()
+    for _ in range(TRIES):
+        try:
+            with write(house.engine) as connection:
+                return _transact(connection, house, sender, batch, groups, attempt)
+        except PlanOutdated:
+            continue
+    raise Busy(retry_after_s=2)
+
+
+def _one_by_one(house: House, sender: Sender, batch: Batch, groups: list[list[Prepared]]) -> _Answer:
+    whole = _Answer(applied=(batch.after_n, batch.after_op_id))
+    for group in groups:
+        part = Batch((), *whole.applied, scope=batch.scope, skew_s=batch.skew_s)
+        try:
+            answer = _with_tries(house, sender, part, [group])
+        except (Busy, NotFound, InstallRevoked):
+            raise
+        except Exception as error:
+            LOG.error("a group of %d operations is quarantined: %s", len(group), type(error).__name__)
+            for one in group:
+                one.refusal = Refusal(QUARANTINED, "unexpected")
+            answer = _with_tries(house, sender, part, [group])
+        whole.results |= answer.results
+        whole.applied, whole.memory = answer.applied, answer.memory or whole.memory
+        if answer.expected is not None:
+            whole.expected = answer.expected
+            break
+    return whole
+
+
+def _transact(
+    connection: Connection,
+    house: House,
+    sender: Sender,
+    batch: Batch,
+    groups: Sequence[Sequence[Prepared]],
+    attempt: Attempt,
+) -> _Answer:
+    row = reading.lock_install(connection, sender.community_id, sender.install_id)
+    if row is None:
+        raise NotFound("there is no such install")
+    if row.revoked_at is not None:
+        raise InstallRevoked("this device was revoked")
+    last = (int(row.last_n), row.last_op_id)
+    answer = _Answer(applied=last)
+    reused: list[Prepared] = []
+    if not groups:
+        return answer
+    numbers = [one.n for group in groups for one in group]
+    stored = reading.consumed(connection, sender.community_id, sender.install_id, min(batch.after_n, numbers[0]), numbers[-1])
+    if not _follows(batch, stored, last) or numbers[0] > last[0] + 1:
+        answer.expected = last
+        return answer
+    fresh: list[Sequence[Prepared]] = []
+    for group in groups:
+        if group[0].n > last[0]:
+            fresh.append(group)
+            continue
+        for one in group:
+            known = stored.get(one.n)
+            if known is None or known.op_id != one.op_id:
+                answer.expected = last
+                return answer
+            answer.results[one.n] = _repeated(known, one)
+            if bytes(known.content_hash) != one.content_hash:
+                reused.append(one)
+    if reused:
+        keep_reused(connection, house, sender, reused)
+    if fresh:
+        at = stamp(house.clock())
+        submission = Submission(
+            community_id=sender.community_id,
+            install_id=sender.install_id,
+            user_id=sender.user_id,
+            kind=sender.kind,
+            source=sender.source,
+            parent=(row.parent_install_id, row.parent_n or 0) if row.parent_install_id else None,
+            scope=batch.scope if sender.scoped else None,
+            at=at,
+        )
+        memory = decide_and_write(connection, house, submission, fresh, attempt)
+        final = fresh[-1][-1]
+        answer.applied = (final.n, final.op_id)
+        answer.memory = memory
+        writing.advance_install(
+            connection, sender.community_id, sender.install_id, final.n, final.op_id, at, batch.skew_s
+        )
+        for decided in memory.decided:
+            answer.results[decided.prepared.n] = _fresh(decided)
+    return answer
+
+
+def _follows(batch: Batch, stored: dict[int, Any], last: tuple[int, str | None]) -> bool:
+    """S12: the server consumed exactly that op_id at that n."""
+    if batch.after_n == 0:
+        return batch.after_op_id is None
+    if (batch.after_n, batch.after_op_id) == last:
+        return True
+    row = stored.get(batch.after_n)
+    return row is not None and row.op_id == batch.after_op_id
+
+
+def _repeated(row: Any, one: Prepared) -> dict[str, Any]:
+    """The stored answer again; another content under the same id is kept aside and shown to the secretary (L6)."""
+    if bytes(row.content_hash) != one.content_hash:
+        return {
+            "n": one.n,
+            "op_id": one.op_id,
+            "first": {"outcome": row.first, "reason": row.first_reason},
+            "now": {"outcome": QUARANTINED, "reason": "op_id_reused", "status": row.status},
+            "record": None,
+            "errors": [{"pointer": "/op_id", "code": "op_id_reused", "message": "same id, other content"}],
+        }
+    return {
+        "n": one.n,
+        "op_id": one.op_id,
+        "first": {"outcome": row.first, "reason": row.first_reason},
+        "now": {"outcome": row.now, "reason": row.now_reason, "status": row.status},
+        "record": {"id": row.record_id, "v": row.v, "tag": row.tag} if row.v is not None else None,
+        "errors": orjson.loads(row.detail) if row.detail else [],
+    }
+
+
+def _fresh(decided: Decided) -> dict[str, Any]:
+    operation = decided.prepared.operation
+    said = {"outcome": decided.outcome, "reason": decided.reason}
+    return {
+        "n": decided.prepared.n,
+        "op_id": decided.prepared.op_id,
+        "first": said,
+        "now": {**said, "status": 1},
+        "record": {"id": operation.id, "v": decided.v, "tag": decided.tag}
+        if operation is not None and decided.v is not None
+        else None,
+        "errors": decided.errors,
+    }
+
+
+def _as_json(house: House, batch: Batch, answer: _Answer) -> dict[str, Any]:
+    with read(house.engine) as connection:
+        life = epoch(connection)
+    said: dict[str, Any] = {
+        "epoch": life,
+        "results": [answer.results[n] for n in sorted(answer.results)],
+        "applied": {"n": answer.applied[0], "op_id": answer.applied[1]},
+        "safe_n": 0,
+        "skew_s": batch.skew_s,
+    }
+    if answer.expected is not None:
+        said["expected"] = {"n": answer.expected[0], "op_id": answer.expected[1]}
+    return said
+
+
+def accept_user_operation(house: House, actor: Actor, operation: dict[str, Any]) -> dict[str, Any]:
+    """One operation of somebody at the office, through the user's own install like every other write.
+
+    ``operation`` lacks what is given here: op_id, form version and claimed time. Returns its result.
+    """
+    writer = user_install(house, actor)
+    at = stamp(house.clock())
+    form = house.registry.latest(str(operation["type"]))
+    whole = {"op_id": house.new_id(), "form_version": form.version, "claimed_at": at, "base": None, **operation}
+    text = orjson.dumps(whole).decode()
+    sender = Sender(actor.community_id, writer.install_id or "", actor.user_id, "user", False, "console")
+    for _ in range(TRIES):
+        with read(house.engine) as connection:
+            last = reading.consumed_up_to(connection, sender.community_id, sender.install_id)
+        batch = Batch((((last[0] + 1, text),),), *last)
+        answer = accept(house, sender, batch)
+        if "expected" not in answer:
+            result: dict[str, Any] = answer["results"][0]
+            return result
+    raise Busy(retry_after_s=1)

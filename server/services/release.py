@@ -1,0 +1,164 @@
+"""Held work released: a journaled command of its own, decided anew once what it waited for is there (S14)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from server.sealing import unseal
+from server.services.carry import Entry, Opened
+from server.services.keys import COMMUNITY, DataKeys
+from server.services.prepare import prepare
+from server.services.transact import Attempt, Submission, decide_and_write, statuses_changed
+from server.store import installs, writing
+from server.store import push as reading
+from server.store.database import read, stamp, write
+from server.store.errors import PlanOutdated
+from sync.memory import Decided, Memory, Prepared
+from sync.outcome import HELD
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from server.house import House
+
+LOG = logging.getLogger("dishu.release")
+_ROUNDS = 100
+
+
+# What was held was made before now: it is judged by every scope that its author ever had.
+_LATE = (1 << 30, 1 << 60)
+
+
+class _StillHeld(Exception):
+    """The group waits for something else now."""
+
+    def __init__(self, waits: list[tuple[str, str, int, str]]) -> None:
+        super().__init__()
+        self.waits = waits
+
+
+def release_waiting(house: House, community_id: str, created: Sequence[str], *, any_held: bool) -> int:
+    """Release what waited for the created records, and (``any_held``) what became free while it was being held.
+
+    Returns the number of groups released. Whatever a release creates may release more.
+    """
+    released = 0
+    waits_for: list[str] | None = None if any_held else list(created)
+    tried: set[tuple[str, int]] = set()
+    for _ in range(_ROUNDS):
+        if waits_for is not None and not waits_for:
+            break
+        with read(house.engine) as connection:
+            ready = [one for one in reading.ready_groups(connection, community_id, waits_for) if one not in tried]
+        if not ready:
+            break
+        fresh: list[str] = []
+        for install_id, group_n in ready:
+            tried.add((install_id, group_n))
+            memory = _release_group(house, community_id, install_id, group_n)
+            if memory is not None:
+                released += 1
+                fresh += list(memory.touched)
+                tried = {one for one in tried if one[0] != install_id}
+        waits_for = fresh
+    return released
+
+
+def sweep(house: House) -> int:
+    """Release everything that can be released, in every community: at start and every minute."""
+    with read(house.engine) as connection:
+        communities = reading.communities_with_held(connection)
+    return sum(release_waiting(house, one, [], any_held=True) for one in communities)
+
+
+def _release_group(house: House, community_id: str, install_id: str, group_n: int) -> Memory | None:
+    attempt = Attempt()
+    for _ in range(3):
+        try:
+            with write(house.engine) as connection:
+                return _transact(connection, house, community_id, install_id, group_n, attempt)
+        except PlanOutdated:
+            continue
+        except _StillHeld as held:
+            with write(house.engine) as connection:
+                writing.drop_waits(connection, community_id, install_id, group_n)
+                writing.insert_waits(connection, community_id, held.waits)
+            return None
+    LOG.warning("a held group could not be released now; the sweeper comes back to it")
+    return None
+
+
+def _transact(
+    connection: Connection, house: House, community_id: str, install_id: str, group_n: int, attempt: Attempt
+) -> Memory | None:
+    row = reading.lock_install(connection, community_id, install_id)
+    operations = reading.group_operations(connection, community_id, install_id, group_n)
+    if row is None or not operations or operations[0].now != HELD:
+        writing.drop_waits(connection, community_id, install_id, group_n)
+        return None
+    group = _texts(connection, house, community_id, operations)
+    at = stamp(house.clock())
+    submission = Submission(
+        community_id=community_id,
+        install_id=install_id,
+        user_id=row.user_id,
+        kind=row.kind,
+        source="system",
+        parent=(row.parent_install_id, row.parent_n or 0) if row.parent_install_id else None,
+        scope=_LATE if _is_scoped(connection, community_id, install_id) else None,
+        at=at,
+        command="release",
+    )
+
+    def keep(
+        connection: Connection, memory: Memory, opened: Opened, entry: Entry, decided: list[Decided]
+    ) -> None:
+        if any(one.outcome == HELD for one in decided):
+            waits = {
+                (one.waits_for, install_id, group_n, at)
+                for one in decided
+                if one.outcome == HELD and one.waits_for is not None
+            }
+            raise _StillHeld(sorted(waits))
+        status = {one.n: one.status + 1 for one in operations}
+        writing.change_statuses(
+            connection,
+            community_id,
+            [
+                (one.outcome, one.reason, status[one.prepared.n], one.v, one.tag, entry.number, at, install_id,
+                 one.prepared.n)
+                for one in decided
+            ],
+        )  # fmt: skip
+        writing.drop_waits(connection, community_id, install_id, group_n)
+        changed = [(install_id, one.prepared.op_id, status[one.prepared.n]) for one in decided]
+        opened.statuses.extend(statuses_changed(changed, opened.device_installs))
+
+    return decide_and_write(connection, house, submission, [group], attempt, keep=keep)
+
+
+def _is_scoped(connection: Connection, community_id: str, install_id: str) -> bool:
+    found = installs.device_and_user(connection, community_id, install_id)
+    return found is not None and found[2] == "grid_worker"
+
+
+def _texts(
+    connection: Connection, house: House, community_id: str, operations: Sequence[Any]
+) -> list[Prepared]:
+    """The operations of a group, read again from their sealed texts."""
+    keys = DataKeys(house.keys)
+    subjects = sorted({one.subject_id or COMMUNITY for one in operations})
+    keys.learn(subjects, reading.wrapped_keys(connection, community_id, subjects))
+    texts: dict[tuple[int, str], dict[str, str]] = {}
+    group = []
+    for one in operations:
+        place = (one.number, one.subject_id or COMMUNITY)
+        if place not in texts:
+            sealed = reading.payload(connection, community_id, *place)
+            texts[place] = orjson.loads(unseal(keys.of(place[1]), sealed)) if sealed is not None else {}
+        group.append(prepare(one.n, texts[place][str(one.n)], house.keys, house.registry))
+    return group

@@ -1,0 +1,85 @@
+"""Which streams an install follows, and by which scope its pushes are judged (S18, S22)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from server.permissions import cell_stream
+from server.services.accounts import today
+from server.store import assignments as store
+from server.store import places
+from server.store.database import read, stamp, write
+from sync.memory import UNPLACED
+from sync.scope import ScopeRule
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from server.house import House
+
+REFERENCE = "~reference"
+
+
+@dataclass(frozen=True, slots=True)
+class InstallScope:
+    """What an install follows now: ``streams`` without its own; ``version`` of its user's scope."""
+
+    version: int
+    streams: frozenset[str]
+
+
+def settle_expired(house: House, community_id: str, user_id: str | None) -> None:
+    """An assignment whose last day is over ends by a scope version of its own, so that late work is known as late."""
+    if user_id is None:
+        return
+    day = today(house)
+    with read(house.engine) as connection:
+        if not store.expired(connection, community_id, user_id, day):
+            return
+    with write(house.engine) as connection:
+        for one in store.expired(connection, community_id, user_id, day):
+            version = store.raise_scope(connection, community_id, user_id)
+            at = stamp(house.clock())
+            store.revoke_assignment(connection, community_id, one, at=at, version=version)
+
+
+def install_scope(
+    connection: Connection, house: House, community_id: str, user_id: str | None, role: str
+) -> InstallScope:
+    """The streams of a user today. Grid workers: their cells; everybody else with a device: the whole community."""
+    if role == "grid_worker" and user_id is not None:
+        cells = store.assigned_cells(connection, community_id, user_id, today(house))
+        version = store.scope_version(connection, community_id, user_id)
+        return InstallScope(version, frozenset(cell_stream(cell) for cell in cells) | {REFERENCE})
+    edition = places.published_edition(connection, community_id)
+    cells = (
+        [row.cell_id for row in places.cells_of(connection, community_id, edition.edition_id)] if edition else []
+    )
+    version = store.scope_version(connection, community_id, user_id) if user_id else 0
+    return InstallScope(version, frozenset(cell_stream(cell) for cell in cells) | {UNPLACED, REFERENCE})
+
+
+def push_scope(
+    connection: Connection,
+    house: House,
+    community_id: str,
+    user_id: str,
+    echoed: tuple[int, int],
+    been: Mapping[str, frozenset[str]],
+) -> ScopeRule:
+    """The rule for one push of a grid worker's phone; ``echoed`` is (scope version applied, last n before it)."""
+    applied, last_n = echoed
+    history = store.scope_history(connection, community_id, user_id)
+    current = store.scope_version(connection, community_id, user_id)
+    day = today(house)
+    streams, ever = set(), set()
+    for cell_id, granted, revoked, from_on, to_on in history:
+        if granted > applied:
+            continue
+        ever.add(cell_stream(cell_id))
+        active = (revoked is None or revoked > applied) and from_on <= day and (to_on is None or to_on >= day)
+        if active:
+            streams.add(cell_stream(cell_id))
+    return ScopeRule(frozenset(streams), frozenset(ever), last_n, current > applied, been)

@@ -1,0 +1,269 @@
+"""One transaction over records: lock in one order, read, decide in memory, write set by set (S15)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from server.services import loading
+from server.services.carry import Entry, Opened, carry_out, operation_rows, payload_rows, subject_of_operation
+from server.services.keys import DataKeys
+from server.services.places import Places, places_in_force
+from server.services.scope import push_scope
+from server.store import push as reading
+from server.store import writing
+from server.store.database import next_journal_number
+from server.store.errors import PlanOutdated
+from sync.digest import made_id
+from sync.feedrows import Counter
+from sync.memory import UNPLACED, Decided, Memory, Prepared, Writer
+from sync.outcome import HELD, QUARANTINED, Refusal
+from sync.placing import IncompletePlan
+from sync.plan import decide
+from sync.record import Chain
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from forms.registry import Registry
+    from server.house import House
+
+
+@dataclass(slots=True)
+class Attempt:
+    """What earlier tries of the same transaction have taught: streams to lock too, records that may move."""
+
+    streams: set[str] = field(default_factory=set)
+    movers: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """Whose operations are decided, and how they came in."""
+
+    community_id: str
+    install_id: str
+    user_id: str | None
+    kind: str
+    source: str
+    parent: tuple[str, int] | None
+    scope: tuple[int, int] | None
+    at: str
+    command: str = "push"
+    system: bool = False
+
+
+KeepRows = Callable[["Connection", Memory, Opened, Entry, list[Decided]], None]
+
+
+def decide_and_write(
+    connection: Connection,
+    house: House,
+    submission: Submission,
+    groups: Sequence[Sequence[Prepared]],
+    attempt: Attempt,
+    *,
+    keep: KeepRows | None = None,
+) -> Memory:
+    """Decide new groups and write everything; ``keep`` writes the operations' own rows (None: as freshly consumed).
+
+    Raises PlanOutdated, with the attempt enriched, when something more must be locked or read first.
+    """
+    community_id = submission.community_id
+    needs = loading.needs_of(groups)
+    needs.movers |= attempt.movers
+    reading.lock_placement(connection, community_id, exclusive=needs.exclusive)
+    places = places_in_force(connection, str(house.engine.url), community_id)
+    places.learn(needs.locations)
+    moved = reading.dependants(connection, community_id, needs.movers) if needs.exclusive else []
+    moved_ids = [one[0] for one in moved]
+    moved_persons = [one[0] for one in moved if one[1] == "person"]
+    needs.persons.update(moved_persons)
+    needs.ids.update(made_id("card", person) for person in moved_persons)
+    homes = reading.homes_of(connection, community_id, sorted(needs.ids))
+    streams = {UNPLACED, *homes.values(), *(one[2] for one in moved), *attempt.streams}
+    streams.update(place.home for place in places.known.values())
+    phones: set[str] = {f"install/{submission.install_id}"} if submission.kind == "device" else set()
+    counters = reading.lock_streams(connection, community_id, streams | phones)
+    keys = DataKeys(house.keys)
+
+    def learn(subjects: Iterable[str | None]) -> None:
+        missing = keys.missing(subjects)
+        keys.learn(missing, reading.wrapped_keys(connection, community_id, missing))
+
+    memory, secrets = _remember(connection, house, submission, groups, needs, moved_ids, places, keys, learn)
+    if submission.command == "push":
+        _mark_repeats(connection, community_id, groups)
+    writer = _writer(connection, house, submission, memory)
+    opened = Opened(
+        secrets,
+        {stream_id: Counter.read(*row) for stream_id, row in counters.items()},
+        keys,
+        _device_installs(connection, submission, memory),
+    )
+    try:
+        decide(groups, writer, memory)
+        learn({record.subject_id for record in memory.touched.values()})
+        entry = Entry(
+            next_journal_number(connection),
+            submission.command,
+            submission.at,
+            submission.user_id or "~system",
+            submission.install_id,
+            submission.source,
+            {"edition": places.edition_id, "forms": _forms_id(house.registry)},
+        )
+        if keep is None:
+            _keep_fresh(connection, submission, memory, opened, entry, learn)
+        else:
+            keep(connection, memory, opened, entry, memory.decided)
+        carry_out(connection, house, community_id, memory, opened, entry)
+    except IncompletePlan as error:
+        attempt.movers.add(error.record_id)
+        raise PlanOutdated from error
+    except KeyError as error:
+        stream_id = str(error.args[0])
+        if "/" not in stream_id and stream_id != UNPLACED:
+            raise
+        attempt.streams.add(stream_id)
+        raise PlanOutdated from error
+    if needs.exclusive:
+        reading.raise_placement_version(connection, community_id)
+    return memory
+
+
+@lru_cache(maxsize=8)
+def _forms_id(registry: Registry) -> str:
+    """Names the set of forms that decided, for the journal."""
+    named = ",".join(f"{name}/{registry.latest(name).version}" for name in registry.types())
+    return hashlib.blake2b(named.encode(), digest_size=8).hexdigest()
+
+
+def _remember(
+    connection: Connection,
+    house: House,
+    submission: Submission,
+    groups: Sequence[Sequence[Prepared]],
+    needs: loading.Needs,
+    moved_ids: list[str],
+    places: Places,
+    keys: DataKeys,
+    learn: Callable[[Iterable[str | None]], None],
+) -> tuple[Memory, dict[str, bytes]]:
+    community_id = submission.community_id
+    records, secrets = loading.load_all(connection, house.registry, community_id, groups, needs, moved_ids)
+    learn({record.subject_id for record in records.values()} | _declared(groups))
+    loading.open_secrets(house.registry, groups, records, secrets, keys)
+    since = loading.wanted_past(groups, records)
+    past, known = loading.read_past(connection, community_id, since, keys, learn)
+    children: dict[str, set[str]] = {}
+    for record in records.values():
+        if record.place_parent is not None:
+            children.setdefault(record.place_parent, set()).add(record.id)
+    disputed = sorted({record.id for record in records.values() if record.open_units} | set(since))
+    memory = Memory(
+        records=records,
+        place=places.place,
+        forms=house.registry.latest,
+        arrived_at=submission.at,
+        today=submission.at[:10],
+        past=past,
+        known=known,
+        movable=frozenset(needs.movers) | frozenset(moved_ids),
+        children=children,
+        blocked=reading.blocked_records(connection, community_id, submission.install_id, groups[0][0].n),
+        conflicts=reading.open_conflicts(connection, community_id, disputed),
+    )
+    return memory, secrets
+
+
+def _declared(groups: Sequence[Sequence[Prepared]]) -> set[str | None]:
+    """Subjects that the operations themselves name."""
+    found: set[str | None] = {None}
+    for group in groups:
+        for prepared in group:
+            operation, form = prepared.operation, prepared.form
+            if operation is None or form is None or form.subject is None:
+                continue
+            subject = operation.id if form.subject == "self" else operation.set.get(form.subject)
+            if isinstance(subject, str):
+                found.add(subject)
+    return found
+
+
+def _writer(connection: Connection, house: House, submission: Submission, memory: Memory) -> Writer:
+    ancestors = dict([submission.parent]) if submission.parent is not None else {}
+    rule = None
+    if submission.scope is not None and submission.user_id is not None:
+        been = reading.ledger_homes(connection, submission.community_id, sorted(memory.records))
+        rule = push_scope(connection, house, submission.community_id, submission.user_id, submission.scope, been)
+    return Writer(
+        submission.install_id,
+        submission.kind,
+        Chain(submission.install_id, ancestors),
+        rule,
+        submission.user_id,
+        submission.system,
+    )
+
+
+def _mark_repeats(connection: Connection, community_id: str, groups: Sequence[Sequence[Prepared]]) -> None:
+    """An op_id that came before under another number: the same content is one operation, other content is refused."""
+    by_id: dict[str, Prepared] = {}
+    for group in groups:
+        for one in group:
+            if one.operation is not None and by_id.setdefault(one.op_id, one) is not one:
+                one.refusal = Refusal(QUARANTINED, "op_id_reused")
+    for op_id, row in reading.seen_operations(connection, community_id, list(by_id)).items():
+        one = by_id[op_id]
+        if bytes(row.content_hash) == one.content_hash:
+            one.repeat_of = (row.install_id, row.n, row.now, row.now_reason)
+        else:
+            one.refusal = Refusal(QUARANTINED, "op_id_reused")
+
+
+def _device_installs(connection: Connection, submission: Submission, memory: Memory) -> frozenset[str]:
+    """The phones among the makers of unplaced records, whose own streams show them."""
+    makers = {record.created_install for record in memory.records.values() if record.home == UNPLACED}
+    makers |= {record.created_install for record in memory.records.values() if record.id in memory.movable}
+    found = reading.device_installs(connection, submission.community_id, sorted(makers))
+    return found | ({submission.install_id} if submission.kind == "device" else set())
+
+
+def _keep_fresh(
+    connection: Connection,
+    submission: Submission,
+    memory: Memory,
+    opened: Opened,
+    entry: Entry,
+    learn: Callable[[Iterable[str | None]], None],
+) -> None:
+    """Write the rows of freshly consumed operations: outcome, sealed text, and what held ones wait for."""
+    install_id, community_id = submission.install_id, submission.community_id
+    subjects = [subject_of_operation(one, memory, install_id) for one in memory.decided]
+    learn(subjects)
+    rows = operation_rows(memory.decided, memory, install_id, entry.number, entry.at, subjects)
+    writing.insert_operations(connection, community_id, rows)
+    payloads = payload_rows(memory.decided, subjects, opened.keys, entry.number)
+    writing.insert_payloads(connection, community_id, payloads)
+    waits = {
+        (one.waits_for, install_id, one.group_n, entry.at)
+        for one in memory.decided
+        if one.outcome == HELD and one.waits_for is not None
+    }
+    writing.insert_waits(connection, community_id, sorted(waits))
+
+
+def statuses_changed(rows: Iterable[tuple[Any, ...]], device_installs: frozenset[str]) -> list[tuple[str, str, int, int | None]]:
+    """(install stream, op_id, status, previous) of operations whose outcome changed, for phones only.
+
+    Status 1 is the answer to the push itself and has no row.
+    """
+    return [
+        (f"install/{install}", op_id, status, status - 1 if status > 2 else None)
+        for install, op_id, status in rows
+        if install in device_installs
+    ]

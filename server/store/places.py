@@ -1,0 +1,117 @@
+"""Communities, editions and cells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from server.models import cell, community, edition
+from server.store.database import insert_rows, run
+
+_CELL = (
+    "cell_id", "code", "name", "order_number", "geometry", "area_m2", "label_lon", "label_lat", "properties"
+)  # fmt: skip
+
+
+def community_row(connection: Connection, community_id: str) -> Any | None:
+    """One community; None when it is not there."""
+    return run(
+        connection,
+        "SELECT community_id, code, name, subdistrict_code, district_code, code_profile, boundary, placement_version "
+        "FROM community WHERE community_id = ?",
+        (community_id,),
+    ).first()
+
+
+def insert_community(connection: Connection, row: Sequence[Any]) -> None:
+    """A new community: id, code, name, subdistrict code, district code, profile, boundary, created_at."""
+    columns = (
+        "community_id", "code", "name", "subdistrict_code", "district_code", "code_profile", "boundary", "created_at"
+    )  # fmt: skip
+    insert_rows(connection, community, columns, [row])
+
+
+def set_boundary(connection: Connection, community_id: str, boundary: bytes) -> None:
+    """Keep the outline of a community."""
+    run(connection, "UPDATE community SET boundary = ? WHERE community_id = ?", (boundary, community_id))
+
+
+def published_edition(connection: Connection, community_id: str, layer: str = "base") -> Any | None:
+    """The edition in force in a layer; None before the first is published."""
+    return run(
+        connection,
+        "SELECT edition_id, layer, number, profile, content_hash, published_at, certificate FROM edition "
+        "WHERE community_id = ? AND layer = ? AND state = 'published'",
+        (community_id, layer),
+    ).first()
+
+
+def editions_of(connection: Connection, community_id: str) -> list[Any]:
+    """Every edition, oldest first."""
+    return list(
+        run(
+            connection,
+            "SELECT edition_id, layer, number, state, profile, content_hash, certificate, created_at, published_at, "
+            "published_by FROM edition WHERE community_id = ? ORDER BY layer, number",
+            (community_id,),
+        )
+    )
+
+
+def cells_of(connection: Connection, community_id: str, edition_id: str) -> list[Any]:
+    """The cells of an edition in code order."""
+    names = ", ".join(_CELL)
+    return list(
+        run(
+            connection,
+            f"SELECT {names} FROM cell WHERE community_id = ? AND edition_id = ? ORDER BY code",
+            (community_id, edition_id),
+        )
+    )
+
+
+def retired_codes(connection: Connection, community_id: str, edition_id: str) -> set[str]:
+    """Codes of other editions that were in force once; a code is never given to another cell."""
+    rows = run(
+        connection,
+        "SELECT DISTINCT c.code FROM cell c JOIN edition e ON e.community_id = c.community_id "
+        "AND e.edition_id = c.edition_id WHERE c.community_id = ? AND e.edition_id <> ? AND e.state <> 'draft'",
+        (community_id, edition_id),
+    )
+    return {row.code for row in rows}
+
+
+def insert_edition(connection: Connection, row: Sequence[Any]) -> None:
+    """A draft: community, edition, layer, number, state, profile, certificate, content hash, created_at."""
+    columns = (
+        "community_id", "edition_id", "layer", "number", "state", "profile", "certificate", "content_hash", "created_at"
+    )  # fmt: skip
+    insert_rows(connection, edition, columns, [row])
+
+
+def insert_cells(connection: Connection, rows: Sequence[Sequence[Any]]) -> None:
+    """Cells: community, edition, then cell_id, code, name, order, geometry, area, label lon and lat, properties."""
+    insert_rows(connection, cell, ("community_id", "edition_id", *_CELL), rows)
+
+
+def put_in_force(connection: Connection, community_id: str, edition_id: str, layer: str, at: str, by: str) -> None:
+    """Publish one edition and retire the one before it."""
+    run(
+        connection,
+        "UPDATE edition SET state = 'retired' WHERE community_id = ? AND layer = ? AND state = 'published'",
+        (community_id, layer),
+    )
+    run(
+        connection,
+        "UPDATE edition SET state = 'published', published_at = ?, published_by = ? "
+        "WHERE community_id = ? AND edition_id = ?",
+        (at, by, community_id, edition_id),
+    )
+
+
+def located_ids(connection: Connection, community_id: str) -> list[str]:
+    """Every record, for a re-placement of the whole community."""
+    rows = run(connection, "SELECT id FROM record WHERE community_id = ?", (community_id,))
+    return [row.id for row in rows]

@@ -1,0 +1,65 @@
+"""Reading streams: one page is one snapshot, content is joined as it is read (S19, S20)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection
+
+from server.models import stream
+from server.store.database import rows_of, run
+
+_COLUMNS = (
+    "f.seq, f.record_id, f.kind, f.reason, f.v, f.tag, r.type, r.v AS record_v, r.tag AS record_tag, r.life, r.home, "
+    "r.form_version, r.fields, r.conflicts, r.confirmed"
+)
+
+
+def counters(
+    connection: Connection, community_id: str, stream_ids: Sequence[str]
+) -> dict[str, tuple[int, int, str, int]]:
+    """(seq, count, digest, floor) of these streams; a stream that nothing ever entered has none."""
+    columns = ("stream_id", "seq", "count", "digest", "floor")
+    rows = rows_of(connection, stream, columns, community_id, "stream_id", stream_ids)
+    return {stream_id: (seq, count, digest, floor) for stream_id, seq, count, digest, floor in rows}
+
+
+def stream_rows(
+    connection: Connection, community_id: str, stream_id: str, after: int, limit: int, removes_after: int
+) -> list[Any]:
+    """Rows of one stream above ``after`` in order of seq, with the content of the records they put.
+
+    REMOVE rows up to ``removes_after`` are left out: a reader who began from zero after them has nothing to remove.
+    """
+    condition = " AND (f.kind <> 'REMOVE' OR f.seq > ?)" if removes_after > after else ""
+    skip = (removes_after,) if condition else ()
+    statement = (
+        f"SELECT {_COLUMNS} FROM feed f LEFT JOIN record r ON r.community_id = f.community_id AND r.id = f.record_id "
+        f"AND f.kind = 'PUT' WHERE f.community_id = ? AND f.stream_id = ? AND f.seq > ?{condition} "
+        "ORDER BY f.seq LIMIT ?"
+    )
+    return list(run(connection, statement, (community_id, stream_id, after, *skip, limit)))
+
+
+def statuses(connection: Connection, community_id: str, install_id: str, op_ids: Sequence[str]) -> dict[str, Any]:
+    """What has become of operations, by op_id."""
+    tail = "= ANY(?::text[])" if connection.dialect.name == "postgresql" else "IN (SELECT value FROM json_each(?))"
+    values: Any = list(op_ids) if connection.dialect.name == "postgresql" else orjson.dumps(list(op_ids)).decode()
+    rows = run(
+        connection,
+        "SELECT op_id, now, now_reason, status, v, tag, record_id, detail FROM operation "
+        f"WHERE community_id = ? AND install_id = ? AND op_id {tail}",
+        (community_id, install_id, values),
+    )
+    return {row.op_id: row for row in rows}
+
+
+def install_head(connection: Connection, community_id: str, install_id: str) -> Any | None:
+    """How far the server has consumed an install."""
+    return run(
+        connection,
+        "SELECT last_n, last_op_id, user_id, kind FROM install WHERE community_id = ? AND install_id = ?",
+        (community_id, install_id),
+    ).first()
