@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import shapely
 
+from forms.findings import findings
 from forms.identity import credit_code_ok, resident_id_birth, resident_id_ok, resident_id_sex
 from forms.registry import load_registry
 from forms.validate import validator
@@ -95,6 +96,18 @@ def test_every_operation_is_accepted_by_its_form(groups):
     for group in groups:
         for one in group:
             assert checks[one["type"]](one["set"], True)[1] == []
+
+
+def test_no_record_of_the_demo_is_implausible(by_type):
+    """The conditions across fields (documents and birth, dates, quantities) raise no finding on the demo's day."""
+    registry = load_registry()
+    found = Counter(
+        (record_type, finding.name)
+        for record_type, records in by_type.items()
+        for fields in records.values()
+        for finding in findings(registry.latest(record_type), fields, AS_OF)
+    )
+    assert not found
 
 
 def test_operations_have_the_shape_of_the_protocol(groups):
