@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import shapely
 
 from geo.cells import DraftEdition, read_cells
+from geo.profile import CN15
 from server.demo.chance import uuid7_shaped
 from server.demo.community import SEED, batches, demo_groups, frozen
 from server.demo.draw_cells import COMMUNITY_CODE
@@ -135,7 +136,7 @@ def _ensure_community(house: House) -> None:
     boundary = shapely.union_all([cell.geometry for cell in draft_of_cells().cells])
     with write(house.engine) as connection:
         if places.community_of(connection, COMMUNITY_ID) is None:
-            new = Community(COMMUNITY_ID, COMMUNITY_CODE, COMMUNITY_NAME, SUBDISTRICT_CODE, DISTRICT_CODE, "cn15")
+            new = Community(COMMUNITY_ID, COMMUNITY_CODE, COMMUNITY_NAME, SUBDISTRICT_CODE, DISTRICT_CODE, CN15.name)
             places.add_community(connection, new, at=stamp(house.clock()), boundary=shapely.to_wkb(boundary))
 
 
