@@ -122,10 +122,10 @@ def _sqlite_begin(connection: Connection) -> None:
 
 
 def engine_options(url: str) -> dict[str, Any]:
-    """Options for ``create_engine`` of this URL."""
+    """Options for ``create_engine`` of this URL. Parameters are hidden: an error must not carry what a person typed."""
     if make_url(url).get_backend_name() == "sqlite":
-        return {"connect_args": {"check_same_thread": False, "timeout": 10}, "pool_size": 8, "max_overflow": 32}
-    return {"pool_size": 8, "max_overflow": 32, "pool_pre_ping": True}
+        return {"hide_parameters": True, "connect_args": {"check_same_thread": False, "timeout": 10}, "pool_size": 8, "max_overflow": 32}
+    return {"hide_parameters": True, "pool_size": 8, "max_overflow": 32, "pool_pre_ping": True}
 
 
 def prepare_engine(engine: Engine) -> Engine:

@@ -66,6 +66,7 @@ def upgrade() -> None:
         key("community_id"), key("conflict_id"), need("record_id"), need("unit"), need("kind"), need("policy"),
         need("state"), need("opened_at"), need("opened_number", BigInteger), may("closed_at"),
         may("closed_number", BigInteger), may("closed_by"), may("subject_id"), may("sealed", LargeBinary))
+    index("ix_conflict_record", "conflict", ["community_id", "record_id"])
     index("ix_conflict_state", "conflict", ["community_id", "state", "opened_at"])
     index("uq_conflict_open", "conflict", ["community_id", "record_id", "unit"], unique=True, where="state = 'open'")
     table("conflict_sibling",
@@ -138,7 +139,8 @@ def upgrade() -> None:
         may("dedicated"), may("place_parent"), may("subject_id"), need("fields"), may("secret", LargeBinary),
         need("stamps", default="{}"), need("conflicts", default="[]"), need("confirmed", default="{}"),
         may("placement"), may("lon", Float), may("lat", Float), need("form_version", Integer),
-        need("created_install"), need("created_n", BigInteger), need("created_at"), need("updated_at"))
+        need("created_install"), need("created_n", BigInteger), need("created_at"), need("updated_at"),
+        need("fresh_at"))
     index("ix_record_home", "record", ["community_id", "type", "home", "id"])
     index("ix_record_place_parent", "record", ["community_id", "place_parent"], where="place_parent IS NOT NULL")
     table("record_index",
