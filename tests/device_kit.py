@@ -116,7 +116,7 @@ def keep(
     }
     if told is not None:
         answer |= {"streams": dict(told), "applied": {"n": applied[0], "op_id": applied[1]}, "safe_n": 0}
-    keep_page(store, None if from_zero else identity["cursor"], [], answer, report)
+    keep_page(store, None if from_zero else identity["cursor"], answer, report)
     return report
 
 

@@ -134,7 +134,6 @@ def test_s19_a_replacement_is_swapped_in_when_complete(phone: Phone) -> None:
     keep(phone._store, [put(A, 1, ONE), put(A, 2, TWO), put(B, 1, THREE)], streams=[A, B], told=told)
     keep(phone._store, [put(A, 7, TWO, 2)], streams=[A, B], replace=[A])
     assert _shown(phone) == {ONE: 1, TWO: 2, THREE: 1}
-    keep(phone._store, [], streams=[A, B], replace=[A])  # said again on a later page: still the same replacement
     keep(phone._store, [], streams=[A, B], told=totals((A, {TWO: 2}, {}), (B, {THREE: 1}, {})))
     assert _shown(phone) == {TWO: 2, THREE: 1}
 

@@ -65,7 +65,7 @@ def keep_rows(store: Store, epoch: str, rows: Iterable[dict[str, Any]]) -> None:
         elif kind == "STATUS":
             op_id, status = wanted(row, "op_id", str), wanted(row, "status", int)
             feed.append((stream, op_id, seq, kind, None, status, None, stream))
-            note_status(store, op_id, row, row.get("errors"))
+            note_status(store, epoch, op_id, row, row)
         else:
             raise AnswerNotUnderstood("a row of unknown kind")
     store.run_many(_FEED, feed)

@@ -100,13 +100,13 @@ def _page(store: Store, transport: Transport, limit: int | None, report: PullRep
             raise
         _forget_cursor(store)  # the server does not read it any more
         return False
-    return keep_page(store, cursor, asked, answer, report)
+    return keep_page(store, cursor, answer, report)
 
 
-def keep_page(store: Store, cursor: str | None, asked: list[str], answer: dict[str, Any], report: PullReport) -> bool:
+def keep_page(store: Store, cursor: str | None, answer: dict[str, Any], report: PullReport) -> bool:
     """Keep the answer to one request: rows and cursor in one transaction. Returns whether the page was complete.
 
-    ``cursor`` and ``asked`` are what was sent: None means from zero, ``asked`` are streams whose replacement was asked.
+    ``cursor`` is the one that was sent: None means that every stream begins from zero.
     """
     epoch, scope = wanted(answer, "epoch", str), wanted(answer, "scope", dict)
     rows = wanted(answer, "rows", list)
@@ -120,12 +120,9 @@ def keep_page(store: Store, cursor: str | None, asked: list[str], answer: dict[s
         own = "install/" + store.one("SELECT install_id FROM identity")["install_id"]
         _follow_scope(store, scope, own, report)
         held = [row["id"] for row in store.rows("SELECT id FROM stream")]
-        if cursor is None:
-            rebuild(store, held)
-        else:
-            again = set(wanted(answer, "replace", list)) if answer.get("replace") else set()
-            building = {row["id"] for row in store.rows("SELECT id FROM stream WHERE building = 1")}
-            rebuild(store, [one for one in held if one in again and (one not in building or one in asked)])
+        # `replace` names the streams that begin again from zero with this page
+        again = held if cursor is None else answer.get("replace") or []
+        rebuild(store, [stream for stream in held if stream in again])
         keep_rows(store, epoch, rows)
         if complete:
             _conclude(store, epoch, answer, report)

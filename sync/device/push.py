@@ -155,17 +155,14 @@ def store_answers(
     with store.change("push: answers"):
         for result in results:
             first, now = wanted(result, "first", dict), wanted(result, "now", dict)
-            record = result.get("record") or {}
             store.run(
                 "UPDATE log SET state = 'answered', acknowledged = 1, first_outcome = coalesce(first_outcome, ?), "
-                "first_reason = coalesce(first_reason, ?), epoch = ?, v = ? WHERE n = ?",
+                "first_reason = coalesce(first_reason, ?) WHERE n = ?",
                 first.get("outcome"),
                 first.get("reason"),
-                epoch,
-                record.get("v"),
                 result["n"],
             )
-            note_status(store, result["op_id"], now, result.get("errors"))
+            note_status(store, epoch, result["op_id"], now, result)
         store.run(
             "UPDATE identity SET safe_n = ?, skew_s = coalesce(?, skew_s)",
             int(answer.get("safe_n") or 0),
@@ -173,14 +170,21 @@ def store_answers(
         )
 
 
-def note_status(store: Store, op_id: str, now: dict[str, Any], errors: Any) -> None:
-    """Keep what the server says now of an operation, unless something newer is known already."""
+def note_status(store: Store, epoch: str, op_id: str, now: dict[str, Any], said: dict[str, Any]) -> None:
+    """Keep what the server says now of an operation, unless something newer is known already.
+
+    ``said`` has the record's version after the operation (absent where the record may not be seen) and the errors.
+    """
+    status = now.get("status") or 0
     store.run(
-        "UPDATE log SET now_outcome = ?, now_reason = ?, status = ?, errors = ? WHERE op_id = ? AND status <= ?",
+        "UPDATE log SET now_outcome = ?, now_reason = ?, status = ?, errors = ?, epoch = ?, v = ? "
+        "WHERE op_id = ? AND status <= ?",
         now.get("outcome"),
         now.get("reason"),
-        now.get("status") or 0,
-        orjson.dumps(errors or []).decode(),
+        status,
+        orjson.dumps(said.get("errors") or []).decode(),
+        epoch,
+        (said.get("record") or {}).get("v"),
         op_id,
-        now.get("status") or 0,
+        status,
     )
