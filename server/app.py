@@ -11,6 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from forms.registry import load_registry
 from server.api import register_blueprints
 from server.auth import RateLimits
+from server.errors import StartError
 from server.extensions import db, migrate
 from server.house import House, utc_now, uuid7
 from server.migrations import FOLDER
@@ -42,7 +43,10 @@ def create_app(
         A setting or the key file cannot be used.
     """
     settings = settings or Settings.from_environment()
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartError(f"the data folder {settings.data_dir} cannot be made: {error.strerror}") from error
     app = Flask("server", static_folder=None)
     app.config.update(
         SQLALCHEMY_DATABASE_URI=settings.database_url,
