@@ -1,4 +1,4 @@
-"""``dishu demo``: the invented community in this database, and how to get in."""
+"""`dishu demo`: the invented community in this database, and how to get in."""
 
 from __future__ import annotations
 
@@ -6,21 +6,19 @@ import sys
 
 import click
 
-from server.app import create_app, house_of
+from server.cli.house import open_house
 from server.demo.load import describe, ensure_demo
-from server.start import prepare
 
 
 @click.command("demo")
 @click.option("--ensure", is_flag=True, help="Add only what is missing (this is what happens without it, too).")
 @click.option("--quiet", is_flag=True, help="No progress on the terminal.")
-def demo(ensure: bool, quiet: bool) -> None:
+def command(ensure: bool, quiet: bool) -> None:
     """Load the invented demo community, and print the address, sign-ins, an enrolment code and a read token.
 
     Can be repeated at any time: nothing is loaded twice. Code and token are new every time.
     """
-    house = house_of(create_app())
-    prepare(house)
+    house = open_house()
     show = sys.stderr.isatty() and not quiet
 
     def progress(done: int, of: int) -> None:
