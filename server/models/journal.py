@@ -57,7 +57,14 @@ operation = keyed(
     need("arrived_at"),
     clustered=True,
 )
-Index("ix_operation_op_id", operation.c.community_id, operation.c.op_id)
+Index(
+    "uq_operation_op_id",
+    operation.c.community_id,
+    operation.c.op_id,
+    unique=True,
+    sqlite_where=text("canonical = 1"),
+    postgresql_where=text("canonical = 1"),
+)
 Index(
     "ix_operation_open",
     operation.c.community_id,

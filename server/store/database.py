@@ -267,19 +267,24 @@ def rows_of(
     community_id: str,
     key: str,
     values: Sequence[Any],
+    also: str = "",
 ) -> list[Any]:
-    """Rows of one community whose ``key`` column is among ``values`` (text or numbers); no values: no rows."""
+    """Rows of one community whose ``key`` column is among ``values`` (text or numbers); no values: no rows.
+
+    ``also`` is a further fixed condition on ``t``, such as that of a partial index.
+    """
     if not values:
         return []
     names = ", ".join(f't."{name}"' for name in columns)
     if connection.dialect.name == "postgresql":
         cast = _array_type(table.c[key])
         statement = f'SELECT {names} FROM "{table.name}" t WHERE t.community_id = %s AND t."{key}" = ANY(%s::{cast})'
+        statement += f" AND {also}" if also else ""
         return list(connection.exec_driver_sql(statement, (community_id, list(values))))
     statement = (
         f'SELECT {names} FROM json_each(?) k CROSS JOIN "{table.name}" t '
         f'ON t.community_id = ? AND t."{key}" = k.value'
-    )
+    ) + (f" AND {also}" if also else "")
     return list(connection.exec_driver_sql(statement, (orjson.dumps(list(values)).decode(), community_id)))
 
 

@@ -24,6 +24,8 @@ from server.store.database import rows_of, run
 from sync.memory import OpenConflict, OpenSibling
 from sync.record import Record
 
+MOST_IN_A_GROUP = 2000
+
 _RECORD_COLUMNS = (
     "id", "type", "v", "tag", "life", "home", "place_parent", "subject_id", "fields", "stamps", "conflicts",
     "confirmed", "form_version", "created_install", "created_n", "dedicated", "placement", "lon", "lat", "secret",
@@ -194,8 +196,8 @@ def seen_operations(connection: Connection, community_id: str, op_ids: Sequence[
         "op_id", "canonical", "content_hash", "record_id", "first", "first_reason", "now", "now_reason", "status",
         "v", "tag", "detail", "install_id", "n",
     )  # fmt: skip
-    rows = rows_of(connection, operation, columns, community_id, "op_id", op_ids)
-    return {row.op_id: row for row in rows if row.canonical}
+    rows = rows_of(connection, operation, columns, community_id, "op_id", op_ids, "t.canonical = 1")
+    return {row.op_id: row for row in rows}
 
 
 def blocked_records(connection: Connection, community_id: str, install_id: str, before_n: int) -> set[str]:
@@ -252,10 +254,9 @@ def users_of(connection: Connection, community_id: str, install_ids: Sequence[st
 
 def claims_of(connection: Connection, community_id: str, op_ids: Sequence[str]) -> dict[str, Any]:
     """op_id → when its author says it was written, and when it arrived."""
-    rows = rows_of(
-        connection, operation, ("op_id", "claimed_at", "arrived_at", "canonical"), community_id, "op_id", op_ids
-    )
-    return {row.op_id: row for row in rows if row.canonical}
+    columns = ("op_id", "claimed_at", "arrived_at")
+    rows = rows_of(connection, operation, columns, community_id, "op_id", op_ids, "t.canonical = 1")
+    return {row.op_id: row for row in rows}
 
 
 def device_installs(connection: Connection, community_id: str, install_ids: Sequence[str]) -> frozenset[str]:
@@ -284,8 +285,8 @@ def group_operations(connection: Connection, community_id: str, install_id: str,
         run(
             connection,
             "SELECT n, op_id, number, subject_id, now, now_reason, status FROM operation "
-            "WHERE community_id = ? AND install_id = ? AND group_n = ? ORDER BY n",
-            (community_id, install_id, group_n),
+            "WHERE community_id = ? AND install_id = ? AND n >= ? AND n < ? AND group_n = ? ORDER BY n",
+            (community_id, install_id, group_n, group_n + MOST_IN_A_GROUP, group_n),
         )
     )
 
