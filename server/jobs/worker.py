@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from server.house import House
-from server.jobs.kinds import JOB_KINDS, Sweeper, SWEEPERS
+from server.jobs.kinds import JOB_KINDS, SWEEPERS, Sweeper
 from server.jobs.progress import JobRefused, LeaseLost, Progress
 from server.store import jobs
 from server.store.database import write

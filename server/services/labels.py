@@ -7,8 +7,8 @@ from typing import Any
 
 from forms.codelist import CodeList
 from forms.definition import FieldSpec, RecordType
-from forms.registry import Registry
 from forms.index import mask_value
+from forms.registry import Registry
 
 PERSONAL = frozenset({"personal", "secret"})
 _TITLES = ("name", "number", "door_number", "household_number", "address_text")

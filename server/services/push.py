@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -104,8 +105,14 @@ def _try(house: House, sender: Sender, batch: Batch, groups: list[list[Prepared]
     except (Busy, NotFound, InstallRevoked):
         raise
     except Exception as error:  # S17: what one group breaks, the others must not suffer
-        LOG.error("push of %d groups failed: %s; going on group by group", len(groups), type(error).__name__)
+        LOG.error("push of %d groups failed: %s; going on group by group", len(groups), place_of(error))
         return _one_by_one(house, sender, batch, groups)
+
+
+def place_of(error: BaseException) -> str:
+    """What failed and where in our code; never the message, which may hold what a person typed."""
+    frames = [f"{frame.name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
+    return f"{type(error).__name__} in {' > '.join(frames[-4:])}"
 
 
 def _with_tries(house: House, sender: Sender, batch: Batch, groups: list[list[Prepared]]) -> _Answer:
@@ -128,7 +135,7 @@ def _one_by_one(house: House, sender: Sender, batch: Batch, groups: list[list[Pr
         except (Busy, NotFound, InstallRevoked):
             raise
         except Exception as error:
-            LOG.error("a group of %d operations is quarantined: %s", len(group), type(error).__name__)
+            LOG.error("a group of %d operations is quarantined: %s", len(group), place_of(error))
             for one in group:
                 one.refusal = Refusal(QUARANTINED, "unexpected")
             answer = _with_tries(house, sender, part, [group])

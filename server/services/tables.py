@@ -102,18 +102,14 @@ def write_xlsx(target: IO[bytes], sheets: Iterable[Sheet], *, told: Callable[[in
         for position, column in enumerate(sheet.columns, 1):
             page.column_dimensions[get_column_letter(position)].width = max(10, min(40, 2.2 * len(column.title) + 2))
 
-        def text_cell(text: str, page: Any = page) -> Any:
-            cell = WriteOnlyCell(page, value=_UNWRITABLE.sub("", text)[:_MOST_CHARACTERS])
-            cell.data_type = "s"
-            cell.number_format = "@"
-            return cell
-
-        heads = [text_cell(column.title) for column in sheet.columns]
+        heads = [_text_cell(WriteOnlyCell(page), column.title) for column in sheet.columns]
         for head in heads:
             head.font = bold
         page.append(heads)
+        # A row is written as it is appended, so one cell for each column serves all rows.
+        cells = [_text_cell(WriteOnlyCell(page), "") for _ in sheet.columns]
         for row in sheet.rows:
-            page.append([_xlsx_value(value, text_cell) for value in row])
+            page.append([_xlsx_value(value, cell) for value, cell in zip(row, cells, strict=True)])
             count += 1
             if told is not None and count % 500 == 0:
                 told(500)
@@ -121,10 +117,21 @@ def write_xlsx(target: IO[bytes], sheets: Iterable[Sheet], *, told: Callable[[in
     return count
 
 
-def _xlsx_value(value: Value, text_cell: Callable[[str], Any]) -> Any:
+def _text_cell(cell: Any, text: str) -> Any:
+    cell.number_format = "@"
+    return _fill(cell, text)
+
+
+def _fill(cell: Any, text: str) -> Any:
+    cell.value = _UNWRITABLE.sub("", text)[:_MOST_CHARACTERS]
+    cell.data_type = "s"  # whatever openpyxl took it for, such as a formula
+    return cell
+
+
+def _xlsx_value(value: Value, cell: Any) -> Any:
     if isinstance(value, bool):
-        return text_cell(yes_no(value))
-    return text_cell(value) if isinstance(value, str) else value
+        return _fill(cell, yes_no(value))
+    return _fill(cell, value) if isinstance(value, str) else value
 
 
 def _sheet_title(title: str, taken: set[str]) -> str:

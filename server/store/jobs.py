@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from server.models import job
 from server.store.database import insert_rows, run, stamp
-from server.store.scoping import is_postgres
+from server.store.scoping import among, is_postgres
 
 MOST_ATTEMPTS = 3
 
@@ -190,3 +190,10 @@ def mark_removed(connection: Connection, gone: Job) -> None:
         "UPDATE job SET result = ? WHERE community_id = ? AND job_id = ?",
         (result, gone.community_id, gone.job_id),
     )
+
+
+def find_any(connection: Connection, job_id: str, community_ids: tuple[str, ...] | None) -> Job | None:
+    """A job by its id alone, in these communities (None: in any)."""
+    condition, values = ("1 = 1", []) if community_ids is None else among("community_id", community_ids)
+    row = run(connection, f"SELECT {_COLUMNS} FROM job WHERE job_id = ? AND {condition}", (job_id, *values)).first()
+    return None if row is None else _job(row)

@@ -1,0 +1,229 @@
+"""Making an export: layers in, one finished file out; a file appears under its name only when it is whole."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import IO, Any
+
+import shapely
+
+from geo.geojson_out import DATUM_NOTE, feature_collection, geometry_to_geojson, point_feature
+from server.house import House
+from server.jobs.geopackage import write_geopackage
+from server.jobs.progress import Progress
+from server.permissions import Actor
+from server.services import audit
+from server.services.audit import Look
+from server.services.baseline import baseline
+from server.services.exports import KEPT_DAYS, KIND, folder, scope_from
+from server.services.layers import Feature, Layer, cell_layer, record_layer
+from server.services.tables import CSV_MEDIA, XLSX_MEDIA, Column, Sheet, Value, csv_chunks, write_xlsx
+from server.store import exports as store
+from server.store import jobs
+from server.store.database import read, stamp, write
+from server.store.jobs import Job
+
+ZIP_MEDIA = "application/zip"
+_ABANDONED = timedelta(days=1)
+_POINT = (Column("lon", "经度", "decimal"), Column("lat", "纬度", "decimal"))
+
+Told = Callable[[int], None]
+Writer = Callable[[Path, Sequence[Layer], Mapping[str, str], Told], int]
+
+
+def export(house: House, job: Job, progress: Progress) -> dict[str, Any]:
+    """Run one export job; see `services.exports.request_export` for its arguments."""
+    asked = job.arguments
+    scope = scope_from(asked["scope"])
+    wanted = asked["layers"]
+    with read(house.engine) as connection:
+        shapes = store.cell_shapes(connection, job.community_id, asked["homes"])
+        cells = {f"cell/{cell.cell_id}": (cell.code, cell.name) for cell in store.cell_shapes(connection, job.community_id)}
+        layers = []
+        for name in wanted:
+            if name == "cells":
+                layers.append(cell_layer(shapes, baseline(house, scope, job.community_id)))
+            else:
+                layers.append(
+                    record_layer(
+                        connection, house.registry, scope, job.community_id, name,
+                        personal=asked["personal"], homes=asked["homes"], cells=cells,
+                    )
+                )  # fmt: skip
+        progress.expect(sum(layer.count for layer in layers))
+        suffix, media, writer = _WRITERS[asked["format"]]
+        if len(layers) > 1 and asked["format"] in {"geojson", "csv"}:
+            suffix, media = "zip", ZIP_MEDIA
+        notes = _notes(house, job, shapes)
+        part = folder(house) / f"{job.job_id}.{job.attempt}.part"
+        part.unlink(missing_ok=True)
+        count = writer(part, layers, notes, progress.advance)
+    _note(house, job, [name for layer in layers for name in layer.personal_fields], count)
+    return _finished(house, job, part, suffix, media)
+
+
+def _notes(house: House, job: Job, shapes: Sequence[store.CellShape]) -> dict[str, str]:
+    return {
+        "as_of": stamp(house.clock()),
+        "community_id": job.community_id,
+        "edition": str(shapes[0].edition_number) if shapes else "",
+        "cell": job.arguments["cell"] or "",
+        "personal": "yes" if job.arguments["personal"] else "no",
+        "purpose": job.arguments["purpose"],
+        "datum": DATUM_NOTE,
+    }
+
+
+def _note(house: House, job: Job, fields: list[str], count: int) -> None:
+    """What was taken out in the end, into the audit log, before anybody can fetch it."""
+    if not fields:
+        return
+    who = job.arguments["actor"]
+    actor = Actor(who["user_id"], who["role"], who["community_id"])
+    look = Look(actor, "export", job.arguments["purpose"], job.arguments["request_id"])
+    audit.note(
+        house, look, scope=f"export={job.job_id} {scope_from(job.arguments['scope']).describe()}",
+        community_id=job.community_id, fields=fields, count=count,
+    )  # fmt: skip
+
+
+def _finished(house: House, job: Job, part: Path, suffix: str, media: str) -> dict[str, Any]:
+    os.chmod(part, 0o600)
+    with part.open("rb") as handle:
+        os.fsync(handle.fileno())
+        digest = hashlib.file_digest(handle, "sha256").hexdigest()
+    name = f"{job.job_id}.{suffix}"
+    size = part.stat().st_size
+    os.replace(part, folder(house) / name)
+    day = stamp(house.clock())[:10]
+    return {
+        "file": name,
+        "name": f"dishu-{'-'.join(job.arguments['layers'][:3])}-{day}.{suffix}",
+        "media_type": media,
+        "size": size,
+        "sha256": digest,
+        "expires_at": stamp(house.clock() + timedelta(days=KEPT_DAYS)),
+    }
+
+
+# ---------------------------------------------------------------- GeoJSON
+def _geojson(layer: Layer, notes: Mapping[str, str], told: Told) -> Iterator[bytes]:
+    def features() -> Iterator[dict[str, Any]]:
+        for batch in layer.batches():
+            for feature in batch:
+                yield _feature(layer, feature)
+            told(len(batch))
+
+    members = {name: value for name, value in notes.items() if name != "datum"} | {"name": layer.name, "title": layer.title}
+    members["field_titles"] = {column.name: column.title for column in layer.columns}  # type: ignore[assignment]
+    for piece in feature_collection(features(), members=members):
+        yield piece.encode()
+
+
+def _feature(layer: Layer, feature: Feature) -> dict[str, Any]:
+    properties = {column.name: value for column, value in zip(layer.columns, feature.values, strict=True)}
+    if layer.geometry == "Point":
+        return point_feature(lon=feature.lon, lat=feature.lat, properties=properties, feature_id=feature.feature_id)
+    return {
+        "type": "Feature",
+        "id": feature.feature_id,
+        "geometry": geometry_to_geojson(shapely.from_wkb(feature.outline)),
+        "properties": properties,
+    }
+
+
+# ---------------------------------------------------------------- tables
+def _sheet(layer: Layer, told: Told) -> Sheet:
+    points = layer.geometry == "Point"
+
+    def rows() -> Iterator[tuple[Value, ...]]:
+        for batch in layer.batches():
+            for feature in batch:
+                yield (*feature.values, feature.lon, feature.lat) if points else feature.values
+            told(len(batch))
+
+    return Sheet(layer.title, (*layer.columns, *(_POINT if points else ())), rows())
+
+
+def _write_csv(path: Path, layers: Sequence[Layer], notes: Mapping[str, str], told: Told) -> int:
+    return _write_pieces(path, layers, "csv", notes, lambda layer: csv_chunks(_sheet(layer, told)))
+
+
+def _write_geojson(path: Path, layers: Sequence[Layer], notes: Mapping[str, str], told: Told) -> int:
+    return _write_pieces(path, layers, "geojson", notes, lambda layer: _geojson(layer, notes, told))
+
+
+def _write_pieces(
+    path: Path,
+    layers: Sequence[Layer],
+    suffix: str,
+    notes: Mapping[str, str],
+    pieces: Callable[[Layer], Iterable[bytes]],
+) -> int:
+    """One layer: the file itself; several: one file for each in a ZIP, with a note."""
+    if len(layers) == 1:
+        with _private(path) as target:
+            for piece in pieces(layers[0]):
+                target.write(piece)
+    else:
+        with _private(path) as target, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+            for layer in layers:
+                with archive.open(f"{layer.name}.{suffix}", "w", force_zip64=True) as member:
+                    for piece in pieces(layer):
+                        member.write(piece)
+            archive.writestr("README.txt", "".join(f"{name}: {value}\n" for name, value in notes.items()))
+    return sum(layer.count for layer in layers)
+
+
+def _write_xlsx(path: Path, layers: Sequence[Layer], notes: Mapping[str, str], told: Told) -> int:
+    about = Sheet("说明", [Column("name", "项目"), Column("value", "内容")], list(notes.items()))
+    with _private(path) as target:
+        return write_xlsx(target, [*(_sheet(layer, told) for layer in layers), about]) - len(notes)
+
+
+def _write_gpkg(path: Path, layers: Sequence[Layer], notes: Mapping[str, str], told: Told) -> int:
+    # GDAL chooses how to open a file by its ending.
+    made = path.with_suffix(".gpkg")
+    made.unlink(missing_ok=True)
+    count = write_geopackage(made, layers, notes, told)
+    os.replace(made, path)
+    return count
+
+
+@contextmanager
+def _private(path: Path) -> Iterator[IO[bytes]]:
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w+b") as target:
+        yield target
+
+
+_WRITERS: dict[str, tuple[str, str, Writer]] = {
+    "geojson": ("geojson", "application/geo+json", _write_geojson),
+    "geopackage": ("gpkg", "application/geopackage+sqlite3", _write_gpkg),
+    "csv": ("csv", CSV_MEDIA, _write_csv),
+    "xlsx": ("xlsx", XLSX_MEDIA, _write_xlsx),
+}
+
+
+# ---------------------------------------------------------------- sweeping
+def sweep_files(house: House) -> None:
+    """Remove finished files after their days, and what interrupted attempts have left."""
+    now = house.clock()
+    with read(house.engine) as connection:
+        old = jobs.ended_before(connection, KIND, now - timedelta(days=KEPT_DAYS))
+    for job in old:
+        if job.result is None or job.result.get("removed"):
+            continue
+        (folder(house) / job.result["file"]).unlink(missing_ok=True)
+        with write(house.engine) as connection:
+            jobs.mark_removed(connection, job)
+    for path in folder(house).iterdir():
+        unfinished = path.suffix == ".part" or path.name.count(".") > 1
+        if unfinished and now.timestamp() - path.stat().st_mtime > _ABANDONED.total_seconds():
+            path.unlink(missing_ok=True)

@@ -1,0 +1,21 @@
+"""Every kind of job and what runs it; every sweeper."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from server.house import House
+from server.jobs.exporting import export, sweep_files
+from server.jobs.progress import Progress
+from server.services.exports import KIND as EXPORT
+from server.store.jobs import Job
+
+Runner = Callable[[House, Job, Progress], dict[str, Any]]
+Sweeper = Callable[[House], None]
+
+JOB_KINDS: dict[str, Runner] = {EXPORT: export}
+"""A runner gives the result that is kept with the job; it calls ``progress.advance`` at least once a minute."""
+
+SWEEPERS: tuple[Sweeper, ...] = (sweep_files,)
+"""Called every ten minutes by each worker; calling twice changes nothing."""
