@@ -15,7 +15,7 @@ from werkzeug.exceptions import HTTPException
 
 from server import errors
 from server.errors import CellsRefused, InputError
-from server.store.errors import Busy, PlanOutdated
+from server.store.errors import Busy, PlanOutdated, Unavailable
 from sync.errors import MalformedCursor
 
 _log = logging.getLogger("dishu")
@@ -97,6 +97,7 @@ TABLE: dict[type[Exception], str] = {
     ValidationError: "invalid-input",
     Busy: "busy",
     PlanOutdated: "busy",
+    Unavailable: "database-unreachable",
 }
 """Which class of error answers with which problem; a class without a row answers as its nearest base."""
 

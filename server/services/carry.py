@@ -21,9 +21,8 @@ from sync.operation import Operation
 from sync.record import Record
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from server.house import House
+    from server.store.database import Connection
 
 ENGINE_VERSION = "1"
 """Raised whenever the same operations would be decided otherwise; entries name it (S27)."""

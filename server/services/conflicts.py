@@ -12,9 +12,8 @@ from server.store import push as reading
 from sync.memory import Closing, Listed, Memory, OpenConflict, OpenSibling
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from server.house import House
+    from server.store.database import Connection
 
 Rows = dict[str, list[tuple[Any, ...]]]
 

@@ -28,9 +28,8 @@ from sync.placing import replace_record
 from sync.record import Chain
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from server.house import House
+    from server.store.database import Connection
 
 SYSTEM_INSTALL = "~system"
 

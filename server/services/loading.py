@@ -19,9 +19,8 @@ from sync.placing import placing_fields, placing_refs
 from sync.record import PastVersion, Record
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from forms.registry import Registry
+    from server.store.database import Connection
 
 _LIFE_KINDS = frozenset({"delete", "restore"})
 

@@ -16,7 +16,7 @@ from sync.memory import UNPLACED, Place
 from sync.operation import Fields
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from server.store.database import Connection
 
 _KEPT = 64
 _indexes: dict[tuple[str, str, str], CellIndex] = {}

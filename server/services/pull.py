@@ -21,9 +21,8 @@ from sync.errors import MalformedCursor
 from sync.feedrows import PUT, REMOVE, STATUS
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from server.house import House
+    from server.store.database import Connection
 
 PAGE_BYTES = 16_000_000
 PROJECTION = "masked/1"
@@ -111,7 +110,7 @@ def _page(
     for one in dropped:
         cursor.streams.pop(one, None)
         cursor.fresh.pop(one, None)
-    floors = {one for one in held if cursor.streams.get(one, 0) < counters.get(one, nothing)[3]}
+    floors = {one for one in held - set(cursor.fresh) if cursor.streams.get(one, 0) < counters.get(one, nothing)[3]}
     again = (replace & held) | floors
     for one in [*added, *sorted(again)]:
         cursor.streams[one] = 0

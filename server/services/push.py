@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from server.errors import InputError, InstallRevoked, InvalidInput, NotFound
+from server.errors import InputError, InstallRevoked, InvalidInput, NotFound, ServerError
 from server.permissions import Actor
 from server.services.enrolment import user_install
 from server.services.prepare import prepare
@@ -21,15 +21,14 @@ from server.services.transact import Attempt, Submission, decide_and_write
 from server.store import push as reading
 from server.store import writing
 from server.store.database import read, stamp, write
-from server.store.errors import Busy, PlanOutdated
+from server.store.errors import Busy, PlanOutdated, StoreError
 from server.store.life import epoch
 from sync.memory import Decided, Memory, Prepared
 from sync.outcome import QUARANTINED, Refusal
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from server.house import House
+    from server.store.database import Connection
 
 LOG = logging.getLogger("dishu.push")
 MAX_OPERATIONS = 2000
@@ -102,7 +101,7 @@ def _any_held(memory: Memory) -> bool:
 def _try(house: House, sender: Sender, batch: Batch, groups: list[list[Prepared]]) -> _Answer:
     try:
         return _with_tries(house, sender, batch, groups)
-    except (Busy, NotFound, InstallRevoked):
+    except (StoreError, ServerError):
         raise
     except Exception as error:  # S17: what one group breaks, the others must not suffer
         LOG.error("push of %d groups failed: %s; going on group by group", len(groups), place_of(error))
@@ -132,7 +131,7 @@ def _one_by_one(house: House, sender: Sender, batch: Batch, groups: list[list[Pr
         part = Batch((), *whole.applied, scope=batch.scope, skew_s=batch.skew_s)
         try:
             answer = _with_tries(house, sender, part, [group])
-        except (Busy, NotFound, InstallRevoked):
+        except (StoreError, ServerError):
             raise
         except Exception as error:
             LOG.error("a group of %d operations is quarantined: %s", len(group), place_of(error))

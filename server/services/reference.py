@@ -14,7 +14,7 @@ import shapely
 from forms.registry import Registry
 from server.errors import NotFound, OutsideScope
 from server.house import House
-from server.permissions import HOUSE, Actor, Scope, cell_stream
+from server.permissions import Actor, Scope, cell_stream, may
 from server.services.accounts import scope as scope_of
 from server.services.accounts import today
 from server.store import assignments
@@ -47,7 +47,8 @@ def reference(
     """
     where = community_id or actor.community_id
     scope = scope_of(house, actor)
-    if where != actor.community_id and not scope.sees_community(where) and actor.community_id != HOUSE:
+    below = scope.community_ids or ()
+    if not may(actor, "read_reference", community_id=where, communities_below=below):
         raise OutsideScope("this community is not among those you work for")
     own_only = actor.role == "grid_worker"
     with read(house.engine) as connection:

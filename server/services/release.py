@@ -21,9 +21,8 @@ from sync.memory import Decided, Memory, Prepared
 from sync.outcome import HELD
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from server.house import House
+    from server.store.database import Connection
 
 LOG = logging.getLogger("dishu.release")
 _ROUNDS = 100

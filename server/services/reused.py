@@ -16,10 +16,9 @@ from server.store.database import next_journal_number, stamp
 from sync.memory import Found, Prepared
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from server.house import House
     from server.services.push import Sender
+    from server.store.database import Connection
 
 
 def keep_reused(connection: Connection, house: House, sender: Sender, reused: Sequence[Prepared]) -> None:

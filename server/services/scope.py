@@ -15,9 +15,8 @@ from sync.memory import UNPLACED
 from sync.scope import ScopeRule
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from server.house import House
+    from server.store.database import Connection
 
 REFERENCE = "~reference"
 

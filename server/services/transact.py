@@ -26,10 +26,9 @@ from sync.plan import decide
 from sync.record import Chain
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from forms.registry import Registry
     from server.house import House
+    from server.store.database import Connection
 
 
 @dataclass(slots=True)

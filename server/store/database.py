@@ -20,7 +20,6 @@ from typing import Any
 import orjson
 from sqlalchemy import (
     BigInteger,
-    Connection,
     Engine,
     Float,
     Integer,
@@ -30,9 +29,10 @@ from sqlalchemy import (
     event,
     make_url,
 )
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection as Connection  # services name the type, not the library
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
-from server.store.errors import Busy, PlanOutdated
+from server.store.errors import Busy, PlanOutdated, Unavailable
 
 _LONGEST_WAIT_S = 2.0
 
@@ -143,19 +143,31 @@ def open_engine(url: str) -> Engine:
 
 @contextmanager
 def write(engine: Engine) -> Iterator[Connection]:
-    """One write transaction: commits at the end, rolls back on any exception. Busy when the queue is too long."""
-    if engine.dialect.name == "sqlite":
-        with _queue_of(engine).turn(), engine.connect() as connection:
-            connection = connection.execution_options(dishu_write=True)
-            with connection.begin():
-                yield connection
-        return
+    """One write transaction: commits at the end, rolls back on any exception.
+
+    Raises
+    ------
+    Busy
+        The queue is too long.
+    PlanOutdated
+        Another transaction was faster; starting again helps.
+    Unavailable
+        The database failed (full disk, lost connection, missing table): nothing was written, and nobody's input is to blame.
+    """
     try:
-        with engine.begin() as connection:
-            yield connection
+        if engine.dialect.name == "sqlite":
+            with _queue_of(engine).turn(), engine.connect() as connection:
+                connection = connection.execution_options(dishu_write=True)
+                with connection.begin():
+                    yield connection
+        else:
+            with engine.begin() as connection:
+                yield connection
     except DBAPIError as error:
         if getattr(error.orig, "sqlstate", None) in _TRY_AGAIN:
             raise PlanOutdated from error
+        if isinstance(error, OperationalError | InterfaceError):
+            raise Unavailable(type(error.orig).__name__) from error
         raise
 
 

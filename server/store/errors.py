@@ -17,3 +17,7 @@ class Busy(StoreError):
 
 class PlanOutdated(StoreError):
     """Something that the plan relied on changed before the locks were held; start again (S15)."""
+
+
+class Unavailable(StoreError):
+    """The database failed; nothing was written. The message is the kind of failure, never a value."""
