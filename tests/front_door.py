@@ -29,7 +29,7 @@ from server.store.database import read, stamp, write
 COMMUNITY = "c-jinhe"
 NEIGHBOUR = "c-yinxing"
 CELLS = ("cell-a", "cell-b")
-FIRST_DAY = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
+FIRST_DAY = datetime(2026, 3, 1, 1, 0, tzinfo=UTC)
 PASSWORD = "a-made-up-password"
 ROLES_HERE = {
     "secretary": COMMUNITY,
@@ -81,7 +81,7 @@ class Person:
 
 def problem(answer: Any) -> tuple[int, str]:
     """Status and slug of a problem answer."""
-    assert answer.content_type == "application/problem+json", (answer.status_code, answer.data)
+    assert answer.content_type == "application/problem+json", (answer.status_code, answer.data[:200])
     return answer.status_code, answer.json["type"].removeprefix("/problems/")
 
 
