@@ -7,7 +7,7 @@ import re
 import sys
 from typing import Any
 
-from gunicorn.glogging import Logger
+from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 
 FORMAT = "%(h)s %(t)s %(m)s %(U)s %(s)s %(B)s %(L)ss"
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Flask
-from gunicorn.app.base import BaseApplication
+from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 
 from server.access_log import FORMAT, QuietLogger
 from server.app import create_app, house_of
@@ -113,7 +113,7 @@ class _Server(BaseApplication):
             host, port = listener.sock.getsockname()[:2]
             self._say(f"{scheme}://{_address(host, port)}/")
             if self._certificate is not None and host in {"0.0.0.0", "::"}:  # noqa: S104
-                for name in self._certificate.names:
+                for name in (one for one in self._certificate.names if host == "::" or ":" not in one):
                     self._say(f"  https://{_address(name, port)}/")
         if self._certificate is not None:
             self._say(f"手机先信任此证书 / phones trust this authority once: {self._certificate.authority}")

@@ -66,4 +66,7 @@ def cells_of(connection: Connection, community_id: str, edition_id: str) -> list
         .where(_CELL.community_id == community_id, _CELL.edition_id == edition_id)
         .order_by(_CELL.order_number, _CELL.code)
     )  # fmt: skip
-    return [PublishedCell(*tuple(row)[:-1], json.loads(row.properties) if row.properties else {}) for row in rows]
+    return [
+        PublishedCell(**(dict(row._mapping) | {"properties": json.loads(row.properties) if row.properties else {}}))
+        for row in rows
+    ]

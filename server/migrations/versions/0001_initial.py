@@ -38,7 +38,7 @@ def table(name: str, *columns: sa.Column[Any], clustered: bool = False) -> None:
 
 
 def index(name: str, on: str, columns: list[str], unique: bool = False, where: str | None = None) -> None:
-    part = {} if where is None else {"sqlite_where": sa.text(where), "postgresql_where": sa.text(where)}
+    part: dict[str, Any] = {} if where is None else {"sqlite_where": sa.text(where), "postgresql_where": sa.text(where)}
     op.create_index(name, on, columns, unique=unique, **part)
 
 
