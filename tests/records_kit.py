@@ -44,7 +44,7 @@ def point(lon: float, lat: float) -> dict[str, Any]:
 
 
 def _person(name: str, household: str | None, sex: str, birth: str, relation: str | None = None, **more: Any) -> dict[str, Any]:
-    values = {"name": name, "sex": sex, "birth_date": birth, "birth_precision": "day", "document_missing_reason": "forgotten"}
+    values = {"name": name, "sex": sex, "birth_date": birth, "birth_precision": "day", "document_missing_reason": "not_asked"}
     if household is not None:
         values |= {"residence_household": IDS[household], "relation_to_head": relation, "presence": "present"}
     return values | more
@@ -67,7 +67,7 @@ RECORDS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("li", "person", _person("李四", "household_a", "2", "1962-05-05", "10")),
     ("child", "person", _person("张小小", "household_a", "1", "2020-06-01", "20")),
     ("wang", "person", _person("王五", "household_b", "1", "1940-02-29", "02")),
-    ("old", "person", _person("赵六", "household_b", "2", "1930-01-01", "97", vital_status="deceased", died_on="2026-01-05")),
+    ("old", "person", _person("赵六", "household_b", "2", "1930-01-01", "71", vital_status="deceased", died_on="2026-01-05")),
     ("organization", "organization", {"name": "示例小学", "credit_code": None, "anchor": point(120.615, 31.305)}),
     ("member", "party_member", {"name": "张三", "person": IDS["zhang"], "organization": IDS["organization"],
                                 "political_code": "01", "in_service": True, "phone": "10200000001"}),

@@ -76,9 +76,9 @@ def test_pages_hold_everybody_once(office, sort):
     whole = names(person.get(f"{path}?limit=100{sort}"))
     found, following = [], ""
     while following is not None:
-        answer = person.get(f"{path}?limit=2{sort}", query_string=None if not following else f"limit=2{sort}&next={following}")
+        answer = person.get(f"{path}?limit=2{sort}{following}")
         found += names(answer)
-        following = answer.json["next"]
+        following = f"&next={answer.json['next']}" if answer.json["next"] else None
     assert found == whole
     assert len(found) == 5
 
@@ -234,7 +234,7 @@ def test_known_at_tells_what_was_recorded_by_then(office, clock):
     change("li", {"name": "李思"})
     change("dwelling_a", {"entrance": None, "building": IDS["building_b"], "floor_number": 3})
     change("wang", {}, "delete")
-    change("child", {"residence_household": IDS["household_b"], "relation_to_head": "97", "presence": "present"})
+    change("child", {"residence_household": IDS["household_b"], "relation_to_head": "71", "presence": "present"})
     clock.advance(hours=1)
     now = person.get(f"{path}?{columns}").json["rows"]
     assert {row["cell_code"] for row in now} == {CODE_B}

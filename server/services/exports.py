@@ -14,6 +14,7 @@ from server.errors import InputError, InvalidInput, NotFound, OutsideScope
 from server.house import House
 from server.permissions import Actor, Scope, cell_stream, may
 from server.services import audit
+from server.services.accounts import communities_below
 from server.services.labels import PERSONAL
 from server.services.layers import LAYERS, PERSONAL_LAYERS, RECORD_LAYERS
 from server.services.looks import Look
@@ -33,6 +34,12 @@ def folder(house: House) -> Path:
     path = house.settings.data_dir / "exports"
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path
+
+
+def demand_export(house: House, actor: Actor, community_id: str) -> None:
+    """Stop with OutsideScope unless the actor may export from this community."""
+    if not may(actor, "export", community_id=community_id, communities_below=communities_below(house, actor)):
+        raise OutsideScope(f"a {actor.role} may not export from here")
 
 
 def request_export(house: House, actor: Actor, scope: Scope, community_id: str, asked: Mapping[str, Any], look: Look) -> Job:

@@ -1,0 +1,85 @@
+"""`dishu export`."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from server.cli.house import community_id_of, open_house
+from server.house import House
+from server.permissions import Actor
+from server.services import accounts, exports
+from server.services.layers import LAYERS
+from server.services.looks import Look
+from server.store.jobs import Job
+
+
+@click.command("export")
+@click.option("--as", "login", required=True, help="Login of the person who exports: their scope, their line in the audit log.")
+@click.option("--format", "kind", type=click.Choice(exports.FORMATS), default="geopackage", show_default=True)
+@click.option("--layer", "layers", multiple=True, type=click.Choice(LAYERS), help="May be repeated. All that may be exported without personal fields when left out.")
+@click.option("--community", help="Code or id; the person's own when left out.")
+@click.option("--cell", help="Code of one cell.")
+@click.option("--personal", is_flag=True, help="With personal fields, where the role may.")
+@click.option("--purpose", help="What for; required with --personal.")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write; in this folder under its own name when left out.")  # fmt: skip
+def command(
+    login: str,
+    kind: str,
+    layers: tuple[str, ...],
+    community: str | None,
+    cell: str | None,
+    personal: bool,
+    purpose: str | None,
+    output: Path | None,
+) -> None:
+    """Write places, figures and records into a GIS file or table."""
+    if personal and not purpose:
+        raise click.UsageError("--personal needs --purpose")
+    house = open_house()
+    user = accounts.user_of_login(house, login)
+    actor = Actor(user.user_id, user.role, user.community_id, user.area_code, name=user.name, topics=user.topics)
+    scope = accounts.scope(house, actor)
+    community_id = community_id_of(house, community) or actor.community_id
+    asked = {"format": kind, "layers": list(layers) or list(_PLAIN), "cell": cell, "personal": personal}
+    look = Look(actor, "export", purpose or "dishu export")
+    exports.demand_export(house, actor, community_id)
+    job = exports.request_export(house, actor, scope, community_id, asked, look)
+    done = _run(house, actor, job)
+    path, result = exports.finished_file(house, actor, scope, done.job_id, look)
+    target = output or Path(str(result["name"]))
+    shutil.copyfile(path, target)
+    target.chmod(0o600 if personal else 0o644)
+    click.echo(f"{target}: {done.done_count} rows, {result['size']} bytes, sha256 {result['sha256']}")
+
+
+_PLAIN = ("cells", "estates", "buildings", "entrances", "dwellings", "organizations", "resources")
+
+
+def _run(house: House, actor: Actor, job: Job) -> Job:
+    """Run the job here, with a bar on a terminal; another worker may take it first, which is as good."""
+    from server.jobs.worker import Worker
+
+    worker = Worker(house)
+    worker.start()
+    scope = accounts.scope(house, actor)
+    shown = 0
+    try:
+        with click.progressbar(length=1000, label=job.kind, file=sys.stderr) as bar:
+            while True:
+                now = exports.own_job(house, actor, scope, job.job_id)
+                part = int(1000 * now.done_count / now.total_count) if now.total_count else 0
+                bar.update(max(0, part - shown))
+                shown = max(shown, part)
+                if now.state in {"done", "failed"}:
+                    break
+                time.sleep(0.05)
+    finally:
+        worker.stop()
+    if now.state == "failed":
+        raise click.ClickException(f"the export failed: {now.error}")
+    return now

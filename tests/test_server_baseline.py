@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import pytest
+
+from front_door import COMMUNITY, NEIGHBOUR, problem
+from records_kit import CODE_A, CODE_B, actor_of, office_with_records, write_operation
+
+
+@pytest.fixture
+def office(prepared_database, tmp_path, clock):
+    found = office_with_records(prepared_database, tmp_path, clock)
+    yield found
+    found.house.engine.dispose()
+
+
+def figures(office, role="secretary"):
+    answer = office.signed_in(role).get(f"/api/v1/communities/{COMMUNITY}/baseline")
+    assert answer.status_code == 200, answer.data
+    return answer.json
+
+
+def test_the_baseline_counts_each_cell(office):
+    """Each cell has its counts; the dead are not counted, nor are reference cards; the total is the sum."""
+    found = figures(office)
+    cells = {cell["code"]: cell for cell in found["cells"]}
+    assert list(cells) == [CODE_A, CODE_B]
+    assert {name: cells[CODE_A]["counts"][name] for name in ("building", "dwelling", "household", "person", "party_member", "resource")} == {
+        "building": 1, "dwelling": 1, "household": 1, "person": 3, "party_member": 1, "resource": 1,
+    }  # fmt: skip
+    assert cells[CODE_B]["counts"]["person"] == 1
+    assert found["unplaced"]["counts"]["party_member"] == 1
+    for kind, count in found["total"]["counts"].items():
+        assert count == sum(cell["counts"][kind] for cell in found["cells"]) + found["unplaced"]["counts"][kind]
+    assert (found["edition"]["number"], found["partial"]) == (1, False)
+
+
+def test_coverage_is_surveyed_of_expected_dwellings(office):
+    """A dwelling counts as surveyed once its occupancy is known or a household is recorded in it."""
+    cells = {cell["code"]: cell["coverage"] for cell in figures(office)["cells"]}
+    assert cells[CODE_A] == {"expected_dwellings": 1, "surveyed_dwellings": 1, "share": 1.0}
+    assert cells[CODE_B] == {"expected_dwellings": 2, "surveyed_dwellings": 1, "share": 0.5}
+    write_operation(office.house, actor_of(office, "secretary"), "patch", "dwelling_c", {"occupancy": "empty"})
+    assert figures(office)["total"]["coverage"]["share"] == 1.0
+
+
+def test_freshness_is_days_since_the_last_confirmation(office, clock):
+    """Ten days later everything is ten or eleven days old, but for the household that was confirmed."""
+    clock.advance(days=10)
+    write_operation(office.house, actor_of(office, "secretary"), "patch", "household_b", {"kind": "collective"})
+    cells = {cell["code"]: cell["freshness"] for cell in figures(office)["cells"]}
+    assert cells[CODE_A] == {"records": 4, "median_days": 11, "oldest_days": 11}
+    assert cells[CODE_B]["oldest_days"] == 11
+    assert cells[CODE_B]["records"] == 3
+
+
+def test_who_may_read_figures(office):
+    """Planners, auditors and officers read figures; a grid worker those of the own cell; nobody those of a neighbour."""
+    for role in ("planner", "auditor", "subdistrict"):
+        assert figures(office, role)["total"]["counts"]["person"] == 4
+    own = figures(office, "grid_worker")
+    assert [cell["code"] for cell in own["cells"]] == [CODE_A]
+    assert own["partial"] and own["total"]["counts"]["person"] == 3
+    path = f"/api/v1/communities/{NEIGHBOUR}/baseline"
+    assert problem(office.signed_in("secretary").get(path)) == (403, "outside-your-scope")
+    assert problem(office.client().get(path)) == (401, "not-signed-in")
+
+
+def test_a_community_without_cells_has_an_empty_baseline(office):
+    """Before the first edition there are no cells, no shares and no days, and nothing fails."""
+    found = office.signed_in("auditor").get(f"/api/v1/communities/{NEIGHBOUR}/baseline").json
+    assert (found["cells"], found["edition"]) == ([], None)
+    assert found["total"]["coverage"]["share"] is None
+    assert found["total"]["freshness"] == {"records": 0, "median_days": None, "oldest_days": None}
