@@ -11,12 +11,16 @@ from typing import Any
 import orjson
 from flask import Flask, Response, g
 from marshmallow import ValidationError
+from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
+from forms.errors import UnknownCodeList, UnknownRecordType, UnknownRoster
+from geo.errors import GeoError, MalformedGeoJSON
 from server import errors
 from server.errors import CellsRefused, InputError
 from server.store.errors import Busy, PlanOutdated, Unavailable
-from sync.errors import MalformedCursor
+from server.store.reach import Unreachable
+from sync.errors import MalformedCursor, MalformedOperation
 
 _log = logging.getLogger("dishu")
 MEDIA_TYPE = "application/problem+json"
@@ -95,6 +99,14 @@ TABLE: dict[type[Exception], str] = {
     errors.EnrolmentCodeUsed: "enrolment-code-used",
     errors.DatabaseUnreachable: "database-unreachable",
     ValidationError: "invalid-input",
+    UnknownRecordType: "not-found",
+    UnknownCodeList: "not-found",
+    UnknownRoster: "not-found",
+    GeoError: "invalid-input",
+    MalformedGeoJSON: "invalid-cells",
+    MalformedOperation: "invalid-input",
+    OperationalError: "database-unreachable",
+    Unreachable: "database-unreachable",
     Busy: "busy",
     PlanOutdated: "busy",
     Unavailable: "database-unreachable",
@@ -178,6 +190,8 @@ def _any(error: Exception) -> Response:
         # The message of an unexpected error may hold a value that somebody typed: only its class is told.
         _log.error("unexpected %s in request %s at %s", type(error).__name__, request_id(), _place(error))
         return answer(PROBLEMS["unexpected"])
+    if problem.slug == "database-unreachable":
+        _log.error("%s in request %s at %s", type(error).__name__, request_id(), _place(error))
     if isinstance(error, ValidationError):
         return answer(problem, errors=tuple(schema_errors(error.normalized_messages())))
     return answer(
@@ -193,8 +207,10 @@ def _is_ours(error: Exception) -> bool:
 
 
 def _input_errors(error: Exception) -> Iterator[InputError]:
-    for item in getattr(error, "errors", ()):
-        message = getattr(item, "message", None) or getattr(item, "message_en", "")
+    # Errors of the pure rooms name one place each; ours carry a list.
+    own = (error,) if hasattr(error, "pointer") and hasattr(error, "code") else ()
+    for item in getattr(error, "errors", own):
+        message = getattr(item, "message", None) or getattr(item, "message_en", None) or str(item)
         yield InputError(str(item.pointer), str(item.code), str(message))
 
 

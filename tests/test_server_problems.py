@@ -8,7 +8,9 @@ import logging
 import pytest
 from flask import Flask, Response
 from marshmallow import Schema, ValidationError, fields
+from sqlalchemy.exc import OperationalError
 
+from geo.errors import LocationError
 from server import errors
 from server.access_log import redacted
 from server.api.body import read_json
@@ -42,6 +44,8 @@ def app(tmp_path) -> Flask:
     def fail(kind: str) -> Response:
         raise {
             "unexpected": ValueError(SECRET),
+            "database": OperationalError("SELECT 1", {"number": SECRET}, Exception(SECRET)),
+            "place": LocationError("/anchor/datum", "unknown_datum", "say one of wgs84, cgcs2000"),
             "busy": Busy(retry_after_s=3),
             "missing": errors.NotFound("no such household"),
             "schema": ValidationError({"a": {0: {"b~c/d": ["Unknown field."]}}}),
@@ -84,6 +88,16 @@ def test_an_unexpected_error_tells_its_number_only(app, caplog):
     assert "ValueError" in caplog.text and answer.headers["X-Request-Id"] in caplog.text
 
 
+def test_a_database_that_went_away(app, caplog):
+    """The phone is told to try again; neither statement nor values are told or logged."""
+    with caplog.at_level(logging.DEBUG):
+        answer = app.test_client().get("/fail/database")
+    assert (answer.status_code, answer.json["type"]) == (503, "/problems/database-unreachable")
+    assert "OperationalError" in caplog.text
+    for text in (answer.text, caplog.text):
+        assert SECRET not in text and "SELECT" not in text
+
+
 def test_a_known_error_tells_what_to_do(app):
     """Busy says when to come back; not found says what was not found."""
     busy = app.test_client().get("/fail/busy")
@@ -91,6 +105,9 @@ def test_a_known_error_tells_what_to_do(app):
     missing = app.test_client().get("/fail/missing")
     assert missing.json["detail"] == "no such household"
     assert missing.json["title_zh"] == "没有找到"
+    place = app.test_client().get("/fail/place")
+    assert place.status_code == 422
+    assert place.json["errors"][0]["pointer"] == "/anchor/datum"
 
 
 def test_schema_errors_have_pointers(app):
