@@ -1,0 +1,1 @@
+"""Who may ask, and where it is kept: HTTP, sign-in and scope, use cases, tables and queries, jobs, the command line."""
