@@ -7,12 +7,12 @@ household of 王五; dwelling 1002 expected but never surveyed. A party member w
 from __future__ import annotations
 
 import uuid
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from front_door import COMMUNITY, FIRST_DAY, Office, furnish, open_office
+
 from server.house import House, uuid7
 from server.permissions import Actor
 from server.services import assignments
@@ -43,8 +43,16 @@ def point(lon: float, lat: float) -> dict[str, Any]:
             "at": "2026-03-01T00:00:00Z"}  # fmt: skip
 
 
-def _person(name: str, household: str | None, sex: str, birth: str, relation: str | None = None, **more: Any) -> dict[str, Any]:
-    values = {"name": name, "sex": sex, "birth_date": birth, "birth_precision": "day", "document_missing_reason": "not_asked"}
+def _person(
+    name: str, household: str | None, sex: str, birth: str, relation: str | None = None, **more: Any
+) -> dict[str, Any]:
+    values = {
+        "name": name,
+        "sex": sex,
+        "birth_date": birth,
+        "birth_precision": "day",
+        "document_missing_reason": "not_asked",
+    }
     if household is not None:
         values |= {"residence_household": IDS[household], "relation_to_head": relation, "presence": "present"}
     return values | more
@@ -84,14 +92,15 @@ def actor_of(office: Office, role: str) -> Actor:
     return Actor(office.users[role], role, COMMUNITY, name="某某")
 
 
-def write_operation(house: House, actor: Actor, kind: str, name: str, values: dict[str, Any] | None = None, **more: Any) -> Any:
+def write_operation(
+    house: House, actor: Actor, kind: str, name: str, values: dict[str, Any] | None = None, **more: Any
+) -> Any:
     """One operation through the push service; its result."""
     record_type = next(found for known, found, _ in RECORDS if known == name)
     operation = {"kind": kind, "type": record_type, "id": IDS[name], "set": values or {}, **more}
     if kind != "create":
         operation.setdefault("was", {})
-    result = accept_user_operation(house, actor, operation)
-    return result
+    return accept_user_operation(house, actor, operation)
 
 
 def populate(url: str) -> None:
@@ -103,7 +112,9 @@ def populate(url: str) -> None:
         office = open_office(url, Path(folder), lambda: FIRST_DAY, uuid7)
         secretary = actor_of(office, "secretary")
         for name, _, values in RECORDS:
-            result = write_operation(office.house, secretary, "create", name, {k: v for k, v in values.items() if v is not None})
+            result = write_operation(
+                office.house, secretary, "create", name, {k: v for k, v in values.items() if v is not None}
+            )
             assert result["now"]["outcome"] == "applied", (name, result)
         assignments.assign(office.house, OPERATOR, user_id=office.users["grid_worker"], cell_id="cell-a", community_id=COMMUNITY,
                            from_on="2026-03-01")  # fmt: skip
@@ -113,5 +124,4 @@ def populate(url: str) -> None:
 def office_with_records(prepared: Any, tmp_path: Path, clock: Any, **changes: Any) -> Office:
     """The office of a fresh copy of the populated database, a day later."""
     clock.now = FIRST_DAY + timedelta(days=1)
-    office = open_office(prepared(populate), tmp_path, clock, uuid7, **changes)
-    return replace(office)
+    return open_office(prepared(populate), tmp_path, clock, uuid7, **changes)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pytest
-
 from front_door import COMMUNITY, NEIGHBOUR, problem
 from records_kit import CODE_A, CODE_B, actor_of, office_with_records, write_operation
 

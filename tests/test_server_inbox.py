@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import select
-
 from front_door import COMMUNITY, NEIGHBOUR, problem
 from records_kit import IDS, ZHANG_NUMBER, actor_of, office_with_records, write_operation
+from sqlalchemy import select
+
 from server.models import audit, record
 from server.store.database import read
 
@@ -58,7 +58,10 @@ def test_two_values_stand_side_by_side(disagreement):
     first = rows[0]
     assert first["record"]["title"] == "李四"
     assert first["label"]["zh"] == "证件"
-    assert {sibling["values"]["document_number"]["value"] for sibling in first["siblings"]} == {"E00000001", OTHER_NUMBER}
+    assert {sibling["values"]["document_number"]["value"] for sibling in first["siblings"]} == {
+        "E00000001",
+        OTHER_NUMBER,
+    }
     assert {sibling["values"]["document_type"]["label"] for sibling in first["siblings"]} == {"护照"}
     assert first["base"]["document_number"]["value"] is None
     for sibling in first["siblings"]:
@@ -92,7 +95,9 @@ def test_choosing_settles_a_conflict(disagreement):
     person = disagreement.signed_in("secretary")
     path = f"/api/v1/inbox/conflicts/{row['conflict_id']}/resolve"
     chosen = next(one for one in row["siblings"] if one["values"]["document_number"]["value"] == OTHER_NUMBER)
-    answer = person.post(path, json={"choose": chosen["op_id"], "seen": [one["op_id"] for one in row["siblings"]], "purpose": "电话核实"})
+    answer = person.post(
+        path, json={"choose": chosen["op_id"], "seen": [one["op_id"] for one in row["siblings"]], "purpose": "电话核实"}
+    )
     assert answer.status_code == 200, answer.data
     assert answer.json["now"]["outcome"] in {"applied", "unchanged"}
     assert [one["unit"] for one in listed(disagreement)] == ["place"]
@@ -111,7 +116,9 @@ def test_setting_a_third_value_settles_a_conflict(disagreement):
     answer = disagreement.signed_in("secretary").post(path, json={"set": final})
     assert answer.json["now"]["outcome"] == "applied", answer.json
     with read(disagreement.house.engine) as connection:
-        row = connection.execute(select(record.c.fields, record.c.conflicts).where(record.c.id == IDS["dwelling_b"])).one()
+        row = connection.execute(
+            select(record.c.fields, record.c.conflicts).where(record.c.id == IDS["dwelling_b"])
+        ).one()
     assert '"floor_number":12' in row.fields and row.conflicts == "[]"
 
 
@@ -128,7 +135,9 @@ def test_setting_a_third_value_settles_a_conflict(disagreement):
 def test_a_decision_that_cannot_be_is_refused_with_its_place(disagreement, body, pointer):
     """Neither, both, a value that is not there, a field of another unit: each is named, and the conflict stays open."""
     row = listed(disagreement)[1]
-    answer = disagreement.signed_in("secretary").post(f"/api/v1/inbox/conflicts/{row['conflict_id']}/resolve", json=body)
+    answer = disagreement.signed_in("secretary").post(
+        f"/api/v1/inbox/conflicts/{row['conflict_id']}/resolve", json=body
+    )
     assert problem(answer) == (422, "invalid-input")
     assert answer.json["errors"][0]["pointer"] == pointer
     assert len(listed(disagreement)) == 2
@@ -145,7 +154,9 @@ def test_pages_of_conflicts(disagreement):
 
 def test_quarantine_tells_why_without_values(office):
     """A value outside its code list waits in the quarantine with its place; the value itself is not told."""
-    write_operation(office.house, actor_of(office, "grid_worker"), "patch", "li", {"sex": "unheard-of"}, base=version(office, "li"))
+    write_operation(
+        office.house, actor_of(office, "grid_worker"), "patch", "li", {"sex": "unheard-of"}, base=version(office, "li")
+    )
     answer = office.signed_in("secretary").get("/api/v1/inbox/quarantine")
     (row,) = answer.json["rows"]
     assert (row["type"], row["reason"], row["by"]["user_id"]) == ("person", "invalid", office.users["grid_worker"])
@@ -159,7 +170,12 @@ def test_held_operations_tell_what_they_wait_for(office):
     from server.services.push import accept_user_operation
 
     missing = "01950000-0000-7000-8000-00000000ffff"
-    operation = {"kind": "create", "type": "household", "id": "01950000-0000-7000-8000-00000000fffe", "set": {"dwelling": missing}}
+    operation = {
+        "kind": "create",
+        "type": "household",
+        "id": "01950000-0000-7000-8000-00000000fffe",
+        "set": {"dwelling": missing},
+    }
     assert accept_user_operation(office.house, actor_of(office, "secretary"), operation)["now"]["outcome"] == "held"
     (row,) = office.signed_in("secretary").get("/api/v1/inbox/held").json["rows"]
     assert row["waits_for"] == [missing]
@@ -174,7 +190,14 @@ def test_unplaced_records_are_listed(office):
 
 def test_findings_speak_the_words_of_the_form(office):
     """What does not fit together is told in the words of the form's own condition."""
-    write_operation(office.house, actor_of(office, "secretary"), "patch", "child", {"marital_code": "20"}, base=version(office, "child"))
+    write_operation(
+        office.house,
+        actor_of(office, "secretary"),
+        "patch",
+        "child",
+        {"marital_code": "20"},
+        base=version(office, "child"),
+    )
     rows = office.signed_in("secretary").get("/api/v1/inbox/findings").json["rows"]
     found = next(row for row in rows if row["name"] == "child_married")
     assert found["message"]["zh"] == "未满 15 岁登记为已婚"

@@ -5,10 +5,10 @@ import io
 
 import openpyxl
 import pytest
-from sqlalchemy import func, select
-
 from front_door import COMMUNITY, NEIGHBOUR, problem
 from records_kit import CODE_A, CODE_B, IDS, ZHANG_NUMBER, actor_of, office_with_records, write_operation
+from sqlalchemy import func, select
+
 from server.models import audit
 from server.permissions import Scope
 from server.services.tables import XLSX_MEDIA
@@ -124,7 +124,9 @@ def test_personal_filters_never_stand_in_an_address(office):
 def test_every_wrong_parameter_is_named(office):
     """All mistakes of a request come back at once, each with its place."""
     path = f"/api/v1/communities/{COMMUNITY}/roster/dwellings"
-    answer = office.signed_in("secretary").get(f"{path}?colour=red&floor_number.gte=two&use.contains=x&sort=tags&limit=0&known_at=once")
+    answer = office.signed_in("secretary").get(
+        f"{path}?colour=red&floor_number.gte=two&use.contains=x&sort=tags&limit=0&known_at=once"
+    )
     assert problem(answer) == (422, "invalid-input")
     assert [(error["pointer"], error["code"]) for error in answer.json["errors"]] == [
         ("/colour", "unknown_filter"), ("/floor_number.gte", "wrong_type"), ("/use.contains", "unknown_operator"),
@@ -158,9 +160,16 @@ def test_every_read_of_personal_columns_is_written_down(office):
     person = office.signed_in("secretary")
     person.get(f"/api/v1/communities/{COMMUNITY}/roster/dwellings?columns=door_number,use")
     assert audit_lines(office) == []
-    person.get(f"/api/v1/cells/{CODE_A}/roster/persons?columns=name,cell_code", headers={"X-Purpose": "%E8%B5%B0%E8%AE%BF"})
+    person.get(
+        f"/api/v1/cells/{CODE_A}/roster/persons?columns=name,cell_code", headers={"X-Purpose": "%E8%B5%B0%E8%AE%BF"}
+    )
     (line,) = audit_lines(office)
-    assert (line.actor_id, line.role, line.action, line.purpose) == (office.users["secretary"], "secretary", "read", "走访")
+    assert (line.actor_id, line.role, line.action, line.purpose) == (
+        office.users["secretary"],
+        "secretary",
+        "read",
+        "走访",
+    )
     assert (line.fields, line.count, line.record_type) == ('["name"]', 3, "person")
     assert f"roster=persons cell={CODE_A}" in line.scope
 
@@ -203,7 +212,10 @@ def test_a_planner_gets_places_without_people(office):
     assert not {"owner_text", "owner_phone"} & set(answer.json["rows"][0])
     for name in ("persons", "household_book", "party_members", "care_groups", "check_ins"):
         assert problem(planner.get(f"/api/v1/cells/{CODE_A}/roster/{name}")) == (403, "outside-your-scope")
-    assert problem(office.signed_in("auditor").get(f"/api/v1/cells/{CODE_A}/roster/dwellings")) == (403, "outside-your-scope")
+    assert problem(office.signed_in("auditor").get(f"/api/v1/cells/{CODE_A}/roster/dwellings")) == (
+        403,
+        "outside-your-scope",
+    )
 
 
 def test_unknown_cells_and_rosters_are_said_so(office):
@@ -211,7 +223,10 @@ def test_unknown_cells_and_rosters_are_said_so(office):
     person = office.signed_in("secretary")
     assert problem(person.get("/api/v1/cells/999/roster/persons")) == (404, "not-found")
     assert problem(person.get(f"/api/v1/cells/{CODE_A}/roster/nobody")) == (404, "not-found")
-    assert problem(office.signed_in("admin").get(f"/api/v1/cells/{CODE_A}/roster/persons")) == (403, "outside-your-scope")
+    assert problem(office.signed_in("admin").get(f"/api/v1/cells/{CODE_A}/roster/persons")) == (
+        403,
+        "outside-your-scope",
+    )
 
 
 def test_known_at_tells_what_was_recorded_by_then(office, clock):
@@ -230,7 +245,15 @@ def test_known_at_tells_what_was_recorded_by_then(office, clock):
         result = write_operation(office.house, secretary, kind, name, values, base={"v": 1, "tag": _tag(office, name)})
         assert result["now"]["outcome"] == "applied", result
 
-    change("zhang", {"document_type": "passport", "document_number": "E00000001", "document_missing_reason": None, "document_evidence": None})
+    change(
+        "zhang",
+        {
+            "document_type": "passport",
+            "document_number": "E00000001",
+            "document_missing_reason": None,
+            "document_evidence": None,
+        },
+    )
     change("li", {"name": "李思"})
     change("dwelling_a", {"entrance": None, "building": IDS["building_b"], "floor_number": 3})
     change("wang", {}, "delete")
@@ -250,7 +273,9 @@ def test_known_at_tells_what_was_recorded_by_then(office, clock):
 
 def test_csv_for_spreadsheets(office):
     """The CSV opens in a Chinese spreadsheet, keeps codes as they are, and no cell is run as a formula."""
-    answer = office.signed_in("secretary").get(f"/api/v1/communities/{COMMUNITY}/roster/dwellings", headers={"Accept": "text/csv"})
+    answer = office.signed_in("secretary").get(
+        f"/api/v1/communities/{COMMUNITY}/roster/dwellings", headers={"Accept": "text/csv"}
+    )
     assert answer.content_type == "text/csv; charset=utf-8"
     text = answer.data.decode("utf-8")
     assert text.startswith("\ufeff") and "\r\n" in text
@@ -287,7 +312,22 @@ def test_a_cell_roster_reads_its_own_cell_only(office):
                "created_n", "created_at", "updated_at", "fresh_at")  # fmt: skip
     at = "2026-03-02T00:00:00.000Z"
     rows = [
-        (COMMUNITY, f"many-{n}", "person", 1, "0" * 16, "live", f"cell/other-{n % 50}", '{"name":"某"}', 1, "i", n, at, at, at)
+        (
+            COMMUNITY,
+            f"many-{n}",
+            "person",
+            1,
+            "0" * 16,
+            "live",
+            f"cell/other-{n % 50}",
+            '{"name":"某"}',
+            1,
+            "i",
+            n,
+            at,
+            at,
+            at,
+        )
         for n in range(5_000)
     ]
     with write(office.house.engine) as connection:

@@ -20,7 +20,10 @@ blueprint = Blueprint("inbox", __name__)
 
 _TAG = "待办"
 _QUERY: dict[str, Any] = {
-    "community": {"type": "string", "description": "所属社区编号，缺省为本人社区 / community id, the actor's own when left out"},
+    "community": {
+        "type": "string",
+        "description": "所属社区编号，缺省为本人社区 / community id, the actor's own when left out",
+    },
 }
 _PAGE: dict[str, Any] = _QUERY | {
     "limit": {"type": "integer", "minimum": 1, "maximum": inbox.MOST_PER_PAGE, "default": 50},
@@ -86,9 +89,7 @@ def list_conflicts() -> Response:
     actor, community_id = _actor("read_inbox")
     look = auth.look(actor, "read", "inbox: conflicts")
     cursor = request.args.get("next")
-    return _json(
-        inbox.conflicts(auth.house(), auth.scope(actor), community_id, look, cursor=cursor, limit=_limit())
-    )
+    return _json(inbox.conflicts(auth.house(), auth.scope(actor), community_id, look, cursor=cursor, limit=_limit()))
 
 
 @blueprint.get("/api/v1/inbox/quarantine")
@@ -110,9 +111,7 @@ def list_held() -> Response:
 def _operations(now: str) -> Response:
     actor, community_id = _actor("read_inbox")
     cursor = request.args.get("next")
-    return _json(
-        waiting.operations(auth.house(), auth.scope(actor), community_id, now, cursor=cursor, limit=_limit())
-    )
+    return _json(waiting.operations(auth.house(), auth.scope(actor), community_id, now, cursor=cursor, limit=_limit()))
 
 
 @blueprint.get("/api/v1/inbox/unplaced")

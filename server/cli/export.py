@@ -19,9 +19,17 @@ from server.store.jobs import Job
 
 
 @click.command("export")
-@click.option("--as", "login", required=True, help="Login of the person who exports: their scope, their line in the audit log.")
+@click.option(
+    "--as", "login", required=True, help="Login of the person who exports: their scope, their line in the audit log."
+)
 @click.option("--format", "kind", type=click.Choice(exports.FORMATS), default="geopackage", show_default=True)
-@click.option("--layer", "layers", multiple=True, type=click.Choice(LAYERS), help="May be repeated. All that may be exported without personal fields when left out.")
+@click.option(
+    "--layer",
+    "layers",
+    multiple=True,
+    type=click.Choice(LAYERS),
+    help="May be repeated. All that may be exported without personal fields when left out.",
+)
 @click.option("--community", help="Code or id; the person's own when left out.")
 @click.option("--cell", help="Code of one cell.")
 @click.option("--personal", is_flag=True, help="With personal fields, where the role may.")

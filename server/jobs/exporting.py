@@ -44,7 +44,9 @@ def export(house: House, job: Job, progress: Progress) -> dict[str, Any]:
     wanted = asked["layers"]
     with read(house.engine) as connection:
         shapes = store.cell_shapes(connection, job.community_id, asked["homes"])
-        cells = {f"cell/{cell.cell_id}": (cell.code, cell.name) for cell in store.cell_shapes(connection, job.community_id)}
+        cells = {
+            f"cell/{cell.cell_id}": (cell.code, cell.name) for cell in store.cell_shapes(connection, job.community_id)
+        }
         layers = []
         for name in wanted:
             if name == "cells":
@@ -120,7 +122,10 @@ def _geojson(layer: Layer, notes: Mapping[str, str], told: Told) -> Iterator[byt
                 yield _feature(layer, feature)
             told(len(batch))
 
-    members = {name: value for name, value in notes.items() if name != "datum"} | {"name": layer.name, "title": layer.title}
+    members = {name: value for name, value in notes.items() if name != "datum"} | {
+        "name": layer.name,
+        "title": layer.title,
+    }
     members["field_titles"] = {column.name: column.title for column in layer.columns}  # type: ignore[assignment]
     for piece in feature_collection(features(), members=members):
         yield piece.encode()

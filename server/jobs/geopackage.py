@@ -88,9 +88,9 @@ def _geometry(layer: Layer, batch: Sequence[Feature]) -> Any:
     found = np.empty(len(batch), dtype=object)
     for position, feature in enumerate(batch):
         if layer.geometry == "Polygon":
-            shape = shapely.from_wkb(feature.outline)
+            shape: Any = shapely.from_wkb(feature.outline)
             found[position] = shapely.to_wkb(shapely.multipolygons([shape]) if shape.geom_type == "Polygon" else shape)
-        elif feature.lon is not None:
+        elif feature.lon is not None and feature.lat is not None:
             found[position] = shapely.to_wkb(shapely.Point(feature.lon, feature.lat))
         else:
             found[position] = None

@@ -17,7 +17,17 @@ from server.store import baseline as store
 from server.store.database import read, stamp
 from server.store.scoping import UNPLACED
 
-COUNTED = ("estate", "building", "entrance", "dwelling", "household", "person", "party_member", "organization", "resource")
+COUNTED = (
+    "estate",
+    "building",
+    "entrance",
+    "dwelling",
+    "household",
+    "person",
+    "party_member",
+    "organization",
+    "resource",
+)
 """Record types that are counted; reference cards and closed residences are not among them."""
 
 

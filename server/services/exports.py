@@ -42,7 +42,9 @@ def demand_export(house: House, actor: Actor, community_id: str) -> None:
         raise OutsideScope(f"a {actor.role} may not export from here")
 
 
-def request_export(house: House, actor: Actor, scope: Scope, community_id: str, asked: Mapping[str, Any], look: Look) -> Job:
+def request_export(
+    house: House, actor: Actor, scope: Scope, community_id: str, asked: Mapping[str, Any], look: Look
+) -> Job:
     """Queue an export.
 
     Parameters
@@ -95,7 +97,9 @@ def request_export(house: House, actor: Actor, scope: Scope, community_id: str, 
         if fields:
             audit.store.append(
                 connection,
-                audit.line_of(house, look, scope=f"export={job_id} {scope.describe()}", community_id=community_id, fields=fields),
+                audit.line_of(
+                    house, look, scope=f"export={job_id} {scope.describe()}", community_id=community_id, fields=fields
+                ),
             )
         made = jobs.find(connection, community_id, job_id)
     assert made is not None
@@ -214,6 +218,11 @@ def finished_file(house: House, actor: Actor, scope: Scope, job_id: str, look: L
         fields = personal_fields(house, job.arguments["layers"])
         if fields:
             audit.note(
-                house, look, scope=f"download={job_id}", community_id=job.community_id, fields=fields, count=job.done_count
+                house,
+                look,
+                scope=f"download={job_id}",
+                community_id=job.community_id,
+                fields=fields,
+                count=job.done_count,
             )
     return path, result

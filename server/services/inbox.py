@@ -60,7 +60,11 @@ def conflicts(
     with personal_reading(house) as connection:
         light = store.open_conflicts(connection, scope, community_id)
         ordered = sorted(
-            [harm_of(form_of(house.registry, row["type"], None), row["unit"], row["kind"]), row["opened_at"], row["conflict_id"]]
+            [
+                harm_of(form_of(house.registry, row["type"], None), row["unit"], row["kind"]),
+                row["opened_at"],
+                row["conflict_id"],
+            ]
             for row in light
         )
         rest = [entry for entry in ordered if after is None or entry > after]
@@ -142,7 +146,10 @@ def _values(form: RecordType, names: Sequence[str], values: Any, unmask: bool) -
     for name in [*names, *(extra for extra in values if extra not in names)]:
         spec = form.fields.get(name)
         value = values.get(name)
-        made[name] = {"value": shown(spec, value, unmask=unmask), "label": code_labels(spec.codes if spec else None, value)}
+        made[name] = {
+            "value": shown(spec, value, unmask=unmask),
+            "label": code_labels(spec.codes if spec else None, value),
+        }
     return made
 
 
@@ -162,7 +169,10 @@ def _record(form: RecordType, row: dict[str, Any], cells: dict[str, dict[str, st
 
 def _personal_names(rows: Iterable[dict[str, Any]]) -> tuple[str, ...]:
     names = {
-        f"{row['record']['type']}.{field['name']}" for row in rows for field in row["fields"] if field["privacy"] in PERSONAL
+        f"{row['record']['type']}.{field['name']}"
+        for row in rows
+        for field in row["fields"]
+        if field["privacy"] in PERSONAL
     }
     return tuple(sorted(names))
 
@@ -203,7 +213,9 @@ def resolution(
             raise NotFound("no open conflict of this id within your scope")
         row = found[0]
         siblings = store.siblings(connection, community_id, [conflict_id])
-        values = open_sealed(connection, house, community_id, [(row["subject_id"], item["sealed"]) for item in siblings])
+        values = open_sealed(
+            connection, house, community_id, [(row["subject_id"], item["sealed"]) for item in siblings]
+        )
         seen(connection, house, look, scope, community_id, fields=(f"{row['type']}.{row['unit']}",), count=1,
              record_type=row["type"], record_id=row["record_id"])  # fmt: skip
     form = form_of(house.registry, row["type"], None)

@@ -39,7 +39,13 @@ class Values:
     """
 
     def __init__(
-        self, source: Source, registry: Registry, scope: Scope, cells: Mapping[str, str], today: date, homes: Sequence[str] | None
+        self,
+        source: Source,
+        registry: Registry,
+        scope: Scope,
+        cells: Mapping[str, str],
+        today: date,
+        homes: Sequence[str] | None,
     ) -> None:
         self._source, self._registry, self._scope = source, registry, scope
         self._cells, self._today, self._homes = cells, today, homes
@@ -110,7 +116,11 @@ class Values:
         def read(entry: Entry) -> Any:
             for path, name in ways:
                 holder = self.follow(entry, path)
-                if holder is not None and (value := holder.fields.get(name)) is not None and self._may_show(holder, entry, name):
+                if (
+                    holder is not None
+                    and (value := holder.fields.get(name)) is not None
+                    and self._may_show(holder, entry, name)
+                ):
                     return value
             return None
 
@@ -130,7 +140,9 @@ class Values:
         if name == "confirmed_on":
             return lambda entry: _china_day(holder.fresh_at) if (holder := self.follow(entry, start)) else None
         if name in _COUNTS:
-            return lambda entry: self._counts.get((name, holder.id), 0) if (holder := self.follow(entry, start)) else None
+            return lambda entry: (
+                self._counts.get((name, holder.id), 0) if (holder := self.follow(entry, start)) else None
+            )
         needs = [(need, tuple(need.split("."))) for need in DERIVED[name].needs]
 
         def read(entry: Entry) -> Any:

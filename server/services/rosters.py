@@ -125,15 +125,17 @@ def page(house: House, scope: Scope, ground: Ground, query: Query, look: Look) -
         run = _Run(house, connection, scope, ground, query)
         taken: list[tuple[Entry, list[Any]]] = []
         count: int | None = 0 if len(run.groups) == 1 else None
-        for group, rows in run.ordered(after):
+        for in_group, found in run.ordered(after):
             if count is not None:
-                count = group
-            taken += rows[: query.limit + 1 - len(taken)]
+                count = in_group
+            taken += found[: query.limit + 1 - len(taken)]
             if len(taken) > query.limit:
                 break
         chosen = taken[: query.limit]
         rows = run.shown([entry for entry, _ in chosen])
-        missing = store.waiting_counts(connection, ground.community_id, query.roster.base) if scope.streams is None else None
+        missing = (
+            store.waiting_counts(connection, ground.community_id, query.roster.base) if scope.streams is None else None
+        )
         seen(
             connection, house, look, scope, ground.community_id, fields=query.personal, count=len(rows),
             where=_where(ground, query), record_type=query.roster.base,
@@ -148,7 +150,13 @@ def page(house: House, scope: Scope, ground: Ground, query: Query, look: Look) -
         "roster": {"name": query.roster.name, "label": query.roster.label},
         "place": {"community_id": ground.community_id, "cell_code": ground.cell_code, "name": ground.name},
         "columns": [
-            {"name": column.name, "label": column.label, "type": column.type, "privacy": column.privacy, "measure": column.measure}
+            {
+                "name": column.name,
+                "label": column.label,
+                "type": column.type,
+                "privacy": column.privacy,
+                "measure": column.measure,
+            }
             for column in query.columns
         ],
         "rows": rows,
@@ -306,7 +314,12 @@ def _narrowed(house: House, ground: Ground, query: Query) -> tuple[Condition | N
     parts: list[Condition] = []
     for item in query.filters:
         column = item.column
-        if item.op not in {"eq", "has"} or column.derived is not None or len(column.paths) != 1 or len(column.paths[0]) != 1:
+        if (
+            item.op not in {"eq", "has"}
+            or column.derived is not None
+            or len(column.paths) != 1
+            or len(column.paths[0]) != 1
+        ):
             continue
         spec = form.fields[column.paths[0][0]]
         if not spec.indexed or not isinstance(item.value, str):
@@ -331,7 +344,10 @@ def _use(ground: Ground, query: Query) -> str:
 
 
 def _where(ground: Ground, query: Query) -> str:
-    parts = [f"roster={query.roster.name}", f"cell={ground.cell_code}" if ground.cell_code else f"community={ground.community_id}"]
+    parts = [
+        f"roster={query.roster.name}",
+        f"cell={ground.cell_code}" if ground.cell_code else f"community={ground.community_id}",
+    ]
     if query.known_at:
         parts.append(f"known_at={query.known_at}")
     filters = sorted({item.column.name for item in query.filters if item.column.privacy in PERSONAL})

@@ -90,7 +90,16 @@ def unplaced(
                     "by": people.get(row["created_install"]),
                 }
             )
-        seen(connection, house, look, scope, community_id, fields=sorted(personal), count=len(rows), where="inbox=unplaced")
+        seen(
+            connection,
+            house,
+            look,
+            scope,
+            community_id,
+            fields=sorted(personal),
+            count=len(rows),
+            where="inbox=unplaced",
+        )
     last = [page[-1]["created_at"], page[-1]["id"]] if len(found) > limit else None
     return _answer(house, use, rows, last)
 
@@ -129,11 +138,22 @@ def findings(
                         "type": row["type"],
                         "type_label": _type_label(house, row["type"]),
                         "title": title,
-                        "cell": None if cell is None else {"cell_id": cell.cell_id, "code": cell.code, "name": cell.name},
+                        "cell": None
+                        if cell is None
+                        else {"cell_id": cell.cell_id, "code": cell.code, "name": cell.name},
                     },
                 }
             )
-        seen(connection, house, look, scope, community_id, fields=sorted(personal), count=len(rows), where="inbox=findings")
+        seen(
+            connection,
+            house,
+            look,
+            scope,
+            community_id,
+            fields=sorted(personal),
+            count=len(rows),
+            where="inbox=findings",
+        )
     last = [page[-1]["opened_at"], page[-1]["finding_id"]] if len(found) > limit else None
     return _answer(house, use, rows, last)
 

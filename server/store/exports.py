@@ -55,7 +55,7 @@ def cell_shapes(connection: Connection, community_id: str, homes: Sequence[str] 
         "WHERE e.community_id = ? AND e.layer = 'base' AND e.state = 'published' ORDER BY c.order_number, c.code",
         (community_id,),
     )
-    found = [CellShape(*row[:5], bytes(row[5]), row[6]) for row in rows]
+    found = [CellShape(row[0], row[1], row[2], row[3], row[4], bytes(row[5]), row[6]) for row in rows]
     return [cell for cell in found if homes is None or f"cell/{cell.cell_id}" in homes]
 
 
@@ -131,7 +131,10 @@ def points_of(
         wanted = {
             place[3]
             for name in wanted
-            if (place := known.get(name)) is not None and place[1] is None and place[3] is not None and place[3] not in known
+            if (place := known.get(name)) is not None
+            and place[1] is None
+            and place[3] is not None
+            and place[3] not in known
         }
         if not wanted:
             break

@@ -97,7 +97,8 @@ def siblings(connection: Connection, community_id: str, conflict_ids: Sequence[s
     )  # fmt: skip
     found = _rows(rows_of(connection, conflict_sibling, columns, community_id, "conflict_id", conflict_ids))
     return sorted(
-        (row for row in found if row["state"] == "open"), key=lambda row: (row["arrived_at"], row["install_id"], row["n"])
+        (row for row in found if row["state"] == "open"),
+        key=lambda row: (row["arrived_at"], row["install_id"], row["n"]),
     )
 
 
@@ -137,7 +138,9 @@ def waiting_operations(
     )
 
 
-def waits_for(connection: Connection, community_id: str, groups: Sequence[tuple[str, int]]) -> dict[tuple[str, int], list[str]]:
+def waits_for(
+    connection: Connection, community_id: str, groups: Sequence[tuple[str, int]]
+) -> dict[tuple[str, int], list[str]]:
     """What each held group (install, first n) waits for: record ids, form/type/version, installs."""
     wanted = set(groups)
     installs, values = among("install_id", sorted({install_id for install_id, _ in wanted}))
@@ -200,7 +203,9 @@ def open_findings(
 
 
 # ---------------------------------------------------------------- who
-def people_of_installs(connection: Connection, community_id: str, install_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+def people_of_installs(
+    connection: Connection, community_id: str, install_ids: Iterable[str]
+) -> dict[str, dict[str, Any]]:
     """The person behind each install: {install_id: {user_id, name, label}}; name is None for a machine."""
     wanted = sorted(set(install_ids))
     installs: dict[str, Any] = {}
@@ -209,7 +214,8 @@ def people_of_installs(connection: Connection, community_id: str, install_ids: I
             installs.setdefault(row[0], row)
     names = names_of_users(connection, community_id, (row[1] for row in installs.values() if row[1]))
     return {
-        install_id: {"user_id": row[1], "name": names.get(row[1]), "label": row[2]} for install_id, row in installs.items()
+        install_id: {"user_id": row[1], "name": names.get(row[1]), "label": row[2]}
+        for install_id, row in installs.items()
     }
 
 

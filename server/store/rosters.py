@@ -128,7 +128,9 @@ def entries_by_id(connection: Connection, community_id: str, ids: Iterable[str])
     return {row[0]: _entry(row) for row in rows_of(connection, record, _ENTRY, community_id, "id", sorted(set(ids)))}
 
 
-def count_placed(connection: Connection, community_id: str, kind: str, ref: str, parents: Sequence[str]) -> dict[str, int]:
+def count_placed(
+    connection: Connection, community_id: str, kind: str, ref: str, parents: Sequence[str]
+) -> dict[str, int]:
     """How many live records of a type stand in each place, by the ref field that says so; deceased persons left out."""
     counts: dict[str, int] = {}
     field, vital = json_text(connection, "r", ref), json_text(connection, "r", "vital_status")
@@ -239,7 +241,9 @@ def lives_then(connection: Connection, community_id: str, ids: Sequence[str], at
     return {past.record_id: past.life or "live" for past in found}
 
 
-def freshness_then(connection: Connection, community_id: str, ids: Sequence[str], at: str) -> dict[str, tuple[int, str]]:
+def freshness_then(
+    connection: Connection, community_id: str, ids: Sequence[str], at: str
+) -> dict[str, tuple[int, str]]:
     """Version of each record at a time and when that version arrived."""
     found: dict[str, tuple[int, str]] = {}
     for slice_ in chunks(ids, 2_000):
