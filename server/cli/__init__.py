@@ -29,6 +29,7 @@ COMMANDS = {
     "enrol-code": "enrol_code",
     "assign": "assign",
     "token": "token",
+    "community": "community",
     "cells": "cells",
     "export": "export",
     "version": "version",

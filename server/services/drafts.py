@@ -1,0 +1,284 @@
+"""Draft editions: read from GeoJSON, checked with a certificate, and kept even when they are broken (L4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import shapely
+
+from geo.cell import BASE_LAYER, Cell
+from geo.cell_rows import cell_to_row
+from geo.cells import DEFAULT_MAPPING, DraftEdition, read_cells
+from geo.edition import Certificate, check_edition
+from geo.errors import GeoError, MalformedGeoJSON, ProfileError, UnknownDatum
+from geo.geojson_out import cell_feature
+from geo.problem import ERROR, Problem
+from geo.profile import load_profile
+from server.errors import CellsRefused, InputError, InvalidInput, MalformedBody, NotFound, OutsideScope
+from server.permissions import Actor, may
+from server.services.places import cell_of_row
+from server.store import places as store
+from server.store.database import read, stamp, write
+
+if TYPE_CHECKING:
+    from server.house import House
+    from server.store.database import Connection
+
+_LARGEST_ORDER = 2**31 - 1
+Buildings = Sequence[tuple[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class EditionTold:
+    """One edition as it is told: what it is, its certificate, and its cells where they were asked for."""
+
+    edition_id: str
+    layer: str
+    number: int
+    state: str
+    profile: str
+    content_hash: str | None
+    created_at: str
+    published_at: str | None
+    certificate: dict[str, Any] | None
+    cells: dict[str, Any] | None = None
+
+
+def read_draft(source: bytes, *, datum: str | None, mapping: Mapping[str, str] | None = None) -> DraftEdition:
+    """A draft of the base layer from the bytes of a GeoJSON file.
+
+    Parameters
+    ----------
+    source : UTF-8 JSON, a byte order mark is forgiven
+    datum : of the coordinates; None where features or the file declare it (`geo.cells.read_cells`)
+    mapping : which property of the file holds ``code``, ``name``, ``order`` …
+
+    Raises
+    ------
+    MalformedBody
+        Not JSON; says where it ends to be.
+    InvalidInput
+        Not GeoJSON, an unknown datum or word, another layer, or text that no database keeps; names the place.
+    CellsRefused
+        Not one cell could be read, so there is nothing to keep; names every feature.
+    """
+    unknown = sorted(set(mapping or ()) - set(DEFAULT_MAPPING))
+    if unknown:
+        known = ", ".join(DEFAULT_MAPPING)
+        raise _one_error("/map", "unknown_word", f"{', '.join(unknown)} is none of {known}")
+    try:
+        document = orjson.loads(source.removeprefix(b"\xef\xbb\xbf"))
+    except orjson.JSONDecodeError as error:
+        raise MalformedBody(f"not JSON at line {error.lineno}, column {error.colno}") from error
+    if not isinstance(document, dict):
+        raise _one_error("", "malformed_geojson", "a FeatureCollection is expected")
+    try:
+        draft = read_cells(document, datum=datum, mapping=mapping)
+    except MalformedGeoJSON as error:
+        place = "" if error.feature_index is None else f"/features/{error.feature_index}"
+        raise _one_error(place, error.code, error.message) from error
+    except UnknownDatum as error:
+        raise _one_error("/datum", error.code, error.message) from error
+    except GeoError as error:
+        raise _one_error("/crs", error.code, error.message) from error
+    wrong = [found for cell in draft.cells for found in _unkeepable(cell)]
+    if wrong:
+        raise InvalidInput("the cells cannot be kept", errors=wrong)
+    if not draft.cells and draft.problems:
+        raise refused(draft.problems, "no cell could be read")
+    return draft
+
+
+def check_draft(
+    house: House, community_id: str, draft: DraftEdition, *, buildings: Buildings | None = None
+) -> Certificate:
+    """What the publish gate says of a draft of this community; nothing is kept. NotFound without such a community."""
+    with read(house.engine) as connection:
+        row = store.community_row(connection, community_id)
+        if row is None:
+            raise NotFound("there is no such community")
+        retired = store.retired_codes(connection, community_id, "") - _codes_in_force(connection, community_id)
+    boundary = shapely.from_wkb(bytes(row.boundary)) if row.boundary is not None else None
+    try:
+        profile = load_profile(row.code_profile)
+    except ProfileError as error:
+        raise _one_error("/code_profile", error.code, f"of the community: {error.message}") from error
+    return check_edition(
+        draft, boundary=boundary, profile=profile, buildings=buildings, community_code=row.code, retired=retired
+    )
+
+
+def keep_draft(
+    house: House,
+    actor: Actor,
+    community_id: str,
+    draft: DraftEdition,
+    *,
+    certificate: Certificate | None = None,
+) -> tuple[str, Certificate]:
+    """Keep a draft with its certificate, broken or not; returns (edition id, certificate).
+
+    ``certificate``: of `check_draft` for this very draft, where the caller has it already.
+    """
+    demand_publisher(actor, community_id)
+    if certificate is None:
+        certificate = check_draft(house, community_id, draft)
+    edition_id = house.new_id()
+    report = orjson.dumps(report_of(certificate)).decode()
+    rows = [(community_id, edition_id, *_cell_values(cell)) for cell in _told_apart(draft.cells)]
+    with write(house.engine) as connection:
+        number = 1 + max((row.number for row in store.editions_of(connection, community_id)), default=0)
+        store.insert_edition(
+            connection,
+            (
+                community_id, edition_id, BASE_LAYER, number, "draft", certificate.profile, report, certificate.hash,
+                stamp(house.clock()),
+            ),
+        )  # fmt: skip
+        store.insert_cells(connection, rows)
+    return edition_id, certificate
+
+
+def list_editions(house: House, community_id: str) -> list[EditionTold]:
+    """Every edition of a community, drafts too, oldest first; NotFound without such a community."""
+    with read(house.engine) as connection:
+        if store.community_row(connection, community_id) is None:
+            raise NotFound("there is no such community")
+        return [_told(row) for row in store.editions_of(connection, community_id)]
+
+
+def find_edition(house: House, community_id: str, edition_id: str) -> EditionTold:
+    """One edition with its cells as GeoJSON; NotFound if there is none."""
+    with read(house.engine) as connection:
+        row = edition_row(connection, community_id, edition_id)
+        rows = store.cells_of(connection, community_id, edition_id)
+    told = _told(row)
+    features = [cell_feature(cell_of_row(one, told.layer), {"area_m2": one.area_m2}) for one in rows]
+    return replace(told, cells={"type": "FeatureCollection", "features": features})
+
+
+def edition_row(connection: Connection, community_id: str, edition_id: str) -> Any:
+    """The row of one edition; NotFound if there is none."""
+    for row in store.editions_of(connection, community_id):
+        if row.edition_id == edition_id:
+            return row
+    raise NotFound("there is no such edition")
+
+
+def demand_publisher(actor: Actor, community_id: str) -> None:
+    """OutsideScope unless the actor may publish cells there."""
+    if not may(actor, "publish_cells", community_id=community_id):
+        raise OutsideScope("cells are published by the community's secretary")
+
+
+# ---------------------------------------------------------------- certificates
+
+
+def report_of(certificate: Certificate) -> dict[str, Any]:
+    """A certificate as it is kept and told: JSON values only."""
+    return {
+        "ok": certificate.ok,
+        "hash": certificate.hash,
+        "profile": certificate.profile,
+        "counts": dict(certificate.counts),
+        "area_m2": certificate.area_m2,
+        "problems": [_problem_told(one) for one in certificate.problems],
+    }
+
+
+def errors_of(report: Mapping[str, Any] | None) -> list[Problem]:
+    """The findings of a kept certificate that forbid publishing."""
+    return [
+        Problem(
+            one["code"], one["severity"], tuple(one["cells"]), one["lon"], one["lat"], one.get("size_m2"),
+            one.get("size_m"), one["en"], one["zh"], one.get("feature_index"),
+        )
+        for one in (report or {}).get("problems", ())
+        if one["severity"] == ERROR
+    ]  # fmt: skip
+
+
+def refused(problems: Iterable[Problem], message: str = "the cells cannot be published") -> CellsRefused:
+    """The error of cells that the gate refuses: each finding with its cells, its place on the ground and its size."""
+    fatal = dict.fromkeys(one for one in problems if one.severity == ERROR)
+    return CellsRefused(message, errors=[InputError(_pointer(one), one.code, _said(one)) for one in fatal])
+
+
+def _problem_told(one: Problem) -> dict[str, Any]:
+    return {
+        "code": one.code, "severity": one.severity, "cells": list(one.cell_codes), "lon": one.lon, "lat": one.lat,
+        "size_m2": one.size_m2, "size_m": one.size_m, "feature_index": one.feature_index, "zh": one.message_zh,
+        "en": one.message_en,
+    }  # fmt: skip
+
+
+def _pointer(one: Problem) -> str:
+    if one.feature_index is not None:
+        return f"/features/{one.feature_index}"
+    return "/cells/" + ",".join(code.replace("~", "~0").replace("/", "~1") for code in one.cell_codes)
+
+
+def _said(one: Problem) -> str:
+    place = "" if one.lon is None or one.lat is None else f" (at {one.lon:.7f}, {one.lat:.7f})"
+    return f"{one.message_en}{place} / {one.message_zh}"
+
+
+# ---------------------------------------------------------------- rows
+
+
+def _told(row: Any) -> EditionTold:
+    return EditionTold(
+        row.edition_id, row.layer, row.number, row.state, row.profile, row.content_hash, row.created_at,
+        row.published_at, orjson.loads(row.certificate) if row.certificate else None,
+    )  # fmt: skip
+
+
+def _cell_values(cell: Cell) -> tuple[Any, ...]:
+    row = cell_to_row(cell)
+    return (
+        row["cell_id"], row["code"], row["name"], row["sort_order"], row["geometry_wkb"], row["area_m2"],
+        row["label_lon"] or 0.0, row["label_lat"] or 0.0, row["properties_json"],
+    )  # fmt: skip
+
+
+def _told_apart(cells: Iterable[Cell]) -> list[Cell]:
+    """The cells with identities of their own: a draft may name two alike, which its certificate says."""
+    used: set[str] = set()
+    found = []
+    for cell in cells:
+        own, times = cell.cell_id, 1
+        while own in used:
+            times += 1
+            own = f"{cell.cell_id}~{times}"
+        used.add(own)
+        found.append(replace(cell, cell_id=own))
+    return found
+
+
+def _unkeepable(cell: Cell) -> Iterable[InputError]:
+    place = _pointer_of_cell(cell)
+    if cell.layer != BASE_LAYER:
+        yield InputError(f"{place}/layer", "another_layer", f"only cells of the layer {BASE_LAYER} are taken")
+    if abs(cell.order) > _LARGEST_ORDER:
+        yield InputError(f"{place}/order", "out_of_range", f"at most {_LARGEST_ORDER}")
+    for word, text in (("code", cell.code), ("name", cell.name), ("cell_id", cell.cell_id)):
+        if "\0" in text:
+            yield InputError(f"{place}/{word}", "unprintable", "the character U+0000 cannot be kept")
+
+
+def _pointer_of_cell(cell: Cell) -> str:
+    return "/cells/" + cell.cell_id.replace("\0", "").replace("~", "~0").replace("/", "~1")
+
+
+def _codes_in_force(connection: Connection, community_id: str) -> set[str]:
+    edition = store.published_edition(connection, community_id)
+    if edition is None:
+        return set()
+    return {row.code for row in store.cells_of(connection, community_id, edition.edition_id)}
+
+
+def _one_error(pointer: str, code: str, message: str) -> InvalidInput:
+    return InvalidInput(message, errors=[InputError(pointer, code, message)])
