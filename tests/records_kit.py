@@ -117,7 +117,7 @@ def populate(url: str) -> None:
             )
             assert result["now"]["outcome"] == "applied", (name, result)
         assignments.assign(office.house, OPERATOR, user_id=office.users["grid_worker"], cell_id="cell-a", community_id=COMMUNITY,
-                           from_on="2026-03-01")  # fmt: skip
+                           from_on="2026-02-01")  # fmt: skip
         office.house.engine.dispose()
 
 

@@ -50,6 +50,7 @@ class Values:
         self._source, self._registry, self._scope = source, registry, scope
         self._cells, self._today, self._homes = cells, today, homes
         self._known: dict[str, Entry | None] = {}
+        self._ends: dict[Path, dict[str, Entry]] = {}
         self._counts: dict[tuple[str, str], int] = {}
         self._counted: set[str] = set()
 
@@ -100,12 +101,17 @@ class Values:
 
     def follow(self, entry: Entry | None, path: Path) -> Entry | None:
         """The record at the end of a path of references; None where a step leads nowhere."""
-        for step in path:
-            if entry is None:
-                return None
-            target = entry.fields.get(step)
-            entry = self._known.get(target) if isinstance(target, str) else None
-        return entry
+        if entry is None or not path:
+            return entry
+        ends = self._ends.setdefault(path, {})
+        if entry.id in ends:
+            return ends[entry.id]
+        parent = self.follow(entry, path[:-1])
+        target = parent.fields.get(path[-1]) if parent is not None else None
+        end = self._known.get(target) if isinstance(target, str) else None
+        if end is not None:
+            ends[entry.id] = end
+        return end
 
     def reader(self, column: RosterColumn) -> Reader:
         """A function from a loaded entry to the value of a column; None where there is none."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -217,7 +217,9 @@ class _Run:
         else:
             self.groups = [(home,) for home in self._by_code(falling)]
         at = datetime.fromisoformat(query.known_at) if query.known_at else house.clock()
-        self.today: date = (at + timedelta(hours=8)).date()
+        today = (at + timedelta(hours=8)).date()
+        homes = self._homes(ground.homes)
+        self.values = Values(self.source, house.registry, scope, ground.codes, today, homes)
 
     def _falls_by_cell(self) -> bool | None:
         """Whether the order begins with the base record's cell: False rising, True falling, None not."""
@@ -241,7 +243,7 @@ class _Run:
         falling = [descending for _, descending in self.query.sort]
         last = order_key(after["key"], falling, after["id"]) if after is not None else None
         for homes in groups:
-            values = self._values(homes)
+            values = self.values
             entries = self.source.base(self.query.roster.base, self._homes(homes), self.narrowed)
             values.load(entries, self.query.needed)
             entries = self._filtered(entries, values)
@@ -264,9 +266,6 @@ class _Run:
         """None where all homes of a community are meant: then the index of the type is read straight through."""
         return None if self.scope.streams is None and self.ground.cell_code is None and len(homes) > 1 else homes
 
-    def _values(self, homes: Sequence[str]) -> Values:
-        return Values(self.source, self.house.registry, self.scope, self.ground.codes, self.today, self._homes(homes))
-
     def _filtered(self, entries: list[Entry], values: Values) -> list[Entry]:
         checks: list[tuple[Filter, Reader, str | None]] = [
             (item, values.reader(item.column), self._format(item))
@@ -285,7 +284,7 @@ class _Run:
 
     def shown(self, entries: list[Entry]) -> list[dict[str, Any]]:
         """Rows as they are given."""
-        values = self._values(self.ground.homes)
+        values = self.values
         values.load(entries, self.query.columns)
         readers = [(column, values.reader(column), has_label(column)) for column in self.query.columns]
         rows = []
