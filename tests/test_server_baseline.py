@@ -2,7 +2,11 @@ from __future__ import annotations
 
 import pytest
 from front_door import COMMUNITY, NEIGHBOUR, problem
-from records_kit import CODE_A, CODE_B, actor_of, office_with_records, write_operation
+from records_kit import CODE_A, CODE_B, IDS, actor_of, office_with_records, write_operation
+from sqlalchemy import select
+
+from server.models import record
+from server.store.database import read
 
 
 @pytest.fixture
@@ -31,6 +35,19 @@ def test_the_baseline_counts_each_cell(office):
     for kind, count in found["total"]["counts"].items():
         assert count == sum(cell["counts"][kind] for cell in found["cells"]) + found["unplaced"]["counts"][kind]
     assert (found["edition"]["number"], found["partial"]) == (1, False)
+
+
+def test_somebody_registered_elsewhere_is_counted_once(office):
+    """Who lives in cell a and is registered in cell b is counted in a; the reference card in b counts for nobody."""
+    before = figures(office)
+    values = {"registration_dwelling": IDS["dwelling_b"], "registration_kind": "family"}
+    write_operation(office.house, actor_of(office, "secretary"), "patch", "li", values)
+    with read(office.house.engine) as connection:
+        cards = connection.execute(select(record.c.home).where(record.c.type == "reference_card")).scalars().all()
+    assert cards == ["cell/cell-b"]
+    assert [cell["counts"] for cell in figures(office)["cells"]] == [cell["counts"] for cell in before["cells"]]
+    rows = office.signed_in("secretary").get(f"/api/v1/cells/{CODE_B}/roster/persons").json["rows"]
+    assert "李四" not in {row["name"] for row in rows}
 
 
 def test_coverage_is_surveyed_of_expected_dwellings(office):

@@ -74,11 +74,11 @@ def test_two_values_stand_side_by_side(disagreement):
 
 
 def test_looking_at_conflicts_is_written_down(disagreement):
-    """A page with personal values leaves a line in the audit log that names fields, never values."""
+    """A page that shows a number in full leaves an *unmask* line in the audit log that names fields, never values."""
     listed(disagreement)
     with read(disagreement.house.engine) as connection:
-        line = connection.execute(select(audit).where(audit.c.action == "read")).one()
-    assert "person.document_number" in line.fields
+        line = connection.execute(select(audit).where(audit.c.action == "unmask")).one()
+    assert "person.document_number" in line.fields and "person.name" in line.fields
     assert line.count == 2
 
 

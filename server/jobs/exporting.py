@@ -229,6 +229,8 @@ def sweep_files(house: House) -> None:
         with write(house.engine) as connection:
             jobs.mark_removed(connection, job)
     for path in folder(house).iterdir():
+        age = timedelta(seconds=now.timestamp() - path.stat().st_mtime)
         unfinished = path.suffix == ".part" or path.name.count(".") > 1
-        if unfinished and now.timestamp() - path.stat().st_mtime > _ABANDONED.total_seconds():
+        # A finished file that no job answers for goes too, a day after it would have gone anyway.
+        if age > (_ABANDONED if unfinished else timedelta(days=KEPT_DAYS) + _ABANDONED):
             path.unlink(missing_ok=True)

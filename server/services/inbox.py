@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -72,7 +73,16 @@ def conflicts(
         rows = _conflict_rows(house, connection, scope, community_id, look, [entry[2] for entry in page])
         for row, entry in zip(rows, page, strict=True):
             row["harm"] = entry[0]
-        seen(connection, house, look, scope, community_id, fields=_personal_names(rows), count=len(rows))
+        seen(
+            connection,
+            house,
+            _look_at(rows, look, community_id),
+            scope,
+            community_id,
+            fields=_personal_names(house, rows),
+            count=len(rows),
+            where="inbox=conflicts",
+        )
     return {
         "as_of": stamp(house.clock()),
         "count": len(ordered),
@@ -155,26 +165,34 @@ def _values(form: RecordType, names: Sequence[str], values: Any, unmask: bool) -
 
 def _record(form: RecordType, row: dict[str, Any], cells: dict[str, dict[str, str]]) -> dict[str, Any]:
     fields = orjson.loads(row["fields"]) if row["fields"] else {}
-    title, _ = title_of(form, fields, personal=True)
+    title, title_field = title_of(form, fields, personal=True)
     return {
         "id": row["record_id"],
         "type": row["type"],
         "type_label": form.label,
         "title": title,
+        "title_field": title_field,
         "v": row["v"],
         "tag": row["tag"],
         "cell": cells.get(row["home"]),
     }
 
 
-def _personal_names(rows: Iterable[dict[str, Any]]) -> tuple[str, ...]:
-    names = {
-        f"{row['record']['type']}.{field['name']}"
-        for row in rows
-        for field in row["fields"]
-        if field["privacy"] in PERSONAL
-    }
+def _personal_names(house: House, rows: Iterable[dict[str, Any]]) -> tuple[str, ...]:
+    """Names of the personal fields that these rows show, their titles included."""
+    names = set()
+    for row in rows:
+        kind = row["record"]["type"]
+        shown_names = [field["name"] for field in row["fields"]] + [row["record"]["title_field"]]
+        form = form_of(house.registry, kind, None)
+        names |= {f"{kind}.{name}" for name in shown_names if name is not None and _privacy(form, name) in PERSONAL}
     return tuple(sorted(names))
+
+
+def _look_at(rows: Iterable[dict[str, Any]], look: Look, community_id: str) -> Look:
+    """The look as it is written down: showing a secret in full is an *unmask*."""
+    secret = any(field["privacy"] == "secret" for row in rows for field in row["fields"])
+    return replace(look, action="unmask") if secret and may(look.actor, "unmask", community_id=community_id) else look
 
 
 def _cells(connection: Any, community_id: str) -> dict[str, dict[str, str]]:
