@@ -177,6 +177,7 @@ def _change(
             {},
             new_life,
             record.subject_id,
+            tuple(record.open_units),
         )
     )
 

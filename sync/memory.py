@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -87,7 +87,7 @@ class Before:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One new row of history."""
+    """One new row of history; ``open_units`` are the units with an open conflict once it stood."""
 
     record_id: str
     v: int
@@ -100,6 +100,7 @@ class Version:
     set_aside: dict[str, Fields]
     life: str | None
     subject_id: str | None
+    open_units: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -310,6 +310,7 @@ def _write(
             result.set_aside,
             result.life,
             record.subject_id,
+            tuple(record.open_units),
         )
     )
 

@@ -21,7 +21,9 @@ journal = keyed(
     need("source"),  # device | console | import | odk | system
     need("engine_version"),
     need("configuration"),  # JSON: ids of form set and edition that decided
-    need("effects"),  # JSON, no values: {"records": {id: [[v, tag, units, life, conflicts, home], …]}, "streams": {id: seq}}
+    # JSON, no values: {"records": {id: [[v, tag, units, life, open units, home], …]}, "moves": {id: [v, home]},
+    # "streams": {id: [seq, count, digest]}}; assignments and reused ids have members of their own.
+    need("effects"),
 )
 
 journal_payload = keyed(
@@ -29,7 +31,6 @@ journal_payload = keyed(
     key("number", BigInteger),
     key("subject_id"),
     need("sealed", LargeBinary),  # sealed JSON {"<n>": "<operation text>"}
-    clustered=True,
 )
 
 operation = keyed(

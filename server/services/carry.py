@@ -16,7 +16,7 @@ from server.services.keys import DataKeys
 from server.store import writing
 from sync.digest import made_id
 from sync.feedrows import Counter, stream_changes
-from sync.memory import Decided, Memory, Prepared
+from sync.memory import Decided, Memory, Move, Prepared
 from sync.operation import Operation
 from sync.record import Record
 
@@ -107,13 +107,29 @@ def carry_out(connection: Connection, house: House, community_id: str, memory: M
 
 
 def _effects(memory: Memory, counters: Mapping[str, Counter]) -> str:
-    """S27: per record every version with what an auditor folds, per stream its new number; no values."""
+    """S27: what an auditor folds, without values.
+
+    ``records``: id → every version [v, tag, units, life or null where unchanged, units with an open conflict, home];
+    ``moves``: id → [v, home] of a record that changed its home and got no version; ``streams``: id → [seq, count, digest].
+    """
+    left: dict[str, list[Move]] = {}
+    for move in memory.moves:
+        left.setdefault(move.record_id, []).append(move)
+    homes: dict[str, str] = {}
     records: dict[str, list[Any]] = {}
-    for version in memory.versions:
-        records.setdefault(version.record_id, []).append([version.v, version.tag, version.units, version.life])
-    homes = {record.id: [record.home, record.open_units] for record in memory.touched.values()}
-    streams = {stream_id: list(counter.row()) for stream_id, counter in counters.items()}
-    return orjson.dumps({"records": records, "homes": homes, "streams": streams}).decode()
+    for one in memory.versions:
+        record_id, pending = one.record_id, left.get(one.record_id)
+        home = homes.get(record_id)
+        if home is None:
+            before = memory.before.get(record_id)
+            home = before.home if before is not None else memory.touched[record_id].home
+        while pending and pending[0].v <= one.v:
+            home = pending.pop(0).to_home
+        homes[record_id] = home
+        records.setdefault(record_id, []).append([one.v, one.tag, one.units, one.life, one.open_units, home])
+    moves = {record_id: [pending[-1].v, pending[-1].to_home] for record_id, pending in left.items() if pending}
+    streams = {stream_id: counter.row() for stream_id, counter in counters.items()}
+    return orjson.dumps({"records": records, "moves": moves, "streams": streams}).decode()
 
 
 def _canonical(fields: Mapping[str, Any]) -> str:

@@ -42,6 +42,11 @@ def settle_expired(house: House, community_id: str, user_id: str | None) -> None
             version = store.raise_scope(connection, community_id, user_id)
             at = stamp(house.clock())
             store.revoke_assignment(connection, community_id, one, at=at, version=version)
+            ended = store.assignment_of(connection, community_id, one)
+            if ended is not None:
+                store.journal_assignment(
+                    connection, ended, change="expired", at=at, actor_id="~system", install_id="~system", source="system"
+                )
 
 
 def install_scope(

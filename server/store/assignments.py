@@ -92,9 +92,16 @@ def revoke_assignment(connection: Connection, community_id: str, assignment_id: 
 
 
 def journal_assignment(
-    connection: Connection, one: Assignment, *, change: str, at: str, actor_id: str, install_id: str
+    connection: Connection,
+    one: Assignment,
+    *,
+    change: str,
+    at: str,
+    actor_id: str,
+    install_id: str,
+    source: str = "console",
 ) -> None:
-    """Write the change of an assignment into the journal (S27); it touches no record and no stream."""
+    """Write the change of an assignment (granted, revoked, expired) into the journal (S27); it touches no stream."""
     effects = {"records": {}, "streams": {}, "assignments": {one.assignment_id: [change, one.user_id, one.cell_id]}}
     connection.execute(
         insert(journal).values(
@@ -104,7 +111,7 @@ def journal_assignment(
             at=at,
             actor_id=actor_id,
             install_id=install_id,
-            source="console",
+            source=source,
             engine_version="1",
             configuration="{}",
             effects=json.dumps(effects),
