@@ -113,7 +113,9 @@ def test_setting_a_third_value_settles_a_conflict(disagreement):
     row = listed(disagreement)[1]
     path = f"/api/v1/inbox/conflicts/{row['conflict_id']}/resolve"
     final = {"building": IDS["building_b"], "entrance": None, "floor_number": 12}
-    answer = disagreement.signed_in("secretary").post(path, json={"set": final})
+    answer = disagreement.signed_in("secretary").post(
+        path, json={"set": final, "base": {"v": row["record"]["v"], "tag": row["record"]["tag"]}}
+    )
     assert answer.json["now"]["outcome"] == "applied", answer.json
     with read(disagreement.house.engine) as connection:
         row = connection.execute(

@@ -41,12 +41,20 @@ _LIST: dict[str, Any] = {
 }
 
 
+class BaseSchema(Schema):
+    """A version of a record."""
+
+    v = fields.Integer(strict=True, required=True)
+    tag = fields.String(required=True)
+
+
 class ResolveSchema(Schema):
     """How a conflict is settled: choose one of the values, or set the final ones."""
 
     choose = fields.String(metadata={"description": "op_id of the value to keep"})
     set = fields.Dict(keys=fields.String(), metadata={"description": "final values of the unit's fields"})
     seen = fields.List(fields.String(), metadata={"description": "op_ids of the values that were on the screen"})
+    base = fields.Nested(BaseSchema, metadata={"description": "v and tag of the record that was on the screen"})
     purpose = fields.String(validate=validate.Length(max=120))
 
 

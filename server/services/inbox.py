@@ -211,7 +211,8 @@ def resolution(
     Parameters
     ----------
     asked : ``choose``, the op_id of the sibling to keep, or ``set``, the final values of the unit's fields; and
-        ``seen``, the op_ids of the siblings that the person saw (all open ones when left out: S4)
+        ``seen``, the op_ids of the siblings that the person saw (all open ones when left out: S4); ``base``, the version that the person
+        saw (the present one when left out): what was written since is then merged, not overwritten
 
     Returns
     -------
@@ -249,7 +250,7 @@ def resolution(
         "kind": "resolve",
         "type": row["type"],
         "id": row["record_id"],
-        "base": {"v": row["v"], "tag": row["tag"]},
+        "base": asked.get("base") or {"v": row["v"], "tag": row["tag"]},
         "unit": row["unit"],
         "siblings": list(given) if given is not None else list(by_op),
         "set": final,
