@@ -36,6 +36,12 @@ from server.store.errors import Busy, PlanOutdated, Unavailable
 
 _LONGEST_WAIT_S = 2.0
 
+# A log of up to 32 MB (8000 pages): a page that many pushes change is carried into the database file once.
+_PRAGMAS = (
+    "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000", "cache_size=-65536",
+    "wal_autocheckpoint=8000",
+)  # fmt: skip
+
 # PostgreSQL: serialization failure, deadlock, a key that another transaction has just written (S16).
 _TRY_AGAIN = frozenset({"40001", "40P01", "23505"})
 
@@ -112,7 +118,7 @@ def _queue_of(engine: Engine) -> WriteQueue:
 
 def _sqlite_connect(raw: Any, _record: Any) -> None:
     raw.isolation_level = None  # we say BEGIN ourselves
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000", "cache_size=-65536"):
+    for pragma in _PRAGMAS:
         raw.execute(f"PRAGMA {pragma}")
 
 

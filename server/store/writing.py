@@ -80,7 +80,7 @@ def write_index(connection: Connection, community_id: str, old: Rows, new: Rows)
     """Search entries that went and that came: field, key, record id."""
     columns = ("community_id", "field", "key", "record_id")
     delete_rows(connection, record_index, columns, _led(community_id, old))
-    insert_rows(connection, record_index, columns, _led(community_id, new), "ON CONFLICT DO NOTHING")
+    insert_rows(connection, record_index, columns, sorted(_led(community_id, new)), "ON CONFLICT DO NOTHING")
 
 
 def insert_history(connection: Connection, community_id: str, rows: Rows) -> None:
