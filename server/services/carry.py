@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -14,6 +15,7 @@ from server.sealing import seal
 from server.services.conflicts import conflict_rows
 from server.services.keys import DataKeys
 from server.store import writing
+from server.store.database import stamp
 from sync.digest import made_id
 from sync.feedrows import Counter, stream_changes
 from sync.memory import Decided, Memory, Move, Prepared
@@ -230,9 +232,19 @@ def _freshness(memory: Memory, entry: Entry) -> dict[str, str]:
         if operation is None or decided.v is None or operation.id not in memory.touched:
             continue
         claimed = operation.claimed_at
-        at = min(claimed, entry.at) if claimed and claimed.endswith("Z") else entry.at
+        at = min(utc_text(claimed) or entry.at, entry.at) if claimed else entry.at
         fresh[operation.id] = max(at, fresh.get(operation.id, ""))
     return fresh
+
+
+def utc_text(claimed: str) -> str:
+    """A claimed instant as it is compared: UTC, milliseconds, ``Z``; empty for a day that no calendar has."""
+    if len(claimed) == 24 and claimed[-1] == "Z":
+        return claimed
+    try:
+        return stamp(datetime.fromisoformat(claimed))
+    except (ValueError, OverflowError):
+        return ""
 
 
 def operation_rows(
