@@ -42,3 +42,4 @@ placement_ledger = keyed(
     may("reason"),
     clustered=True,
 )
+Index("ix_placement_ledger_from_home", placement_ledger.c.community_id, placement_ledger.c.from_home)

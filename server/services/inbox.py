@@ -13,7 +13,7 @@ from server.errors import InputError, InvalidInput, NotFound
 from server.house import House
 from server.permissions import Scope, may
 from server.services.labels import PERSONAL, code_labels, field_label, form_of, shown, title_of
-from server.services.looks import Look, personal_reading, seen
+from server.services.looks import Look, seen
 from server.services.paging import make_cursor, read_cursor
 from server.services.unsealing import open_sealed
 from server.store import baseline
@@ -58,7 +58,7 @@ def conflicts(
     limit = max(1, min(limit, MOST_PER_PAGE))
     use = f"inbox/conflicts/{community_id}"
     after = read_cursor(house.keys, use, cursor)
-    with personal_reading(house) as connection:
+    with read(house.engine) as connection:
         light = store.open_conflicts(connection, scope, community_id)
         ordered = sorted(
             [
@@ -74,7 +74,6 @@ def conflicts(
         for row, entry in zip(rows, page, strict=True):
             row["harm"] = entry[0]
         seen(
-            connection,
             house,
             _look_at(rows, look, community_id),
             scope,
@@ -226,7 +225,7 @@ def resolution(
     InvalidInput
         Neither or both of ``choose`` and ``set``; a sibling that is not open here; a field of another unit.
     """
-    with personal_reading(house) as connection:
+    with read(house.engine) as connection:
         found = store.conflicts_by_id(connection, scope, community_id, [conflict_id])
         if not found:
             raise NotFound("no open conflict of this id within your scope")
@@ -235,7 +234,7 @@ def resolution(
         values = open_sealed(
             connection, house, community_id, [(row["subject_id"], item["sealed"]) for item in siblings]
         )
-        seen(connection, house, look, scope, community_id, fields=(f"{row['type']}.{row['unit']}",), count=1,
+        seen(house, look, scope, community_id, fields=(f"{row['type']}.{row['unit']}",), count=1,
              record_type=row["type"], record_id=row["record_id"])  # fmt: skip
     form = form_of(house.registry, row["type"], None)
     unit = form.units.get(row["unit"])

@@ -1,36 +1,20 @@
-"""Reading personal fields and writing it down, in one transaction: neither happens without the other (L11)."""
+"""Reading personal fields and writing it down before they are given: no line, no answer (L11).
+
+The line has a short transaction of its own, so that a long look never holds up the phones that push.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Iterable
 
 from server.house import House
 from server.permissions import Scope
-from server.services.audit import Look, line_of
-from server.store import audit as store
-from server.store.database import read, write
+from server.services.audit import Look, note
 
-__all__ = ["Look", "personal_reading", "reading", "seen"]
-
-
-@contextmanager
-def personal_reading(house: House) -> Iterator[Any]:
-    """A transaction that reads and can also hold the audit line of what was read."""
-    with write(house.engine) as connection:
-        yield connection
-
-
-@contextmanager
-def reading(house: House, *, personal: bool) -> Iterator[Any]:
-    """A read snapshot, or `personal_reading` where personal fields will be given."""
-    with write(house.engine) if personal else read(house.engine) as connection:
-        yield connection
+__all__ = ["Look", "seen"]
 
 
 def seen(
-    connection: Any,
     house: House,
     look: Look,
     scope: Scope,
@@ -42,7 +26,7 @@ def seen(
     record_type: str | None = None,
     record_id: str | None = None,
 ) -> None:
-    """Write the audit line of what was just read; nothing when no personal field was among it.
+    """Write the audit line of what was just read, before it is given; nothing when no personal field was among it.
 
     Parameters
     ----------
@@ -53,16 +37,13 @@ def seen(
     names = tuple(fields)
     if not names:
         return
-    store.append(
-        connection,
-        line_of(
-            house,
-            look,
-            scope=" ".join(part for part in (where, scope.describe()) if part),
-            community_id=community_id,
-            record_type=record_type,
-            record_id=record_id,
-            fields=names,
-            count=count,
-        ),
+    note(
+        house,
+        look,
+        scope=" ".join(part for part in (where, scope.describe()) if part),
+        community_id=community_id,
+        record_type=record_type,
+        record_id=record_id,
+        fields=names,
+        count=count,
     )

@@ -21,7 +21,7 @@ from server.house import House
 from server.permissions import Scope, cell_stream
 from server.services import audit
 from server.services.labels import PERSONAL
-from server.services.looks import Look, reading, seen
+from server.services.looks import Look, seen
 from server.services.paging import make_cursor, read_cursor
 from server.services.roster_query import Filter, Query
 from server.services.roster_source import Now, Source, Then
@@ -121,7 +121,7 @@ def page(house: House, scope: Scope, ground: Ground, query: Query, look: Look) -
     """
     use = _use(ground, query)
     after = read_cursor(house.keys, use, query.cursor)
-    with reading(house, personal=bool(query.personal)) as connection:
+    with read(house.engine) as connection:
         run = _Run(house, connection, scope, ground, query)
         taken: list[tuple[Entry, list[Any]]] = []
         count: int | None = 0 if len(run.groups) == 1 else None
@@ -137,7 +137,7 @@ def page(house: House, scope: Scope, ground: Ground, query: Query, look: Look) -
             store.waiting_counts(connection, ground.community_id, query.roster.base) if scope.streams is None else None
         )
         seen(
-            connection, house, look, scope, ground.community_id, fields=query.personal, count=len(rows),
+            house, look, scope, ground.community_id, fields=query.personal, count=len(rows),
             where=_where(ground, query), record_type=query.roster.base,
         )  # fmt: skip
     following = None

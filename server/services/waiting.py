@@ -11,7 +11,7 @@ from forms.errors import UnknownRecordType
 from server.house import House
 from server.permissions import Scope
 from server.services.labels import form_of, title_of
-from server.services.looks import Look, personal_reading, seen
+from server.services.looks import Look, seen
 from server.services.paging import make_cursor, read_cursor
 from server.store import baseline
 from server.store import inbox as store
@@ -63,7 +63,7 @@ def unplaced(
     limit = max(1, min(limit, MOST_PER_PAGE))
     use = f"inbox/unplaced/{community_id}"
     after = read_cursor(house.keys, use, cursor)
-    with personal_reading(house) as connection:
+    with read(house.engine) as connection:
         found = store.unplaced(connection, scope, community_id, after=after, limit=limit + 1)
         page = found[:limit]
         people = store.people_of_installs(connection, community_id, (row["created_install"] for row in page))
@@ -91,7 +91,6 @@ def unplaced(
                 }
             )
         seen(
-            connection,
             house,
             look,
             scope,
@@ -111,7 +110,7 @@ def findings(
     limit = max(1, min(limit, MOST_PER_PAGE))
     use = f"inbox/findings/{community_id}"
     after = read_cursor(house.keys, use, cursor)
-    with personal_reading(house) as connection:
+    with read(house.engine) as connection:
         found = store.open_findings(connection, scope, community_id, after=after, limit=limit + 1)
         page = found[:limit]
         cells = {f"cell/{cell.cell_id}": cell for cell in baseline.published_cells(connection, community_id)}
@@ -145,7 +144,6 @@ def findings(
                 }
             )
         seen(
-            connection,
             house,
             look,
             scope,

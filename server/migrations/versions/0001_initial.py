@@ -130,6 +130,7 @@ def upgrade() -> None:
     table("placement_ledger",
         key("community_id"), key("record_id"), key("v", Integer), key("step", Integer), need("from_home"),
         need("to_home"), need("number", BigInteger), need("at"), may("reason"), clustered=True)
+    index("ix_placement_ledger_from_home", "placement_ledger", ["community_id", "from_home"])
     table("read_token",
         key("community_id"), key("token_id"), need("token_hash"), need("user_id"), need("label"),
         need("created_at"), need("expires_at"), may("revoked_at"))
