@@ -66,7 +66,7 @@ def parts() -> Mapping[str, str]:
     """Every example by name, as Markdown code blocks."""
     with tempfile.TemporaryDirectory() as folder:
         found = {name: _block(value) for name, value in _story(Path(folder)).items()}
-    return found | {"digests": _digests()}
+    return found | {"digests": digests()}
 
 
 def _block(value: Any) -> str:
@@ -238,7 +238,7 @@ def _cell(number: int) -> dict[str, Any]:
     return {"type": "Feature", "properties": properties, "geometry": {"type": "Polygon", "coordinates": [ring]}}
 
 
-def _digests() -> str:
+def digests() -> str:
     """The worked example of tags, hashes and sums, in numbers that a client can check itself against."""
     record, other = "019cabcd-0000-7000-8111-000000000001", "019cabcd-0000-7000-8111-000000000003"
     ops = [f"019cabcd-0000-7000-8111-00000000001{number}" for number in range(3)]
