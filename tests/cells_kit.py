@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import create_engine, text
-
 from front_door import COMMUNITY
 from records_kit import populate
+from sqlalchemy import create_engine, text
 
 CODE = "999999001001"
 WEST, SOUTH, SIDE = 120.6, 31.3, 0.01
@@ -19,7 +18,12 @@ def cell(number: int, west: float, south: float, east: float, north: float, **pr
     ring = [[round(lon, 7), round(lat, 7)] for lon, lat in ring]
     return {
         "type": "Feature",
-        "properties": {"code": f"{CODE}{number:03d}", "name": f"第{number}网格", "cell_id": f"cell-{number}", **properties},
+        "properties": {
+            "code": f"{CODE}{number:03d}",
+            "name": f"第{number}网格",
+            "cell_id": f"cell-{number}",
+            **properties,
+        },
         "geometry": {"type": "Polygon", "coordinates": [ring]},
     }
 
@@ -68,5 +72,6 @@ def counts(house: Any) -> dict[str, int]:
     tables = ("record", "journal", "history", "operation", "feed", "edition", "cell", "install", "conflict")
     with read(house.engine) as connection:
         return {
-            name: connection.execute(select(func.count()).select_from(getattr(models, name))).scalar() for name in tables
+            name: connection.execute(select(func.count()).select_from(getattr(models, name))).scalar()
+            for name in tables
         }

@@ -7,13 +7,13 @@ from datetime import timedelta
 
 import pytest
 import shapely
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from sqlalchemy import select, text
-
 from cells_kit import CODE, SIDE, SOUTH, WEST, bow_tie, cell, collection, counts, path_of, populate_ground, row_of_cells
 from front_door import COMMUNITY, FIRST_DAY, NEIGHBOUR, open_office, problem
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from records_kit import IDS
+from sqlalchemy import select, text
+
 from server.house import uuid7
 from server.models import feed, record
 from server.services import drafts, editions
@@ -68,7 +68,9 @@ def test_a_clean_draft_is_published_and_every_record_placed_anew(office, secreta
     listed = secretary.get(path_of()).json["editions"]
     assert [(one["number"], one["state"]) for one in listed] == [(1, "retired"), (2, "published")]
     with read(office.house.engine) as connection:
-        rows = connection.execute(select(feed.c.stream_id, feed.c.kind, feed.c.reason).where(feed.c.record_id == IDS["zhang"]))
+        rows = connection.execute(
+            select(feed.c.stream_id, feed.c.kind, feed.c.reason).where(feed.c.record_id == IDS["zhang"])
+        )
         assert sorted(map(tuple, rows)) == [("cell/cell-11", "PUT", None), ("cell/cell-a", "REMOVE", "moved")]
     names = {cell["properties"]["code"] for cell in secretary.get("/api/v1/reference").json["cells"]["features"]}
     assert names == {f"{CODE}011", f"{CODE}012"}
@@ -123,7 +125,9 @@ def test_a_broken_draft_is_kept_and_never_published(office, secretary, code):
     refused = secretary.post(f"{path_of()}/{edition_id}/publish")
     assert problem(refused) == (422, "invalid-cells")
     errors = refused.json["errors"]
-    assert {one["code"] for one in errors} >= {one["code"] for one in certificate["problems"] if one["severity"] == "error"}
+    assert {one["code"] for one in errors} >= {
+        one["code"] for one in certificate["problems"] if one["severity"] == "error"
+    }
     assert all(one["pointer"] and one["message"] for one in errors)
     assert [one["state"] for one in secretary.get(path_of()).json["editions"]] == ["published", "draft"]
     assert homes(office) == before
@@ -155,7 +159,10 @@ def test_a_boundary_set_after_the_draft_counts_when_it_is_published(office, secr
     edition_id, certificate = sent(secretary, row_of_cells(1, 2))
     assert certificate["ok"]
     with write(office.house.engine) as connection:
-        connection.execute(text("UPDATE community SET boundary = :wkb"), {"wkb": shapely.to_wkb(shapely.box(120.6, 31.3, 120.61, 31.31))})
+        connection.execute(
+            text("UPDATE community SET boundary = :wkb"),
+            {"wkb": shapely.to_wkb(shapely.box(120.6, 31.3, 120.61, 31.31))},
+        )
     refused = secretary.post(f"{path_of()}/{edition_id}/publish")
     assert problem(refused) == (422, "invalid-cells")
     assert {one["code"] for one in refused.json["errors"]} == {"outside_boundary"}
@@ -263,5 +270,7 @@ def test_publishing_tells_how_far_it_is(office):
     """Whoever waits sees how many records are placed."""
     told = []
     draft = drafts.read_draft(json.dumps(row_of_cells(1, 2)).encode(), datum="wgs84")
-    editions.publish_edition(office.house, OPERATOR, COMMUNITY, draft, progress=lambda done, of: told.append((done, of)))
+    editions.publish_edition(
+        office.house, OPERATOR, COMMUNITY, draft, progress=lambda done, of: told.append((done, of))
+    )
     assert told[0][0] == 0 and told[-1][0] == told[-1][1] > 0

@@ -1,0 +1,177 @@
+"""`dishu cells` and `dishu community`, as somebody at the terminal of the server uses them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import shapely
+from cells_kit import CODE, bow_tie, cell, collection, counts, populate_ground, row_of_cells
+from click.testing import CliRunner
+from front_door import COMMUNITY, open_office
+
+from server.cli import main
+from server.house import uuid7
+
+KEY = b"a made-up key of thirty-two bytes".hex()
+
+
+@pytest.fixture
+def office(prepared_database, tmp_path, clock):
+    found = open_office(prepared_database(populate_ground), tmp_path, clock, uuid7)
+    yield found
+    found.house.engine.dispose()
+
+
+@pytest.fixture
+def dishu(office, tmp_path):
+    """Runs a command on the database of the office: (exit status, standard output, standard error)."""
+    url = office.house.engine.url.render_as_string(hide_password=False)
+    environment = {"DISHU_DATA": str(tmp_path), "DISHU_DATABASE_URL": url, "DISHU_KEY": KEY, "DISHU_KEY_FILE": ""}
+
+    def run(*words):
+        answer = CliRunner(env=environment).invoke(main, [str(word) for word in words])
+        return answer.exit_code, answer.stdout, answer.stderr
+
+    return run
+
+
+def written(tmp_path, document, name="cells.geojson"):
+    path = tmp_path / name
+    path.write_text(document if isinstance(document, str) else json.dumps(document), encoding="utf-8")
+    return path
+
+
+def test_check_prints_every_problem_with_place_and_size(office, dishu, tmp_path):
+    """One line a problem in both languages; the exit status says that there are errors; nothing is kept."""
+    file = written(
+        tmp_path, collection(cell(1, 120.6, 31.3, 120.611, 31.31), cell(2, 120.61, 31.3, 120.62, 31.31), bow_tie(3))
+    )
+    before = counts(office.house)
+    status, said, _ = dishu("cells", "check", file, "--community", COMMUNITY, "--datum", "wgs84")
+    assert status == 1
+    lines = [line.split("\t") for line in said.splitlines()]
+    overlap = next(
+        line for line in lines if line[1] == "overlap" and f"{CODE}001" in line[5] and f"{CODE}002" in line[5]
+    )
+    severity, _, place, size, chinese, english = overlap
+    assert severity == "error" and place.startswith("120.610") and size.endswith("m²")
+    assert "重叠" in chinese and "overlap" in english
+    assert any(line[1] == "ring_self_crossing" and line[2].startswith("120.60") for line in lines)
+    assert lines[-1][0].startswith("refused") and "cells 3" in lines[-1]
+    assert counts(office.house) == before
+
+
+def test_a_clean_file_is_checked_and_published(office, dishu, tmp_path):
+    """The terminal says ok, and after publishing the records are where the new cells are."""
+    file = written(tmp_path, "\ufeff" + json.dumps(row_of_cells(11, 12)))
+    status, said, _ = dishu("cells", "check", file, "--community", CODE, "--datum", "wgs84")
+    assert status == 0 and said.startswith("ok")
+    status, said, _ = dishu("cells", "publish", file, "--community", CODE, "--datum", "wgs84")
+    assert status == 0, said
+    assert said.splitlines()[-1].startswith("published\t")
+    listed = office.signed_in("secretary").get(f"/api/v1/communities/{COMMUNITY}/editions").json["editions"]
+    assert [one["state"] for one in listed] == ["retired", "published"]
+    roster = office.signed_in("secretary").get(f"/api/v1/cells/{CODE}011/roster/persons")
+    assert roster.json["count"] == 3
+
+
+def test_a_broken_file_publishes_nothing(office, dishu, tmp_path):
+    """The problems are printed, one line says that nothing was changed."""
+    before = counts(office.house)
+    file = written(tmp_path, collection(bow_tie(1)))
+    status, said, error = dishu("cells", "publish", file, "--community", COMMUNITY, "--datum", "wgs84")
+    assert status == 1
+    assert "ring_self_crossing" in said and "nothing was changed" in error and "Traceback" not in error
+    assert counts(office.house) == before
+
+
+def test_buildings_that_a_border_cuts_are_listed(dishu, tmp_path):
+    """A warning names the building; it does not forbid publishing."""
+    ring = [[120.6099, 31.305], [120.6101, 31.305], [120.6101, 31.3052], [120.6099, 31.3052], [120.6099, 31.305]]
+    houses = {"type": "Feature", "properties": {"id": "7号楼"}, "geometry": {"type": "Polygon", "coordinates": [ring]}}
+    status, said, _ = dishu(
+        "cells", "check", written(tmp_path, row_of_cells(1, 2)), "--community", COMMUNITY, "--datum", "wgs84",
+        "--buildings", written(tmp_path, collection(houses), "houses.geojson"),
+    )  # fmt: skip
+    assert status == 0
+    assert "building_cut" in said and "7号楼" in said
+
+
+@pytest.mark.parametrize(
+    ("content", "more", "place"),
+    [
+        ("{", (), "line 1, column 2"),
+        ('{"type":"FeatureCollection","features":[{"type":"Feature","geometry":{"type":"Polygon","coordinates":[[["x",1]]]}}]}', (), "feature 0"),
+        (json.dumps(row_of_cells(1)), ("--map", "colour=x"), "colour"),
+        (json.dumps(row_of_cells(1)), ("--map", "code"), "WORD=NAME"),
+        (json.dumps(row_of_cells(1) | {"crs": {"type": "name", "properties": {"name": "EPSG:3857"}}}), (), "degrees"),
+    ],
+)  # fmt: skip
+def test_an_unreadable_file_is_one_line(dishu, tmp_path, content, more, place):
+    """What cannot be read is said in one line that names the place, without a traceback."""
+    status, _, error = dishu(
+        "cells", "check", written(tmp_path, content), "--community", COMMUNITY, "--datum", "wgs84", *more
+    )
+    assert status != 0
+    assert place in error and "Traceback" not in error
+    assert error.strip().splitlines()[-1].startswith("Error:")
+
+
+def test_without_a_datum_every_feature_is_named(dishu, tmp_path):
+    """Coordinates whose datum nobody declared are not guessed at."""
+    file = written(tmp_path, row_of_cells(1, 2))
+    status, _, error = dishu("cells", "check", file, "--community", COMMUNITY)
+    assert status == 1 and "/features/0" in error and "/features/1" in error and "no declared datum" in error
+    assert dishu("cells", "check", file, "--community", COMMUNITY, "--datum", "wgs48")[0] == 2
+    assert "no community nowhere" in dishu("cells", "check", file, "--community", "nowhere", "--datum", "wgs84")[2]
+
+
+def test_a_community_is_made_with_its_outline(dishu, tmp_path):
+    """A new community is listed, and its first edition is held against its outline."""
+    outline = json.loads(shapely.to_geojson(shapely.box(120.6, 31.3, 120.62, 31.31)))
+    file = written(tmp_path, outline, "outline.geojson")
+    status, said, error = dishu(
+        "community", "add", "999999003001", "--name", "新社区", "--boundary", file, "--datum", "wgs84"
+    )
+    assert (status, said) == (0, "999999003001\t999999003001\t新社区\n"), error
+    assert "999999003001\t999999003001\t新社区\tcn-grid-15" in dishu("community", "list")[1]
+    half = collection(cell(1, 120.6, 31.3, 120.61, 31.31, code="999999003001001"))
+    half_file = written(tmp_path, half)
+    status, said, _ = dishu("cells", "check", half_file, "--community", "999999003001", "--datum", "wgs84")
+    assert status == 1 and "gap_at_boundary" in said
+    smaller = json.loads(shapely.to_geojson(shapely.box(120.6, 31.3, 120.61, 31.31)))
+    assert (
+        dishu(
+            "community", "boundary", "999999003001", written(tmp_path, smaller, "smaller.geojson"), "--datum", "wgs84"
+        )[0]
+        == 0
+    )
+    assert dishu("cells", "publish", half_file, "--community", "999999003001", "--datum", "wgs84")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "place"),
+    [
+        (("99999900300", "--name", "x"), "/code"),
+        (("999999003001", "--name", " "), "/name"),
+        (("999999003001", "--name", "x", "--id", "~house"), "/id"),
+        (("999999003001", "--name", "x", "--district", "99"), "/district"),
+        (("999999003001", "--name", "x", "--profile", "none"), "/profile"),
+        (("999999001001", "--name", "x"), "exists"),
+    ],
+)
+def test_a_wrong_community_is_refused_with_its_field(dishu, words, place):
+    """Every wrong field is named, and no community appears."""
+    listed = dishu("community", "list")
+    status, _, error = dishu("community", "add", *words)
+    assert status == 1 and place in error
+    assert dishu("community", "list") == listed
+
+
+def test_a_crossing_outline_is_refused(dishu, tmp_path):
+    """An outline that crosses itself makes no community."""
+    file = written(tmp_path, collection(bow_tie(1)))
+    status, _, error = dishu("community", "add", "999999003001", "--name", "x", "--boundary", file, "--datum", "wgs84")
+    assert status == 1 and "crosses itself" in error
+    assert "999999003001" not in dishu("community", "list")[1]
