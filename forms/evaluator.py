@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import lru_cache
+from operator import ge, gt, le, lt
 from typing import Any, NamedTuple
 
 from forms.identity import credit_code_ok, resident_id_birth, resident_id_ok, resident_id_sex
@@ -189,8 +190,13 @@ def _order(left: Value, right: Value) -> int | None:
     return (start > end) - (start < end)
 
 
-def _compare(accepted: frozenset[int]) -> Callable[[Value, Value], bool]:
-    return lambda left, right: _order(left, right) in accepted
+def _compare(texts: Callable[[str, str], bool], accepted: frozenset[int]) -> Callable[[Value, Value], bool]:
+    def compare(left: Value, right: Value) -> bool:
+        if type(left) is str and type(right) is str and _read_date(left) and _read_date(right):
+            return texts(left, right)  # days in this form sort as texts do
+        return _order(left, right) in accepted
+
+    return compare
 
 
 def _arithmetic(operate: Callable[[float, float], float]) -> Callable[[Value, Value], Value]:
@@ -242,10 +248,10 @@ _minus = _arithmetic(lambda a, b: a - b)
 OPERATORS: dict[str, Callable[..., Value]] = {
     "=": _equal,
     "!=": lambda left, right: not _equal(left, right),
-    "<": _compare(frozenset({-1})),
-    "<=": _compare(frozenset({-1, 0})),
-    ">": _compare(frozenset({1})),
-    ">=": _compare(frozenset({0, 1})),
+    "<": _compare(lt, frozenset({-1})),
+    "<=": _compare(le, frozenset({-1, 0})),
+    ">": _compare(gt, frozenset({1})),
+    ">=": _compare(ge, frozenset({0, 1})),
     "+": _add,
     "-": _subtract,
     "*": _arithmetic(lambda a, b: a * b),

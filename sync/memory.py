@@ -83,6 +83,7 @@ class Before:
     life: str
     home: str
     fields: Fields
+    place_parent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +199,7 @@ class Memory:
             self.touched[record.id] = record
             if record.id not in self.created:
                 self.before[record.id] = Before(
-                    record.v, record.tag, record.life, record.home, record.fields.copy()
+                    record.v, record.tag, record.life, record.home, record.fields.copy(), record.place_parent
                 )
 
     def add(self, record: Record) -> None:

@@ -15,6 +15,7 @@ WITH_VALUES = frozenset({"create", "patch", "resolve"})
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}").fullmatch
+_LINES = re.compile(r"[a-z][a-z0-9_]{0,63}(?:\n[a-z][a-z0-9_]{0,63})*").fullmatch
 _TAG = re.compile(r"[0-9a-f]{16}").fullmatch
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)").fullmatch
 
@@ -81,9 +82,8 @@ def operation_of(data: Any) -> Operation:
         raise MalformedOperation("/was", "not_an_object")
     if kind == "patch" and not values:
         raise MalformedOperation("/set", "empty")
-    for name in values:
-        if not _NAME(name):
-            raise MalformedOperation("/set", "not_a_field_name")
+    if values and not _are_names(values):
+        raise MalformedOperation("/set", "not_a_field_name")
     operation = Operation(
         op_id, record_type, record_id, kind, _base(get("base")), values, was, form_version, claimed_at
     )
@@ -114,6 +114,12 @@ def _base(value: Any) -> tuple[int, str] | None:
     if type(tag) is not str or not _TAG(tag):
         raise MalformedOperation("/base/tag", "not_a_tag")
     return v, tag
+
+
+def _are_names(values: Fields) -> bool:
+    """Whether every key is a field name: one match for all of them, which is what a large batch is read by."""
+    lines = "\n".join(values)
+    return _LINES(lines) is not None and lines.count("\n") == len(values) - 1
 
 
 def _names(value: Any, pointer: str) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from forms.definition import RecordType
@@ -92,6 +93,12 @@ def unit_fields(form: RecordType, unit: str) -> tuple[str, ...]:
     """The fields of a unit; a field that the form does not know is a unit of its own (S10)."""
     spec = form.units.get(unit)
     return spec.fields if spec is not None else (unit,)
+
+
+@lru_cache(maxsize=4096)
+def unit_names(form: RecordType, names: tuple[str, ...]) -> tuple[str, ...]:
+    """The units that these fields belong to, in byte order; most records of a type have the same few sets of fields."""
+    return tuple(sorted({form.unit_of.get(name, name) for name in names}))
 
 
 def by_unit(form: RecordType, values: Fields) -> dict[str, Fields]:

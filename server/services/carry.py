@@ -168,7 +168,7 @@ def _write_records(
         fields, secret, secret_same = _split_secret(form, record, memory, opened)
         before = memory.before.get(record.id)
         common = (
-            record.v, record.tag, record.life, record.home, record.dedicated, record.place_parent, record.subject_id,
+            record.home, record.place_parent, record.v, record.tag, record.life, record.dedicated, record.subject_id,
             fields, orjson.dumps(record.stamps).decode() if record.stamps else "{}",
             orjson.dumps(record.open_units).decode() if record.open_units else "[]",
             orjson.dumps(record.confirmed).decode() if record.confirmed else "{}",
@@ -182,9 +182,9 @@ def _write_records(
             )  # fmt: skip
             index_new += _index(house, form, record.fields, record.id, opened)
         else:
-            updates.append((*common, secret, fresh.get(record.id), record.id, secret_same))
-            changed = any(before.fields.get(name) != record.fields.get(name) for name in form.indexed_fields)
-            if changed:
+            stays = before.home == record.home and before.place_parent == record.place_parent
+            updates.append((*common, secret, fresh.get(record.id), record.id, secret_same, stays))
+            if any(before.fields.get(name) != record.fields.get(name) for name in form.indexed_fields):
                 old = set(_index(house, form, before.fields, record.id, opened))
                 new = set(_index(house, form, record.fields, record.id, opened))
                 index_old += sorted(old - new)

@@ -298,12 +298,12 @@ def rows_of(
         cast = _array_type(table.c[key])
         statement = f'SELECT {names} FROM "{table.name}" t WHERE t.community_id = %s AND t."{key}" = ANY(%s::{cast})'
         statement += f" AND {also}" if also else ""
-        return list(connection.exec_driver_sql(statement, (community_id, list(values))))
+        return list(connection.exec_driver_sql(statement, (community_id, list(values))).all())
     statement = (
         f'SELECT {names} FROM json_each(?) k CROSS JOIN "{table.name}" t '
         f'ON t.community_id = ? AND t."{key}" = k.value'
     ) + (f" AND {also}" if also else "")
-    return list(connection.exec_driver_sql(statement, (orjson.dumps(list(values)).decode(), community_id)))
+    return list(connection.exec_driver_sql(statement, (orjson.dumps(list(values)).decode(), community_id)).all())
 
 
 def next_journal_number(connection: Connection) -> int:

@@ -32,10 +32,12 @@ from sync.memory import Found
 
 Rows = Sequence[Sequence[Any]]
 
-_RECORD = (
-    "v", "tag", "life", "home", "dedicated", "place_parent", "subject_id", "fields", "stamps", "conflicts",
-    "confirmed", "placement", "lon", "lat", "form_version", "updated_at",
+_PLACE = ("home", "place_parent")
+_CONTENT = (
+    "v", "tag", "life", "dedicated", "subject_id", "fields", "stamps", "conflicts", "confirmed", "placement", "lon",
+    "lat", "form_version", "updated_at",
 )  # fmt: skip
+_RECORD = _PLACE + _CONTENT
 _OPERATION = (
     "install_id", "n", "op_id", "canonical", "group_n", "number", "content_hash", "record_type", "record_id",
     "subject_id", "kind", "first", "first_reason", "now", "now_reason", "status", "v", "tag", "detail", "claimed_at",
@@ -60,20 +62,24 @@ def insert_records(connection: Connection, community_id: str, rows: Rows) -> Non
 
 
 def update_records(connection: Connection, community_id: str, rows: Rows) -> None:
-    """Changed records: the common columns, secret, fresh_at (None: as it was), id, whether the secret stays."""
-    keys = ("community_id", "id")
-    plain, sealed, fresh = [], [], []
-    for *common, secret, fresh_at, record_id, secret_stays in rows:
-        key = (community_id, record_id)
+    """Changed records: the common columns, secret, fresh_at (None: as it was), id, whether secret and place stay.
+
+    Columns that stay are not named, so that their indexes are left alone.
+    """
+    shapes: dict[tuple[bool, bool, bool], list[tuple[Any, ...]]] = {}
+    for home, place_parent, *values, secret, fresh_at, record_id, secret_stays, place_stays in rows:
+        if not place_stays:
+            values += (home, place_parent)
+        if not secret_stays:
+            values.append(secret)
         if fresh_at is not None:
-            fresh.append((fresh_at, *key))
-        if secret_stays:
-            plain.append((*common, *key))
-        else:
-            sealed.append((*common, secret, *key))
-    update_rows(connection, record, keys, _RECORD, plain)
-    update_rows(connection, record, keys, (*_RECORD, "secret"), sealed)
-    update_rows(connection, record, keys, ("fresh_at",), fresh)
+            values.append(fresh_at)
+        shape = (bool(place_stays), bool(secret_stays), fresh_at is None)
+        shapes.setdefault(shape, []).append((*values, community_id, record_id))
+    for (place_stays, secret_stays, fresh_stays), changed in shapes.items():
+        columns = _CONTENT + (() if place_stays else _PLACE)
+        columns += (() if secret_stays else ("secret",)) + (() if fresh_stays else ("fresh_at",))
+        update_rows(connection, record, ("community_id", "id"), columns, changed)
 
 
 def write_index(connection: Connection, community_id: str, old: Rows, new: Rows) -> None:
