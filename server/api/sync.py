@@ -23,6 +23,7 @@ blueprint = Blueprint("sync", __name__, url_prefix="/api/v1/sync")
 
 PROTOCOL = 1
 MAX_BODY_BYTES = 8_000_000
+_MOST = 1 << 53
 _OUTCOME = {"type": "object", "properties": {"outcome": {"type": "string"}, "reason": {"type": ["string", "null"]}}}
 
 
@@ -140,7 +141,7 @@ def read_batch(body: dict[str, Any], install_id: str, now: datetime) -> pushing.
     """The batch of a push body; InvalidInput names every place of the envelope that is wrong."""
     _check_envelope(body, install_id)
     after, groups = body.get("after"), body.get("groups")
-    if not isinstance(after, dict) or type(after.get("n")) is not int or after["n"] < 0:
+    if not isinstance(after, dict) or not _is_number(after.get("n")):
         raise _wrong("/after", "an object with n and op_id")
     if after.get("op_id") is not None and not isinstance(after["op_id"], str):
         raise _wrong("/after/op_id", "text or null")
@@ -154,7 +155,7 @@ def read_batch(body: dict[str, Any], install_id: str, now: datetime) -> pushing.
             raise _wrong(f"/groups/{at}/ops", "a list with at least one operation")
         members = []
         for place, one in enumerate(operations):
-            if not isinstance(one, dict) or type(one.get("n")) is not int or not isinstance(one.get("op"), str):
+            if not isinstance(one, dict) or not _is_number(one.get("n")) or not isinstance(one.get("op"), str):
                 raise _wrong(f"/groups/{at}/ops/{place}", "an object with n (whole number) and op (text)")
             members.append((one["n"], one["op"]))
         count += len(members)
@@ -178,9 +179,14 @@ def _scope(value: Any) -> tuple[int, int]:
         return 0, 0
     version = value.get("version", 0) if isinstance(value, dict) else None
     last_n = value.get("last_n", 0) if isinstance(value, dict) else None
-    if type(version) is not int or type(last_n) is not int:
+    if not _is_number(version) or not _is_number(last_n):
         raise _wrong("/scope", "an object with version and last_n")
-    return version, last_n
+    return int(version), int(last_n)  # type: ignore[arg-type]
+
+
+def _is_number(value: Any) -> bool:
+    """A whole number that every database and every client can count with."""
+    return type(value) is int and 0 <= value < _MOST
 
 
 def _skew(sent_at: Any, now: datetime) -> float | None:

@@ -14,6 +14,7 @@ from forms.index import index_entries, mask_value
 from server.sealing import seal
 from server.services.conflicts import conflict_rows
 from server.services.keys import DataKeys
+from server.services.prepare import is_record_id
 from server.store import writing
 from server.store.database import stamp
 from sync.digest import made_id
@@ -72,8 +73,12 @@ def _declared_subject(form: RecordType | None, operation: Operation) -> str | No
         return None
     if form.subject == "self":
         return operation.id
-    subject = operation.set.get(form.subject)
-    return subject if isinstance(subject, str) else None
+    return named_subject(operation.set.get(form.subject))
+
+
+def named_subject(value: object) -> str | None:
+    """The person that a text names as its subject; what is no record id was typed by somebody and is never a key's name."""
+    return value if isinstance(value, str) and is_record_id(value) else None
 
 
 def carry_out(connection: Connection, house: House, community_id: str, memory: Memory, opened: Opened, entry: Entry) -> None:
@@ -85,11 +90,12 @@ def carry_out(connection: Connection, house: House, community_id: str, memory: M
         connection,
         community_id,
         [
-            (move.record_id, move.v, step, move.from_home, move.to_home, entry.number, entry.at, move.reason)
-            for step, move in enumerate(memory.moves)
+            (record_id, v, entry.number, from_home, to_home, entry.number, entry.at, reason)
+            for (record_id, v), (from_home, to_home, reason) in _moves(memory.moves).items()
+            if from_home != to_home
         ],
     )
-    if memory.listed or memory.closings:
+    if memory.disputes:
         rows = conflict_rows(connection, house, community_id, memory, opened.keys, entry.number, entry.at, entry.install_id)
         writing.write_conflicts(connection, community_id, rows)
     if memory.findings:
@@ -106,6 +112,15 @@ def carry_out(connection: Connection, house: House, community_id: str, memory: M
             ENGINE_VERSION, orjson.dumps(entry.configuration).decode(), effects,
         ),
     )  # fmt: skip
+
+
+def _moves(moves: Iterable[Move]) -> dict[tuple[str, int], tuple[str, str, str]]:
+    """(record, v) → from, to, reason: nobody ever saw where a record stood between two moves of one transaction."""
+    found: dict[tuple[str, int], tuple[str, str, str]] = {}
+    for one in moves:
+        first = found.get((one.record_id, one.v))
+        found[one.record_id, one.v] = (first[0] if first is not None else one.from_home, one.to_home, one.reason)
+    return found
 
 
 def _effects(memory: Memory, counters: Mapping[str, Counter]) -> str:

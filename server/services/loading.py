@@ -13,7 +13,7 @@ from server.sealing import unseal
 from server.services.keys import DataKeys
 from server.store import push as store
 from sync.digest import made_id
-from sync.effects import CARD_CAUSES
+from sync.effects import CARD_CAUSES, judged_with_secrets
 from sync.memory import Prepared
 from sync.placing import placing_fields, placing_refs
 from sync.record import PastVersion, Record
@@ -30,7 +30,9 @@ class Needs:
     """Judged from the text of the operations alone: which records they name, and which of them they may move."""
 
     ids: set[str] = field(default_factory=set)
+    made: dict[str, bool] = field(default_factory=dict)  # what creations name (it may be there) → whether they place it
     movers: set[str] = field(default_factory=set)
+    unplaced: bool = False  # something may stand in no cell
     persons: set[str] = field(default_factory=set)  # whose reference card may change
     locations: list[dict[str, object]] = field(default_factory=list)
 
@@ -43,7 +45,6 @@ class Needs:
 def needs_of(groups: Iterable[Sequence[Prepared]]) -> Needs:
     """What a batch names (S15: judged from the text, so that no lock is ever upgraded)."""
     needs = Needs()
-    made: set[str] = set()
     for group in groups:
         for prepared in group:
             operation, form = prepared.operation, prepared.form
@@ -60,11 +61,14 @@ def needs_of(groups: Iterable[Sequence[Prepared]]) -> Needs:
                 target = values.get(name)
                 if isinstance(target, str):
                     needs.ids.add(target)
+            placing = placing_fields(form)
+            named = [values[name] for name in placing if name in values]
+            needs.unplaced = needs.unplaced or None in named
             if operation.kind == "create":
-                made.add(operation.id)
+                needs.made[operation.id] = bool(named)
+                needs.unplaced = needs.unplaced or not named
                 continue
-            moves = operation.kind in _LIFE_KINDS or not placing_fields(form).isdisjoint(values)
-            if moves and operation.id not in made:
+            if (operation.kind in _LIFE_KINDS or named) and operation.id not in needs.made:
                 needs.movers.add(operation.id)
             if form.name == "person" and (operation.kind in _LIFE_KINDS or not CARD_CAUSES.isdisjoint(values)):
                 needs.persons.add(operation.id)
@@ -93,12 +97,13 @@ def load_all(
     changes = {one.operation.id: one.values for group in groups for one in group if one.operation is not None}
     refs: list[str] = []
     persons = set(needs.persons)
+    persons.update(one for one in changes if one in records and records[one].type == "person" and one in needs.made)
     for record_id in [*needs.movers, *moved]:
         record = records.get(record_id)
         if record is None:
             continue
         form = registry.latest(record.type)
-        refs += placing_refs(form, {**record.fields, **changes.get(record_id, {})})
+        refs += placing_refs(form, record.fields) + placing_refs(form, {**record.fields, **changes.get(record_id, {})})
         if record.type == "person":
             persons.add(record_id)
             left = record.fields.get("residence_household")
@@ -144,8 +149,7 @@ def open_secrets(
 
 
 def _touches_secret(form: RecordType, prepared: Prepared) -> bool:
-    secret_units = {form.unit_of_field(name) for name in form.secret_fields}
-    return any(form.unit_of_field(name) in secret_units for name in prepared.values)
+    return not judged_with_secrets(form).isdisjoint(prepared.values)
 
 
 def wanted_past(groups: Iterable[Sequence[Prepared]], records: dict[str, Record]) -> dict[str, int]:
@@ -157,9 +161,23 @@ def wanted_past(groups: Iterable[Sequence[Prepared]], records: dict[str, Record]
             record = records.get(operation.id) if operation is not None else None
             if operation is None or record is None or operation.base == (record.v, record.tag):
                 continue
-            from_v = operation.base[0] if operation.base is not None else 0
+            from_v = operation.base[0] if operation.base is not None and operation.base[0] <= record.v else 0
             since[record.id] = min(from_v, since.get(record.id, from_v))
     return since
+
+
+def unknown_bases(
+    groups: Iterable[Sequence[Prepared]], since: dict[str, int], known: frozenset[tuple[str, int, str]]
+) -> dict[str, int]:
+    """Records with an operation over a base that history does not confirm: all of their history counts (S1, S2)."""
+    found = {}
+    for group in groups:
+        for prepared in group:
+            operation = prepared.operation
+            if operation is not None and operation.base is not None and since.get(operation.id, 0) > 0:
+                if (operation.id, *operation.base) not in known:
+                    found[operation.id] = 0
+    return found
 
 
 def read_past(
@@ -177,7 +195,8 @@ def read_past(
         previous = opened.get("previous", {})
         past.setdefault(row.record_id, []).append(
             PastVersion(
-                row.v, row.tag, row.op_id, row.install_id, row.n, units, previous, opened.get("set_aside", {})
+                row.v, row.tag, row.op_id, row.install_id, row.n, units, previous, opened.get("set_aside", {}),
+                row.life,
             )
         )
         known.add((row.record_id, row.v, row.tag))

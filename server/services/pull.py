@@ -161,7 +161,7 @@ def _read_stream(
         connection, reader.community_id, stream_id, after, room, cursor.fresh.get(stream_id, 0)
     )
     asked = [row.record_id for row in rows if row.kind == STATUS]
-    became = store.statuses(connection, reader.community_id, reader.install_id, asked) if asked else {}
+    became = store.statuses(connection, reader.community_id, asked) if asked else {}
     append, fragment = page.rows.append, orjson.Fragment
     read_to, size = end, 0
     for row in rows:

@@ -13,9 +13,9 @@ import orjson
 from server.errors import InputError, InstallRevoked, InvalidInput, NotFound, ServerError
 from server.permissions import Actor
 from server.services.enrolment import user_install
-from server.services.prepare import prepare
+from server.services.prepare import NO_OPERATION, prepare
 from server.services.release import release_waiting
-from server.services.reused import keep_reused
+from server.services.reused import flag_reused, keep_reused
 from server.services.scope import settle_expired
 from server.services.transact import Attempt, Submission, decide_and_write
 from server.store import push as reading
@@ -23,8 +23,8 @@ from server.store import writing
 from server.store.database import read, stamp, write
 from server.store.errors import Busy, PlanOutdated, StoreError
 from server.store.life import epoch
-from sync.memory import Decided, Memory, Prepared
-from sync.outcome import QUARANTINED, Refusal
+from sync.memory import Decided, Prepared
+from sync.outcome import HELD, QUARANTINED, Refusal
 
 if TYPE_CHECKING:
     from server.house import House
@@ -63,7 +63,8 @@ class _Answer:
     results: dict[int, dict[str, Any]] = field(default_factory=dict)
     expected: tuple[int, str | None] | None = None
     applied: tuple[int, str | None] = (0, None)
-    memory: Memory | None = None
+    created: list[str] = field(default_factory=list)
+    held: bool = False
 
 
 def accept(house: House, sender: Sender, batch: Batch) -> dict[str, Any]:
@@ -88,14 +89,17 @@ def accept(house: House, sender: Sender, batch: Batch) -> dict[str, Any]:
     if numbers != list(range(numbers[0], numbers[0] + len(numbers))) if numbers else False:
         raise InvalidInput(errors=[InputError("/groups", "numbers", "n must rise by one through the batch")])
     answer = _try(house, sender, batch, groups)
-    if answer.memory is not None:
-        created = list(answer.memory.created)
-        release_waiting(house, sender.community_id, created, any_held=_any_held(answer.memory))
+    if answer.created or answer.held:
+        _release(house, sender.community_id, answer)
     return _as_json(house, batch, answer)
 
 
-def _any_held(memory: Memory) -> bool:
-    return any(one.outcome == "held" for one in memory.decided)
+def _release(house: House, community_id: str, answer: _Answer) -> None:
+    """S14. The push is committed: whatever goes wrong from here on is left to the sweeper, the answer stands."""
+    try:
+        release_waiting(house, community_id, answer.created, any_held=answer.held)
+    except Exception as error:
+        LOG.error("releasing after a push failed: %s; left to the sweeper", place_of(error))
 
 
 def _try(house: House, sender: Sender, batch: Batch, groups: list[list[Prepared]]) -> _Answer:
@@ -139,7 +143,8 @@ def _one_by_one(house: House, sender: Sender, batch: Batch, groups: list[list[Pr
                 one.refusal = Refusal(QUARANTINED, "unexpected")
             answer = _with_tries(house, sender, part, [group])
         whole.results |= answer.results
-        whole.applied, whole.memory = answer.applied, answer.memory or whole.memory
+        whole.created += answer.created
+        whole.applied, whole.held = answer.applied, whole.held or answer.held
         if answer.expected is not None:
             whole.expected = answer.expected
             break
@@ -162,11 +167,10 @@ def _transact(
     last = (int(row.last_n), row.last_op_id)
     answer = _Answer(applied=last)
     reused: list[Prepared] = []
-    if not groups:
-        return answer
-    numbers = [one.n for group in groups for one in group]
-    stored = reading.consumed(connection, sender.community_id, sender.install_id, min(batch.after_n, numbers[0]), numbers[-1])
-    if not _follows(batch, stored, last) or numbers[0] > last[0] + 1:
+    numbers = [one.n for group in groups for one in group] or [batch.after_n + 1]
+    first_n = min(batch.after_n, numbers[0])
+    stored = reading.consumed(connection, sender.community_id, sender.install_id, first_n, numbers[-1])
+    if not _follows(batch, stored, last) or numbers[0] > min(last[0], batch.after_n) + 1:
         answer.expected = last
         return answer
     fresh: list[Sequence[Prepared]] = []
@@ -199,12 +203,14 @@ def _transact(
         memory = decide_and_write(connection, house, submission, fresh, attempt)
         final = fresh[-1][-1]
         answer.applied = (final.n, final.op_id)
-        answer.memory = memory
+        answer.created = list(memory.created)
+        answer.held = any(one.outcome == HELD for one in memory.decided)
         writing.advance_install(
             connection, sender.community_id, sender.install_id, final.n, final.op_id, at, batch.skew_s
         )
         for decided in memory.decided:
             answer.results[decided.prepared.n] = _fresh(decided)
+        flag_reused(connection, sender, memory.decided)
     return answer
 
 
@@ -215,7 +221,8 @@ def _follows(batch: Batch, stored: dict[int, Any], last: tuple[int, str | None])
     if (batch.after_n, batch.after_op_id) == last:
         return True
     row = stored.get(batch.after_n)
-    return row is not None and row.op_id == batch.after_op_id
+    # the id of bytes that could not be read is known to the phone alone
+    return row is not None and row.op_id in (batch.after_op_id, NO_OPERATION)
 
 
 def _repeated(row: Any, one: Prepared) -> dict[str, Any]:

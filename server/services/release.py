@@ -8,25 +8,24 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from server.errors import ServerError
 from server.sealing import unseal
 from server.services.carry import Entry, Opened
 from server.services.keys import COMMUNITY, DataKeys
 from server.services.prepare import prepare
-from server.services.transact import Attempt, Submission, decide_and_write, statuses_changed
+from server.services.transact import Attempt, Submission, decide_and_write, statuses_changed, waits_of
 from server.store import installs, writing
 from server.store import push as reading
 from server.store.database import read, stamp, write
-from server.store.errors import PlanOutdated
+from server.store.errors import PlanOutdated, StoreError
 from sync.memory import Decided, Memory, Prepared
-from sync.outcome import HELD
+from sync.outcome import HELD, QUARANTINED, Refusal
 
 if TYPE_CHECKING:
     from server.house import House
     from server.store.database import Connection
 
 LOG = logging.getLogger("dishu.release")
-_ROUNDS = 100
-
 
 # What was held was made before now: it is judged by every scope that its author ever had.
 _LATE = (1 << 30, 1 << 60)
@@ -47,39 +46,55 @@ def release_waiting(house: House, community_id: str, created: Sequence[str], *, 
     """
     released = 0
     waits_for: list[str] | None = None if any_held else list(created)
-    tried: set[tuple[str, int]] = set()
-    for _ in range(_ROUNDS):
-        if waits_for is not None and not waits_for:
-            break
+    while waits_for is None or waits_for:
         with read(house.engine) as connection:
-            ready = [one for one in reading.ready_groups(connection, community_id, waits_for) if one not in tried]
-        if not ready:
-            break
-        fresh: list[str] = []
+            ready = reading.ready_groups(connection, community_id, waits_for)
+        fresh: set[str] = set()
         for install_id, group_n in ready:
-            tried.add((install_id, group_n))
             memory = _release_group(house, community_id, install_id, group_n)
             if memory is not None:
                 released += 1
-                fresh += list(memory.touched)
-                tried = {one for one in tried if one[0] != install_id}
-        waits_for = fresh
+                fresh.update(memory.touched)
+                fresh.update(f"op/{one.prepared.op_id}" for one in memory.decided)
+        waits_for = sorted(fresh)  # every round but the last releases something, so that this ends
     return released
 
 
 def sweep(house: House) -> int:
     """Release everything that can be released, in every community: at start and every minute."""
+    released = 0
     with read(house.engine) as connection:
         communities = reading.communities_with_held(connection)
-    return sum(release_waiting(house, one, [], any_held=True) for one in communities)
+        forms = {one: reading.forms_awaited(connection, one) for one in communities}
+    for community_id in communities:
+        there = [one for one in forms[community_id] if _has_form(house, one)]
+        released += release_waiting(house, community_id, there, any_held=False)
+        released += release_waiting(house, community_id, [], any_held=True)
+    return released
+
+
+def _has_form(house: House, waits_for: str) -> bool:
+    _, record_type, version = waits_for.split("/")
+    return house.registry.get(record_type, int(version)) is not None
 
 
 def _release_group(house: House, community_id: str, install_id: str, group_n: int) -> Memory | None:
+    """Decide a held group anew; None when it is still held, or was settled by somebody else."""
+    try:
+        return _with_tries(house, community_id, install_id, group_n, broken=False)
+    except (StoreError, ServerError):
+        raise
+    except Exception as error:  # S17: what breaks twice is kept for repair, and nothing behind it is lost
+        LOG.error("a held group could not be decided: %s; it is quarantined", type(error).__name__)
+        return _with_tries(house, community_id, install_id, group_n, broken=True)
+
+
+def _with_tries(house: House, community_id: str, install_id: str, group_n: int, *, broken: bool) -> Memory | None:
     attempt = Attempt()
     for _ in range(3):
         try:
             with write(house.engine) as connection:
-                return _transact(connection, house, community_id, install_id, group_n, attempt)
+                return _transact(connection, house, community_id, install_id, group_n, attempt, broken)
         except PlanOutdated:
             continue
         except _StillHeld as held:
@@ -92,7 +107,13 @@ def _release_group(house: House, community_id: str, install_id: str, group_n: in
 
 
 def _transact(
-    connection: Connection, house: House, community_id: str, install_id: str, group_n: int, attempt: Attempt
+    connection: Connection,
+    house: House,
+    community_id: str,
+    install_id: str,
+    group_n: int,
+    attempt: Attempt,
+    broken: bool,
 ) -> Memory | None:
     row = reading.lock_install(connection, community_id, install_id)
     operations = reading.group_operations(connection, community_id, install_id, group_n)
@@ -100,6 +121,9 @@ def _transact(
         writing.drop_waits(connection, community_id, install_id, group_n)
         return None
     group = _texts(connection, house, community_id, operations)
+    if broken:
+        for one in group:
+            one.refusal = Refusal(QUARANTINED, "unexpected")
     at = stamp(house.clock())
     submission = Submission(
         community_id=community_id,
@@ -117,12 +141,7 @@ def _transact(
         connection: Connection, memory: Memory, opened: Opened, entry: Entry, decided: list[Decided]
     ) -> None:
         if any(one.outcome == HELD for one in decided):
-            waits = {
-                (one.waits_for, install_id, group_n, at)
-                for one in decided
-                if one.outcome == HELD and one.waits_for is not None
-            }
-            raise _StillHeld(sorted(waits))
+            raise _StillHeld(waits_of(decided, install_id, at))
         status = {one.n: one.status + 1 for one in operations}
         writing.change_statuses(
             connection,

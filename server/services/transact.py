@@ -9,16 +9,25 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from server.services import loading
-from server.services.carry import Entry, Opened, carry_out, operation_rows, payload_rows, subject_of_operation
+from server.services.carry import (
+    Entry,
+    Opened,
+    carry_out,
+    named_subject,
+    operation_rows,
+    payload_rows,
+    subject_of_operation,
+)
 from server.services.keys import DataKeys
 from server.services.places import Places, places_in_force
+from server.services.reused import REUSED, reused_finding
 from server.services.scope import push_scope
 from server.store import push as reading
 from server.store import writing
 from server.store.database import next_journal_number
 from server.store.errors import PlanOutdated
 from sync.digest import made_id
-from sync.feedrows import Counter
+from sync.feedrows import Counter, streams_of
 from sync.memory import UNPLACED, Decided, Memory, Prepared, Writer
 from sync.outcome import HELD, QUARANTINED, Refusal
 from sync.placing import IncompletePlan
@@ -78,60 +87,105 @@ def decide_and_write(
     places = places_in_force(connection, str(house.engine.url), community_id)
     places.learn(needs.locations)
     moved = reading.dependants(connection, community_id, needs.movers) if needs.exclusive else []
-    moved_ids = [one[0] for one in moved]
-    moved_persons = [one[0] for one in moved if one[1] == "person"]
-    needs.persons.update(moved_persons)
-    needs.ids.update(made_id("card", person) for person in moved_persons)
-    homes = reading.homes_of(connection, community_id, sorted(needs.ids))
-    streams = {UNPLACED, *homes.values(), *(one[2] for one in moved), *attempt.streams}
-    streams.update(place.home for place in places.known.values())
-    phones: set[str] = {f"install/{submission.install_id}"} if submission.kind == "device" else set()
-    counters = reading.lock_streams(connection, community_id, streams | phones)
+    needs.persons.update(one[0] for one in moved if one[1] == "person")
+    cards = {made_id("card", person) for person in needs.persons}
+    there = reading.homes_of(connection, community_id, sorted(needs.ids | cards))
+    _created_again(needs, there, attempt)
+    counters, devices = _lock(connection, submission, needs, attempt, places, [*there, *((one[0], *one[2:]) for one in moved)])
     keys = DataKeys(house.keys)
 
     def learn(subjects: Iterable[str | None]) -> None:
         missing = keys.missing(subjects)
         keys.learn(missing, reading.wrapped_keys(connection, community_id, missing))
 
-    memory, secrets = _remember(connection, house, submission, groups, needs, moved_ids, places, keys, learn)
-    if submission.command == "push":
-        _mark_repeats(connection, community_id, groups)
+    moved_ids = [one[0] for one in moved]
+    memory, secrets = _remember(connection, house, submission, groups, needs, moved_ids, cards, places, keys, learn)
+    mark_repeats(connection, submission, groups)
     writer = _writer(connection, house, submission, memory)
-    opened = Opened(
-        secrets,
-        {stream_id: Counter.read(*row) for stream_id, row in counters.items()},
-        keys,
-        _device_installs(connection, submission, memory),
-    )
     try:
         decide(groups, writer, memory)
-        learn({record.subject_id for record in memory.touched.values()})
-        entry = Entry(
-            next_journal_number(connection),
-            submission.command,
-            submission.at,
-            submission.user_id or "~system",
-            submission.install_id,
-            submission.source,
-            {"edition": places.edition_id, "forms": _forms_id(house.registry)},
-        )
-        if keep is None:
-            _keep_fresh(connection, submission, memory, opened, entry, learn)
-        else:
-            keep(connection, memory, opened, entry, memory.decided)
-        carry_out(connection, house, community_id, memory, opened, entry)
     except IncompletePlan as error:
         attempt.movers.add(error.record_id)
         raise PlanOutdated from error
-    except KeyError as error:
-        stream_id = str(error.args[0])
-        if "/" not in stream_id and stream_id != UNPLACED:
-            raise
-        attempt.streams.add(stream_id)
-        raise PlanOutdated from error
+    memory.findings += [
+        reused_finding(submission.install_id, one.prepared) for one in memory.decided if one.reason == REUSED
+    ]
+    devices |= _makers(connection, community_id, memory, devices)
+    missing = _streams(memory, devices) - set(counters)
+    if missing:
+        attempt.streams |= missing
+        raise PlanOutdated
+    opened = Opened(secrets, {stream_id: Counter.read(*row) for stream_id, row in counters.items()}, keys, devices)
+    learn({record.subject_id for record in memory.touched.values()})
+    entry = Entry(
+        next_journal_number(connection),
+        submission.command,
+        submission.at,
+        submission.user_id or "~system",
+        submission.install_id,
+        submission.source,
+        {"edition": places.edition_id, "forms": _forms_id(house.registry)},
+    )
+    if keep is None:
+        _keep_fresh(connection, submission, memory, opened, entry, learn)
+    else:
+        keep(connection, memory, opened, entry, memory.decided)
+    carry_out(connection, house, community_id, memory, opened, entry)
     if needs.exclusive:
         reading.raise_placement_version(connection, community_id)
     return memory
+
+
+def _created_again(needs: loading.Needs, there: Iterable[tuple[str, str, str]], attempt: Attempt) -> None:
+    """A record that is created where it exists may move: all of them are learned at once, and the try starts again."""
+    again = {record_id for record_id, _, _ in there if needs.made.get(record_id)} - needs.movers
+    if again:
+        attempt.movers |= again
+        raise PlanOutdated
+
+
+def _lock(
+    connection: Connection,
+    submission: Submission,
+    needs: loading.Needs,
+    attempt: Attempt,
+    places: Places,
+    rows: Sequence[tuple[str, str, str]],
+) -> tuple[dict[str, list[Any]], frozenset[str]]:
+    """Lock the counters of all streams that the text tells of; (counters, phones that made unplaced records)."""
+    streams = {home for _, home, _ in rows} | {place.home for place in places.known.values()} | attempt.streams
+    if needs.unplaced:
+        streams.add(UNPLACED)
+    devices: frozenset[str] = frozenset()
+    if submission.kind == "device":
+        streams.add(f"install/{submission.install_id}")
+        devices = frozenset({submission.install_id})
+    if UNPLACED in streams:
+        makers = sorted({install for record_id, home, install in rows if home == UNPLACED or record_id in needs.movers})
+        devices |= reading.device_installs(connection, submission.community_id, makers)
+        streams.update(f"install/{one}" for one in devices)
+    return reading.lock_streams(connection, submission.community_id, streams), devices
+
+
+def _makers(connection: Connection, community_id: str, memory: Memory, known: frozenset[str]) -> frozenset[str]:
+    """The phones that made what is unplaced after deciding, or was before."""
+    makers = {
+        record.created_install
+        for record in memory.touched.values()
+        if record.home == UNPLACED or (record.id in memory.before and memory.before[record.id].home == UNPLACED)
+    }
+    return reading.device_installs(connection, community_id, sorted(makers - known))
+
+
+def _streams(memory: Memory, devices: frozenset[str]) -> set[str]:
+    """Every stream that shows a touched record now or showed it before."""
+    found: set[str] = set()
+    for record in memory.touched.values():
+        found |= streams_of(record.home, record.life, record.created_install, devices)
+        before = memory.before.get(record.id)
+        if before is not None:
+            found |= streams_of(before.home, before.life, record.created_install, devices)
+    return found
 
 
 @lru_cache(maxsize=8)
@@ -148,6 +202,7 @@ def _remember(
     groups: Sequence[Sequence[Prepared]],
     needs: loading.Needs,
     moved_ids: list[str],
+    cards: set[str],
     places: Places,
     keys: DataKeys,
     learn: Callable[[Iterable[str | None]], None],
@@ -158,6 +213,10 @@ def _remember(
     loading.open_secrets(house.registry, groups, records, secrets, keys)
     since = loading.wanted_past(groups, records)
     past, known = loading.read_past(connection, community_id, since, keys, learn)
+    everything = loading.unknown_bases(groups, since, known)
+    if everything:
+        whole, confirmed = loading.read_past(connection, community_id, everything, keys, learn)
+        past, known = past | whole, known | confirmed
     children: dict[str, set[str]] = {}
     for record in records.values():
         if record.place_parent is not None:
@@ -171,7 +230,7 @@ def _remember(
         today=submission.at[:10],
         past=past,
         known=known,
-        movable=frozenset(needs.movers) | frozenset(moved_ids),
+        movable=frozenset({*needs.movers, *moved_ids, *cards}),
         children=children,
         blocked=reading.blocked_records(connection, community_id, submission.install_id, groups[0][0].n),
         conflicts=reading.open_conflicts(connection, community_id, disputed),
@@ -187,9 +246,7 @@ def _declared(groups: Sequence[Sequence[Prepared]]) -> set[str | None]:
             operation, form = prepared.operation, prepared.form
             if operation is None or form is None or form.subject is None:
                 continue
-            subject = operation.id if form.subject == "self" else operation.set.get(form.subject)
-            if isinstance(subject, str):
-                found.add(subject)
+            found.add(operation.id if form.subject == "self" else named_subject(operation.set.get(form.subject)))
     return found
 
 
@@ -209,27 +266,21 @@ def _writer(connection: Connection, house: House, submission: Submission, memory
     )
 
 
-def _mark_repeats(connection: Connection, community_id: str, groups: Sequence[Sequence[Prepared]]) -> None:
+def mark_repeats(connection: Connection, submission: Submission, groups: Sequence[Sequence[Prepared]]) -> None:
     """An op_id that came before under another number: the same content is one operation, other content is refused."""
     by_id: dict[str, Prepared] = {}
     for group in groups:
         for one in group:
             if one.operation is not None and by_id.setdefault(one.op_id, one) is not one:
-                one.refusal = Refusal(QUARANTINED, "op_id_reused")
-    for op_id, row in reading.seen_operations(connection, community_id, list(by_id)).items():
+                one.refusal = Refusal(QUARANTINED, REUSED)
+    for op_id, row in reading.seen_operations(connection, submission.community_id, list(by_id)).items():
         one = by_id[op_id]
+        if (row.install_id, row.n) == (submission.install_id, one.n):
+            continue  # itself, being released
         if bytes(row.content_hash) == one.content_hash:
             one.repeat_of = (row.install_id, row.n, row.now, row.now_reason)
         else:
-            one.refusal = Refusal(QUARANTINED, "op_id_reused")
-
-
-def _device_installs(connection: Connection, submission: Submission, memory: Memory) -> frozenset[str]:
-    """The phones among the makers of unplaced records, whose own streams show them."""
-    makers = {record.created_install for record in memory.records.values() if record.home == UNPLACED}
-    makers |= {record.created_install for record in memory.records.values() if record.id in memory.movable}
-    found = reading.device_installs(connection, submission.community_id, sorted(makers))
-    return found | ({submission.install_id} if submission.kind == "device" else set())
+            one.refusal = Refusal(QUARANTINED, REUSED)
 
 
 def _keep_fresh(
@@ -248,12 +299,19 @@ def _keep_fresh(
     writing.insert_operations(connection, community_id, rows)
     payloads = payload_rows(memory.decided, subjects, opened.keys, entry.number)
     writing.insert_payloads(connection, community_id, payloads)
-    waits = {
-        (one.waits_for, install_id, one.group_n, entry.at)
-        for one in memory.decided
-        if one.outcome == HELD and one.waits_for is not None
-    }
-    writing.insert_waits(connection, community_id, sorted(waits))
+    writing.insert_waits(connection, community_id, waits_of(memory.decided, install_id, entry.at))
+
+
+def waits_of(decided: Iterable[Decided], install_id: str, at: str) -> list[tuple[str, str, int, str]]:
+    """(what for, install, group, since) of held operations; a repeat of a held operation waits for the first of it."""
+    waits = set()
+    for one in decided:
+        if one.outcome == HELD:
+            repeats = one.prepared.repeat_of is not None
+            waits_for = f"op/{one.prepared.op_id}" if repeats else one.waits_for
+            if waits_for is not None:
+                waits.add((waits_for, install_id, one.group_n, at))
+    return sorted(waits)
 
 
 def statuses_changed(rows: Iterable[tuple[Any, ...]], device_installs: frozenset[str]) -> list[tuple[str, str, int, int | None]]:

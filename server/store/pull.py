@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import orjson
 from sqlalchemy import Connection
 
-from server.models import stream
+from server.models import operation, stream
 from server.store.database import rows_of, run
 
 _COLUMNS = (
@@ -43,16 +42,10 @@ def stream_rows(
     return list(run(connection, statement, (community_id, stream_id, after, *skip, limit)))
 
 
-def statuses(connection: Connection, community_id: str, install_id: str, op_ids: Sequence[str]) -> dict[str, Any]:
-    """What has become of operations, by op_id."""
-    tail = "= ANY(?::text[])" if connection.dialect.name == "postgresql" else "IN (SELECT value FROM json_each(?))"
-    values: Any = list(op_ids) if connection.dialect.name == "postgresql" else orjson.dumps(list(op_ids)).decode()
-    rows = run(
-        connection,
-        "SELECT op_id, now, now_reason, status, v, tag, record_id, detail FROM operation "
-        f"WHERE community_id = ? AND install_id = ? AND op_id {tail}",
-        (community_id, install_id, values),
-    )
+def statuses(connection: Connection, community_id: str, op_ids: Sequence[str]) -> dict[str, Any]:
+    """What has become of operations, by op_id: the row that answers for each of them."""
+    columns = ("op_id", "now", "now_reason", "status", "v", "tag", "record_id", "detail")
+    rows = rows_of(connection, operation, columns, community_id, "op_id", op_ids, "t.canonical = 1")
     return {row.op_id: row for row in rows}
 
 

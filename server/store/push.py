@@ -13,14 +13,17 @@ from server.models import (
     conflict,
     conflict_sibling,
     data_key,
+    finding,
     held_wait,
     history,
     install,
     operation,
     placement_ledger,
     record,
+    stream,
 )
-from server.store.database import rows_of, run
+from server.store.database import insert_rows, rows_of, run
+from sync.digest import ZERO_DIGEST
 from sync.memory import OpenConflict, OpenSibling
 from sync.record import Record
 
@@ -64,22 +67,22 @@ def raise_placement_version(connection: Connection, community_id: str) -> None:
     )
 
 
-def homes_of(connection: Connection, community_id: str, ids: Sequence[str]) -> dict[str, str]:
-    """Record id → home stream, for those that exist."""
-    rows = rows_of(connection, record, ("id", "home"), community_id, "id", ids)
-    return {row.id: row.home for row in rows}
+def homes_of(connection: Connection, community_id: str, ids: Sequence[str]) -> list[tuple[str, str, str]]:
+    """(id, home stream, install that created it) of those of these records that exist."""
+    rows = rows_of(connection, record, ("id", "home", "created_install"), community_id, "id", ids)
+    return [(row.id, row.home, row.created_install) for row in rows]
 
 
-def dependants(connection: Connection, community_id: str, ids: Iterable[str]) -> list[tuple[str, str, str]]:
-    """(id, type, home) of everything placed, through any number of steps, by these records."""
-    found: dict[str, tuple[str, str, str]] = {}
+def dependants(connection: Connection, community_id: str, ids: Iterable[str]) -> list[tuple[str, str, str, str]]:
+    """(id, type, home, creating install) of everything placed, through any number of steps, by these records."""
+    found: dict[str, tuple[str, str, str, str]] = {}
     frontier = list(ids)
     while frontier:
-        rows = rows_of(connection, record, ("id", "type", "home"), community_id, "place_parent", frontier)
+        rows = rows_of(connection, record, ("id", "type", "home", "created_install"), community_id, "place_parent", frontier)
         frontier = []
         for row in rows:
             if row.id not in found:
-                found[row.id] = (row.id, row.type, row.home)
+                found[row.id] = (row.id, row.type, row.home, row.created_install)
                 frontier.append(row.id)
     return list(found.values())
 
@@ -89,34 +92,30 @@ def lock_streams(connection: Connection, community_id: str, stream_ids: Iterable
     wanted = sorted(set(stream_ids))
     if not wanted:
         return {}
-    found: dict[str, list[Any]] = {}
-    for _ in range(2):
-        if connection.dialect.name == "postgresql":
-            rows = run(
-                connection,
-                "SELECT stream_id, seq, count, digest FROM stream "
-                "WHERE community_id = ? AND stream_id = ANY(?::text[]) ORDER BY stream_id FOR UPDATE",
-                (community_id, wanted),
-            )
-        else:
-            rows = run(
-                connection,
-                "SELECT t.stream_id, t.seq, t.count, t.digest FROM json_each(?) k CROSS JOIN stream t "
-                "ON t.community_id = ? AND t.stream_id = k.value",
-                (orjson.dumps(wanted).decode(), community_id),
-            )
-        found = {stream_id: [seq, count, digest] for stream_id, seq, count, digest in rows}
-        missing = [one for one in wanted if one not in found]
-        if not missing:
-            break
-        for one in missing:
-            run(
-                connection,
-                "INSERT INTO stream (community_id, stream_id, seq, count, digest, floor) "
-                "VALUES (?, ?, 0, 0, ?, 0) ON CONFLICT DO NOTHING",
-                (community_id, one, "0" * 32),
-            )
-    return found
+    postgres = connection.dialect.name == "postgresql"
+    if postgres:
+        # Rows that are missing are made before the first lock is taken, in the same order: nobody holds one row while
+        # waiting for the birth of another.
+        there = {row.stream_id for row in rows_of(connection, stream, ("stream_id",), community_id, "stream_id", wanted)}
+        _make_streams(connection, community_id, [one for one in wanted if one not in there])
+        rows = run(
+            connection,
+            "SELECT stream_id, seq, count, digest FROM stream "
+            "WHERE community_id = ? AND stream_id = ANY(?::text[]) ORDER BY stream_id FOR UPDATE",
+            (community_id, wanted),
+        )
+        return {stream_id: [seq, count, digest] for stream_id, seq, count, digest in rows}
+    columns = ("stream_id", "seq", "count", "digest")
+    found = {row[0]: list(row[1:]) for row in rows_of(connection, stream, columns, community_id, "stream_id", wanted)}
+    missing = [one for one in wanted if one not in found]
+    _make_streams(connection, community_id, missing)
+    return found | {one: [0, 0, ZERO_DIGEST] for one in missing}
+
+
+def _make_streams(connection: Connection, community_id: str, stream_ids: Sequence[str]) -> None:
+    columns = ("community_id", "stream_id", "seq", "count", "digest", "floor")
+    rows = [(community_id, one, 0, 0, ZERO_DIGEST, 0) for one in stream_ids]
+    insert_rows(connection, stream, columns, rows, "ON CONFLICT DO NOTHING")
 
 
 def load_records(connection: Connection, community_id: str, ids: Sequence[str]) -> tuple[dict[str, Record], dict[str, bytes]]:
@@ -163,7 +162,7 @@ def past_rows(connection: Connection, community_id: str, since: dict[str, int]) 
     """History of each record from a version on (0: all of it), ascending by version."""
     if not since:
         return []
-    columns = "h.record_id, h.v, h.tag, h.op_id, h.install_id, h.n, h.units, h.set_aside, h.subject_id, h.sealed"
+    columns = "h.record_id, h.v, h.tag, h.op_id, h.install_id, h.n, h.units, h.set_aside, h.life, h.subject_id, h.sealed"
     if connection.dialect.name == "postgresql":
         statement = (
             f"SELECT {columns} FROM unnest(?::text[], ?::integer[]) AS k(id, v) "
@@ -265,16 +264,28 @@ def device_installs(connection: Connection, community_id: str, install_ids: Sequ
     return frozenset(row.install_id for row in rows if row.kind == "device")
 
 
+def findings_known(connection: Connection, community_id: str, finding_ids: Sequence[str]) -> set[str]:
+    """Those of these findings that were ever raised."""
+    rows = rows_of(connection, finding, ("finding_id",), community_id, "finding_id", finding_ids)
+    return {row.finding_id for row in rows}
+
+
 def ready_groups(connection: Connection, community_id: str, waits_for: Sequence[str] | None) -> list[tuple[str, int]]:
-    """(install, group_n) of held groups whose awaited record now exists, in order; ``waits_for`` None: all of them."""
+    """(install, group_n) of held groups that wait for one of these, in order.
+
+    ``waits_for`` None: of all whose awaited record exists now, or whose first sending is not held any more.
+    """
     if waits_for is not None:
         rows = rows_of(connection, held_wait, ("install_id", "group_n"), community_id, "waits_for", waits_for)
         return sorted({(row.install_id, row.group_n) for row in rows})
     found = run(
         connection,
-        "SELECT DISTINCT w.install_id, w.group_n FROM held_wait w JOIN record r "
-        "ON r.community_id = w.community_id AND r.id = w.waits_for WHERE w.community_id = ?",
-        (community_id,),
+        "SELECT w.install_id, w.group_n FROM held_wait w JOIN record r "
+        "ON r.community_id = w.community_id AND r.id = w.waits_for WHERE w.community_id = ? "
+        "UNION SELECT w.install_id, w.group_n FROM held_wait w JOIN operation o "
+        "ON o.community_id = w.community_id AND o.op_id = substr(w.waits_for, 4) AND o.canonical = 1 "
+        "WHERE w.community_id = ? AND w.waits_for LIKE 'op/%' AND o.now <> 'held'",
+        (community_id, community_id),
     )
     return sorted((row.install_id, row.group_n) for row in found)
 
@@ -304,6 +315,12 @@ def payload(connection: Connection, community_id: str, number: int, subject_id: 
 def communities_with_held(connection: Connection) -> list[str]:
     """Communities in which something waits."""
     return [row.community_id for row in run(connection, "SELECT DISTINCT community_id FROM held_wait")]
+
+
+def forms_awaited(connection: Connection, community_id: str) -> list[str]:
+    """The form versions (``form/type/version``) that held groups wait for."""
+    statement = "SELECT DISTINCT waits_for FROM held_wait WHERE community_id = ? AND waits_for >= ? AND waits_for < ?"
+    return [row.waits_for for row in run(connection, statement, (community_id, "form/", "form0"))]
 
 
 def consumed_up_to(connection: Connection, community_id: str, install_id: str) -> tuple[int, str | None]:

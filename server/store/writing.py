@@ -95,10 +95,9 @@ def insert_history(connection: Connection, community_id: str, rows: Rows) -> Non
 
 
 def insert_moves(connection: Connection, community_id: str, rows: Rows) -> None:
-    """Changes of stream: record, v, step, from, to, number, at, reason."""
+    """Changes of stream: record, v, step (rises with every transaction), from, to, number, at, reason."""
     columns = ("community_id", "record_id", "v", "step", "from_home", "to_home", "number", "at", "reason")
-    numbered = [(community_id, row[0], row[1], row[5] * 100_000 + row[2], *row[3:]) for row in rows]
-    insert_rows(connection, placement_ledger, columns, numbered)
+    insert_rows(connection, placement_ledger, columns, _led(community_id, rows))
 
 
 def insert_operations(connection: Connection, community_id: str, rows: Rows) -> None:
@@ -169,9 +168,14 @@ def write_counters(connection: Connection, community_id: str, rows: Rows) -> Non
     update_rows(connection, stream, ("community_id", "stream_id"), ("seq", "count", "digest"), values)
 
 
+def finding_id(one: Found) -> str:
+    """A finding is the same one whenever the same thing is wrong with the same record."""
+    return made_id("finding", one.kind, one.name, one.record_id)
+
+
 def write_findings(connection: Connection, community_id: str, found: Sequence[Found], number: int, at: str) -> None:
     """Open and close findings; the last word of a transaction on one finding counts."""
-    latest = {made_id("finding", one.kind, one.name, one.record_id): one for one in found}
+    latest = {finding_id(one): one for one in found}
     opened = [
         (community_id, finding_id, one.kind, one.name, one.record_id, orjson.dumps(one.units).decode(), "open", at, number)
         for finding_id, one in latest.items()
@@ -197,15 +201,15 @@ def write_conflicts(connection: Connection, community_id: str, rows: dict[str, l
         "closed_at", "closed_number", "closed_by", "subject_id", "sealed",
     )  # fmt: skip
     insert_rows(connection, conflict, columns, _led(community_id, rows["conflicts"]))
-    keys = ("community_id", "conflict_id", "op_id")
-    changed = [(state, community_id, conflict_id, op_id) for state, conflict_id, op_id in rows["sibling_states"]]
-    update_rows(connection, conflict_sibling, keys, ("state",), changed)
     sibling_columns = (
         "community_id", "conflict_id", "op_id", "role", "state", "install_id", "n", "user_id", "claimed_at",
         "arrived_at", "form_version", "sealed",
     )  # fmt: skip
     tail = "ON CONFLICT (community_id, conflict_id, op_id) DO UPDATE SET state = excluded.state, sealed = excluded.sealed"
     insert_rows(connection, conflict_sibling, sibling_columns, _led(community_id, rows["siblings"]), tail)
+    # after the inserts: a value of this transaction may have been replaced or settled by a later one of it
+    changed = [(state, community_id, conflict_id, op_id) for state, conflict_id, op_id in rows["sibling_states"]]
+    update_rows(connection, conflict_sibling, ("community_id", "conflict_id", "op_id"), ("state",), changed)
     values = [
         ("closed", at, number, by, community_id, conflict_id) for conflict_id, at, number, by in rows["closed"]
     ]
