@@ -15,7 +15,7 @@ LAST_PAGE_ROWS = 32_000
 class Cursor:
     """Where an install stands in the streams of one community.
 
-    ``streams`` maps a stream to the last sequence number read; ``targets`` are streams being read from zero, with the
+    ``streams`` maps a stream to the last sequence number read; ``fresh`` are streams being read from zero, with the
     number that they had when that began: REMOVE rows below it mean nothing to this reader. ``rows`` is the page limit that the
     next page of this pull may have, ``turn`` the position in the rotation.
     """
@@ -64,5 +64,5 @@ class Cursor:
                 int(rows),
                 int(turn),
             )
-        except (ValueError, TypeError, AttributeError) as error:
+        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise MalformedCursor("not a cursor") from error

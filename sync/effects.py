@@ -6,32 +6,76 @@ They are effects of the operation that caused them: its op_id is in their tags; 
 from __future__ import annotations
 
 from datetime import date
+from functools import cache
 from typing import Any
 
 from forms.definition import RecordType
-from forms.findings import findings
+from forms.expressions import fields_used
+from forms.findings import RETIRED_CODE, findings
 from sync.digest import ZERO_TAG, made_id, version_tag
 from sync.memory import UNPLACED, Found, Memory, Version, Writer
 from sync.operation import Fields, Operation
 from sync.placing import move
-from sync.record import Record, by_unit
+from sync.record import Record, by_unit, unit_fields
 
 CARD = "reference_card"
 EPISODE = "residence"
 _CARD_FIELDS = ("name", "residence_household")
+_OF_REGISTRATION = {
+    "dwelling": "registration_dwelling",
+    "address_text": "registration_address_text",
+    "resident_from": "registered_from",
+}
 CARD_CAUSES = frozenset({*_CARD_FIELDS, "registration_dwelling"})
 """A change of these fields of a person, of its life or of its home can change its reference card."""
 
 
-def keep_findings(form: RecordType, record: Record, memory: Memory) -> None:
-    """Findings of the changed record (S7): raised where a constraint fails, closed where it holds again."""
-    if form.constraints:
-        broken = {one.name: one.fields for one in findings(form, record.fields, date.fromisoformat(memory.today))}
-        for constraint in form.constraints:
-            if constraint.name in broken:
-                memory.findings.append(Found("constraint", constraint.name, record.id, constraint.fields))
-            elif record.id not in memory.created:
-                memory.findings.append(Found("constraint", constraint.name, record.id, constraint.fields, False))
+def keep_findings(form: RecordType, record: Record, memory: Memory, changed: set[str] | None = None) -> None:
+    """Findings of a written record (S7): raised where a constraint fails, closed where it holds again.
+
+    Only what reads a ``changed`` field is looked at (None: everything, for a new record). What reads a secret that was
+    not opened is left as it is.
+    """
+    rules = finding_rules(form)
+    if not rules:
+        return
+    found = {_key(one.name, one.fields) for one in findings(form, record.fields, date.fromisoformat(memory.today), changed)}
+    if changed is None:
+        if found:
+            memory.findings += [Found(*key, record.id, fields) for key, fields, _ in rules if key in found]
+        return
+    hidden = frozenset(form.secret_fields) if not record.secret_open else frozenset()
+    for key, fields, reads in rules:
+        if not reads.isdisjoint(changed) and reads.isdisjoint(hidden):
+            memory.findings.append(Found(*key, record.id, fields, key in found))
+
+
+def _key(name: str, fields: tuple[str, ...]) -> tuple[str, str]:
+    """(kind, name) of a finding: one per constraint, and for retired codes one per field."""
+    return (RETIRED_CODE, fields[0]) if name == RETIRED_CODE else ("constraint", name)
+
+
+@cache
+def finding_rules(form: RecordType) -> tuple[tuple[tuple[str, str], tuple[str, ...], frozenset[str]], ...]:
+    """What can be found about a record of this type: ((kind, name), fields shown, fields read)."""
+    rules = [(_key(rule.name, rule.fields), rule.fields, fields_used(dict(rule.tree))) for rule in form.constraints]
+    rules += [
+        ((RETIRED_CODE, spec.name), (spec.name,), frozenset({spec.name}))
+        for spec in form.fields.values()
+        if spec.codes is not None and spec.codes.retired
+    ]
+    return tuple(rules)
+
+
+@cache
+def judged_with_secrets(form: RecordType) -> frozenset[str]:
+    """The fields whose change must open the secret ones: those of their units, and those that a finding reads with them."""
+    secret = frozenset(form.secret_fields)
+    found = {name for one in secret for name in unit_fields(form, form.unit_of_field(one))}
+    for _, _, reads in finding_rules(form):
+        if not reads.isdisjoint(secret):
+            found |= reads
+    return frozenset(found)
 
 
 def moved_persons(memory: Memory, start: int) -> list[Record]:
@@ -83,28 +127,42 @@ def keep_card(person: Record, operation: Operation, n: int, writer: Writer, memo
         move(card, dwelling.home, memory, "moved")
 
 
-def episode_of(
+def episodes_of(
+    person: Record, old: Fields, changed: set[str], operation: Operation, n: int, writer: Writer, memory: Memory
+) -> None:
+    """Close what ended: a ``residence`` record of the household or the registration that a person has left.
+
+    It ends on the day when the new one begins where the operation says so, else today.
+    """
+    left = old.get("residence_household")
+    if left is not None and left != person.fields.get("residence_household"):
+        fields: Fields = {"kind": "residence", "household": left}
+        fields |= {name: old[name] for name in ("relation_to_head", "resident_from", "joined_reason") if name in old}
+        household = memory.records.get(str(left))
+        if household is not None and "dwelling" in household.fields:
+            fields["dwelling"] = household.fields["dwelling"]
+        _close_episode(EPISODE, fields, "resident_from", person, changed, operation, n, writer, memory)
+    leaving = "registration_address_text" if old.get("registration_dwelling") is None else "registration_dwelling"
+    if old.get(leaving) is not None and old[leaving] != person.fields.get(leaving):
+        fields = {"kind": "registration"}
+        fields |= {own: old[name] for own, name in _OF_REGISTRATION.items() if name in old}
+        _close_episode("registration", fields, "registered_from", person, changed, operation, n, writer, memory)
+
+
+def _close_episode(
+    kind: str,
+    fields: Fields,
+    begins: str,
     person: Record,
-    old: Fields,
     changed: set[str],
     operation: Operation,
     n: int,
     writer: Writer,
     memory: Memory,
 ) -> None:
-    """Close the episode that ends when a person leaves a household: a ``residence`` record of their past."""
-    if "residence_household" not in changed:
-        return
-    left = old.get("residence_household")
-    if left is None or left == person.fields.get("residence_household"):
-        return
-    fields: Fields = {"person": person.id, "kind": "residence", "household": left}
-    fields |= {name: old[name] for name in ("relation_to_head", "resident_from", "joined_reason") if name in old}
-    fields["resident_to"] = person.fields.get("resident_from") or memory.today
-    household = memory.records.get(str(left))
-    if household is not None and "dwelling" in household.fields:
-        fields["dwelling"] = household.fields["dwelling"]
-    episode_id = made_id(EPISODE, person.id, operation.op_id)
+    until = person.fields.get(begins) if begins in changed else None
+    fields |= {"person": person.id, "resident_to": until or memory.today}
+    episode_id = made_id(kind, person.id, operation.op_id)
     if episode_id not in memory.records:
         _make(episode_id, EPISODE, person.id, fields, person.home, operation, n, writer, memory)
         memory.records[episode_id].place_parent = person.id
@@ -143,7 +201,7 @@ def _make(
         created_n=n,
     )
     memory.add(record)
-    memory.versions.append(
+    memory.wrote(
         Version(record_id, 1, tag, operation.op_id, writer.install_id, n, units, {}, {}, "live", subject_id)
     )
 
@@ -164,7 +222,7 @@ def _change(
         record.stamps[unit] = (record.v, writer.install_id, n)
     new_life = life if life != record.life else None
     record.life = life
-    memory.versions.append(
+    memory.wrote(
         Version(
             record.id,
             record.v,

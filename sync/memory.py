@@ -10,7 +10,7 @@ from forms.definition import RecordType
 from sync.merge import Dispute
 from sync.operation import Fields, Operation
 from sync.outcome import Refusal
-from sync.record import Chain, PastVersion, Record
+from sync.record import Chain, PastVersion, Record, Stamp
 from sync.scope import ScopeRule
 
 UNPLACED = "~unplaced"
@@ -58,7 +58,10 @@ class Writer:
 
 @dataclass(slots=True)
 class OpenSibling:
-    """An open value of an open conflict."""
+    """An open value of an open conflict. ``op_id`` is empty until the store has told whose the standing value is.
+
+    ``role``: ``current`` stands, ``set_aside`` waits, ``overwritten`` was written over or deleted unseen.
+    """
 
     op_id: str
     install: str
@@ -68,10 +71,17 @@ class OpenSibling:
 
 @dataclass(slots=True)
 class OpenConflict:
-    """The one open conflict of a (record, unit)."""
+    """The one open conflict of a (record, unit). ``conflict_id`` is empty until the store has given one."""
 
     conflict_id: str
     siblings: list[OpenSibling]
+
+    def waits(self, stamp: Stamp) -> bool:
+        """Whether a value still waits for a decision: one set aside, or one that stands in the unit and was deleted."""
+        return any(
+            one.role == "set_aside" or (one.role == "overwritten" and (one.install, one.n) == stamp[1:])
+            for one in self.siblings
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,24 +127,35 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A dispute on its way to the conflict table."""
+    """A dispute on its way to the conflict table.
+
+    ``standing`` and ``newcomer`` are the siblings to add (None: there already, or none); ``replaces`` the op_ids of the
+    chain's own siblings that the newcomer takes the place of. ``is_new`` says that the conflict is not stored yet.
+    """
 
     record_id: str
     subject_id: str | None
     dispute: Dispute
     operation: Operation
     n: int
+    conflict: OpenConflict
+    is_new: bool
+    standing: OpenSibling | None
+    newcomer: OpenSibling | None
+    replaces: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """A resolution: the siblings of (record, unit) that it saw, and the operation that decided."""
+    """Siblings of (record, unit) that an operation settled; ``settles``: none is left that waits, the conflict closes."""
 
     record_id: str
     unit: str
     siblings: tuple[str, ...]
     op_id: str
     n: int
+    conflict: OpenConflict
+    settles: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,11 +208,30 @@ class Memory:
     created: dict[str, Record] = field(default_factory=dict)
     touched: dict[str, Record] = field(default_factory=dict)
     versions: list[Version] = field(default_factory=list)
+    written: dict[str, list[Version]] = field(default_factory=dict)
     moves: list[Move] = field(default_factory=list)
-    listed: list[Listed] = field(default_factory=list)
-    closings: list[Closing] = field(default_factory=list)
+    disputes: list[Listed | Closing] = field(default_factory=list)
     findings: list[Found] = field(default_factory=list)
     decided: list[Decided] = field(default_factory=list)
+
+    def wrote(self, version: Version) -> None:
+        """A new row of history; later operations of the same transaction see it as past."""
+        self.versions.append(version)
+        found = self.written.get(version.record_id)
+        if found is None:
+            self.written[version.record_id] = [version]
+        else:
+            found.append(version)
+
+    def past_of(self, record_id: str) -> list[PastVersion]:
+        """What was read of a record's history, then what this transaction has written of it."""
+        fresh = [
+            PastVersion(
+                one.v, one.tag, one.op_id, one.install, one.n, tuple(one.units), one.previous, one.set_aside, one.life
+            )
+            for one in self.written.get(record_id, ())
+        ]
+        return [*self.past.get(record_id, ()), *fresh]
 
     def touch(self, record: Record) -> None:
         """Remember how the record stood before the first change of this transaction."""

@@ -5,15 +5,19 @@ The browser never merges; it lays unsent operations over the server's copy.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from forms.definition import RecordType
 from sync.operation import Fields, Operation
 from sync.policies import POLICIES, Verdict, add, append, last, review, union
-from sync.record import Chain, PastVersion, Record, Stamp, by_unit, unit_fields, value_at
+from sync.record import Chain, PastVersion, Record, Stamp, by_unit, unit_fields
+from sync.seen import Seen
 
 _ONCE_ALWAYS = frozenset({"union", "add"})
+
+Siblings = Mapping[str, Mapping[str, tuple[str, int, str]]]
+"""Unit → {op_id: (install, n, role)} of the open siblings of a record's open conflicts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +43,8 @@ class Dispute:
 class Merge:
     """What an operation does to a record, before it is done.
 
-    ``applied`` maps units to the values to write, ``previous`` to the values they replace. ``outcome`` is ``unchanged``
-    exactly when nothing here would change the record, its life or its conflicts.
+    ``applied`` maps units to the fields that change with their new values, ``previous`` to the whole units that they
+    replace. ``outcome`` is ``unchanged`` exactly when nothing here would change the record, its life or its conflicts.
     """
 
     outcome: str = "unchanged"
@@ -50,7 +54,7 @@ class Merge:
     disputes: list[Dispute] = field(default_factory=list)
     confirmed: list[str] = field(default_factory=list)
     outdated: list[str] = field(default_factory=list)  # units whose confirmation came too late: findings
-    closes: tuple[str, tuple[str, ...]] | None = None  # (unit, siblings seen) of a resolution
+    closes: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)  # (unit, siblings that are settled)
     life: str | None = None
 
     @property
@@ -59,49 +63,6 @@ class Merge:
         return bool(
             self.applied or self.set_aside or self.disputes or self.confirmed or self.closes or self.life is not None
         )
-
-
-class _View:
-    """What the author of an operation had seen of a record."""
-
-    __slots__ = ("base", "chain", "known", "operation", "past", "record")
-
-    def __init__(
-        self, record: Record, operation: Operation, chain: Chain, known: bool, past: Sequence[PastVersion]
-    ) -> None:
-        self.record = record
-        self.operation = operation
-        self.chain = chain
-        self.known = known
-        self.past = past
-        self.base = operation.base[0] if known and operation.base else 0
-
-    def concurrent(self, unit: str) -> bool:
-        """S1: the unit's last write is newer than a known base (any write with an unknown one) and not in the chain."""
-        v, install, n = self.record.stamp(unit)
-        return (not self.known or v > self.base) and not self.chain.has(install, n)
-
-    def seen(self, unit: str, names: tuple[str, ...]) -> Fields | None:
-        """S2: the chain's own later write, else the value in history at base, else ``was``; None when none is there."""
-        current = self.record.unit_value(names)
-        for row in reversed(self.past):
-            if row.v > self.base and self.chain.has(row.install, row.n):
-                if unit in row.units:
-                    return value_at(self.past, unit, row.v, current)
-                if unit in row.set_aside:
-                    return dict(row.set_aside[unit])
-        if self.known:
-            return value_at(self.past, unit, self.base, current)
-        was = self.operation.was
-        if any(name in was for name in names):
-            return {name: was.get(name) for name in names}
-        return None
-
-    def others_wrote(self) -> bool:
-        """Whether somebody outside the chain changed the record since the base."""
-        if self.known and self.record.v == self.base:
-            return False
-        return any(row.v > self.base and not self.chain.has(row.install, row.n) for row in self.past)
 
 
 def merge(
@@ -113,164 +74,238 @@ def merge(
     *,
     base_known: bool,
     past: Sequence[PastVersion] = (),
-    sibling_stamps: frozenset[tuple[str, int]] = frozenset(),
+    siblings: Siblings | None = None,
 ) -> Merge:
     """Decide what ``operation`` does to ``record``.
 
-    ``values`` are the operation's ``set`` after normalisation; None clears a field. ``past`` holds, ascending, the rows
-    of history from the base on (all rows when the base is unknown) and may be empty when the base is the present
-    version. ``sibling_stamps`` are the (install, n) of the siblings that a resolution saw.
+    Parameters
+    ----------
+    values : dict
+        The operation's ``set`` after normalisation; None clears a field.
+    base_known : bool
+        Whether history has exactly the operation's base.
+    past : sequence of PastVersion
+        Ascending, the rows of history from the base on (all rows when the base is unknown); may be empty when the base
+        is the present version.
+    siblings : mapping, optional
+        The open siblings of the record's open conflicts, unit → {op_id: (install, n, role)}.
+
+    Returns
+    -------
+    Merge
+        Nothing is changed by this function.
     """
-    view = _View(record, operation, chain, base_known, past)
+    seen = Seen(form, record, operation, chain, base_known, past)
     kind = operation.kind
     if kind == "confirm":
-        return _confirm(form, view)
+        return _confirm(form, seen)
     if kind == "delete":
-        return _delete(form, view)
+        return _delete(form, seen)
     if kind == "restore":
-        return Merge("applied", life="live") if record.life == "deleted" else Merge()
+        return _restore(seen)
     result = Merge()
+    named = _named(operation, siblings)
     for unit, change in by_unit(form, values).items():
-        _merge_unit(form, view, unit, change, result, sibling_stamps)
-    if kind == "resolve" and operation.unit is not None:
-        result.closes = (operation.unit, operation.siblings)
-    _list_edits_of_deleted(form, view, result)
+        _merge_unit(form, seen, unit, change, result, named)
+    if named and operation.unit is not None:
+        result.closes.append((operation.unit, tuple(named)))
+    elif siblings:
+        _withdraw(form, seen, values, siblings, result)
+    if record.life == "deleted" and result.applied and not seen.knew_deletion():
+        _list_edits_of_deleted(form, seen, result)
     if any(dispute.open or not dispute.new_stands for dispute in result.disputes):
         result.outcome = "conflict"
     elif result.changes:
-        result.outcome = "merged" if view.others_wrote() else "applied"
+        result.outcome = "merged" if seen.others_wrote() else "applied"
     return result
+
+
+def _named(operation: Operation, siblings: Siblings | None) -> dict[str, tuple[str, int]]:
+    """The open siblings that a resolution names: op_id → (install, n)."""
+    if operation.kind != "resolve" or siblings is None or operation.unit is None:
+        return {}
+    there = siblings.get(operation.unit, {})
+    return {op_id: there[op_id][:2] for op_id in dict.fromkeys(operation.siblings) if op_id in there}
+
+
+def _withdraw(form: RecordType, seen: Seen, values: Fields, siblings: Siblings, result: Merge) -> None:
+    """S4: a later own operation replaces its sibling: where its value stands now, the one set aside is withdrawn."""
+    for unit in by_unit(form, values):
+        if unit in result.set_aside:
+            continue
+        own = tuple(
+            op_id
+            for op_id, (install, n, role) in siblings.get(unit, {}).items()
+            if role == "set_aside" and seen.chain.has(install, n)
+        )
+        if own:
+            result.closes.append((unit, own))
 
 
 def _merge_unit(
     form: RecordType,
-    view: _View,
+    seen: Seen,
     unit: str,
     change: Fields,
     result: Merge,
-    sibling_stamps: frozenset[tuple[str, int]],
+    named: Mapping[str, tuple[str, int]],
 ) -> None:
-    record = view.record
-    names = unit_fields(form, unit)
-    policy = form.units[unit].policy if unit in form.units else "last"
+    record = seen.record
+    spec = form.units.get(unit)
+    names = spec.fields if spec is not None else (unit,)
+    policy = spec.policy if spec is not None else "last"
     current = record.unit_value(names)
     if policy in _ONCE_ALWAYS:
-        new = dict(current)
-        seen = (view.seen(unit, names) if policy == "union" and view.concurrent(unit) else None) or current
-        for name, value in change.items():
-            was = view.operation.was.get(name, seen.get(name))
-            new[name] = add(current.get(name), value) if policy == "add" else union(current.get(name), value, was)
-        if new != current:
-            result.applied[unit] = {name: new[name] for name in names if new[name] != current[name]}
-            result.previous[unit] = current
+        _apply(result, unit, current, _once(seen, unit, change, current, policy))
         return
-    if not view.concurrent(unit) or _settled_by(view, unit, sibling_stamps):
-        new = {**current, **change} if len(names) > 1 else change
-        if new != current:
-            result.applied[unit] = change
-            result.previous[unit] = current
+    settled = bool(named) and unit == seen.operation.unit and record.stamp(unit)[1:] in named.values()
+    appends = policy == "append" and not seen.present and seen.operation.kind != "resolve"
+    if settled or not (appends or seen.concurrent(unit, current)):
+        _apply(result, unit, current, change)
         return
-    seen_value = view.seen(unit, names)
-    new = {**(seen_value or current), **change}
+    before = seen.shown(unit, current, policy) if appends and seen.known else seen.value(unit, current, change)
+    new = {**(current if before is None else before), **change}
     if new == current:
         return  # agreement: equal values never conflict
-    if seen_value is not None and current == seen_value:
-        result.applied[unit] = new
-        result.previous[unit] = current
+    if before == current:
+        _apply(result, unit, current, new)
         return
-    verdict, named = _judge(policy if view.operation.kind != "resolve" else "review", seen_value or {}, current, new)
+    if appends:
+        longer = append(_starts(seen, change, before, current), current, change)
+        if longer is not None:
+            _apply(result, unit, current, longer)
+            return
+        if all(name in seen.was and seen.was[name] == current[name] for name in names):
+            _apply(result, unit, current, new)
+            return
+        policy = "last"
+    verdict = _judge(policy if seen.operation.kind != "resolve" else "review", before or {}, current, new)
     if verdict.new_stands:
-        result.applied[unit] = verdict.value
-        result.previous[unit] = current
+        _apply(result, unit, current, verdict.value)
     else:
         result.set_aside[unit] = new
-    if named != "append":
-        result.disputes.append(
-            Dispute(
-                unit, "value", named, seen_value, current, record.stamp(unit), new, verdict.new_stands, verdict.open
-            )
+    named_policy = policy if seen.operation.kind != "resolve" else "review"
+    result.disputes.append(
+        Dispute(
+            unit, "value", named_policy, before, current, record.stamp(unit), new, verdict.new_stands, verdict.open
         )
+    )
 
 
-def _judge(policy: str, seen: Fields, current: Fields, new: Fields) -> tuple[Verdict, str]:
-    if policy == "append":
-        verdict = append(seen, current, new)
-        return (verdict, "append") if verdict is not None else (last(seen, current, new), "last")
-    return POLICIES.get(policy, review)(seen, current, new), policy
+def _apply(result: Merge, unit: str, current: Fields, new: Fields) -> None:
+    """Write what differs; nothing where nothing does."""
+    changed = {name: value for name, value in new.items() if current[name] != value}
+    if changed:
+        result.applied[unit] = changed
+        result.previous[unit] = current
 
 
-def _settled_by(view: _View, unit: str, sibling_stamps: frozenset[tuple[str, int]]) -> bool:
-    """A resolution has seen the writers of the siblings that it names."""
-    _, install, n = view.record.stamp(unit)
-    return view.operation.kind == "resolve" and (install, n) in sibling_stamps
+def _judge(policy: str, before: Fields, current: Fields, new: Fields) -> Verdict:
+    return (last if policy == "last" else POLICIES.get(policy, review))(before, current, new)
+
+
+def _once(seen: Seen, unit: str, change: Fields, current: Fields, policy: str) -> Fields:
+    """S3: ``add`` and ``union`` apply once per operation, whatever was seen; a whole list only says what it changed."""
+    if policy == "add":
+        return {name: add(current[name], value) for name, value in change.items()}
+    shown: Fields | None = None
+    new: Fields = {}
+    for name, value in change.items():
+        before = None
+        if type(value) is not dict:
+            if name in seen.operation.was:
+                before = seen.was.get(name) or []
+            else:
+                shown = seen.shown(unit, current, policy) if shown is None else shown
+                before = shown[name] if seen.known or shown[name] is not None else None
+                if seen.known and before is None:
+                    before = []
+        new[name] = union(current[name], value, before)
+    return new
+
+
+def _starts(seen: Seen, change: Fields, before: Fields | None, current: Fields) -> dict[str, list[str]]:
+    """The texts that the author of an appended text may have had before them, for each field."""
+    starts: dict[str, list[str]] = {}
+    for name in change:
+        found = [before.get(name)] if before is not None and seen.known else []
+        if name in seen.was:
+            found.append(seen.was[name])
+        elif not seen.known:
+            found += [seen.shown(name, current, "append").get(name), current[name]]
+        starts[name] = [one if isinstance(one, str) else "" for one in found]
+    return starts
 
 
 def _units_with_values(form: RecordType, record: Record) -> dict[str, tuple[str, ...]]:
     return {unit: unit_fields(form, unit) for unit in by_unit(form, record.fields)}
 
 
-def _confirm(form: RecordType, view: _View) -> Merge:
-    """S9: units seen unchanged are confirmed; those that changed since are findings."""
-    record, operation = view.record, view.operation
+def _confirm(form: RecordType, seen: Seen) -> Merge:
+    """S9: units seen unchanged are confirmed; those that changed since, or whose record was deleted, are findings."""
+    record, operation = seen.record, seen.operation
     present = _units_with_values(form, record)
+    gone = record.life == "deleted" and not seen.knew_deletion()
     result = Merge()
-    for unit in operation.units if operation.units is not None else present:
+    for unit in dict.fromkeys(operation.units) if operation.units is not None else present:
         names = present.get(unit) or unit_fields(form, unit)
-        if view.known:
-            fresh = not view.concurrent(unit)
-        else:
-            _, install, n = record.stamp(unit)
-            was = {name: operation.was.get(name) for name in names}
-            fresh = view.chain.has(install, n) or (
-                any(name in operation.was for name in names) and was == record.unit_value(names)
-            )
-        (result.confirmed if fresh else result.outdated).append(unit)
+        current = record.unit_value(names)
+        fresh = not seen.concurrent(unit, current)
+        if not seen.known and not fresh:
+            fresh = any(name in seen.was for name in names) and {name: seen.was.get(name) for name in names} == current
+        (result.confirmed if fresh and not gone else result.outdated).append(unit)
     if result.confirmed:
-        result.outcome = "merged" if view.others_wrote() else "applied"
+        result.outcome = "merged" if seen.others_wrote() else "applied"
     return result
 
 
-def _delete(form: RecordType, view: _View) -> Merge:
+def _delete(form: RecordType, seen: Seen) -> Merge:
     """S5: a deletion stands; every value that the deleter had not seen is listed."""
-    record = view.record
+    record = seen.record
     if record.life != "live":
         return Merge()
     result = Merge("applied", life="deleted")
-    for unit, names in _units_with_values(form, record).items():
-        if view.concurrent(unit):
-            seen = view.seen(unit, names)
-            current = record.unit_value(names)
-            if seen == current:
-                continue
-            policy = form.units[unit].policy if unit in form.units else "last"
-            result.disputes.append(
-                Dispute(unit, "delete_over_edit", policy, seen, current, record.stamp(unit), None, True, True)
-            )
+    units = _units_with_values(form, record)
+    for unit in record.stamps:  # a value that was cleared unseen is news too
+        units.setdefault(unit, unit_fields(form, unit))
+    for unit, names in units.items():
+        current = record.unit_value(names)
+        if seen.concurrent(unit, current):
+            before = seen.value(unit, current, {})
+            if before != current:
+                result.disputes.append(
+                    Dispute(
+                        unit, "delete_over_edit", form.policy_of(unit), before, current, record.stamp(unit), None, True, True
+                    )
+                )
     if result.disputes:
         result.outcome = "conflict"
-    elif view.others_wrote():
+    elif seen.others_wrote():
         result.outcome = "merged"
     return result
 
 
-def _list_edits_of_deleted(form: RecordType, view: _View, result: Merge) -> None:
-    """S5: a write to a deleted record goes into it and is listed; the record stays deleted until it is restored."""
-    if view.record.life != "deleted":
-        return
+def _restore(seen: Seen) -> Merge:
+    if seen.record.life != "deleted":
+        return Merge()
+    return Merge("merged" if seen.others_wrote() else "applied", life="live")
+
+
+def _list_edits_of_deleted(form: RecordType, seen: Seen, result: Merge) -> None:
+    """S5: a write that had not seen the deletion goes into the record and is listed; the record stays deleted."""
     disputed = {dispute.unit for dispute in result.disputes}
     for unit, value in result.applied.items():
         if unit not in disputed:
-            policy = form.units[unit].policy if unit in form.units else "last"
-            previous = result.previous[unit]
+            before = result.previous[unit]
             result.disputes.append(
                 Dispute(
                     unit,
                     "edit_over_delete",
-                    policy,
+                    form.policy_of(unit),
                     None,
-                    previous,
-                    view.record.stamp(unit),
-                    {**previous, **value},
+                    before,
+                    seen.record.stamp(unit),
+                    {**before, **value},
                     True,
                     True,
                 )

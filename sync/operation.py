@@ -13,6 +13,9 @@ Fields = dict[str, Any]
 KINDS = frozenset({"create", "patch", "confirm", "delete", "restore", "resolve"})
 WITH_VALUES = frozenset({"create", "patch", "resolve"})
 
+_MOST = 2**31 - 1
+"""The greatest version number that every store can hold."""
+
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}").fullmatch
 _LINES = re.compile(r"[a-z][a-z0-9_]{0,63}(?:\n[a-z][a-z0-9_]{0,63})*").fullmatch
@@ -66,7 +69,7 @@ def operation_of(data: Any) -> Operation:
     if kind not in KINDS:
         raise MalformedOperation("/kind", "unknown_kind")
     form_version = get("form_version")
-    if type(form_version) is not int or form_version < 1:
+    if type(form_version) is not int or not 1 <= form_version <= _MOST:
         raise MalformedOperation("/form_version", "not_a_version")
     claimed_at = get("claimed_at")
     if claimed_at is not None and (type(claimed_at) is not str or not _INSTANT(claimed_at)):
@@ -109,7 +112,7 @@ def _base(value: Any) -> tuple[int, str] | None:
     if type(value) is not dict:
         raise MalformedOperation("/base", "not_an_object")
     v, tag = value.get("v"), value.get("tag")
-    if type(v) is not int or v < 1:
+    if type(v) is not int or not 1 <= v <= _MOST:
         raise MalformedOperation("/base/v", "not_a_version")
     if type(tag) is not str or not _TAG(tag):
         raise MalformedOperation("/base/tag", "not_a_tag")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from forms.definition import RecordType
 from sync.memory import UNPLACED, Memory, Move
 from sync.operation import Fields
@@ -16,6 +18,7 @@ class IncompletePlan(Exception):
         self.record_id = record_id
 
 
+@cache
 def placing_fields(form: RecordType) -> frozenset[str]:
     """The fields whose change can move a record of this type."""
     return frozenset("anchor" if source == "@anchor" else source for source in form.placed_by)
@@ -64,7 +67,7 @@ def move(record: Record, home: str, memory: Memory, reason: str) -> None:
         if one.id not in memory.created:
             memory.moves.append(Move(one.id, one.v, one.home, target, reason))
         one.home = target
-        for child_id in memory.children.get(one.id, ()):
+        for child_id in sorted(memory.children.get(one.id, ()), reverse=True):
             child = memory.records[child_id]
             if child.place_parent == one.id and child.lon is None:
                 pending.append((child, target))

@@ -6,8 +6,9 @@ and whether a person must decide. ``union`` and ``add`` are not disputes: they a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from sync.operation import Fields
@@ -56,15 +57,20 @@ def least(seen: Fields, current: Fields, new: Fields) -> Verdict:
     return Verdict(new if wins else current, wins, False)
 
 
-def append(seen: Fields, current: Fields, new: Fields) -> Verdict | None:
-    """The suffix that was added goes behind what stands: no dispute (None means: any other edit is ``last``)."""
-    value: Fields = {}
+def append(starts: Mapping[str, Sequence[str]], current: Fields, new: Fields) -> Fields | None:
+    """The suffix that was added goes behind what stands; None means: any other edit, which is ``last``.
+
+    ``starts`` are the texts that the author may have had before them, for each field; the longest that fits counts.
+    """
+    value = dict(current)
     for name, fresh in new.items():
-        before, now = seen.get(name) or "", current.get(name) or ""
-        if not isinstance(fresh, str) or not fresh.startswith(before):
+        if not isinstance(fresh, str):
             return None
-        value[name] = now + fresh[len(before) :]
-    return Verdict(value, True, False)
+        fitting = [start for start in starts[name] if fresh.startswith(start)]
+        if not fitting:
+            return None
+        value[name] = (current.get(name) or "") + fresh[max(map(len, fitting)) :] or None
+    return value
 
 
 POLICIES: dict[str, Callable[[Fields, Fields, Fields], Verdict]] = {
@@ -85,7 +91,7 @@ def union(current: Any, change: Any, seen: Any) -> list[Any] | None:
     added: list[Any]
     removed: list[Any]
     if change is None:
-        added, removed = [], list(seen or stands)
+        added, removed = [], list(stands if seen is None else seen)
     elif isinstance(change, dict):
         added, removed = change.get("add") or [], change.get("remove") or []
     else:
@@ -97,9 +103,21 @@ def union(current: Any, change: Any, seen: Any) -> list[Any] | None:
     return kept or None
 
 
+def union_change(shown: Any, before: Any, after: Any) -> Any:
+    """``shown`` after the elements that a write added and took away between ``before`` and ``after``."""
+    old, new = before or [], after or []
+    return union(shown, {"add": [one for one in new if one not in old], "remove": [one for one in old if one not in new]}, None)
+
+
 def add(current: Any, change: Any) -> Any:
-    """What stands plus a delta, {"delta": number} or the number; a missing value counts as 0."""
+    """What stands plus a delta, {"delta": number} or the number; a missing value counts as 0.
+
+    Decimals are added as they are written, so that 0.1 and 0.2 make 0.3, in any order.
+    """
     if change is None:
         return current
     delta = change["delta"] if isinstance(change, dict) else change
+    if isinstance(current, float) or isinstance(delta, float):
+        total = Decimal(repr(current or 0)) + Decimal(repr(delta))
+        return int(total) if total == total.to_integral_value() else float(total)
     return (current or 0) + delta

@@ -66,7 +66,7 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class PastVersion:
-    """One row of history, opened: what it changed and what stood there before."""
+    """One row of history, opened: what it changed and what stood there before. ``life`` where it changed."""
 
     v: int
     tag: str
@@ -76,6 +76,7 @@ class PastVersion:
     units: tuple[str, ...]
     previous: Mapping[str, Fields]
     set_aside: Mapping[str, Fields]
+    life: str | None = None
 
 
 def value_at(past: Iterable[PastVersion], unit: str, v: int, current: Fields) -> Fields:

@@ -23,10 +23,14 @@ class ScopeRule:
     behind: bool
     been: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
-    def allows(self, record: Record, n: int, chain: Chain) -> bool:
-        """Whether operation ``n`` may name this record."""
+    def allows(self, record: Record, n: int, chain: Chain, home: str | None = None) -> bool:
+        """Whether operation ``n`` may name this record; ``home`` is where it was when the transaction began.
+
+        A late operation may name what was ever in a stream of its author's scope. Any other may name what is, or has
+        been, in a stream that is still its author's: whoever works offline cannot know that it has moved (L10).
+        """
         late = self.behind or n <= self.last_n
         streams = self.ever if late else self.streams
-        if record.home in streams or chain.has(record.created_install, record.created_n):
+        if record.home in streams or home in streams or chain.has(record.created_install, record.created_n):
             return True
-        return late and not streams.isdisjoint(self.been.get(record.id, frozenset()))
+        return not streams.isdisjoint(self.been.get(record.id, frozenset()))

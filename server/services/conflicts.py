@@ -9,7 +9,7 @@ import orjson
 from server.sealing import seal
 from server.services.keys import DataKeys
 from server.store import push as reading
-from sync.memory import Closing, Listed, Memory, OpenConflict, OpenSibling
+from sync.memory import Closing, Listed, Memory
 
 if TYPE_CHECKING:
     from server.house import House
@@ -34,79 +34,79 @@ def conflict_rows(
     later value of the same chain replaces its own.
     """
     rows: Rows = {"conflicts": [], "siblings": [], "sibling_states": [], "closed": []}
-    stamps = {(one.record_id, one.dispute.stamp[0], one.dispute.stamp[2]) for one in memory.listed}
+    listed = [one for one in memory.disputes if isinstance(one, Listed)]
+    stamps = {(one.record_id, one.dispute.stamp[0], one.dispute.stamp[2]) for one in listed}
     writers = reading.writers_of(connection, community_id, stamps)
     installs = {install_id} | {row.install_id for row in writers.values()}
     users = reading.users_of(connection, community_id, sorted(installs))
     claims = reading.claims_of(connection, community_id, sorted({row.op_id for row in writers.values()}))
-    for listed in memory.listed:
-        _list(listed, house, memory, keys, number, at, install_id, rows, writers, users, claims)
-    for closing in memory.closings:
-        _close(closing, memory, number, at, users.get(install_id), rows)
+    added: dict[tuple[str, str], list[Any]] = {}
+    for one in memory.disputes:
+        if isinstance(one, Listed):
+            _list(one, house, keys, number, at, install_id, rows, added, writers, users, claims)
+        else:
+            _close(one, number, at, users.get(install_id), rows, added)
+    rows["siblings"] = [tuple(row) for row in added.values()]
     return rows
 
 
 def _list(
     listed: Listed,
     house: House,
-    memory: Memory,
     keys: DataKeys,
     number: int,
     at: str,
     install_id: str,
     rows: Rows,
+    added: dict[tuple[str, str], list[Any]],
     writers: dict[tuple[str, int], Any],
     users: dict[str, str | None],
     claims: dict[str, Any],
 ) -> None:
-    dispute, operation = listed.dispute, listed.operation
+    dispute, operation, conflict = listed.dispute, listed.operation, listed.conflict
     key = keys.of(listed.subject_id)
-    found = memory.conflicts.get((listed.record_id, dispute.unit)) if dispute.open else None
     state = "open" if dispute.open else "closed"
-    conflict_id = found.conflict_id if found is not None else house.new_id()
-    standing_role = "overwritten" if dispute.new_stands else "current"
-    if found is None:
+    if listed.is_new:
+        conflict.conflict_id = house.new_id()
         base = seal(key, orjson.dumps({"base": dispute.base}))
         closed = (None, None, None) if dispute.open else (at, number, "policy")
         rows["conflicts"].append(
-            (conflict_id, listed.record_id, dispute.unit, dispute.kind, dispute.policy, state, at, number, *closed,
-             listed.subject_id, base)
+            (conflict.conflict_id, listed.record_id, dispute.unit, dispute.kind, dispute.policy, state, at, number,
+             *closed, listed.subject_id, base)
         )  # fmt: skip
-        found = OpenConflict(conflict_id, [])
-        if dispute.open:
-            memory.conflicts[(listed.record_id, dispute.unit)] = found
-    v, install, n = dispute.stamp
-    writer = writers.get((listed.record_id, v))
-    standing_op = writer.op_id if writer is not None else f"{install}/{n}"
-    if all(one.op_id != standing_op for one in found.siblings):
-        claim = claims.get(standing_op)
-        sealed = seal(key, orjson.dumps(dispute.standing))
-        rows["siblings"].append(
-            (conflict_id, standing_op, standing_role, state, install, n, users.get(install),
-             claim.claimed_at if claim else None, writer.at if writer is not None else at, None, sealed)
-        )  # fmt: skip
-        found.siblings.append(OpenSibling(standing_op, install, n, standing_role))
-    if dispute.newcomer is None:
+    if listed.standing is not None:
+        v, install, n = dispute.stamp
+        writer = writers.get((listed.record_id, v))
+        listed.standing.op_id = writer.op_id if writer is not None else f"{install}/{n}"
+        claim = claims.get(listed.standing.op_id)
+        added[conflict.conflict_id, listed.standing.op_id] = [
+            conflict.conflict_id, listed.standing.op_id, listed.standing.role, state, install, n, users.get(install),
+            claim.claimed_at if claim else None, writer.at if writer is not None else at, None,
+            seal(key, orjson.dumps(dispute.standing)),
+        ]  # fmt: skip
+    if listed.newcomer is None:
         return
-    new_role = "current" if dispute.new_stands else "set_aside"
-    for sibling in found.siblings:
-        if sibling.install == install_id and sibling.role == "set_aside" and sibling.op_id != operation.op_id:
-            rows["sibling_states"].append(("replaced", conflict_id, sibling.op_id))
-    found.siblings = [
-        one for one in found.siblings if not (one.install == install_id and one.role == "set_aside")
-    ]
-    rows["siblings"].append(
-        (conflict_id, operation.op_id, new_role, state, install_id, listed.n, users.get(install_id),
-         operation.claimed_at, at, operation.form_version, seal(key, orjson.dumps(dispute.newcomer)))
-    )  # fmt: skip
-    found.siblings.append(OpenSibling(operation.op_id, install_id, listed.n, new_role))
+    for op_id in listed.replaces:
+        _say(conflict.conflict_id, op_id, "replaced", rows, added)
+    added[conflict.conflict_id, operation.op_id] = [
+        conflict.conflict_id, operation.op_id, listed.newcomer.role, state, install_id, listed.n, users.get(install_id),
+        operation.claimed_at, at, operation.form_version, seal(key, orjson.dumps(dispute.newcomer)),
+    ]  # fmt: skip
 
 
-def _close(closing: Closing, memory: Memory, number: int, at: str, user_id: str | None, rows: Rows) -> None:
-    found = memory.conflicts.get((closing.record_id, closing.unit))
-    if found is None:
-        return
+def _say(conflict_id: str, op_id: str, state: str, rows: Rows, added: dict[tuple[str, str], list[Any]]) -> None:
+    """A sibling that is in the table changes its state there; one of this transaction is written with it."""
+    row = added.get((conflict_id, op_id))
+    if row is not None:
+        row[3] = state
+    else:
+        rows["sibling_states"].append((state, conflict_id, op_id))
+
+
+def _close(
+    closing: Closing, number: int, at: str, user_id: str | None, rows: Rows, added: dict[tuple[str, str], list[Any]]
+) -> None:
     for op_id in closing.siblings:
-        rows["sibling_states"].append(("closed", found.conflict_id, op_id))
-    if not any(one.role == "set_aside" and one.op_id not in closing.siblings for one in found.siblings):
-        rows["closed"].append((found.conflict_id, at, number, user_id))
+        _say(closing.conflict.conflict_id, op_id, "closed", rows, added)
+    if closing.settles:
+        rows["closed"].append((closing.conflict.conflict_id, at, number, user_id))

@@ -1,0 +1,90 @@
+"""Whether an operation can enter the records now: what it refers to, whose cells it touches (S13, S18)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from forms.definition import RecordType
+from sync.memory import Memory, Prepared, Writer
+from sync.outcome import HELD, QUARANTINED, Refusal
+from sync.record import Record
+
+
+def refusal_of(
+    prepared: Prepared, writer: Writer, memory: Memory, made: Mapping[str, str], coming: Mapping[str, str]
+) -> Refusal | None:
+    """Why an operation cannot enter the records now, or None.
+
+    ``made`` are the records that earlier members of its group create, id → type; ``coming`` those that any member does.
+    """
+    operation, form = prepared.operation, prepared.form
+    if operation is None or form is None:
+        return Refusal(QUARANTINED, "malformed")
+    if form.server_made and not writer.system:
+        return Refusal(QUARANTINED, "server_made")
+    if operation.id in memory.blocked:
+        return Refusal(HELD, "behind", operation.id)
+    record = memory.records.get(operation.id)
+    known_type = record.type if record is not None else made.get(operation.id)
+    if known_type is None:
+        if operation.kind != "create":
+            return Refusal(HELD, "parent", operation.id)
+    elif known_type != operation.type:
+        return Refusal(QUARANTINED, "type_differs", errors=[_error("/type", "type_differs", "another record type")])
+    missing = _missing_reference(form, prepared, memory, coming)
+    if missing is not None:
+        return missing
+    return _outside_scope(form, prepared, record, writer, memory, made, coming)
+
+
+def _error(pointer: str, code: str, message: str) -> dict[str, str]:
+    return {"pointer": pointer, "code": code, "message": message}
+
+
+def _missing_reference(
+    form: RecordType, prepared: Prepared, memory: Memory, coming: Mapping[str, str]
+) -> Refusal | None:
+    values = prepared.values
+    for name in form.parents:
+        target = values.get(name)
+        if not isinstance(target, str):
+            continue
+        expected = form.fields[name].ref_type
+        found = memory.records.get(target)
+        actual = found.type if found is not None else coming.get(target)
+        if found is None and target in memory.blocked:
+            return Refusal(HELD, "behind", target)
+        if actual is None:
+            return Refusal(HELD, "parent", target)
+        if expected is not None and actual != expected:
+            error = _error(f"/set/{name}", "wrong_type", f"refers to a record that is not a {expected}")
+            return Refusal(QUARANTINED, "invalid", errors=[error])
+    return None
+
+
+def _outside_scope(
+    form: RecordType,
+    prepared: Prepared,
+    record: Record | None,
+    writer: Writer,
+    memory: Memory,
+    made: Mapping[str, str],
+    coming: Mapping[str, str],
+) -> Refusal | None:
+    scope, operation = writer.scope, prepared.operation
+    if scope is None or operation is None:
+        return None
+    refused = Refusal(QUARANTINED, "out_of_scope", errors=[_error("/id", "out_of_scope", "not in your cells")])
+    if record is not None:
+        before = memory.before.get(record.id)
+        home = before.home if before is not None else record.home
+        return None if scope.allows(record, prepared.n, writer.chain, home) else refused
+    if operation.id in made:
+        return None
+    named = [parent for name in form.parents if isinstance(parent := prepared.values.get(name), str)]
+    if not named or any(parent in coming for parent in named):
+        return None  # it stands by its own place: accepted in the community and routed
+    found = [memory.records[parent] for parent in named if parent in memory.records]
+    if any(scope.allows(parent, prepared.n, writer.chain, parent.home) for parent in found):
+        return None
+    return refused
