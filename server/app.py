@@ -44,7 +44,7 @@ def create_app(
     """
     settings = settings or Settings.from_environment()
     try:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise StartError(f"the data folder {settings.data_dir} cannot be made: {error.strerror}") from error
     app = Flask("server", static_folder=None)

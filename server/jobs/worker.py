@@ -21,7 +21,7 @@ from server.store.database import write
 from server.store.jobs import Job
 
 LEASE = timedelta(seconds=90)
-SWEEP_EVERY = timedelta(minutes=10)
+SWEEP_EVERY = timedelta(minutes=1)
 _log = logging.getLogger("dishu.jobs")
 
 Runner = Callable[[House, Job, Progress], dict[str, Any]]
@@ -121,7 +121,7 @@ class Worker:
         return count
 
     def sweep(self, *, now: bool = False) -> None:
-        """Remove what is too old to keep, at most every ten minutes unless told to do it now."""
+        """Remove what is too old and release what waits no longer, at most every minute unless told to do it now."""
         at = self._house.clock()
         if not now and self._swept_at is not None and at - self._swept_at < SWEEP_EVERY:
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -28,12 +29,14 @@ def revision(engine: Engine) -> str | None:
 
 
 def make_folder(engine: Engine) -> None:
-    """Make the folder of an SQLite database; Unreachable where that is not possible."""
+    """Make the folder and the file of an SQLite database, for nobody else to read; Unreachable where that is not possible."""
     path = engine.url.database
     if engine.dialect.name != "sqlite" or not path or path == ":memory:":
         return
     try:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not Path(path).exists():
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # its WAL inherits the mode
     except OSError as error:
         raise Unreachable(place_of(engine), error.strerror or type(error).__name__) from error
 
