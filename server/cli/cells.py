@@ -44,9 +44,8 @@ def command() -> None:
 @_common
 def check(file: Path, community: str, datum: str | None, mapping: tuple[str, ...], buildings: Path | None) -> None:
     """Print every problem of a GeoJSON file of cells with its place and size; exit status 1 if there are errors."""
-    steps = Steps(2)
-    certificate, _, _, _ = _judged(file, community, datum, mapping, buildings, steps)
-    steps.done()
+    with Steps(2) as steps:
+        certificate, _, _, _ = _judged(file, community, datum, mapping, buildings, steps)
     _tell(certificate)
     if not certificate.ok:
         raise click.exceptions.Exit(1)
@@ -59,18 +58,17 @@ def publish(file: Path, community: str, datum: str | None, mapping: tuple[str, .
 
     With errors nothing is published, and every problem is printed.
     """
-    steps = Steps(4)
-    certificate, house, community_id, draft = _judged(file, community, datum, mapping, buildings, steps)
-    if not certificate.ok:
-        steps.done()
-        _tell(certificate)
-        raise click.ClickException("the cells cannot be published; nothing was changed")
-    steps.begin("keeping the cells 保存")
-    edition_id, _ = drafts.keep_draft(house, OPERATOR, community_id, draft, certificate=certificate)
-    steps.begin("placing records 归格")
-    editions.publish_draft(house, OPERATOR, community_id, edition_id, progress=steps.part)
-    steps.done()
+    edition_id = None
+    with Steps(4) as steps:
+        certificate, house, community_id, draft = _judged(file, community, datum, mapping, buildings, steps)
+        if certificate.ok:
+            steps.begin("keeping the cells 保存")
+            edition_id, _ = drafts.keep_draft(house, OPERATOR, community_id, draft, certificate=certificate)
+            steps.begin("placing records 归格")
+            editions.publish_draft(house, OPERATOR, community_id, edition_id, progress=steps.part)
     _tell(certificate)
+    if edition_id is None:
+        raise click.ClickException("the cells cannot be published; nothing was changed")
     click.echo(f"published\t{edition_id}")
 
 
@@ -128,7 +126,7 @@ def _size(one: Problem) -> str:
 
 
 class Steps:
-    """A progress bar on a terminal; silent where the output goes to a file."""
+    """A progress bar on a terminal, cleared at the end; silent where the output goes to a file."""
 
     def __init__(self, count: int) -> None:
         self._count = count
@@ -146,8 +144,10 @@ class Steps:
         """So much of the present step is done."""
         self._draw((self._at - 1 + (done / of if of else 1)) / self._count)
 
-    def done(self) -> None:
-        """Clear the line: what follows is the result."""
+    def __enter__(self) -> Steps:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         if self._shown:
             click.echo("\r\x1b[K", nl=False, err=True)
 
