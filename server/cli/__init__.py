@@ -32,6 +32,7 @@ COMMANDS = {
     "community": "community",
     "cells": "cells",
     "export": "export",
+    "verify": "verify",
     "version": "version",
 }
 
