@@ -16,7 +16,14 @@ import orjson
 from flask import Flask, Response, request
 from gunicorn.app.base import BaseApplication
 
-COLUMNS = tuple(f"c{number:02d}" for number in range(25))
+# The 25 fields of the persons that are measured with (bench.workload), so that both sides send the same names.
+COLUMNS = (
+    "name", "document_type", "document_number", "document_evidence", "sex", "birth_date", "birth_precision",
+    "vital_status", "phones", "ethnic_code", "education_code", "marital_code", "political_code", "occupation_text",
+    "employer_text", "emergency_contacts", "keyholder_text", "residence_household", "relation_to_head",
+    "resident_from", "joined_reason", "presence", "registration_address_text", "registration_division_code",
+    "registration_kind",
+)  # fmt: skip
 
 
 def make_app(path: Path) -> Flask:
@@ -74,7 +81,7 @@ def make_app(path: Path) -> Flask:
     @app.post("/widen")
     def widen() -> Response:
         records = orjson.loads(request.get_data())["records"]
-        rows = [tuple(_text(value) for value in list(one.values())[1:26]) for one in records]
+        rows = [tuple(_text(one[name]) for name in COLUMNS) for one in records]
         marks = ", ".join("?" * len(COLUMNS))
         with writing:
             connection = database()

@@ -165,28 +165,10 @@ def _read_stream(
     append, fragment = page.rows.append, orjson.Fragment
     read_to, size = end, 0
     for row in rows:
-        seq, record_id, kind, reason, v, tag, type_, _, _, life, home, form_version, fields, conflicts, confirmed = row
+        seq, record_id, kind, reason, v, tag, put = row
         if kind == PUT:
-            append(
-                {
-                    "stream": stream_id,
-                    "seq": seq,
-                    "kind": PUT,
-                    "record": {
-                        "id": record_id,
-                        "type": type_,
-                        "v": v,
-                        "tag": tag,
-                        "life": life,
-                        "form_version": form_version,
-                        "home": home,
-                        "fields": fragment(fields),
-                        "conflicts": fragment(conflicts),
-                        "confirmed": fragment(confirmed),
-                    },
-                }
-            )
-            size += len(fields)
+            append(fragment(put))
+            size += len(put)
             if page.bytes + size >= PAGE_BYTES:
                 read_to = seq
                 break

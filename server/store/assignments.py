@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, insert, or_, select, update
 
 from server.models import assignment, cell, community, edition, journal, user_scope
-from server.store.database import insert_rows, next_journal_number
+from server.store.database import insert_rows, next_journal_number, run
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +71,8 @@ def raise_scope(connection: Connection, community_id: str, user_id: str) -> int:
 
 def scope_version(connection: Connection, community_id: str, user_id: str) -> int:
     """The scope version of a user; 0 for one who was never assigned."""
-    found = connection.execute(
-        select(user_scope.c.version).where(user_scope.c.community_id == community_id, user_scope.c.user_id == user_id)
-    ).scalar()
-    return int(found or 0)
+    statement = "SELECT version FROM user_scope WHERE community_id = ? AND user_id = ?"
+    return int(run(connection, statement, (community_id, user_id)).scalar() or 0)
 
 
 def add_assignment(connection: Connection, new: Assignment) -> None:
@@ -172,32 +170,31 @@ def assignments(
 
 def assigned_cells(connection: Connection, community_id: str, user_id: str, on: str) -> list[str]:
     """Ids of the cells that a user works on this day, sorted, each once."""
-    return sorted({one.cell_id for one in assignments(connection, (community_id,), user_id=user_id, on=on)})
+    statement = (  # asked by every pull, so without the detour of a query object
+        "SELECT cell_id FROM assignment WHERE community_id = ? AND user_id = ? AND revoked_at IS NULL "
+        "AND from_on <= ? AND (to_on IS NULL OR to_on >= ?)"
+    )
+    return sorted(set(run(connection, statement, (community_id, user_id, on, on)).scalars()))
 
 
 def expired(connection: Connection, community_id: str, user_id: str, day: str) -> list[str]:
     """Ids of assignments whose last day is before ``day`` and that no scope version has ended yet."""
-    query = select(_ASSIGNMENT.assignment_id).where(
-        _ASSIGNMENT.community_id == community_id,
-        _ASSIGNMENT.user_id == user_id,
-        _ASSIGNMENT.to_on < day,
-        _ASSIGNMENT.revoked_version.is_(None),
+    statement = (
+        "SELECT assignment_id FROM assignment WHERE community_id = ? AND user_id = ? AND to_on < ? "
+        "AND revoked_version IS NULL"
     )
-    return list(connection.execute(query).scalars())
+    return list(run(connection, statement, (community_id, user_id, day)).scalars())
 
 
 def scope_history(
     connection: Connection, community_id: str, user_id: str
 ) -> list[tuple[str, int, int | None, str, str | None]]:
     """Every assignment a user ever had: (cell_id, granted version, revoked version, from_on, to_on)."""
-    query = select(
-        _ASSIGNMENT.cell_id,
-        _ASSIGNMENT.granted_version,
-        _ASSIGNMENT.revoked_version,
-        _ASSIGNMENT.from_on,
-        _ASSIGNMENT.to_on,
-    ).where(_ASSIGNMENT.community_id == community_id, _ASSIGNMENT.user_id == user_id)
-    return [tuple(row) for row in connection.execute(query)]  # type: ignore[misc]
+    statement = (
+        "SELECT cell_id, granted_version, revoked_version, from_on, to_on FROM assignment "
+        "WHERE community_id = ? AND user_id = ?"
+    )
+    return [tuple(row) for row in run(connection, statement, (community_id, user_id))]
 
 
 # ---------------------------------------------------------------- communities

@@ -6,15 +6,14 @@ from sqlalchemy import Connection, insert, select
 
 from server.models import HOUSE, data_key, database_life
 from server.sealing import KeyRing
+from server.store.database import run
 
 _CHECK = "~check"
 
 
 def epoch(connection: Connection) -> str | None:
     """The id of this life of the database, None before the first start."""
-    found: str | None = connection.execute(
-        select(database_life.c.epoch).order_by(database_life.c.started_at.desc()).limit(1)
-    ).scalar()
+    found: str | None = run(connection, "SELECT epoch FROM database_life ORDER BY started_at DESC LIMIT 1").scalar()
     return found
 
 

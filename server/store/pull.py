@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import orjson
 from sqlalchemy import Connection
 
 from server.models import operation, stream
 from server.store.database import rows_of, run
 
-_COLUMNS = (
-    "f.seq, f.record_id, f.kind, f.reason, f.v, f.tag, r.type, r.v AS record_v, r.tag AS record_tag, r.life, r.home, "
-    "r.form_version, r.fields, r.conflicts, r.confirmed"
+# A PUT row as it is sent, put together where its parts lie: no part becomes an object on the way. The long part is last.
+_PUT = (
+    """'{"stream":' || CAST(? AS text) || ',"seq":' || f.seq || ',"kind":"PUT","record":{"id":"' || r.id """
+    """|| '","type":"' || r.type || '","v":' || r.v || ',"tag":"' || r.tag || '","life":"' || r.life """
+    """|| '","form_version":' || r.form_version || ',"home":' || QUOTED_HOME || ',"conflicts":' || r.conflicts """
+    """|| ',"confirmed":' || r.confirmed || ',"fields":' || r.fields || '}}'"""
 )
+_PUT_SQLITE = f"CAST({_PUT.replace('QUOTED_HOME', 'json_quote(r.home)')} AS BLOB)"
+_PUT_POSTGRES = _PUT.replace("QUOTED_HOME", "to_json(r.home)::text")
 
 
 def counters(
@@ -28,18 +34,20 @@ def counters(
 def stream_rows(
     connection: Connection, community_id: str, stream_id: str, after: int, limit: int, removes_after: int
 ) -> list[Any]:
-    """Rows of one stream above ``after`` in order of seq, with the content of the records they put.
+    """Rows of one stream above ``after`` in order of seq: seq, record_id, kind, reason, v, tag, put.
 
-    REMOVE rows up to ``removes_after`` are left out: a reader who began from zero after them has nothing to remove.
+    ``put`` is the JSON of a PUT row as it is sent (text or UTF-8), None for other kinds. REMOVE rows up to ``removes_after`` are left out: a reader who began from zero after them has nothing to remove.
     """
     condition = " AND (f.kind <> 'REMOVE' OR f.seq > ?)" if removes_after > after else ""
     skip = (removes_after,) if condition else ()
+    put = _PUT_POSTGRES if connection.dialect.name == "postgresql" else _PUT_SQLITE
     statement = (
-        f"SELECT {_COLUMNS} FROM feed f LEFT JOIN record r ON r.community_id = f.community_id AND r.id = f.record_id "
+        f"SELECT f.seq, f.record_id, f.kind, f.reason, f.v, f.tag, {put} AS put FROM feed f LEFT JOIN record r ON r.community_id = f.community_id AND r.id = f.record_id "
         f"AND f.kind = 'PUT' WHERE f.community_id = ? AND f.stream_id = ? AND f.seq > ?{condition} "
         "ORDER BY f.seq LIMIT ?"
     )
-    return list(run(connection, statement, (community_id, stream_id, after, *skip, limit)))
+    name = orjson.dumps(stream_id).decode()
+    return list(run(connection, statement, (name, community_id, stream_id, after, *skip, limit)).all())
 
 
 def statuses(connection: Connection, community_id: str, op_ids: Sequence[str]) -> dict[str, Any]:
