@@ -72,6 +72,8 @@ def stream_changes(
     changes = StreamChanges()
     for record in memory.touched.values():
         before = memory.before.get(record.id)
+        if before is not None and (before.v, before.life, before.home) == (record.v, record.life, record.home):
+            continue  # looked at, or moved and moved back: no news
         _record_rows(record, before, counters, device_installs, changes)
     for stream_id, op_id, status, previous in statuses:
         counter = counters[stream_id]

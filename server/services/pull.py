@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from server.store.database import Connection
 
 PAGE_BYTES = 16_000_000
+_ROW_BYTES = 320  # of a PUT row beside its fields
 PROJECTION = "masked/1"
 """Names what a phone sees of a record: everything but secret fields, which are masked. A change means replacement (S23)."""
 

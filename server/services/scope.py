@@ -80,10 +80,10 @@ def push_scope(
     day = today(house)
     streams, ever = set(), set()
     for cell_id, granted, revoked, from_on, to_on in history:
-        if granted > applied:
-            continue
+        if granted > applied or from_on > day:
+            continue  # not known to the phone, or not begun
         ever.add(cell_stream(cell_id))
-        active = (revoked is None or revoked > applied) and from_on <= day and (to_on is None or to_on >= day)
+        active = (revoked is None or revoked > applied) and (to_on is None or to_on >= day)
         if active:
             streams.add(cell_stream(cell_id))
     return ScopeRule(frozenset(streams), frozenset(ever), last_n, current > applied, been)
