@@ -145,10 +145,10 @@ def versions(connection: Connection, community_id: str) -> Rows:
 
 
 def moves(connection: Connection, community_id: str) -> Rows:
-    """The placement ledger by record, entry and step: (record, number, from, to)."""
+    """The placement ledger by record, entry and version: (record, number, from, to)."""
     statement = (
         "SELECT record_id, number, from_home, to_home FROM placement_ledger WHERE community_id = ? "
-        "ORDER BY record_id{c}, number, step"
+        "ORDER BY record_id{c}, number, v, step"
     )
     return _lane(connection, statement, (community_id,))
 
