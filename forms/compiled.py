@@ -75,7 +75,10 @@ def _condition(tree: Mapping[str, Any], names: dict[str, Any]) -> str:
 
 def _equality(left: Mapping[str, Any], right: Mapping[str, Any], names: dict[str, Any]) -> str:
     if left.get("lit") == "" or right.get("lit") == "":
-        return f"is_null({_value(right if left.get('lit') == '' else left, names)})"
+        other = right if left.get("lit") == "" else left
+        if "field" in other:  # is_null, without the call
+            return f"(v := get({other['field']!r})) is None or v == '' or (type(v) is list and not v)"
+        return f"is_null({_value(other, names)})"
     text = right.get("lit")
     equal = f"op_{list(OPERATORS).index('=')}"
     if "field" in left and isinstance(text, str) and not is_number_text(text):

@@ -164,6 +164,8 @@ def _read_date(text: str) -> date | None:
 
 
 def _equal(left: Value, right: Value) -> bool:
+    if type(left) is str and type(right) is str:
+        return left == right
     if is_null(left) or is_null(right):
         return is_null(left) and is_null(right)
     if isinstance(left, bool | int | float) or isinstance(right, bool | int | float):
@@ -190,10 +192,12 @@ def _order(left: Value, right: Value) -> int | None:
     return (start > end) - (start < end)
 
 
-def _compare(texts: Callable[[str, str], bool], accepted: frozenset[int]) -> Callable[[Value, Value], bool]:
+def _compare(sorts: Callable[[Any, Any], bool], accepted: frozenset[int]) -> Callable[[Value, Value], bool]:
     def compare(left: Value, right: Value) -> bool:
         if type(left) is str and type(right) is str and _read_date(left) and _read_date(right):
-            return texts(left, right)  # days in this form sort as texts do
+            return sorts(left, right)  # days in this form sort as texts do
+        if type(left) is int and type(right) is int and -MAX_SAFE <= left <= MAX_SAFE and -MAX_SAFE <= right <= MAX_SAFE:
+            return sorts(left, right)
         return _order(left, right) in accepted
 
     return compare

@@ -74,11 +74,10 @@ def _outside_scope(
     scope, operation = writer.scope, prepared.operation
     if scope is None or operation is None:
         return None
-    refused = Refusal(QUARANTINED, "out_of_scope", errors=[_error("/id", "out_of_scope", "not in your cells")])
     if record is not None:
         before = memory.before.get(record.id)
         home = before.home if before is not None else record.home
-        return None if scope.allows(record, prepared.n, writer.chain, home) else refused
+        return None if scope.allows(record, prepared.n, writer.chain, home) else _not_in_scope()
     if operation.id in made:
         return None
     named = [parent for name in form.parents if isinstance(parent := prepared.values.get(name), str)]
@@ -87,4 +86,8 @@ def _outside_scope(
     found = [memory.records[parent] for parent in named if parent in memory.records]
     if any(scope.allows(parent, prepared.n, writer.chain, parent.home) for parent in found):
         return None
-    return refused
+    return _not_in_scope()
+
+
+def _not_in_scope() -> Refusal:
+    return Refusal(QUARANTINED, "out_of_scope", errors=[_error("/id", "out_of_scope", "not in your cells")])

@@ -16,7 +16,7 @@ from sync.orphans import keep_orphan, keep_orphans
 from sync.outcome import APPLIED, ERASED, OPEN, Refusal, worst
 from sync.placing import place_record, placing_fields, replace_record
 from sync.policies import add, union
-from sync.record import Record, by_unit
+from sync.record import Record, unit_names
 
 
 def decide(groups: Iterable[Sequence[Prepared]], writer: Writer, memory: Memory) -> None:
@@ -169,7 +169,10 @@ def _is_known(record: Record, operation: Operation, memory: Memory) -> bool:
 
 def _first_values(form: RecordType, values: Fields) -> Fields:
     """The fields of a new record: no nulls; a first change of a set or a sum is made of nothing."""
-    fields: Fields = {}
+    fields: Fields = {name: value for name, value in values.items() if value is not None and type(value) is not dict}
+    if len(fields) == len(values):
+        return fields
+    fields = {}
     for name, value in values.items():
         if type(value) is dict and name in form.fields:
             policy = form.units[form.unit_of[name]].policy
@@ -186,7 +189,7 @@ def _create(
     prepared: Prepared, operation: Operation, form: RecordType, writer: Writer, memory: Memory
 ) -> Decided:
     fields = _first_values(form, prepared.values)
-    units = sorted(by_unit(form, fields))
+    units = list(unit_names(form, tuple(fields)))
     record = Record(
         id=operation.id,
         type=operation.type,
@@ -221,7 +224,7 @@ def _create(
             record.subject_id,
         )
     )
-    if form.name == "person":
+    if form.name == "person" and "registration_dwelling" in fields:
         keep_card(record, operation, prepared.n, writer, memory)
     keep_findings(form, record, memory)
     keep_orphan(record, memory)
