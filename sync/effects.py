@@ -79,8 +79,9 @@ def judged_with_secrets(form: RecordType) -> frozenset[str]:
 
 
 def moved_persons(memory: Memory, start: int) -> list[Record]:
-    """Persons, and persons of cards, whose home changed by the moves from index ``start`` on."""
+    """Persons whose card may change by the moves from index ``start`` on: they, their card or their dwelling moved."""
     found: dict[str, Record] = {}
+    dwellings: set[str] = set()
     for one in memory.moves[start:]:
         record = memory.records[one.record_id]
         if record.type == CARD:
@@ -89,6 +90,14 @@ def moved_persons(memory: Memory, start: int) -> list[Record]:
                 found[owner.id] = owner
         elif record.type == "person":
             found[record.id] = record
+        elif record.type == "dwelling":
+            dwellings.add(record.id)
+    if dwellings:
+        found.update(
+            (record.id, record)
+            for record in memory.records.values()
+            if record.type == "person" and record.fields.get("registration_dwelling") in dwellings
+        )
     return list(found.values())
 
 

@@ -66,7 +66,7 @@ def operation_of(data: Any) -> Operation:
         raise MalformedOperation("/id", "not_a_uuid")
     if type(record_type) is not str or not _NAME(record_type):
         raise MalformedOperation("/type", "not_a_name")
-    if kind not in KINDS:
+    if type(kind) is not str or kind not in KINDS:
         raise MalformedOperation("/kind", "unknown_kind")
     form_version = get("form_version")
     if type(form_version) is not int or not 1 <= form_version <= _MOST:

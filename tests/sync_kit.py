@@ -37,6 +37,7 @@ def uid(name: str | int) -> str:
 
 SURVEY: dict[str, Any] = json.loads((VECTORS / "merge/form.json").read_text(encoding="utf-8"))
 """A form with a field of each policy, a fact of three fields for review, and a fact of two of which the last stands."""
+SURVEYED = load_registry([SURVEY])
 
 
 def operation(kind: str, record_type: str, name: str, values: Mapping[str, Any] | None = None, **more: Any) -> dict[str, Any]:
@@ -204,7 +205,7 @@ class Village:
 
 def survey_village() -> Village:
     """A village that knows the survey form too."""
-    return Village(registry=load_registry([SURVEY]))
+    return Village(registry=SURVEYED)
 
 
 def anchored(lon: float) -> dict[str, Any]:

@@ -4,9 +4,9 @@ import json
 from typing import Any
 
 import pytest
+from sync_kit import VECTORS, Village, operation, survey_village, uid
 
 from sync.memory import Listed
-from sync_kit import VECTORS, Village, operation, survey_village, uid
 
 STORIES = [
     pytest.param(case, id=f"{case['rule']}: {case['name']}")

@@ -110,6 +110,10 @@ def load_all(
             if isinstance(left, str):
                 refs.append(left)
     more(refs)
+    dwelling_ids = sorted(one for one in {*needs.movers, *moved} if one in records and records[one].type == "dwelling")
+    registered = store.registered_in(connection, community_id, dwelling_ids)
+    more(registered)
+    persons.update(registered)
     cards = [made_id("card", person) for person in persons]
     dwellings = [
         {**records[person].fields, **changes.get(person, {})}.get("registration_dwelling")

@@ -87,6 +87,25 @@ def dependants(connection: Connection, community_id: str, ids: Iterable[str]) ->
     return list(found.values())
 
 
+def registered_in(connection: Connection, community_id: str, dwellings: Sequence[str]) -> list[str]:
+    """The persons registered in these dwellings, whose reference cards follow them (S24)."""
+    if not dwellings:
+        return []
+    if connection.dialect.name == "postgresql":
+        statement = (
+            "SELECT id FROM record WHERE community_id = ? AND type = 'person' "
+            "AND fields::jsonb ->> 'registration_dwelling' = ANY(?::text[]) ORDER BY id"
+        )
+        parameters: tuple[Any, ...] = (community_id, list(dwellings))
+    else:
+        statement = (
+            "SELECT id FROM record WHERE community_id = ? AND type = 'person' "
+            "AND json_extract(fields, '$.registration_dwelling') IN (SELECT value FROM json_each(?)) ORDER BY id"
+        )
+        parameters = (community_id, orjson.dumps(list(dwellings)).decode())
+    return [row.id for row in run(connection, statement, parameters)]
+
+
 def lock_streams(connection: Connection, community_id: str, stream_ids: Iterable[str]) -> dict[str, list[Any]]:
     """Lock the counter rows in one global order; id → [seq, count, digest text]. Missing rows are made first."""
     wanted = sorted(set(stream_ids))
