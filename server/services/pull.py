@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from server.store.database import Connection
 
 PAGE_BYTES = 16_000_000
-_ROW_BYTES = 320  # of a PUT row beside its fields
 PROJECTION = "masked/1"
 """Names what a phone sees of a record: everything but secret fields, which are masked. A change means replacement (S23)."""
 
@@ -169,7 +168,7 @@ def _read_stream(
         seq, record_id, kind, reason, v, tag, put = row
         if kind == PUT:
             append(fragment(put))
-            size += len(put)
+            size += len(put) if isinstance(put, bytes) or put.isascii() else len(put.encode())
             if page.bytes + size >= PAGE_BYTES:
                 read_to = seq
                 break
