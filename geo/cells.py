@@ -14,7 +14,7 @@ from typing import Any
 from geo.cell import BASE_LAYER as BASE_LAYER
 from geo.cell import DEDICATED_LAYER as DEDICATED_LAYER
 from geo.cell import Cell as Cell
-from geo.datum import CONVERTER_VERSION, DATUMS, SHIFTED, check_datum, convert_geometry, to_cgcs2000
+from geo.datum import CONVERTER_VERSION, DATUMS, METRES, SHIFTED, check_datum, convert_geometry, to_cgcs2000
 from geo.errors import GeoError, MalformedGeoJSON
 from geo.location import PLAUSIBLE_BOX
 from geo.problem import Problem as Problem
@@ -160,7 +160,7 @@ def _read_feature(
     else:
         geometry = reader.read(feature["geometry"])
     own_datum = datum or properties.get(words["datum"]) or file_datum
-    if own_datum not in DATUMS:
+    if own_datum not in (*DATUMS, METRES):
         found.append(a_problem("datum_missing", (name,), feature_index=index))
         geometry = None
     elif own_datum in SHIFTED:
@@ -193,7 +193,9 @@ def _moved(problem: Problem, datum: str) -> Problem:
     if problem.lon is None or problem.lat is None:
         return problem
     lon, lat = to_cgcs2000(lon=problem.lon, lat=problem.lat, datum=datum)
-    return replace(problem, lon=round(lon, 7), lat=round(lat, 7))
+    # The opening of a ring was measured as degrees; metres need no figure, the place says enough.
+    size_m = None if datum == METRES else problem.size_m
+    return replace(problem, lon=round(lon, 7), lat=round(lat, 7), size_m=size_m)
 
 
 def _code(value: Any, index: int, found: list[Problem]) -> str:

@@ -13,21 +13,24 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from geo.baidu_metres import bd09_to_metres, metres_to_bd09
 from geo.china_offset import bd09_to_gcj02, gcj02_to_bd09, gcj02_to_wgs84, wgs84_to_gcj02
 from geo.errors import UnknownDatum
 
 Coordinate = TypeVar("Coordinate", float, NDArray[np.float64])
 
 DATUMS = ("wgs84", "cgcs2000", "gcj02", "bd09")
-SHIFTED = ("gcj02", "bd09")
+# Baidu's Mercator metres: x and y stand in the places of lon and lat. Files may have them, a location may not.
+METRES = "bd09mc"
+SHIFTED = ("gcj02", "bd09", METRES)
 
 # Stored beside every converted pair. A change of any formula, constant or step count needs a new number.
 CONVERTER_VERSION = "1"
 
 
 def check_datum(datum: object) -> str:
-    """The datum itself; UnknownDatum when it is missing or not one of ``DATUMS``."""
-    if isinstance(datum, str) and datum in DATUMS:
+    """The datum itself; UnknownDatum when it is missing or not one of ``DATUMS`` or ``METRES``."""
+    if isinstance(datum, str) and (datum in DATUMS or datum == METRES):
         return datum
     raise UnknownDatum(datum)
 
@@ -38,9 +41,9 @@ def to_cgcs2000(*, lon: Coordinate, lat: Coordinate, datum: str) -> tuple[Coordi
     Parameters
     ----------
     lon, lat : float or ndarray of float
-        Degrees. Arrays broadcast against each other; NaN stays NaN; empty gives empty.
+        Degrees (metres east and north for ``METRES``). Arrays broadcast against each other; NaN stays NaN; empty gives empty.
     datum : str
-        One of ``DATUMS``.
+        One of ``DATUMS``, or ``METRES``.
 
     Returns
     -------
@@ -53,7 +56,9 @@ def to_cgcs2000(*, lon: Coordinate, lat: Coordinate, datum: str) -> tuple[Coordi
         For any other ``datum``, None included.
     """
     check_datum(datum)
-    if datum == "bd09":
+    if datum == METRES:
+        lon, lat = metres_to_bd09(x=lon, y=lat)
+    if datum in ("bd09", METRES):
         lon, lat = bd09_to_gcj02(lon=lon, lat=lat)
     if datum in SHIFTED:
         lon, lat = gcj02_to_wgs84(lon=lon, lat=lat)
@@ -65,8 +70,10 @@ def from_cgcs2000(*, lon: Coordinate, lat: Coordinate, datum: str) -> tuple[Coor
     check_datum(datum)
     if datum in SHIFTED:
         lon, lat = wgs84_to_gcj02(lon=lon, lat=lat)
-    if datum == "bd09":
+    if datum in ("bd09", METRES):
         lon, lat = gcj02_to_bd09(lon=lon, lat=lat)
+    if datum == METRES:
+        lon, lat = bd09_to_metres(lon=lon, lat=lat)
     return lon, lat
 
 
