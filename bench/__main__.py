@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 
+from bench.measure_office import placement
 from bench.measure_sync import Size, measure
 from bench.report import table
 
 SIZES = {
     "full": Size(),
     "quick": Size(small=5_000, large=20_000, households=500, rounds=6),
-    "tiny": Size(small=2_000, large=4_000, households=50, rounds=2),
+    "tiny": Size(small=4_000, large=6_000, households=50, rounds=2),
 }
 
 
@@ -22,6 +23,7 @@ def main() -> int:
     chosen = parser.parse_args()
     size = SIZES["tiny" if chosen.tiny else "quick" if chosen.quick else "full"]
     lines = measure(size, lambda text: print(text, file=sys.stderr, flush=True))
+    lines.append(placement(20_000 if chosen.tiny else 1_000_000))
     print(table(lines))
     return 0 if all(one.verdict != "NOT MET" for one in lines) else 1
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import served
+from bench.measure_office import export_lines
 from bench.phone import BenchPhone
 from bench.report import Line, growth, ratio
 from bench.served import Cost, Served
@@ -54,7 +55,9 @@ def measure(size: Size, say: Callable[[str], None]) -> list[Line]:
         folder = Path(name)
         ground = prepare_ground(folder)
         with served.product(folder) as product, served.floors(folder) as floor:
-            return _Run(size, ground, product, floor, say).lines()
+            lines = _Run(size, ground, product, floor, say).lines()
+        say("exports")
+        return [*lines, *export_lines(folder, ground.secretary)]
 
 
 def prepare_ground(folder: Path, database_url: str | None = None) -> Ground:

@@ -45,7 +45,7 @@ def ratio(name: str, ours: Sequence[Cost], floor: Sequence[Cost], count: int, ba
     rounds = len(ours) * count
     note = (
         f"{count / median([one.wall_s for one in ours]):,.0f}/s beside {count / median([one.wall_s for one in floor]):,.0f}/s; "
-        f"CPU {mine.cpu_s / rounds * 1e6:,.0f} beside {other.cpu_s / rounds * 1e6:,.0f} µs each, "
+        f"CPU {mine.cpu_s / max(1, rounds) * 1e6:,.0f} beside {other.cpu_s / max(1, rounds) * 1e6:,.0f} µs each, "
         f"ratio {other.cpu_s / mine.cpu_s if mine.cpu_s else 0:.2f}"
     )
     return Line(name, median(pairs), "of the floor", bar, note=note)
@@ -54,7 +54,7 @@ def ratio(name: str, ours: Sequence[Cost], floor: Sequence[Cost], count: int, ba
 def growth(name: str, before: Sequence[Cost], after: Sequence[Cost], bar: float | None = None) -> Line:
     """How many times longer it takes later than before, by medians."""
     early, late = median([one.wall_s for one in before]), median([one.wall_s for one in after])
-    cpu = total(after).cpu_s / len(after) / (total(before).cpu_s / len(before) or 1e-9)
+    cpu = total(after).cpu_s / max(1, len(after)) / (total(before).cpu_s / max(1, len(before)) or 1e-9)
     note = f"{early * 1e3:.1f} ms, then {late * 1e3:.1f} ms; CPU {cpu:.2f} times"
     return Line(name, late / early, "times", bar, most=True, note=note)
 
@@ -64,7 +64,7 @@ def table(lines: Sequence[Line]) -> str:
     rows = [("measure", "target", "measured", "", "")]
     for one in lines:
         bar = "" if one.bar is None else f"{'≤' if one.most else '≥'} {one.bar:g}"
-        shown = f"{one.value:,.2f}" if abs(one.value) < 1000 else f"{one.value:,.0f}"
+        shown = f"{one.value:,.0f}" if one.value >= 1000 else f"{one.value:,.2f}"
         rows.append((one.name, bar, f"{shown} {one.unit}", one.verdict, one.note))
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     return "\n".join(
