@@ -124,10 +124,10 @@ def _places(house: House) -> None:
     at = stamp(house.clock())
     with write(house.engine) as connection:
         for community_id, code in ((COMMUNITY, "999999001001"), (NEIGHBOUR, "999999002001")):
-            add_community(connection, Community(community_id, code, "社区", code[:9], code[:6], "cn15"), at=at)
+            add_community(connection, Community(community_id, code, "社区", code[:9], code[:6], "cn-grid-15"), at=at)
         connection.execute(
             insert(edition).values(
-                community_id=COMMUNITY, edition_id="e1", layer="base", number=1, state="published", profile="cn15",
+                community_id=COMMUNITY, edition_id="e1", layer="base", number=1, state="published", profile="cn-grid-15",
                 created_at=at, content_hash="h1",
             )
         )  # fmt: skip

@@ -108,7 +108,7 @@ class LiveServer:
         cells = [house.new_id() for _ in range(3)]
         code = f"{int(community_id.replace('-', '')[-8:], 16) % 10**12:012d}"
         with write(house.engine) as connection:
-            new = places.Community(community_id, code, "测试社区", code[:9], code[:6], "cn15")
+            new = places.Community(community_id, code, "测试社区", code[:9], code[:6], "cn-grid-15")
             places.add_community(connection, new, at=at)
             connection.execute(
                 insert(edition).values(
@@ -117,7 +117,7 @@ class LiveServer:
                     layer="base",
                     number=1,
                     state="published",
-                    profile="cn15",
+                    profile="cn-grid-15",
                     created_at=at,
                     published_at=at,
                 )
