@@ -8,12 +8,13 @@ from server import migrations
 from server.errors import StartError
 from server.house import House
 from server.sealing import WrongKey
+from server.services.announce import announce_forms
 from server.store import life, reach
 from server.store.database import stamp, write
 
 
 def prepare(house: House) -> list[str]:
-    """Reach the database, migrate it under a lock, begin its life, check the house key.
+    """Reach the database, migrate it under a lock, begin its life, check the house key, tell phones of new forms.
 
     Returns
     -------
@@ -32,6 +33,7 @@ def prepare(house: House) -> list[str]:
         with write(house.engine) as connection:
             life.begin_life(connection, house.new_id(), stamp(house.clock()))
             life.check_key(connection, house.keys)
+        announce_forms(house)
     except reach.Unreachable as error:
         raise StartError(str(error)) from error
     except migrations.UnknownRevision as error:

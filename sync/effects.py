@@ -20,6 +20,8 @@ from sync.record import Record, by_unit, unit_fields
 
 CARD = "reference_card"
 EPISODE = "residence"
+REFERENCE = "reference"
+REFERENCE_STREAM = "~reference"
 _CARD_FIELDS = ("name", "residence_household")
 _OF_REGISTRATION = {
     "dwelling": "registration_dwelling",
@@ -178,10 +180,21 @@ def _close_episode(
         memory.children.setdefault(person.id, set()).add(episode_id)
 
 
+def keep_reference(name: str, content_hash: str, operation: Operation, n: int, writer: Writer, memory: Memory) -> None:
+    """Say in the reference stream that ``edition`` or ``forms`` has other content now; nothing when it has not."""
+    record_id = made_id(REFERENCE, name)
+    fields: Fields = {"name": name, "content_hash": content_hash}
+    record = memory.records.get(record_id)
+    if record is None:
+        _make(record_id, REFERENCE, None, fields, REFERENCE_STREAM, operation, n, writer, memory)
+    elif record.fields != fields:
+        _change(record, fields, "live", operation, n, writer, memory)
+
+
 def _make(
     record_id: str,
     record_type: str,
-    subject_id: str,
+    subject_id: str | None,
     fields: Fields,
     home: str,
     operation: Operation,

@@ -70,6 +70,7 @@ Index(
     "ix_operation_open",
     operation.c.community_id,
     operation.c.now,
+    operation.c.install_id,
     sqlite_where=text("now IN ('held', 'quarantined')"),
     postgresql_where=text("now IN ('held', 'quarantined')"),
 )

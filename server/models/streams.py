@@ -34,7 +34,7 @@ placement_ledger = keyed(
     "placement_ledger",
     key("record_id"),
     key("v", Integer),
-    key("step", Integer),
+    key("step", BigInteger),
     need("from_home"),
     need("to_home"),
     need("number", BigInteger),

@@ -15,11 +15,12 @@ from server.services.carry import Entry, Opened, carry_out
 from server.services.drafts import check_draft, demand_publisher, edition_row, errors_of, keep_draft, refused
 from server.services.keys import DataKeys
 from server.services.places import cell_of_row, places_in_force
+from server.services.transact import forms_id
 from server.store import places as store
 from server.store import push as reading
 from server.store.database import next_journal_number, read, stamp, write
 from server.store.errors import Busy, PlanOutdated
-from sync.effects import keep_card
+from sync.effects import REFERENCE_STREAM, keep_card, keep_reference
 from sync.feedrows import Counter
 from sync.memory import UNPLACED, Memory, Writer
 from sync.operation import Operation
@@ -104,7 +105,7 @@ def _publish(
 ) -> None:
     at = stamp(house.clock())
     reading.lock_placement(connection, community_id, exclusive=True)
-    _draft_row(connection, community_id, edition_id)  # nobody else published it meanwhile
+    draft = _draft_row(connection, community_id, edition_id)  # nobody else published it meanwhile
     store.put_in_force(connection, community_id, edition_id, "base", at, actor.user_id)
     places = places_in_force(connection, str(house.engine.url), community_id)
     ids = store.located_ids(connection, community_id)
@@ -115,7 +116,7 @@ def _publish(
             children.setdefault(record.place_parent, set()).add(record.id)
     makers = {record.created_install for record in records.values()}
     devices = reading.device_installs(connection, community_id, sorted(makers))
-    streams = {UNPLACED, *(record.home for record in records.values()), *(f"install/{one}" for one in devices)}
+    streams = {UNPLACED, REFERENCE_STREAM, *(record.home for record in records.values()), *(f"install/{one}" for one in devices)}
     streams.update(f"cell/{cell_id}" for cell_id in places.index.cell_ids)
     counters = reading.lock_streams(connection, community_id, streams)
     keys = DataKeys(house.keys)
@@ -132,7 +133,7 @@ def _publish(
     )
     number = next_journal_number(connection)
     places.learn(record.fields["anchor"] for record in records.values() if record.fields.get("anchor") is not None)
-    _place_all(house, memory, number, progress)
+    _place_all(house, memory, number, draft.content_hash or edition_id, progress)
     entry = Entry(
         number, "publish", at, actor.user_id, SYSTEM_INSTALL, "console", {"edition": edition_id, "layer": "base"}
     )
@@ -141,18 +142,24 @@ def _publish(
     reading.raise_placement_version(connection, community_id)
 
 
-def _place_all(house: House, memory: Memory, number: int, progress: Progress | None) -> None:
+def _place_all(
+    house: House, memory: Memory, number: int, content_hash: str, progress: Progress | None
+) -> None:
     located = [one for one in memory.records.values() if "anchor" in one.fields]
     for done, record in enumerate(located):
         if progress is not None and done % _TOLD_EVERY == 0:
             progress(done, len(located))
         form = house.registry.latest(record.type)
         if "@anchor" in form.placed_by:
-            memory.touch(record)
+            note = record.placement
             replace_record(form, record, memory)
+            if record.id not in memory.touched:
+                record.placement = note  # only what changes its stream is written (S29)
     if progress is not None:
         progress(len(located), len(located))
     operation = Operation(house.new_id(), "edition", SYSTEM_INSTALL, "patch", None, {}, {}, 1, None)
     writer = Writer(SYSTEM_INSTALL, "system", Chain(SYSTEM_INSTALL), system=True)
     for person in [one for one in memory.records.values() if one.type == "person"]:
         keep_card(person, operation, number, writer, memory)
+    keep_reference("edition", content_hash, operation, number, writer, memory)
+    keep_reference("forms", forms_id(house.registry), operation, number, writer, memory)

@@ -124,7 +124,7 @@ def decide_and_write(
         submission.user_id or "~system",
         submission.install_id,
         submission.source,
-        {"edition": places.edition_id, "forms": _forms_id(house.registry)},
+        {"edition": places.edition_id, "forms": forms_id(house.registry)},
     )
     if keep is None:
         _keep_fresh(connection, submission, memory, opened, entry, learn)
@@ -189,7 +189,7 @@ def _streams(memory: Memory, devices: frozenset[str]) -> set[str]:
 
 
 @lru_cache(maxsize=8)
-def _forms_id(registry: Registry) -> str:
+def forms_id(registry: Registry) -> str:
     """Names the set of forms that decided, for the journal."""
     named = ",".join(f"{name}/{registry.latest(name).version}" for name in registry.types())
     return hashlib.blake2b(named.encode(), digest_size=8).hexdigest()

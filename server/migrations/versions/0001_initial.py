@@ -123,12 +123,13 @@ def upgrade() -> None:
         need("now"), may("now_reason"), need("status", Integer, default="1"), may("v", Integer), may("tag"),
         may("detail"), may("claimed_at"), need("arrived_at"), clustered=True)
     index("uq_operation_op_id", "operation", ["community_id", "op_id"], unique=True, where="canonical = 1")
-    index("ix_operation_open", "operation", ["community_id", "now"], where="now IN ('held', 'quarantined')")
+    index("ix_operation_open", "operation", ["community_id", "now", "install_id"],
+        where="now IN ('held', 'quarantined')")
     table("operation_status",
         key("community_id"), key("install_id"), key("n", BigInteger), key("status", Integer), need("outcome"),
         may("reason"), need("number", BigInteger), need("at"), clustered=True)
     table("placement_ledger",
-        key("community_id"), key("record_id"), key("v", Integer), key("step", Integer), need("from_home"),
+        key("community_id"), key("record_id"), key("v", Integer), key("step", BigInteger), need("from_home"),
         need("to_home"), need("number", BigInteger), need("at"), may("reason"), clustered=True)
     index("ix_placement_ledger_from_home", "placement_ledger", ["community_id", "from_home"])
     table("read_token",
