@@ -23,6 +23,21 @@ CATALOGUE: dict[str, tuple[str, str, str]] = {
         "{cells} lies outside the area this system serves; degrees in (lon, lat) order are expected",
         "{cells} 超出服务范围；坐标应为（经度, 纬度）的度数",
     ),
+    "axes_swapped": (
+        ERROR,
+        "{cells}: longitude and latitude seem to be swapped",
+        "{cells} 的经度与纬度疑似颠倒",
+    ),
+    "datum_suspect": (
+        ERROR,
+        "{cells} fit the community only when read as {detail}: the declared datum seems wrong",
+        "{cells} 按 {detail} 坐标系才与社区相合，所声明的坐标系疑似有误",
+    ),
+    "encoding_guessed": (
+        WARNING,
+        "the file does not say how its text is encoded; it was read as {detail}",
+        "文件未注明文字编码，已按 {detail} 读取",
+    ),
     "ring_not_closed": (ERROR, "a ring of {cells} is not closed", "{cells} 的边界环未闭合"),
     "ring_too_short": (ERROR, "a ring of {cells} has fewer than three points", "{cells} 的边界环不足三个点"),
     "ring_clockwise": (
@@ -60,6 +75,11 @@ CATALOGUE: dict[str, tuple[str, str, str]] = {
     ),
     "overlap": (ERROR, "{cells} overlap by {size}", "{cells} 重叠 {size}"),
     "gap": (ERROR, "a gap of {size} beside {cells}", "{cells} 旁有缝隙 {size}"),
+    "gap_strip": (
+        WARNING,
+        "a narrow strip of {size} beside {cells} belongs to no cell",
+        "{cells} 旁有狭长地带 {size} 不属于任何网格",
+    ),
     "gap_at_boundary": (
         ERROR,
         "{size} of the community beside {cells} belongs to no cell",
@@ -80,6 +100,16 @@ CATALOGUE: dict[str, tuple[str, str, str]] = {
         WARNING,
         "building {detail} is cut by the border of {cells}",
         "楼栋 {detail} 被 {cells} 的边界分割",
+    ),
+    "households_below": (
+        WARNING,
+        "{cells} has {detail} households, fewer than the profile asks for",
+        "{cells} 有 {detail} 户，少于规定下限",
+    ),
+    "households_above": (
+        WARNING,
+        "{cells} has {detail} households, more than the profile allows",
+        "{cells} 有 {detail} 户，超过规定上限",
     ),
     "no_cells": (ERROR, "the edition has no cells", "本版没有任何网格"),
 }

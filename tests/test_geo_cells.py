@@ -72,7 +72,7 @@ BOW_TIE = [[120.62, 31.3], [120.621, 31.301], [120.621, 31.3], [120.62, 31.301],
         ([[120.62, 31.3]], "ring_too_short", "error", False),
         ([], "ring_too_short", "error", False),
         (a_ring(width=3e-8), "polygon_invalid", "error", True),  # nothing is left of it on the grid
-        (a_ring(west=31.3, south=120.62), "outside_box", "error", False),  # axes swapped
+        (a_ring(west=31.3, south=120.62), "axes_swapped", "error", True),
         (a_ring(west=13427000.0, south=3671000.0, width=100.0, height=100.0), "outside_box", "error", False),  # metres
     ],
 )
