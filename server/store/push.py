@@ -20,6 +20,7 @@ from server.models import (
     operation,
     placement_ledger,
     record,
+    record_index,
     stream,
 )
 from server.store.database import insert_rows, rows_of, run
@@ -89,21 +90,9 @@ def dependants(connection: Connection, community_id: str, ids: Iterable[str]) ->
 
 def registered_in(connection: Connection, community_id: str, dwellings: Sequence[str]) -> list[str]:
     """The persons registered in these dwellings, whose reference cards follow them (S24)."""
-    if not dwellings:
-        return []
-    if connection.dialect.name == "postgresql":
-        statement = (
-            "SELECT id FROM record WHERE community_id = ? AND type = 'person' "
-            "AND fields::jsonb ->> 'registration_dwelling' = ANY(?::text[]) ORDER BY id"
-        )
-        parameters: tuple[Any, ...] = (community_id, list(dwellings))
-    else:
-        statement = (
-            "SELECT id FROM record WHERE community_id = ? AND type = 'person' "
-            "AND json_extract(fields, '$.registration_dwelling') IN (SELECT value FROM json_each(?)) ORDER BY id"
-        )
-        parameters = (community_id, orjson.dumps(list(dwellings)).decode())
-    return [row.id for row in run(connection, statement, parameters)]
+    only = "t.field = 'registration_dwelling'"
+    rows = rows_of(connection, record_index, ("record_id",), community_id, "key", dwellings, only)
+    return sorted({row.record_id for row in rows})
 
 
 def lock_streams(connection: Connection, community_id: str, stream_ids: Iterable[str]) -> dict[str, list[Any]]:
