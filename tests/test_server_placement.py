@@ -15,8 +15,8 @@ from server_kit import (
     open_ground,
     operation,
     patch,
-    recount,
 )
+from stream_oracle import recount
 
 from server.services.editions import publish_edition
 from server.services.push import accept_user_operation

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from server_kit import COMMUNITY, anchor, building, create, furnish, home, open_ground, operation, recount, resident
+from server_kit import COMMUNITY, anchor, building, create, furnish, home, open_ground, operation, resident
+from stream_oracle import recount
 
 from forms.registry import load_registry
 from server.services.release import release_waiting, sweep

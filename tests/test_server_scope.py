@@ -15,10 +15,9 @@ from server_kit import (
     open_ground,
     operation,
     patch,
-    recount,
     resident,
 )
-
+from stream_oracle import recount
 
 
 class Clock:
