@@ -148,7 +148,7 @@ class Maker:
             "emergency_contacts": [f"家属 100{chance.randrange(10**8):08d}"],
             "keyholder_text": f"邻居 100{chance.randrange(10**8):08d}",
             "residence_household": chance.choice(self.households),
-            "relation_to_head": chance.choice(("01", "10", "20")),
+            "relation_to_head": chance.choice(("02", "10", "20")),
             "resident_from": "2019-05-01",
             "joined_reason": "survey",
             "presence": "present",

@@ -44,6 +44,7 @@ Index(
 # Exact search: the key is the normalised text of an indexed field, for secret fields a keyed hash of it.
 record_index = keyed("record_index", key("field"), key("key"), key("record_id"), clustered=True)
 
+# In order of arrival: a change lands beside the last change, not beside each record's own past.
 history = keyed(
     "history",
     key("record_id"),
@@ -59,7 +60,6 @@ history = keyed(
     may("life"),  # the new life state where it changed
     may("subject_id"),
     may("sealed", LargeBinary),  # sealed JSON {"previous": {unit: {field: value}}, "set_aside": {…}}
-    clustered=True,
 )
 
 conflict = keyed(
