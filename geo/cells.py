@@ -226,7 +226,7 @@ def _check_place(
     west, south, east, north = geometry.bounds
     if box[0] <= south and box[1] <= west and box[2] >= north and box[3] >= east and west < box[0]:
         # Kept as it stands: turning it round is proposed (``repairs``), never done unasked.
-        found.append(a_problem("axes_swapped", (name,), feature_index=index))
+        found.append(a_problem("axes_swapped", (name,), at=(south, west), feature_index=index))
         return geometry
     if west < box[0] or south < box[1] or east > box[2] or north > box[3]:
         found.append(a_problem("outside_box", (name,), at=(west, south), feature_index=index))

@@ -13,7 +13,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from geo.metric import units_area_m2, units_length_m
+from geo.metric import metres_per_degree, units_area_m2, units_length_m
 from geo.problem import Problem, a_problem
 from geo.snap import UNITS_PER_DEGREE, units_geometry
 
@@ -23,6 +23,9 @@ NOISE_M2 = 1e-6
 # The community's outline usually comes from another file than its cells. A difference below this cannot hide a
 # building.
 BOUNDARY_SLIVER_M2 = 1.0
+
+# Open strips narrower than this are taken for drawing errors: less than any lane.
+STRIP_WIDTH_M = 2.0
 
 
 def repaired(geometries: NDArray[Any]) -> NDArray[Any]:
@@ -90,6 +93,33 @@ def find_gaps(units: NDArray[Any], names: Sequence[str], *, boundary: Any = None
     return found
 
 
+def find_strips(units: NDArray[Any], names: Sequence[str], *, width_m: float = STRIP_WIDTH_M) -> list[Problem]:
+    """Strips between cells narrower than ``width_m`` that are open to the outside, largest first (warnings).
+
+    Closed gaps are found by :func:`find_gaps` at any width, and against a boundary everything is; without one, a strip
+    that reaches the outer edge would pass as outside. Each cell is grown by half the width and the whole is shrunk
+    again: what remains beyond the cells is too narrow to be anything but a drawing error. Strips below
+    ``BOUNDARY_SLIVER_M2`` are left out.
+    """
+    if not len(units):
+        return []
+    west, south, _, north = shapely.total_bounds(units)
+    east_m, north_m = metres_per_degree((south + north) / 2 / UNITS_PER_DEGREE)
+    scale = np.array([float(east_m), float(north_m)]) / UNITS_PER_DEGREE
+    plane = shapely.transform(units, lambda vertices: (vertices - (west, south)) * scale)
+    union = shapely.union_all(plane)
+    grown = shapely.buffer(union, width_m / 2, join_style="mitre", mitre_limit=2.0)
+    closed = shapely.buffer(grown, -width_m / 2, join_style="mitre", mitre_limit=2.0)
+    filled = shapely.union_all([shapely.Polygon(part.exterior) for part in shapely.get_parts(union)])
+    strips = [piece for piece in shapely.get_parts(shapely.difference(closed, filled)) if piece.area > 0]
+    # Mitred corners and ragged outlines leave crumbs and shallow bays; a strip is several times as long as wide.
+    strips = [one for one in strips if one.length / 2 > 5 * width_m and one.area >= BOUNDARY_SLIVER_M2]
+    back = shapely.transform(np.array(strips, dtype=object), lambda vertices: vertices / scale + (west, south))
+    tree = shapely.STRtree(units)
+    between = [piece for piece in back if len(_beside(piece, tree, names)) > 1]
+    return _placed("gap_strip", between, tree, units, names)
+
+
 def find_edge_mismatches(units: NDArray[Any], names: Sequence[str]) -> list[Problem]:
     """Cells whose border does not match their neighbours' vertex by vertex: T-junctions, near misses, overlaps.
 
@@ -143,11 +173,15 @@ def _placed(code: str, pieces: Any, tree: Any, units: NDArray[Any], names: Seque
     for at in np.argsort(-areas_m2, kind="stable"):
         if areas_m2[at] <= NOISE_M2:
             break
-        # Overlay corners are rarely whole units, so a neighbour may be a fraction of a unit away.
-        beside = tree.query(shapely.buffer(pieces[at], 0.5, quad_segs=1), predicate="intersects")
-        cells = sorted({names[i] for i in beside})
+        cells = _beside(pieces[at], tree, names)
         found.append(a_problem(code, cells, at=_place(pieces[at]), size_m2=_figure(areas_m2[at])))
     return found
+
+
+def _beside(piece: Any, tree: Any, names: Sequence[str]) -> list[str]:
+    # Overlay corners are rarely whole units, so a neighbour may be a fraction of a unit away.
+    beside = tree.query(shapely.buffer(piece, 0.5, quad_segs=1), predicate="intersects")
+    return sorted({names[i] for i in beside})
 
 
 def _place(geometry: Any) -> tuple[float, float]:

@@ -19,7 +19,7 @@ import shapely
 from geo.area import area_m2
 from geo.cell import BASE_LAYER, Cell
 from geo.cells import DraftEdition
-from geo.coverage import find_cut_buildings, find_edge_mismatches, find_gaps, find_overlaps, repaired
+from geo.coverage import find_cut_buildings, find_edge_mismatches, find_gaps, find_overlaps, find_strips, repaired
 from geo.problem import Problem, a_problem, has_errors
 from geo.profile import CN15, CodeProfile, check_code, check_code_set
 from geo.rings import validity_problem
@@ -33,7 +33,7 @@ class Certificate:
     """What the gate found.
 
     Invariants: ``ok`` exactly when no problem is an error. ``hash`` depends on the cells alone. ``problems`` are in a
-    fixed order: as read, then codes, outlines, coverage, buildings. ``counts`` has cells, cells per layer, errors,
+    fixed order: as read, then codes, outlines, coverage, buildings, households. ``counts`` has cells, cells per layer, errors,
     warnings, and how often each problem code came; ``area_m2`` is the area of the base layer's cells.
     """
 
@@ -53,6 +53,7 @@ def check_edition(
     buildings: Sequence[tuple[str, Any]] | None = None,
     community_code: str | None = None,
     retired: Collection[str] = frozenset(),
+    households: Mapping[str, int] | None = None,
 ) -> Certificate:
     """Check a whole edition of one community.
 
@@ -70,6 +71,9 @@ def check_edition(
         Every code must belong to it.
     retired : collection of str
         Codes of earlier editions that have expired: never used again.
+    households : mapping of code to number, optional
+        Households of each cell; base cells outside the profile's band are warnings. A code that is not named is not
+        judged.
 
     Returns
     -------
@@ -96,8 +100,10 @@ def check_edition(
         if layer == BASE_LAYER:
             outline = None if boundary is None else repaired(np.array([boundary], dtype=object))[0]
             problems += find_gaps(units, names, boundary=outline)
+            problems += find_strips(units, names) if outline is None else []
             problems += find_edge_mismatches(units, names)
             problems += find_cut_buildings(units, names, buildings or ())
+    problems += _household_problems(cells, profile, households or {})
     unique = tuple(dict.fromkeys(problems))
     return Certificate(
         ok=not has_errors(unique),
@@ -163,6 +169,17 @@ def _code_problems(
         if len(set(names)) > 1:
             problems.append(a_problem("duplicate_cell_id", sorted(names)))
     return problems + check_code_set(cells, profile)
+
+
+def _household_problems(cells: Sequence[Cell], profile: CodeProfile, households: Mapping[str, int]) -> list[Problem]:
+    band, found = profile.households, []
+    for cell in cells:
+        number = households.get(cell.code)
+        if band is None or number is None or cell.layer != BASE_LAYER or band.minimum <= number <= band.maximum:
+            continue
+        code = "households_below" if number < band.minimum else "households_above"
+        found.append(a_problem(code, (cell.code,), at=_inner(cell), detail=number))
+    return found
 
 
 def _new_validity_problems(cells: Sequence[Cell], known: Sequence[Problem]) -> list[Problem]:

@@ -34,6 +34,15 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class HouseholdBand:
+    """How many households a cell should have: 0 < minimum ≤ target ≤ maximum. Outside the band is a warning only."""
+
+    minimum: int
+    target: int
+    maximum: int
+
+
+@dataclass(frozen=True, slots=True)
 class CodeProfile:
     """The rule of one family of cell codes.
 
@@ -51,6 +60,7 @@ class CodeProfile:
     undivided: str | None = None
     pattern: str | None = None
     source: str = ""
+    households: HouseholdBand | None = None
 
     @property
     def length(self) -> int:
@@ -145,7 +155,20 @@ def profile_from_dict(data: Mapping[str, Any]) -> CodeProfile:
         undivided=data.get("undivided"),
         pattern=pattern,
         source=str(data.get("source", "")),
+        households=_band(data.get("households")),
     )
+
+
+def _band(data: Any) -> HouseholdBand | None:
+    if data is None:
+        return None
+    numbers: list[Any] = [data.get(key) for key in ("min", "target", "max")] if isinstance(data, Mapping) else []
+    if not numbers or not all(isinstance(one, int) and not isinstance(one, bool) for one in numbers):
+        raise ProfileError("households needs whole numbers min, target and max")
+    low, target, high = numbers
+    if not 0 < low <= target <= high:
+        raise ProfileError("households: 0 < min <= target <= max")
+    return HouseholdBand(low, target, high)
 
 
 @cache

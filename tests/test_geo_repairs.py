@@ -1,0 +1,205 @@
+"""Repairs are shown before they are made, and no cell is ever swallowed (rule L4)."""
+
+import json
+
+import numpy as np
+import pytest
+import shapely
+from coverage_kit import UNIT, irregular_rings
+from hypothesis import given
+from hypothesis import strategies as st
+
+from geo.cell import Cell
+from geo.cells import DraftEdition, read_cells
+from geo.datum import from_cgcs2000
+from geo.edition import check_edition
+from geo.errors import ProfileError
+from geo.profile import HouseholdBand, load_profile, profile_from_dict
+from geo.repairs import StaleRepair, apply, propose_repairs, suspect_datum
+
+ANY = profile_from_dict({"name": "any", "pattern": ".+"})
+WEST, SOUTH = 1206200000, 313000000
+
+
+def a_draft(*shapes, datum="cgcs2000"):
+    """Cells from rings on grid units relative to a corner in Suzhou."""
+    features = [
+        {"type": "Feature", "properties": {"code": f"{number:02}"},
+         "geometry": {"type": "Polygon", "coordinates": [[[(WEST + x) / UNIT, (SOUTH + y) / UNIT] for x, y in ring]]}}
+        for number, ring in enumerate(shapes, 1)
+    ]  # fmt: skip
+    return read_cells({"type": "FeatureCollection", "features": features}, datum=datum)
+
+
+def box(west, south, east, north):
+    return [(west, south), (east, south), (east, north), (west, north), (west, south)]
+
+
+def codes(problems):
+    return {problem.code for problem in problems}
+
+
+def repaired(draft, **facts):
+    """Ask, apply, ask again; the kinds that were proposed come with it."""
+    kinds = []
+    for _ in range(6):
+        repairs = propose_repairs(draft, **facts)
+        if not repairs:
+            break
+        kinds += [repair.kind for repair in repairs]
+        before = len(draft.cells)
+        draft = apply(draft, repairs)
+        assert len(draft.cells) == before
+        assert all(cell.geometry.area > 0 for cell in draft.cells)
+    return draft, kinds
+
+
+def test_a_sound_draft_needs_nothing():
+    """Nothing is proposed where nothing is wrong."""
+    draft = a_draft(box(0, 0, 10_000, 10_000), box(10_000, 0, 20_000, 10_000))
+    assert propose_repairs(draft) == []
+
+
+def test_a_t_junction_is_matched_without_moving_a_corner():
+    """The corner of one cell on the edge of another becomes a corner of both; the certificate is clean then."""
+    draft = a_draft(box(0, 0, 10_000, 10_000), box(10_000, 0, 20_000, 4_000), box(10_000, 4_000, 20_000, 10_000))
+    assert "edge_mismatch" in codes(check_edition(draft, profile=ANY).problems)
+    (repair,) = propose_repairs(draft)
+    assert (repair.kind, repair.cell_codes) == ("match_edges", ("01",))
+    assert repair.largest_area_change_m2 == 0
+    assert "1" in repair.message_en
+    assert propose_repairs(draft) == [repair]
+    mended = apply(draft, [repair])
+    assert check_edition(mended, profile=ANY).ok
+    assert shapely.equals(mended.cells[0].geometry, draft.cells[0].geometry)
+    with pytest.raises(StaleRepair):
+        apply(mended, [repair])
+
+
+@given(st.integers(0, 10_000), st.integers(1, 5))
+def test_corners_that_only_one_neighbour_has_are_matched(seed, bends):
+    """Borders drawn with more corners on one side fit again, whatever their shape."""
+    cells = []
+    for number, ring in enumerate(irregular_rings(3, 3, step=20_000, bends=bends, seed=seed)):
+        corners = ring[:: bends + 1] if seed % 2 else ring
+        if number % 2:
+            following = np.roll(corners, -1, axis=0)
+            middles = np.floor((corners + following) / 2 + 0.5)
+            corners = np.column_stack([corners, middles]).reshape(-1, 2)
+        cells.append(Cell(f"c{number}", f"{number}", "", shapely.Polygon(corners / UNIT)))
+    draft, kinds = repaired(DraftEdition(tuple(cells), (), "cgcs2000"))
+    assert kinds == ["match_edges"]
+    assert check_edition(draft, profile=ANY).ok
+
+
+def test_a_hair_of_overlap_is_closed_and_a_metre_is_not():
+    """What a drawing hand trembles is proposed; what somebody may live on is left to a person."""
+    hair = a_draft(box(0, 0, 10_000, 10_000), box(9_997, 0, 20_000, 10_000))
+    draft, kinds = repaired(hair)
+    assert kinds
+    assert check_edition(draft, profile=ANY).ok
+    assert abs(draft.cells[0].geometry.area - hair.cells[0].geometry.area) < hair.cells[0].geometry.area * 0.01
+    wide = a_draft(box(0, 0, 10_000, 10_000), box(9_500, 0, 20_000, 10_000))
+    assert all(repair.largest_area_change_m2 < 2 for repair in propose_repairs(wide))
+    swallowed = a_draft(box(0, 0, 10_000, 10_000), box(2_000, 2_000, 2_003, 2_003))
+    assert len(repaired(swallowed)[0].cells) == 2
+
+
+def test_a_crossing_ring_is_rebuilt_and_its_area_shown():
+    """A bow-tie becomes two touching parts; the person sees what the cell wins or loses."""
+    bow = [(0, 0), (10_000, 10_000), (10_000, 0), (0, 10_000), (0, 0)]
+    draft = a_draft(bow, box(20_000, 0, 30_000, 10_000))
+    (repair,) = propose_repairs(draft)
+    assert repair.kind == "rebuild_ring"
+    assert codes(repair.settles) == {"ring_self_crossing"}
+    mended = apply(draft, [repair])
+    assert mended.cells[0].geometry.is_valid
+    assert "ring_self_crossing" not in codes(mended.problems)
+    assert "ring_self_crossing" in codes(draft.problems)
+
+
+def test_an_open_ring_is_closed_when_the_person_says_so():
+    """The reader closed it to be able to show it; the finding stays until somebody agrees."""
+    draft = a_draft(box(0, 0, 10_000, 10_000)[:-1])
+    (repair,) = propose_repairs(draft)
+    assert (repair.kind, repair.changes) == ("close_ring", ())
+    assert "ring_not_closed" not in codes(apply(draft, [repair]).problems)
+
+
+@pytest.mark.parametrize("datum", ["wgs84", "gcj02", "bd09"])
+def test_swapped_axes_are_turned_in_the_declared_datum(datum):
+    """Latitude first, on a shifted map too: the cell lands where it is."""
+    ring = box(0, 0, 10_000, 10_000)
+    there = [from_cgcs2000(lon=(WEST + x) / UNIT, lat=(SOUTH + y) / UNIT, datum=datum) for x, y in ring]
+    feature = {
+        "type": "Feature", "properties": {"code": "01"},
+        "geometry": {"type": "Polygon", "coordinates": [[[lat, lon] for lon, lat in there]]},
+    }  # fmt: skip
+    draft = read_cells({"type": "FeatureCollection", "features": [feature]}, datum=datum)
+    (repair,) = propose_repairs(draft)
+    assert repair.kind == "swap_axes"
+    mended = apply(draft, [repair])
+    assert mended.problems == tuple(one for one in draft.problems if one.code != "axes_swapped")
+    wanted = a_draft(ring).cells[0].geometry
+    assert shapely.hausdorff_distance(mended.cells[0].geometry, wanted) < 5e-7
+
+
+@pytest.mark.parametrize(("declared", "real"), [("wgs84", "gcj02"), ("gcj02", "wgs84"), ("wgs84", "bd09")])
+def test_a_wrong_datum_is_suspected_against_the_community(declared, real):
+    """Cells that fit only under another reading are named, and reading them so is proposed."""
+    ring = box(0, 0, 20_000, 20_000)
+    there = [from_cgcs2000(lon=(WEST + x) / UNIT, lat=(SOUTH + y) / UNIT, datum=real) for x, y in ring]
+    feature = {
+        "type": "Feature", "properties": {"code": "01"},
+        "geometry": {"type": "Polygon", "coordinates": [[list(pair) for pair in there]]},
+    }  # fmt: skip
+    draft = read_cells({"type": "FeatureCollection", "features": [feature]}, datum=declared)
+    boundary = shapely.Polygon([((WEST + x) / UNIT, (SOUTH + y) / UNIT) for x, y in box(-900, -900, 20_900, 20_900)])
+    suspect = suspect_datum(draft, boundary)
+    assert suspect is not None
+    assert real in suspect.message_en
+    (repair,) = propose_repairs(draft, boundary=boundary)
+    mended = apply(draft, [repair])
+    assert mended.datum == real
+    assert shapely.hausdorff_distance(mended.cells[0].geometry, a_draft(ring).cells[0].geometry) < 5e-7
+    assert suspect_datum(mended, boundary) is None
+    assert propose_repairs(mended, boundary=boundary) == []
+    assert suspect_datum(a_draft(ring), boundary) is None
+
+
+def test_a_strip_that_reaches_the_outside_is_seen_without_a_boundary():
+    """One metre between two cells, open at both ends: not a hole, and still nobody's ground."""
+    draft = a_draft(box(0, 0, 10_000, 10_000), box(10_100, 0, 20_000, 10_000))
+    certificate = check_edition(draft, profile=ANY)
+    (strip,) = [problem for problem in certificate.problems if problem.code == "gap_strip"]
+    assert strip.cell_codes == ("01", "02")
+    assert strip.size_m2 == pytest.approx(0.95 * 111, rel=0.1)
+    street = a_draft(box(0, 0, 10_000, 10_000), box(10_600, 0, 20_000, 10_000))
+    assert "gap_strip" not in codes(check_edition(street, profile=ANY).problems)
+
+
+def test_cells_with_too_few_or_too_many_households_are_warned_of():
+    """The band belongs to the profile; it warns and never stops an edition."""
+    draft = a_draft(box(0, 0, 10_000, 10_000), box(10_000, 0, 20_000, 10_000))
+    profile = profile_from_dict({"name": "p", "pattern": ".+", "households": {"min": 200, "target": 300, "max": 400}})
+    certificate = check_edition(draft, profile=profile, households={"01": 199, "02": 401, "99": 5})
+    assert certificate.ok
+    assert [(one.code, one.cell_codes) for one in certificate.problems] == [
+        ("households_below", ("01",)), ("households_above", ("02",)),
+    ]  # fmt: skip
+    assert check_edition(draft, profile=profile, households={"01": 200, "02": 400}).problems == ()
+    assert check_edition(draft, profile=profile).problems == ()
+    assert load_profile().households == HouseholdBand(200, 400, 500)
+    for wrong in ({"min": 3, "target": 2, "max": 5}, {"min": 0, "target": 2, "max": 5}, {"min": 1}, [1, 2, 3]):
+        with pytest.raises(ProfileError):
+            profile_from_dict({"name": "p", "pattern": ".+", "households": wrong})
+
+
+def test_a_repair_can_be_shown_as_json():
+    """What is proposed can be drawn: before, after, and the words for it in both languages."""
+    draft = a_draft(box(0, 0, 10_000, 10_000), box(10_000, 0, 20_000, 4_000), box(10_000, 4_000, 20_000, 10_000))
+    (repair,) = propose_repairs(draft)
+    (change,) = repair.changes
+    assert json.loads(shapely.to_geojson(change.after))["type"] == "Polygon"
+    assert repair.message_zh
+    assert draft.cells[change.at].code == change.cell_code
