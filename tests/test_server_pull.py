@@ -186,3 +186,17 @@ def test_secrets_travel_as_masks_only(ground):
     assert number not in raw
     phone.pull()
     assert phone.bodies[made.persons[0]]["fields"]["document_number"] == {"mask": "****" + number[-4:]}
+
+
+def test_a_pull_is_a_look_and_is_written_down_once(ground):
+    """L11: the first page of a pull names the phone's user, the streams and how many rows; a pull that brings nothing is no look."""
+    phone = ground.worker(0)
+    phone.write(*home(0, "张一", "张二", "张三").operations)
+    before = len(ground.rows("SELECT 1 FROM audit WHERE purpose = 'sync'"))
+    phone.pull(limit=1)
+    lines = ground.rows("SELECT actor_id, action, scope, fields FROM audit WHERE purpose = 'sync' ORDER BY at, audit_id")
+    assert len(lines) == before + 1
+    assert (lines[-1].actor_id, lines[-1].action) == (phone.user_id, "read")
+    assert ground.streams[0] in lines[-1].scope
+    phone.pull()
+    assert len(ground.rows("SELECT 1 FROM audit WHERE purpose = 'sync'")) == before + 1

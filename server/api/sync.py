@@ -134,7 +134,8 @@ def pull() -> Response:
     if not isinstance(replace, list) or not all(isinstance(one, str) for one in replace):
         raise _wrong("/replace", "a list of streams")
     reader = pulling.Reader(actor.community_id, actor.install_id or "", actor.user_id, actor.role)
-    return _json(pulling.pull(auth.house(), reader, cursor, limit=limit, replace=tuple(replace)))
+    look = auth.look(actor, "read", "sync")
+    return _json(pulling.pull(auth.house(), reader, cursor, look, limit=limit, replace=tuple(replace)))
 
 
 def read_batch(body: dict[str, Any], install_id: str, now: datetime) -> pushing.Batch:

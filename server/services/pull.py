@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from server.errors import NotFound
-from server.services.scope import InstallScope, install_scope, settle_expired
+from server.services.audit import Look, note
+from server.services.scope import REFERENCE, InstallScope, install_scope, settle_expired
 from server.store import pull as store
 from server.store.database import read
 from server.store.life import epoch
@@ -49,13 +50,20 @@ class _Page:
 
 
 def pull(
-    house: House, reader: Reader, cursor_text: str | None, *, limit: int | None = None, replace: tuple[str, ...] = ()
+    house: House,
+    reader: Reader,
+    cursor_text: str | None,
+    look: Look,
+    *,
+    limit: int | None = None,
+    replace: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """One page of everything the install follows.
 
     Parameters
     ----------
     cursor_text : what the last page gave; None reads every stream from zero
+    look : who asks; the first page of a pull is written into the audit log before anything is given (L11)
     limit : at most this many rows, for phones that want small pages
     replace : streams whose copies the phone doubts, to be read from zero again
 
@@ -72,7 +80,12 @@ def pull(
             raise NotFound("there is no such install")
         scope = install_scope(connection, house, reader.community_id, reader.user_id, reader.role)
         cursor, rebuilt = _cursor(house, reader, cursor_text, life)
-        return _page(connection, house, reader, scope, cursor, rebuilt, limit, set(replace), head, life)
+        begins = cursor.turn == 0 or bool(replace)
+        answer, waiting = _page(connection, house, reader, scope, cursor, rebuilt, limit, set(replace), head, life)
+    if begins and waiting:
+        count, streams = sum(waiting.values()), ",".join(sorted(waiting))
+        note(house, look, scope=f"streams={streams}", community_id=reader.community_id, fields=(PROJECTION,), count=count)
+    return answer
 
 
 def _cursor(house: House, reader: Reader, text: str | None, life: str) -> tuple[Cursor, bool]:
@@ -99,7 +112,8 @@ def _page(
     replace: set[str],
     head: Any,
     life: str,
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], dict[str, int]]:
+    """The answer, and how many rows of which record streams this pull is about to give."""
     own = f"install/{reader.install_id}"
     wanted = [own, *sorted(scope.streams)]
     counters = store.counters(connection, reader.community_id, wanted)
@@ -115,6 +129,8 @@ def _page(
     for one in [*added, *sorted(again)]:
         cursor.streams[one] = 0
         cursor.fresh[one] = seq[one]
+    waiting = {one: seq[one] - cursor.streams[one] for one in wanted if one not in (own, REFERENCE)}
+    waiting = {one: count for one, count in waiting.items() if count > 0}
     most = min(limit or LAST_PAGE_ROWS, cursor.rows)
     page = _Page([])
     others = wanted[1:]
@@ -147,7 +163,7 @@ def _page(
         }
         answer["applied"] = {"n": int(head.last_n), "op_id": head.last_op_id}
         answer["safe_n"] = 0
-    return answer
+    return answer, waiting
 
 
 def _read_stream(
