@@ -176,7 +176,7 @@ def _read_stream(
     rows = store.stream_rows(
         connection, reader.community_id, stream_id, after, room, cursor.fresh.get(stream_id, 0)
     )
-    asked = [row.record_id for row in rows if row.kind == STATUS]
+    asked = [row[1] for row in rows if row[2] == STATUS]
     became = store.statuses(connection, reader.community_id, asked) if asked else {}
     append, fragment = page.rows.append, orjson.Fragment
     read_to, size = end, 0
@@ -194,7 +194,7 @@ def _read_stream(
             append(_status(stream_id, seq, record_id, v, became.get(record_id)))
     page.bytes += size
     if read_to == end and len(rows) == room:
-        read_to = int(rows[-1].seq)  # there may be more
+        read_to = int(rows[-1][0])  # there may be more
     cursor.streams[stream_id] = read_to
 
 

@@ -33,7 +33,7 @@ def counters(
 
 def stream_rows(
     connection: Connection, community_id: str, stream_id: str, after: int, limit: int, removes_after: int
-) -> list[Any]:
+) -> list[tuple[Any, ...]]:
     """Rows of one stream above ``after`` in order of seq: seq, record_id, kind, reason, v, tag, put.
 
     ``put`` is the JSON of a PUT row as it is sent (text or UTF-8), None for other kinds. REMOVE rows up to ``removes_after`` are left out: a reader who began from zero after them has nothing to remove.
@@ -47,7 +47,10 @@ def stream_rows(
         "ORDER BY f.seq LIMIT ?"
     )
     name = orjson.dumps(stream_id).decode()
-    return list(run(connection, statement, (name, community_id, stream_id, after, *skip, limit)).all())
+    result = run(connection, statement, (name, community_id, stream_id, after, *skip, limit))
+    found: list[tuple[Any, ...]] = result.cursor.fetchall()  # a page is a thousand rows: plain tuples, not row objects
+    result.close()
+    return found
 
 
 def statuses(connection: Connection, community_id: str, op_ids: Sequence[str]) -> dict[str, Any]:
