@@ -7,7 +7,7 @@ Every key starts with ``community_id``, so that the schema can be distributed by
 
 from server.models.base import HOUSE, metadata
 from server.models.journal import held_wait, journal, journal_payload, operation, operation_status, sequence
-from server.models.office import audit, database_life, finding, job
+from server.models.office import audit, backup_copy, backup_install, database_life, finding, job, recovery
 from server.models.people import (
     assignment,
     enrolment_code,
@@ -25,6 +25,8 @@ __all__ = [
     "HOUSE",
     "assignment",
     "audit",
+    "backup_copy",
+    "backup_install",
     "cell",
     "community",
     "conflict",
@@ -48,6 +50,7 @@ __all__ = [
     "read_token",
     "record",
     "record_index",
+    "recovery",
     "redirect",
     "sequence",
     "sign_in_session",

@@ -1,8 +1,8 @@
-"""What the office keeps beside the records: findings, jobs, the audit log, the life of the database."""
+"""What the office keeps beside the records: findings, jobs, the audit log, the life of the database, its backups."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, Text
 
 from server.models.base import key, keyed, may, metadata, need
 
@@ -61,3 +61,37 @@ audit = keyed(
     may("request_id"),
 )
 Index("ix_audit_at", audit.c.community_id, audit.c.at)
+
+# Verified backups of this life (S26), of the house. What failed its verification has no row.
+backup_copy = keyed(
+    "backup_copy",
+    key("backup_id"),
+    need("epoch"),
+    need("at"),
+    need("expires_at"),
+    may("destroyed_at"),  # its key file is gone: nobody opens the archive any more
+    need("file_name"),
+)
+
+# How far each install was consumed in a copy, read inside the copy.
+backup_install = keyed("backup_install", key("install_id"), key("backup_id"), need("n", BigInteger), clustered=True)
+
+# Copies that phones hold of records that a restored database lacks: shown to people, never merged unasked (S25).
+recovery = keyed(
+    "recovery",
+    key("recovery_id"),
+    need("record_id"),
+    need("record_type"),
+    need("v", Integer),
+    need("tag"),
+    may("home"),
+    need("epoch"),  # of the life that the copy is from
+    need("install_id"),  # whose phone offered it first
+    need("offered_at"),
+    need("state"),  # open | closed
+    may("closed_at"),
+    may("closed_by"),
+    may("subject_id"),
+    need("sealed", LargeBinary),  # sealed JSON: the copy
+)
+Index("ix_recovery_open", recovery.c.community_id, recovery.c.state, recovery.c.offered_at)

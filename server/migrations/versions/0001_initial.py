@@ -54,6 +54,11 @@ def upgrade() -> None:
         need("purpose"), need("scope"), may("record_type"), may("record_id"), need("fields", default="[]"),
         may("count", BigInteger), may("request_id"))
     index("ix_audit_at", "audit", ["community_id", "at"])
+    table("backup_copy",
+        key("community_id"), key("backup_id"), need("epoch"), need("at"), need("expires_at"), may("destroyed_at"),
+        need("file_name"))
+    table("backup_install",
+        key("community_id"), key("install_id"), key("backup_id"), need("n", BigInteger), clustered=True)
     table("cell",
         key("community_id"), key("edition_id"), key("cell_id"), need("code"), need("name"),
         need("order_number", Integer), need("geometry", LargeBinary), need("area_m2", Float),
@@ -146,6 +151,11 @@ def upgrade() -> None:
     index("ix_record_place_parent", "record", ["community_id", "place_parent"], where="place_parent IS NOT NULL")
     table("record_index",
         key("community_id"), key("field"), key("key"), key("record_id"), clustered=True)
+    table("recovery",
+        key("community_id"), key("recovery_id"), need("record_id"), need("record_type"), need("v", Integer),
+        need("tag"), may("home"), need("epoch"), need("install_id"), need("offered_at"), need("state"),
+        may("closed_at"), may("closed_by"), may("subject_id"), need("sealed", LargeBinary))
+    index("ix_recovery_open", "recovery", ["community_id", "state", "offered_at"])
     table("redirect",
         key("community_id"), key("id"), need("target_id"), need("number", BigInteger), clustered=True)
     table("sequence",
