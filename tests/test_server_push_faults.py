@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 
 import pytest
 from front_door import problem
@@ -200,3 +201,14 @@ def test_settings_are_told(ground):
     phone = ground.worker(0)
     answer = ground.app.test_client().get("/api/v1/sync/config", headers={"Authorization": f"Bearer {phone.token}"})
     assert answer.json["limits"]["max_ops"] == 2000
+
+
+def test_a_batch_that_takes_too_long_is_answered_in_parts(ground, monkeypatch):
+    """S17: past the time budget the prefix stands and `continue_from` names the next n; going on from there loses nothing."""
+    monkeypatch.setattr(pushing, "SLICE", 1)
+    monkeypatch.setattr(pushing, "BUDGET", timedelta(seconds=-1))
+    phone = ground.worker(0)
+    made = [building(0), building(0), building(0)]
+    said = phone.send(phone.batch([[one] for one in made]))
+    assert [one["n"] for one in said["results"]] == [1] and said["continue_from"] == 2
+    assert said["applied"]["n"] == 1

@@ -178,9 +178,10 @@ def unknown_bases(
     for group in groups:
         for prepared in group:
             operation = prepared.operation
-            if operation is not None and operation.base is not None and since.get(operation.id, 0) > 0:
-                if (operation.id, *operation.base) not in known:
-                    found[operation.id] = 0
+            if operation is None or operation.base is None or since.get(operation.id, 0) == 0:
+                continue
+            if (operation.id, *operation.base) not in known:
+                found[operation.id] = 0
     return found
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
 LOG = logging.getLogger("dishu.push")
 MAX_OPERATIONS = 2000
 TRIES = 3
+SLICE = 500
+"""Operations in one transaction: a large batch does not hold up the others."""
+BUDGET = timedelta(seconds=5)
+"""After this time the rest of a batch is left to the next request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,13 @@ class _Answer:
     applied: tuple[int, str | None] = (0, None)
     created: list[str] = field(default_factory=list)
     held: bool = False
+    continue_from: int | None = None
+
+    def add(self, later: _Answer) -> None:
+        """Take in the answer to what came behind."""
+        self.results |= later.results
+        self.created += later.created
+        self.applied, self.expected, self.held = later.applied, later.expected, self.held or later.held
 
 
 def accept(house: House, sender: Sender, batch: Batch) -> dict[str, Any]:
@@ -88,7 +100,7 @@ def accept(house: House, sender: Sender, batch: Batch) -> dict[str, Any]:
     numbers = [one.n for group in groups for one in group]
     if numbers != list(range(numbers[0], numbers[0] + len(numbers))) if numbers else False:
         raise InvalidInput(errors=[InputError("/groups", "numbers", "n must rise by one through the batch")])
-    answer = _try(house, sender, batch, groups)
+    answer = _within_budget(house, sender, batch, groups)
     if answer.created or answer.held:
         _release(house, sender.community_id, answer)
     return _as_json(house, batch, answer)
@@ -100,6 +112,39 @@ def _release(house: House, community_id: str, answer: _Answer) -> None:
         release_waiting(house, community_id, answer.created, any_held=answer.held)
     except Exception as error:
         LOG.error("releasing after a push failed: %s; left to the sweeper", place_of(error))
+
+
+def _within_budget(house: House, sender: Sender, batch: Batch, groups: list[list[Prepared]]) -> _Answer:
+    """Slices of a batch in transactions of their own; past the time budget the rest is left to the next request (S17)."""
+    started = house.clock()
+    slices = _slices(groups)
+    whole = _try(house, sender, batch, slices[0])
+    for part in slices[1:]:
+        if whole.expected is not None:
+            break
+        if house.clock() - started > BUDGET:
+            whole.continue_from = part[0][0].n
+            break
+        rest = replace(batch, groups=(), after_n=whole.applied[0], after_op_id=whole.applied[1])
+        later = _try(house, sender, rest, part)
+        if later.expected is not None:  # another request of this install came between: the phone asks again from here
+            whole.continue_from = part[0][0].n
+            break
+        whole.add(later)
+    return whole
+
+
+def _slices(groups: list[list[Prepared]]) -> list[list[list[Prepared]]]:
+    """The groups in slices of about ``SLICE`` operations; one empty slice for a batch without groups."""
+    slices: list[list[list[Prepared]]] = [[]]
+    count = 0
+    for group in groups:
+        if count >= SLICE:
+            slices.append([])
+            count = 0
+        slices[-1].append(group)
+        count += len(group)
+    return slices
 
 
 def _try(house: House, sender: Sender, batch: Batch, groups: list[list[Prepared]]) -> _Answer:
@@ -142,11 +187,8 @@ def _one_by_one(house: House, sender: Sender, batch: Batch, groups: list[list[Pr
             for one in group:
                 one.refusal = Refusal(QUARANTINED, "unexpected")
             answer = _with_tries(house, sender, part, [group])
-        whole.results |= answer.results
-        whole.created += answer.created
-        whole.applied, whole.held = answer.applied, whole.held or answer.held
-        if answer.expected is not None:
-            whole.expected = answer.expected
+        whole.add(answer)
+        if whole.expected is not None:
             break
     return whole
 
@@ -271,6 +313,8 @@ def _as_json(house: House, batch: Batch, answer: _Answer) -> dict[str, Any]:
         "safe_n": 0,
         "skew_s": batch.skew_s,
     }
+    if answer.continue_from is not None:
+        said["continue_from"] = answer.continue_from
     if answer.expected is not None:
         said["expected"] = {"n": answer.expected[0], "op_id": answer.expected[1]}
     return said
