@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import json
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from forms.codelist import read_code_list
 from forms.document import forms_page
 from forms.errors import DefinitionError, UnknownCodeList, UnknownRecordType, UnknownRoster
 from forms.evaluator import evaluate
+from forms.findings import findings
 from forms.registry import load_registry
 
 ROOT = Path(forms.__file__).parent
@@ -69,7 +71,73 @@ def test_only_what_names_a_person_is_sealed_with_their_key():
         "care_status": "person",
         "party_member": "person",
         "reference_card": "person",
+        "tenure": "person",
+        "need": "person",
+        "service_request": "person",
     }
+
+
+LATER = [
+    "tenure",
+    "service_record",
+    "need",
+    "allocation",
+    "service_request",
+    "department_call",
+    "call_response",
+    "task",
+    "hazard",
+    "rectification",
+    "inspection",
+    "incident",
+]
+
+
+@pytest.mark.parametrize("name", LATER)
+def test_state_and_its_days_are_one_fact(name):
+    """Two workers who close the same matter never leave a state with the other's day; contacts are personal."""
+    record_type = REGISTRY.latest(name)
+    fields = record_type.fields
+    if "state" in fields:
+        unit = record_type.units[record_type.unit_of["state"]]
+        assert len(unit.fields) > 1 and unit.policy == "review"
+    assert all(fields[f].privacy == "personal" for f in fields if "phone" in f or f.endswith("_name"))
+    assert all(
+        unit.policy == "union" for unit in record_type.units.values() if fields[unit.fields[0]].type == "text_set"
+    )
+    assert set(record_type.parents) == {f for f in fields if fields[f].type == "ref"}
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "raised"),
+    [
+        ("tenure", {"from_date": "2024-05-01", "to_date": "2024-04-30"}, {"holder_missing", "ends_before_start"}),
+        ("tenure", {"person": "p", "organization": "o"}, {"one_holder"}),
+        (
+            "service_record",
+            {"party_member": "m", "hours": 25, "served_on": "2026-03-03"},
+            {"served_in_future", "hours_above_day"},
+        ),
+        ("need", {"closed_at": "2026-03-01T00:00:00Z", "state": "open"}, {"who_missing", "closed_without_state"}),
+        ("allocation", {"reason": "other"}, {"reason_unsaid"}),
+        ("service_request", {"building": "b", "due_on": "2026-03-01", "state": "working"}, {"overdue"}),
+        ("service_request", {"building": "b", "due_on": "2026-03-01", "state": "done"}, set()),
+        ("department_call", {"state": "called"}, {"nobody_called"}),
+        ("call_response", {"outcome": "on_site"}, {"came_without_time"}),
+        (
+            "task",
+            {"lead_text": "x", "started_on": "2026-03-02", "finished_on": "2026-03-01"},
+            {"finished_before_start"},
+        ),
+        ("hazard", {"found_on": "2026-03-03"}, {"place_missing", "found_in_future"}),
+        ("rectification", {"done_by_text": "甲", "rechecked_by_text": "甲"}, {"rechecked_by_same"}),
+        ("inspection", {"estate": "e", "result": "clear", "hazards_count": 2}, {"clear_with_hazards"}),
+        ("incident", {"area_text": "全社区"}, {"no_legal_basis"}),
+    ],
+)
+def test_what_cannot_be_is_found(name, values, raised):
+    """A day before its beginning, a re-check by the same hand, an incident without its law: each is shown to somebody."""
+    assert {found.name for found in findings(REGISTRY.latest(name), values, date(2026, 3, 2))} == raised
 
 
 def test_document_numbers_are_secret_and_found_by_their_hash():
