@@ -228,3 +228,39 @@ def test_releasing_twice_changes_nothing(ground):
     two.push([resident(made.household, "张一")])
     one.push(made.operations)
     assert release_waiting(ground.house, COMMUNITY, [made.household], any_held=True) == 0
+
+
+def test_what_waits_behind_a_quarantined_operation_is_not_tried_at_every_push(ground, monkeypatch):
+    """S13, S14: it waits for the repair alone; somebody else's held work does not stand in a queue with it."""
+    from server.services import release
+
+    one, two = ground.worker(0), ground.worker(1)
+    foreign = building(1)
+    two.write(foreign)
+    edits = [operation("patch", "building", foreign["id"], {"note": str(n)}) for n in range(4)]
+    reasons = ["out_of_scope", "behind", "behind", "behind"]
+    assert [reason for _, reason in one.outcomes(*[[one] for one in edits])] == reasons
+    tries = []
+    real = release._release_group
+    monkeypatch.setattr(release, "_release_group", lambda *given: tries.append(given) or real(*given))
+    two.push([create("dwelling", {"building": building(0)["id"], "door_number": "1"})])
+    assert sweep(ground.house) == 0
+    assert tries == []
+
+
+def test_what_waited_behind_a_release_that_changed_nothing_is_released_with_it(ground):
+    """S13, S14: the operation before it turns out to be said already: the one behind goes in at once all the same."""
+    one, two = ground.worker(0), ground.worker(0)
+    made, other = home(0, "张一"), home(0)
+    one.write(*made.operations)
+    later = home(0)
+    group = [
+        operation("patch", "person", made.persons[0], {"name": "张一"}, base=ground.base(made.persons[0])),
+        resident(later.household, "张二"),
+    ]
+    behind = operation("patch", "person", made.persons[0], {"occupation_text": "教师"}, base=ground.base(made.persons[0]))
+    assert one.outcomes(group, [behind]) == [("held", "parent"), ("held", "parent"), ("held", "behind")]
+    two.write(*other.operations)
+    two.write(*later.operations)
+    assert waiting(ground) == 0
+    assert ground.fields(made.persons[0])["occupation_text"] == "教师"

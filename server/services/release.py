@@ -56,6 +56,8 @@ def release_waiting(house: House, community_id: str, created: Sequence[str], *, 
                 released += 1
                 fresh.update(memory.touched)
                 fresh.update(f"op/{one.prepared.op_id}" for one in memory.decided)
+                # what went in without changing its record frees what waits behind it all the same
+                fresh.update(one.prepared.operation.id for one in memory.decided if one.prepared.operation is not None)
         waits_for = sorted(fresh)  # every round but the last releases something, so that this ends
     return released
 
