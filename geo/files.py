@@ -19,7 +19,7 @@ from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 
 from geo.cell import BASE_LAYER
-from geo.cells import DraftEdition, read_cells
+from geo.cells import DEFAULT_MAPPING, DraftEdition, read_cells
 from geo.columns import guess_mapping, with_layer_words
 from geo.datum import METRES
 from geo.errors import GeoError
@@ -105,10 +105,35 @@ def read_cell_file(
         ``file_missing``, ``unknown_file``, ``unreadable_file``, ``unknown_crs`` (metres without a coordinate system),
         ``other_ellipsoid`` (Beijing 1954, Xi'an 1980: they need local parameters), ``encoding_unknown``.
     """
+    source, words, problems = as_geojson(
+        path, mapping=mapping, table=table, encoding=encoding, is_metres=datum == METRES
+    )
+    draft = read_cells(source, datum=datum, mapping=words, layer=layer, box=box)
+    return replace(draft, problems=(*problems, *draft.problems))
+
+
+def as_geojson(
+    path: Path,
+    *,
+    mapping: Mapping[str, str] | None = None,
+    table: str | None = None,
+    encoding: str | None = None,
+    is_metres: bool = False,
+) -> tuple[bytes, dict[str, str], tuple[Problem, ...]]:
+    """A file of any format as GeoJSON text, with the mapping that :func:`geo.cells.read_cells` needs for it.
+
+    A GeoJSON file comes back byte for byte. Parameters and errors as in :func:`read_cell_file`; ``is_metres`` says that
+    the coordinates are ``METRES``.
+
+    Returns
+    -------
+    (text, mapping, problems)
+        What reading the file found, before any cell was looked at. A word that no column holds maps to "".
+    """
     if kind_of(path) == "geojson":
         raw = path.read_bytes()
-        return read_cells(raw, datum=datum, mapping=_geojson_mapping(raw, mapping), layer=layer, box=box)
-    read = read_table(path, table=table, encoding=encoding, is_metres=datum == METRES)
+        return raw, _geojson_mapping(raw, mapping), ()
+    read = read_table(path, table=table, encoding=encoding, is_metres=is_metres)
     words = {**guess_mapping(read.columns), **(mapping or {})}
     layer_column = words.get("layer")
     features = [
@@ -119,11 +144,9 @@ def read_cell_file(
         }
         for row, geometry in zip(read.rows, read.geometries, strict=True)
     ]
-    collection = {"type": "FeatureCollection", "features": features}
+    text = json.dumps({"type": "FeatureCollection", "features": features}, ensure_ascii=False, default=str)
     # Words without a column must not fall back to a column that happens to bear our own word.
-    named = {word: words.get(word, "") for word in ("code", "name", "order", "layer", "cell_id", "datum")}
-    draft = read_cells(collection, datum=datum, mapping=named, layer=layer, box=box)
-    return replace(draft, problems=(*read.problems, *draft.problems))
+    return text.encode("utf-8"), {word: words.get(word, "") for word in DEFAULT_MAPPING}, read.problems
 
 
 def read_table(path: Path, *, table: str | None = None, encoding: str | None = None, is_metres: bool = False) -> Table:

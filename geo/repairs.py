@@ -29,8 +29,8 @@ from geo.snap import UNITS_PER_DEGREE, degrees_geometry, snap_units, units_geome
 EDGE_TOLERANCE_M = 0.03
 # Overlaps and gaps up to this width are closed together; wider ones are somebody's ground.
 CLEAN_WIDTH_M = 0.5
-# A proposal that takes more of a cell, or gives it more, is not made.
-_SHARE_AT_MOST = 0.01
+# A proposal that takes a larger share of a cell, or gives it more, is not made.
+SHARE_AT_MOST = 0.01
 _OTHER_READINGS = ("wgs84", "gcj02", "bd09")
 
 _TEXTS = {
@@ -40,8 +40,8 @@ _TEXTS = {
     "rebuild_ring": ("rebuild the crossing border of {n} cells", "重建 {n} 个网格自相交的边界"),
     "match_edges": ("put shared corners into the borders of {n} cells", "为 {n} 个网格的公共边补齐顶点"),
     "clean_coverage": (
-        "close overlaps and gaps up to {detail} m between {n} cells",
-        "消除 {n} 个网格之间不超过 {detail} 米的重叠与缝隙",
+        "close overlaps, and gaps up to {detail} m, between {n} cells",
+        "消除 {n} 个网格之间的重叠以及不超过 {detail} 米的缝隙",
     ),
 }
 
@@ -106,7 +106,16 @@ def suspect_datum(draft: DraftEdition, boundary: Any) -> Problem | None:
     return a_problem("datum_suspect", [_name(cell) for cell in draft.cells], detail=reading)
 
 
-def propose_repairs(draft: DraftEdition, *, boundary: Any = None) -> list[Repair]:
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How far a proposal may go. Wider limits are a person's decision: the proposal shows what they mean for each cell."""
+
+    clean_width_m: float = CLEAN_WIDTH_M
+    share_at_most: float = SHARE_AT_MOST
+    keeps_parts: bool = True
+
+
+def propose_repairs(draft: DraftEdition, *, boundary: Any = None, limits: Limits = Limits()) -> list[Repair]:
     """What could be repaired without a decision about anybody's ground.
 
     Parameters
@@ -115,6 +124,8 @@ def propose_repairs(draft: DraftEdition, *, boundary: Any = None) -> list[Repair
         As read, or as an earlier repair left it.
     boundary : shapely polygon in CGCS2000 degrees, optional
         The community; needed to suspect a datum.
+    limits : Limits
+        For closing overlaps and gaps.
 
     Returns
     -------
@@ -122,11 +133,7 @@ def propose_repairs(draft: DraftEdition, *, boundary: Any = None) -> list[Repair
         Of one stage: place (axes, datum), then rings, then edges of the base layer (matching; where that settles
         nothing, narrow overlaps and gaps). [] when nothing is left that this module would dare. Deterministic.
     """
-    for stage in (_place_repairs, _ring_repairs, _edge_repairs):
-        repairs = stage(draft, boundary)
-        if repairs:
-            return repairs
-    return []
+    return _place_repairs(draft, boundary) or _ring_repairs(draft) or _edge_repairs(draft, limits)
 
 
 def apply(draft: DraftEdition, repairs: Iterable[Repair]) -> DraftEdition:
@@ -204,7 +211,7 @@ def _share_inside(cells: Sequence[Cell], declared: str, reading: str, boundary: 
     return float(shapely.area(shapely.intersection(moved, boundary)).sum()) / whole if whole else 0.0
 
 
-def _ring_repairs(draft: DraftEdition, _: Any) -> list[Repair]:
+def _ring_repairs(draft: DraftEdition) -> list[Repair]:
     opened = [problem for problem in draft.problems if problem.code == "ring_not_closed"]
     names = {_name(cell) for cell in draft.cells}
     opened = [problem for problem in opened if set(problem.cell_codes) <= names]
@@ -236,7 +243,7 @@ def _rebuilt(cell: Cell) -> Any:
     return None
 
 
-def _edge_repairs(draft: DraftEdition, _: Any) -> list[Repair]:
+def _edge_repairs(draft: DraftEdition, limits: Limits) -> list[Repair]:
     members = [at for at, cell in enumerate(draft.cells) if cell.layer == BASE_LAYER]
     units = np.array(units_geometry([draft.cells[at].geometry for at in members]), dtype=object)
     if not len(units) or not shapely.is_valid(units).all():
@@ -248,9 +255,9 @@ def _edge_repairs(draft: DraftEdition, _: Any) -> list[Repair]:
     matched = matched_edges(units, tolerance=EDGE_TOLERANCE_M * per_metre)
     for kind, proposed, detail in (
         ("match_edges", matched, ""),
-        ("clean_coverage", _cleaned(matched, CLEAN_WIDTH_M * per_metre), f"{CLEAN_WIDTH_M:g}"),
+        ("clean_coverage", _cleaned(matched, limits.clean_width_m * per_metre), f"{limits.clean_width_m:g}"),
     ):
-        if proposed is None or not _is_modest(units, proposed) or not _bad_edges_m(proposed) < bad:
+        if proposed is None or not _is_modest(units, proposed, limits) or not _bad_edges_m(proposed) < bad:
             continue
         changes = []
         for at, before, after in zip(members, units, proposed, strict=True):
@@ -278,13 +285,13 @@ def _cleaned(units: Any, width: float) -> Any:
     return np.array(shapely.transform(made, lambda vertices: snap_units(vertices / UNITS_PER_DEGREE)), dtype=object)
 
 
-def _is_modest(before: Any, after: Any) -> bool:
-    """Every cell is still there, whole and nearly as large, in as many parts."""
+def _is_modest(before: Any, after: Any, limits: Limits) -> bool:
+    """Every cell is still there, valid and nearly as large, in as many parts unless that may change."""
     if len(before) != len(after) or not shapely.is_valid(after).all() or shapely.is_empty(after).any():
         return False
     old, new = units_area_m2(before), units_area_m2(after)
-    same_parts = shapely.get_num_geometries(before) == shapely.get_num_geometries(after)
-    return bool((np.abs(new - old) <= old * _SHARE_AT_MOST).all() and (new > 0).all() and same_parts.all())
+    same_parts = (shapely.get_num_geometries(before) == shapely.get_num_geometries(after)) | (not limits.keeps_parts)
+    return bool((np.abs(new - old) <= old * limits.share_at_most).all() and (new > 0).all() and same_parts.all())
 
 
 def _changed(cells: Sequence[Cell], change: Callable[[Cell], Any]) -> tuple[Change, ...]:

@@ -15,7 +15,7 @@ from geo.datum import from_cgcs2000
 from geo.edition import check_edition
 from geo.errors import ProfileError
 from geo.profile import HouseholdBand, load_profile, profile_from_dict
-from geo.repairs import StaleRepair, apply, propose_repairs, suspect_datum
+from geo.repairs import Limits, StaleRepair, apply, propose_repairs, suspect_datum
 
 ANY = profile_from_dict({"name": "any", "pattern": ".+"})
 WEST, SOUTH = 1206200000, 313000000
@@ -103,6 +103,17 @@ def test_a_hair_of_overlap_is_closed_and_a_metre_is_not():
     assert all(repair.largest_area_change_m2 < 2 for repair in propose_repairs(wide))
     swallowed = a_draft(box(0, 0, 10_000, 10_000), box(2_000, 2_000, 2_003, 2_003))
     assert len(repaired(swallowed)[0].cells) == 2
+
+
+def test_a_person_may_let_a_proposal_go_further():
+    """An overlap of five metres is closed only under limits that somebody widened; each cell shows what it loses."""
+    wide = a_draft(box(0, 0, 10_000, 10_000), box(9_500, 0, 20_000, 10_000))
+    wide, kinds = repaired(wide)
+    assert set(kinds) <= {"match_edges"}
+    (repair,) = propose_repairs(wide, limits=Limits(clean_width_m=1.0, share_at_most=0.06))
+    assert repair.kind == "clean_coverage"
+    assert 400 < repair.largest_area_change_m2 < 600
+    assert check_edition(apply(wide, [repair]), profile=ANY).ok
 
 
 def test_a_crossing_ring_is_rebuilt_and_its_area_shown():

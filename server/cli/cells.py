@@ -10,9 +10,12 @@ from typing import Any
 import click
 
 from geo.cells import DraftEdition, read_cells
-from geo.datum import DATUMS
+from geo.datum import DATUMS, METRES
 from geo.edition import Certificate
+from geo.errors import GeoError
+from geo.files import as_geojson
 from geo.problem import Problem
+from geo.repairs import Repair, propose_repairs
 from server.cli.house import community_id_of, open_house
 from server.house import House
 from server.services import drafts, editions
@@ -22,9 +25,11 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _COMMON = (
     click.argument("file", type=_FILE),
     click.option("--community", required=True, help="Code or id."),
-    click.option("--datum", type=click.Choice(list(DATUMS)), help="Of the file, unless it says so itself."),
+    click.option("--datum", type=click.Choice([*DATUMS, METRES]), help="Of the file, unless it says so itself."),
     click.option("--map", "mapping", multiple=True, metavar="WORD=NAME",
                  help="The property that holds code, name, order …; may be repeated: --map code=grid_id"),
+    click.option("--table", help="Layer of a GeoPackage or KML that has several; else the first."),
+    click.option("--encoding", help="Text of a Shapefile (UTF-8, GBK); else told from the file."),
     click.option("--buildings", type=_FILE, help="GeoJSON of building outlines; those that a border cuts are listed."),
 )  # fmt: skip
 
@@ -42,25 +47,28 @@ def command() -> None:
 
 @command.command("check")
 @_common
-def check(file: Path, community: str, datum: str | None, mapping: tuple[str, ...], buildings: Path | None) -> None:
-    """Print every problem of a GeoJSON file of cells with its place and size; exit status 1 if there are errors."""
+def check(file: Path, community: str, buildings: Path | None, **reading: Any) -> None:
+    """Print every problem of a file of cells with its place and size; exit status 1 if there are errors.
+
+    GeoJSON, GeoPackage, Shapefile (.shp), FlatGeobuf and KML. Repairs that could be made are listed, none is made.
+    """
     with Steps(2) as steps:
-        certificate, _, _, _ = _judged(file, community, datum, mapping, buildings, steps)
-    _tell(certificate)
+        certificate, _, _, draft = _judged(file, community, buildings, steps, **reading)
+    _tell(certificate, propose_repairs(draft))
     if not certificate.ok:
         raise click.exceptions.Exit(1)
 
 
 @command.command("publish")
 @_common
-def publish(file: Path, community: str, datum: str | None, mapping: tuple[str, ...], buildings: Path | None) -> None:
-    """Check a GeoJSON file of cells, put it in force as the next edition and place every record anew.
+def publish(file: Path, community: str, buildings: Path | None, **reading: Any) -> None:
+    """Check a file of cells, put it in force as the next edition and place every record anew.
 
     With errors nothing is published, and every problem is printed.
     """
     edition_id = None
     with Steps(4) as steps:
-        certificate, house, community_id, draft = _judged(file, community, datum, mapping, buildings, steps)
+        certificate, house, community_id, draft = _judged(file, community, buildings, steps, **reading)
         if certificate.ok:
             steps.begin("keeping the cells 保存")
             edition_id, _ = drafts.keep_draft(house, OPERATOR, community_id, draft, certificate=certificate)
@@ -73,15 +81,46 @@ def publish(file: Path, community: str, datum: str | None, mapping: tuple[str, .
 
 
 def _judged(
-    file: Path, community: str, datum: str | None, mapping: Iterable[str], buildings: Path | None, steps: Steps
+    file: Path,
+    community: str,
+    buildings: Path | None,
+    steps: Steps,
+    *,
+    datum: str | None,
+    mapping: Iterable[str],
+    table: str | None,
+    encoding: str | None,
 ) -> tuple[Certificate, House, str, DraftEdition]:
     house = open_house()
     community_id = community_id_of(house, community) or ""
     steps.begin("reading 读取")
-    draft = drafts.read_draft(file.read_bytes(), datum=datum, mapping=_words(mapping))
+    source, words = _as_geojson(file, datum, _words(mapping), table, encoding)
+    draft = drafts.read_draft(source, datum=datum, mapping=words)
     outlines = _outlines(buildings, datum) if buildings is not None else None
     steps.begin("checking 检查")
     return drafts.check_draft(house, community_id, draft, buildings=outlines), house, community_id, draft
+
+
+def _as_geojson(
+    file: Path, datum: str | None, mapping: dict[str, str], table: str | None, encoding: str | None
+) -> tuple[bytes, dict[str, str]]:
+    """The text of a GeoJSON file as it is; other files turned into GeoJSON, telling what was guessed on the way."""
+    raw = file.read_bytes()
+    try:
+        source, words, problems = as_geojson(
+            file, mapping=mapping, table=table, encoding=encoding, is_metres=datum == METRES
+        )
+    except GeoError as error:
+        if error.code == "unknown_file":
+            # Whatever it is, the reader of GeoJSON says where it goes wrong.
+            return raw, mapping
+        raise click.ClickException(error.message) from error
+    for problem in problems:
+        click.echo(f"{problem.message_zh} {problem.message_en}", err=True)
+    guessed = [f"{word}={column}" for word, column in words.items() if column and mapping.get(word) != column]
+    if guessed:
+        click.echo(f"columns 字段\t{', '.join(guessed)}", err=True)
+    return source, words
 
 
 def _words(mapping: Iterable[str]) -> dict[str, str]:
@@ -100,9 +139,12 @@ def _outlines(file: Path, datum: str | None) -> list[tuple[str, Any]]:
     return [(cell.code or cell.cell_id, cell.geometry) for cell in found.cells]
 
 
-def _tell(certificate: Certificate) -> None:
+def _tell(certificate: Certificate, repairs: Iterable[Repair] = ()) -> None:
     for one in certificate.problems:
         click.echo("\t".join((one.severity, one.code, _place(one), _size(one), one.message_zh, one.message_en)))
+    for repair in repairs:
+        figure = f"{repair.largest_area_change_m2:.3g} m²"
+        click.echo("\t".join(("repair", repair.kind, "-", figure, repair.message_zh, repair.message_en)))
     counts = certificate.counts
     verdict = "ok 可以发布" if certificate.ok else "refused 不能发布"
     click.echo(
