@@ -24,6 +24,7 @@ from sync.errors import MalformedCursor, MalformedOperation
 
 _log = logging.getLogger("dishu")
 MEDIA_TYPE = "application/problem+json"
+_RETRY_AFTER_S = 2  # of a 503 that knows no time of its own: every one says when to come back
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +140,8 @@ def answer(
     if errors:
         body["errors"] = [{"pointer": e.pointer, "code": e.code, "message": e.message} for e in errors]
     response = Response(orjson.dumps(body), status=problem.status, content_type=MEDIA_TYPE)
+    if retry_after_s is None and problem.status == 503:
+        retry_after_s = _RETRY_AFTER_S
     if retry_after_s is not None:
         body["retry_after_s"] = retry_after_s
         response.data = orjson.dumps(body)

@@ -93,6 +93,7 @@ def test_a_database_that_went_away(app, caplog):
     with caplog.at_level(logging.DEBUG):
         answer = app.test_client().get("/fail/database")
     assert (answer.status_code, answer.json["type"]) == (503, "/problems/database-unreachable")
+    assert int(answer.headers["Retry-After"]) == answer.json["retry_after_s"] >= 1, "every 503 says when to come back"
     assert "OperationalError" in caplog.text
     for text in (answer.text, caplog.text):
         assert SECRET not in text and "SELECT" not in text
