@@ -18,9 +18,9 @@ import secrets
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
@@ -42,6 +42,13 @@ class PostgresServer:
     """A running server on which databases may be created; ``url`` is its maintenance database."""
 
     url: URL
+    _again: Callable[[], None] | None = field(default=None, repr=False, compare=False)
+
+    def restart(self) -> None:
+        """Stop at once, as a crash would, and start again; every connection breaks. PostgresMissing when it is not ours."""
+        if self._again is None:
+            raise PostgresMissing("the server named by DISHU_TEST_POSTGRES is not ours to restart")
+        self._again()
 
     def create_database(self, *, template: str | None = None) -> str:
         """Create a database and return its SQLAlchemy URL.
@@ -82,13 +89,15 @@ class PostgresServer:
 
 
 @contextmanager
-def running_postgres(*, durable: bool = False) -> Iterator[PostgresServer]:
+def running_postgres(*, durable: bool = False, own: bool = False) -> Iterator[PostgresServer]:
     """Start a server, or use the one named by DISHU_TEST_POSTGRES, for the length of the block.
 
     Parameters
     ----------
     durable : bool
         True keeps fsync and synchronous commits on, as in service: for measurements. False is for tests.
+    own : bool
+        True starts a server whatever DISHU_TEST_POSTGRES says: for who restarts it.
 
     Raises
     ------
@@ -96,7 +105,7 @@ def running_postgres(*, durable: bool = False) -> Iterator[PostgresServer]:
         No server of version 15 or newer could be found or started.
     """
     given = os.environ.get("DISHU_TEST_POSTGRES")
-    if given:
+    if given and not own:
         yield PostgresServer(make_url(given).set(drivername="postgresql+psycopg"))
         return
     folder = Path(tempfile.mkdtemp(prefix="dishu-pg-"))  # short: a socket's path has at most 107 characters
@@ -115,12 +124,19 @@ def running_postgres(*, durable: bool = False) -> Iterator[PostgresServer]:
             folder,
             account,
         )
-        _run([programs / "pg_ctl", "start", "-w", "-t", "60", "-D", data, "-l", log, "-o", flags], folder, account)
+        start: list[Path | str] = [programs / "pg_ctl", "start", "-w", "-t", "60", "-D", data, "-l", log, "-o", flags]
+        stop: list[Path | str] = [programs / "pg_ctl", "stop", "-w", "-m", "immediate", "-D", data]
+
+        def again() -> None:
+            _run(stop, folder, account)
+            _run(start, folder, account)
+
+        _run(start, folder, account)
         try:
             url = URL.create("postgresql+psycopg", username="dishu", database="postgres", query={"host": str(folder)})
-            yield PostgresServer(url)
+            yield PostgresServer(url, again)
         finally:
-            _run([programs / "pg_ctl", "stop", "-w", "-m", "immediate", "-D", data], folder, account)
+            _run(stop, folder, account)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
