@@ -17,7 +17,7 @@ class Cursor:
 
     ``streams`` maps a stream to the last sequence number read; ``fresh`` are streams being read from zero, with the
     number that they had when that began: REMOVE rows below it mean nothing to this reader. ``rows`` is the page limit that the
-    next page of this pull may have, ``turn`` the position in the rotation.
+    next page of this pull may have, ``turn`` the position in the rotation, ``head`` how far the install's own log was consumed.
     """
 
     install_id: str
@@ -28,12 +28,13 @@ class Cursor:
     fresh: dict[str, int] = field(default_factory=dict)
     rows: int = FIRST_PAGE_ROWS
     turn: int = 0
+    head: int = 0
 
     def to_text(self) -> str:
         """Compact JSON."""
         return json.dumps(
             [
-                1,
+                2,
                 self.install_id,
                 self.epoch,
                 self.scope_version,
@@ -42,6 +43,7 @@ class Cursor:
                 self.fresh,
                 self.rows,
                 self.turn,
+                self.head,
             ],
             separators=(",", ":"),
             ensure_ascii=False,
@@ -51,8 +53,8 @@ class Cursor:
     def from_text(cls, text: str) -> Cursor:
         """The cursor of a text that ``to_text`` made; MalformedCursor for anything else."""
         try:
-            version, install_id, epoch, scope_version, projection, streams, fresh, rows, turn = json.loads(text)
-            if version != 1:
+            version, install_id, epoch, scope_version, projection, streams, fresh, rows, turn, head = json.loads(text)
+            if version != 2:
                 raise MalformedCursor("a cursor of another version")
             return cls(
                 str(install_id),
@@ -63,6 +65,7 @@ class Cursor:
                 {str(name): int(seq) for name, seq in fresh.items()},
                 int(rows),
                 int(turn),
+                int(head),
             )
         except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise MalformedCursor("not a cursor") from error

@@ -137,9 +137,11 @@ def test_s19_what_is_no_cursor_is_refused(case: dict[str, Any]) -> None:
 
 @given(
     st.dictionaries(st.text(max_size=8), st.integers(0)), st.dictionaries(st.text(max_size=8), st.integers(0)),
-    st.integers(1), st.integers(0),
+    st.integers(1), st.integers(0), st.integers(0),
 )  # fmt: skip
-def test_s20_any_position_survives(streams: dict[str, int], fresh: dict[str, int], rows: int, turn: int) -> None:
+def test_s20_any_position_survives(
+    streams: dict[str, int], fresh: dict[str, int], rows: int, turn: int, head: int
+) -> None:
     """Every position in every stream, half-read ones too, comes back as it was."""
-    cursor = Cursor("i", "e", 3, "all", streams, fresh, rows, turn)
+    cursor = Cursor("i", "e", 3, "all", streams, fresh, rows, turn, head)
     assert Cursor.from_text(cursor.to_text()) == cursor

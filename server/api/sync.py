@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from server.errors import InputError, InvalidInput
 from server.openapi import describe
 from server.services import pull as pulling
 from server.services import push as pushing
+from server.services.lives import acknowledged
 from server.services.prepare import MAX_OPERATION_BYTES
 from server.store.database import read, stamp
 from server.store.life import epoch
@@ -72,6 +74,7 @@ def config() -> Response:
             "after": {"type": "object", "required": ["n", "op_id"]},
             "scope": {"type": "object"},
             "sent_at": {"type": "string", "format": "date-time"},
+            "receipt": {"type": ["string", "null"]},
             "groups": {"type": "array", "items": {"type": "object", "required": ["ops"]}},
         },
     },
@@ -94,6 +97,8 @@ def push() -> Response:
     body = read_json(MAX_BODY_BYTES)
     house = auth.house()
     batch = read_batch(body, actor.install_id or "", house.clock())
+    if isinstance(body.get("receipt"), str):
+        batch = replace(batch, acknowledged=acknowledged(house, actor.install_id or "", body["receipt"]))
     sender = pushing.Sender(
         actor.community_id, actor.install_id or "", actor.user_id, "device", actor.role == "grid_worker"
     )

@@ -33,6 +33,8 @@ COMMANDS = {
     "cells": "cells",
     "export": "export",
     "verify": "verify",
+    "backup": "backup",
+    "restore": "restore",
     "version": "version",
 }
 

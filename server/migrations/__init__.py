@@ -36,7 +36,7 @@ def revisions() -> list[str]:
 def current(engine: Engine) -> str | None:
     """The revision of the database; None for an empty one."""
     with read(engine) as connection:
-        return _current(connection)
+        return current_on(connection)
 
 
 def upgrade(engine: Engine, to: str = "head") -> list[str]:
@@ -46,19 +46,26 @@ def upgrade(engine: Engine, to: str = "head") -> list[str]:
     leaves the database as it was.
     """
     with write(engine) as connection:
-        if connection.dialect.name == "postgresql":
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
-        known = revisions()
-        before = _current(connection)
-        if before is not None and before not in known:
-            raise UnknownRevision(before)
-        if before != (head() if to == "head" else to):
-            config = _config()
-            config.attributes["connection"] = connection
-            command.upgrade(config, to)
-        after = _current(connection)
-        start = known.index(before) + 1 if before else 0
-        return known[start : known.index(after) + 1] if after else []
+        return upgrade_on(connection, to)
+
+
+def upgrade_on(connection: Connection, to: str = "head") -> list[str]:
+    """As `upgrade`, in a transaction that is open already."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+    known = revisions()
+    before = current_on(connection)
+    if before is not None and before not in known:
+        raise UnknownRevision(before)
+    if to != "head" and to not in known:
+        raise UnknownRevision(to)
+    if before != (head() if to == "head" else to):
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, to)
+    after = current_on(connection)
+    start = known.index(before) + 1 if before else 0
+    return known[start : known.index(after) + 1] if after else []
 
 
 class UnknownRevision(Exception):
@@ -75,5 +82,6 @@ def _config() -> Config:
     return config
 
 
-def _current(connection: Connection) -> str | None:
+def current_on(connection: Connection) -> str | None:
+    """The revision of the database in a transaction that is open already."""
     return MigrationContext.configure(connection).get_current_revision()

@@ -10,6 +10,7 @@ from server.errors import AlreadyExists, InputError, InvalidInput, NotFound, Out
 from server.house import House
 from server.permissions import HOUSE, OFFICERS, ROLES, Actor, Scope, may_manage, scope_of
 from server.services.audit import Look, line_of
+from server.services.revocations import USER, note_revocation
 from server.services.sign_in import hash_password
 from server.store import assignments as places
 from server.store import audit as audit_store
@@ -171,6 +172,7 @@ def close_user(house: House, actor: Actor, user: User, *, request_id: str | None
         people.end_sessions_of(connection, user.community_id, user.user_id, now)
         look = Look(actor, "change", "account closed", request_id)
         audit_store.append(connection, line_of(house, look, scope=user.user_id, community_id=user.community_id))
+        note_revocation(house, USER, user.community_id, user.user_id)
 
 
 def set_topics(house: House, actor: Actor, user: User, topics: Sequence[str], *, request_id: str | None = None) -> None:

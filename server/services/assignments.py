@@ -10,6 +10,7 @@ from server.permissions import DUTIES, HOUSE, Actor, may
 from server.services.accounts import today
 from server.services.audit import Look, line_of
 from server.services.enrolment import user_install
+from server.services.revocations import ASSIGNMENT, note_revocation
 from server.store import assignments as store
 from server.store import audit as audit_store
 from server.store import people
@@ -107,6 +108,7 @@ def revoke(
             look = Look(actor, "change", "assignment ended", request_id)
             scope = f"{found.user_id} cell/{found.cell_id}"
             audit_store.append(connection, line_of(house, look, scope=scope, community_id=where))
+            note_revocation(house, ASSIGNMENT, where, assignment_id)
         after = store.assignment_of(connection, where, assignment_id)
     assert after is not None
     return after

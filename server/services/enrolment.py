@@ -21,6 +21,7 @@ from server.house import House
 from server.permissions import ACTIONS, HOUSE, Actor, may
 from server.services import tokens
 from server.services.audit import Look, line_of
+from server.services.revocations import DEVICE, note_revocation
 from server.services.tokens import DeviceClaim, is_device_token
 from server.store import audit as audit_store
 from server.store import installs, people
@@ -187,6 +188,7 @@ def revoke_install(
             look = Look(actor, "change", f"device revoked: {reason}", request_id)
             line = line_of(house, look, scope=f"install/{install_id}", community_id=where)
             audit_store.append(connection, line)
+            note_revocation(house, DEVICE, where, install_id, reason)
         found = installs.install_of(connection, where, install_id)
     if found is None or found.kind != "device":
         raise NotFound("no such device in this community")

@@ -12,9 +12,12 @@ import orjson
 
 from server.errors import NotFound
 from server.services.audit import Look, note
+from server.services.lives import begin_again, check_cursor
 from server.services.scope import REFERENCE, InstallScope, install_scope, settle_expired
 from server.store import pull as store
+from server.store.backup import standing
 from server.store.database import read
+from server.store.errors import CopiedBack
 from server.store.life import epoch
 from sync.cursor import FIRST_PAGE_ROWS, LAST_PAGE_ROWS, Cursor
 from sync.digest import ZERO_DIGEST
@@ -73,6 +76,21 @@ def pull(
         Not a cursor that this house made for this install.
     """
     settle_expired(house, reader.community_id, reader.user_id if reader.role == "grid_worker" else None)
+    try:
+        answer, waiting, begins = _snapshot(house, reader, cursor_text, limit, set(replace))
+    except CopiedBack as seen:
+        begin_again(house, reader.community_id, reader.install_id, seen)
+        answer, waiting, begins = _snapshot(house, reader, cursor_text, limit, set(replace))
+    if begins and waiting:
+        count, streams = sum(waiting.values()), ",".join(sorted(waiting))
+        note(house, look, scope=f"streams={streams}", community_id=reader.community_id, fields=(PROJECTION,), count=count)
+    return answer
+
+
+def _snapshot(
+    house: House, reader: Reader, cursor_text: str | None, limit: int | None, replace: set[str]
+) -> tuple[dict[str, Any], dict[str, int], bool]:
+    """The answer, what waits in record streams, and whether a pull begins with this page."""
     with read(house.engine) as connection:
         life = epoch(connection) or ""
         head = store.install_head(connection, reader.community_id, reader.install_id)
@@ -81,11 +99,8 @@ def pull(
         scope = install_scope(connection, house, reader.community_id, reader.user_id, reader.role)
         cursor, rebuilt = _cursor(house, reader, cursor_text, life)
         begins = cursor.turn == 0 or bool(replace)
-        answer, waiting = _page(connection, house, reader, scope, cursor, rebuilt, limit, set(replace), head, life)
-    if begins and waiting:
-        count, streams = sum(waiting.values()), ",".join(sorted(waiting))
-        note(house, look, scope=f"streams={streams}", community_id=reader.community_id, fields=(PROJECTION,), count=count)
-    return answer
+        answer, waiting = _page(connection, house, reader, scope, cursor, rebuilt, limit, replace, head, life)
+    return answer, waiting, begins
 
 
 def _cursor(house: House, reader: Reader, text: str | None, life: str) -> tuple[Cursor, bool]:
@@ -119,6 +134,7 @@ def _page(
     counters = store.counters(connection, reader.community_id, wanted)
     nothing = (0, 0, ZERO_DIGEST, 0)
     seq = {one: counters.get(one, nothing)[0] for one in wanted}
+    check_cursor(cursor, seq, int(head.last_n))
     held = set(cursor.streams)
     added, dropped = [one for one in wanted if one not in held], sorted(held - set(wanted))
     for one in dropped:
@@ -142,7 +158,7 @@ def _page(
     cursor.rows = FIRST_PAGE_ROWS if complete else min(LAST_PAGE_ROWS, cursor.rows * 2)
     if complete:
         cursor.fresh.clear()
-    cursor.scope_version = scope.version
+    cursor.scope_version, cursor.head = scope.version, int(head.last_n)
     answer: dict[str, Any] = {
         "epoch": life,
         "cursor": sign(house, cursor.to_text()),
@@ -162,7 +178,7 @@ def _page(
             for one in wanted
         }
         answer["applied"] = {"n": int(head.last_n), "op_id": head.last_op_id}
-        answer["safe_n"] = 0
+        _, answer["safe_n"] = standing(connection, reader.community_id, reader.install_id)
     return answer, waiting
 
 

@@ -14,6 +14,7 @@ import orjson
 from server.errors import InputError, InstallRevoked, InvalidInput, NotFound, ServerError
 from server.permissions import Actor
 from server.services.enrolment import user_install
+from server.services.lives import begin_again, check_acknowledged, receipt
 from server.services.prepare import NO_OPERATION, prepare
 from server.services.release import release_waiting
 from server.services.reused import flag_reused, keep_reused
@@ -21,9 +22,9 @@ from server.services.scope import settle_expired
 from server.services.transact import Attempt, Submission, decide_and_write
 from server.store import push as reading
 from server.store import writing
+from server.store.backup import standing
 from server.store.database import read, stamp, write
-from server.store.errors import Busy, PlanOutdated, StoreError
-from server.store.life import epoch
+from server.store.errors import Busy, CopiedBack, PlanOutdated, StoreError
 from sync.memory import Decided, Prepared
 from sync.outcome import HELD, QUARANTINED, Refusal
 
@@ -49,6 +50,8 @@ class Batch:
     after_op_id: str | None
     scope: tuple[int, int] = (0, 0)
     skew_s: float | None = None
+    acknowledged: tuple[str | None, int] = (None, 0)
+    """(epoch, n) of the receipt that it shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +103,14 @@ def accept(house: House, sender: Sender, batch: Batch) -> dict[str, Any]:
     numbers = [one.n for group in groups for one in group]
     if numbers != list(range(numbers[0], numbers[0] + len(numbers))) if numbers else False:
         raise InvalidInput(errors=[InputError("/groups", "numbers", "n must rise by one through the batch")])
-    answer = _within_budget(house, sender, batch, groups)
+    try:
+        answer = _within_budget(house, sender, batch, groups)
+    except CopiedBack as seen:
+        begin_again(house, sender.community_id, sender.install_id, seen)
+        answer = _within_budget(house, sender, batch, groups)
     if answer.created or answer.held:
         _release(house, sender.community_id, answer)
-    return _as_json(house, batch, answer)
+    return _as_json(house, sender, batch, answer)
 
 
 def _release(house: House, community_id: str, answer: _Answer) -> None:
@@ -207,6 +214,7 @@ def _transact(
     if row.revoked_at is not None:
         raise InstallRevoked("this device was revoked")
     last = (int(row.last_n), row.last_op_id)
+    check_acknowledged(connection, batch.acknowledged, last[0])
     answer = _Answer(applied=last)
     reused: list[Prepared] = []
     numbers = [one.n for group in groups for one in group] or [batch.after_n + 1]
@@ -303,15 +311,16 @@ def _fresh(decided: Decided) -> dict[str, Any]:
     }
 
 
-def _as_json(house: House, batch: Batch, answer: _Answer) -> dict[str, Any]:
+def _as_json(house: House, sender: Sender, batch: Batch, answer: _Answer) -> dict[str, Any]:
     with read(house.engine) as connection:
-        life = epoch(connection)
+        life, safe_n = standing(connection, sender.community_id, sender.install_id)
     said: dict[str, Any] = {
         "epoch": life,
         "results": [answer.results[n] for n in sorted(answer.results)],
         "applied": {"n": answer.applied[0], "op_id": answer.applied[1]},
-        "safe_n": 0,
+        "safe_n": safe_n,
         "skew_s": batch.skew_s,
+        "receipt": receipt(house, sender.install_id, life, answer.applied[0]),
     }
     if answer.continue_from is not None:
         said["continue_from"] = answer.continue_from

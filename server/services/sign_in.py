@@ -24,6 +24,7 @@ from server.house import House
 from server.permissions import Actor, may
 from server.services import tokens
 from server.services.audit import Look, line_of
+from server.services.revocations import TOKEN, note_revocation
 from server.store import audit as audit_store
 from server.store import people
 from server.store.database import read, stamp, write
@@ -212,6 +213,7 @@ def revoke_read_token(house: House, actor: Actor, token_id: str) -> None:
         raise NotFound("no such read token of yours")
     with write(house.engine) as connection:
         people.revoke_token(connection, actor.community_id, token_id, stamp(house.clock()))
+        note_revocation(house, TOKEN, actor.community_id, token_id)
 
 
 def actor_of_read_token(house: House, token: str) -> Actor:

@@ -21,3 +21,11 @@ class PlanOutdated(StoreError):
 
 class Unavailable(StoreError):
     """The database failed; nothing was written. The message is the kind of failure, never a value."""
+
+
+class CopiedBack(StoreError):
+    """This house acknowledged ``known`` to a phone in the life ``was``, and the database has ``found``: an older copy (S25)."""
+
+    def __init__(self, was: str | None, what: str, known: int, found: int) -> None:
+        super().__init__("an older copy of the database was put back")
+        self.was, self.what, self.known, self.found = was, what, known, found

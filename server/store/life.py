@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from server.models import HOUSE, data_key, database_life
 from server.sealing import KeyRing
@@ -21,6 +21,15 @@ def begin_life(connection: Connection, new_epoch: str, at: str) -> None:
     """Begin the life of a database that has none."""
     if epoch(connection) is None:
         connection.execute(insert(database_life).values(epoch=new_epoch, started_at=at))
+
+
+def begin_next_life(connection: Connection, new_epoch: str, at: str, *, was: str | None) -> bool:
+    """End the life ``was`` and begin another; False when somebody else was faster. One row is kept: no clock orders lives."""
+    if epoch(connection) != was:
+        return False
+    connection.execute(delete(database_life))
+    connection.execute(insert(database_life).values(epoch=new_epoch, started_at=at))
+    return True
 
 
 def check_key(connection: Connection, keys: KeyRing) -> None:

@@ -1,0 +1,101 @@
+"""The lives of a database (S25): a copy that was put back by hand is noticed by what phones were told, and begins a new one.
+
+A receipt is what a push answers and the next one shows: signed, so that only what this house really acknowledged counts.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from server.services.carry import ENGINE_VERSION
+from server.store import writing
+from server.store.database import next_journal_number, stamp, write
+from server.store.errors import CopiedBack
+from server.store.life import begin_next_life
+from server.store.life import epoch as present_epoch
+from sync.memory import Found
+
+if TYPE_CHECKING:
+    from server.house import House
+    from server.store.database import Connection
+    from sync.cursor import Cursor
+
+LOG = logging.getLogger("dishu.lives")
+COPIED_BACK = "copied_back"
+_SYSTEM = "~system"
+_MARK_BYTES = 16
+
+
+def receipt(house: House, install_id: str, epoch: str | None, n: int) -> str:
+    """A signed text: in this life of the database the install was acknowledged up to n."""
+    raw = orjson.dumps([install_id, epoch, n])
+    return base64.urlsafe_b64encode(_mark(house, raw) + raw).decode()
+
+
+def acknowledged(house: House, install_id: str, text: str | None) -> tuple[str | None, int]:
+    """(epoch, n) of a receipt of this install; (None, 0) for anything else: an unreadable receipt proves nothing."""
+    try:
+        content = base64.urlsafe_b64decode((text or "").encode())
+        mark, raw = content[:_MARK_BYTES], content[_MARK_BYTES:]
+        if hmac.compare_digest(mark, _mark(house, raw)):
+            named, epoch, n = orjson.loads(raw)
+            if named == install_id:
+                return epoch, int(n)
+    except (ValueError, TypeError):
+        pass
+    return None, 0
+
+
+def check_acknowledged(connection: Connection, shown: tuple[str | None, int], last_n: int) -> None:
+    """CopiedBack when a receipt of the present life is ahead of what the database has."""
+    was, n = shown
+    if n > last_n and was == present_epoch(connection):
+        raise CopiedBack(was, "operations", n, last_n)
+
+
+def check_cursor(cursor: Cursor, seq: Mapping[str, int], last_n: int) -> None:
+    """CopiedBack when a signed cursor of the present life is ahead of a stream, or of what the install had consumed."""
+    if cursor.head > last_n:
+        raise CopiedBack(cursor.epoch, "operations", cursor.head, last_n)
+    for stream_id, read_to in cursor.streams.items():
+        if read_to > seq.get(stream_id, read_to):
+            raise CopiedBack(cursor.epoch, "stream", read_to, seq[stream_id])
+
+
+def _mark(house: House, raw: bytes) -> bytes:
+    return hmac.new(house.keys.signing, b"receipt\0" + raw, hashlib.sha256).digest()[:_MARK_BYTES]
+
+
+def begin_again(house: House, community_id: str, install_id: str, seen: CopiedBack) -> None:
+    """Begin a new life, write it into the journal, and tell the community; nothing where somebody else did it just now."""
+    new, at = house.new_id(), stamp(house.clock())
+    with write(house.engine) as connection:
+        if not begin_next_life(connection, new, at, was=seen.was):
+            return
+        said = {"epoch": new, "was": seen.was, "noticed": seen.what, "known": seen.known, "found": seen.found}
+        number = journal_life(connection, at, COPIED_BACK, said, community_id=community_id, install_id=install_id)
+        writing.write_findings(connection, community_id, [Found(COPIED_BACK, new, install_id, ())], number, at)
+    LOG.warning("an older copy of the database was put back: a new life begins, phones offer again what it lacks")
+
+
+def journal_life(
+    connection: Connection, at: str, command: str, said: dict[str, Any], *, community_id: str = "~house",
+    install_id: str = _SYSTEM,
+) -> int:  # fmt: skip
+    """The journal entry of a new life (S27); its number."""
+    number = next_journal_number(connection)
+    writing.insert_journal(
+        connection,
+        (
+            community_id, number, command, at, _SYSTEM, install_id, "system", ENGINE_VERSION,
+            orjson.dumps(said).decode(), orjson.dumps({"records": {}, "streams": {}}).decode(),
+        ),
+    )  # fmt: skip
+    return number
