@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from server_kit import COMMUNITY, cells, furnish, open_ground, recount
+from server_kit import COMMUNITY, cells, furnish, open_ground
+from stream_oracle import recount
 
 from forms.registry import load_registry
 from server.services.announce import announce_forms
