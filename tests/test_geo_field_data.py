@@ -18,6 +18,8 @@ import pytest
 import shapely
 from pyproj import Geod
 
+from geo.area import area_m2
+from geo.baidu_metres import bd09_to_metres, metres_to_bd09
 from geo.cell import Cell
 from geo.cells import read_cells
 from geo.china_offset import bd09_to_gcj02, gcj02_to_bd09, gcj02_to_wgs84, wgs84_to_gcj02
@@ -29,6 +31,7 @@ from geo.locate import CellIndex
 from geo.location import canonical_location
 from geo.place import place_fixes
 from geo.profile import profile_from_dict
+from geo.repairs import Limits, apply, propose_repairs
 from geo.rings import validity_problem
 
 FOLDER = Path(os.environ.get("DISHU_FIELD_DATA") or ".")
@@ -311,3 +314,29 @@ def test_files_of_a_geojson_checker_never_break_the_reader(kind):
             assert error.message, path.name
         else:
             assert draft.cells or draft.problems or b'"features"' in path.read_bytes(), path.name
+
+
+def test_route_vertices_in_baidu_metres_are_where_their_degrees_are():
+    """29,387 pairs in Baidu's metres agree with a published converter to a decimetre, and 443 places to a centimetre."""
+    rows = rows_of("points/beijing_route_vertices_bd09mc.csv.gz")
+    there = metres_to_bd09(x=column(rows, "x_bd09mc"), y=column(rows, "y_bd09mc"))
+    assert off_m(there, (column(rows, "lng_bd09"), column(rows, "lat_bd09"))).max() <= 0.1
+    rows = rows_of("coords/china_cities_six_systems.csv")
+    x, y = bd09_to_metres(lon=column(rows, "lng_bd09"), lat=column(rows, "lat_bd09"))
+    off = np.hypot(x - column(rows, "x_bd09mc"), y - column(rows, "y_bd09mc"))
+    assert off.max() <= 0.012  # degrees there have seven decimals
+
+
+def test_shenzhen_can_be_repaired_into_a_lawful_edition(shenzhen):
+    """No small repair is dared on 519 real overlaps; under widened limits all 491 zones become one clean coverage."""
+    by_default = propose_repairs(shenzhen)
+    assert [repair.kind for repair in by_default] == ["match_edges"]
+    draft = apply(shenzhen, by_default)
+    assert propose_repairs(draft) == []
+    wide = Limits(clean_width_m=100.0, share_at_most=0.05, keeps_parts=False)
+    (repair,) = propose_repairs(draft, limits=wide)
+    mended = apply(draft, [repair])
+    assert len(mended.cells) == 491
+    assert check_edition(mended, profile=ANY_CODE).ok
+    shares = [abs(change.area_change_m2) / area_m2(change.before) for change in repair.changes]
+    assert max(shares) < 0.03
