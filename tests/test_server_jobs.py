@@ -13,6 +13,7 @@ from server.jobs.progress import JobRefused, LeaseLost, Progress
 from server.jobs.worker import Worker
 from server.store import jobs
 from server.store.database import read, write
+from server.store.errors import Unavailable
 
 
 @pytest.fixture
@@ -170,6 +171,26 @@ def test_a_worker_thread_takes_what_comes_and_ends_when_told(office, queue):
     assert done.wait(10)
     running.stop()
     assert running._thread is not None and not running._thread.is_alive()
+
+
+def test_a_database_that_is_away_is_told_once_and_swept_when_it_is_back(office, caplog):
+    """The worker says once that the database is away, not every second; what it could not sweep is swept when it is back."""
+    tried, done = [], threading.Event()
+
+    def sweep(house):
+        tried.append(1)
+        if len(tried) < 4:
+            raise Unavailable("OperationalError")
+        done.set()
+
+    one = Worker(office.house, {"count": lambda *_: {}}, sweepers=(sweep,), poll_s=0.01)
+    one.start()
+    assert done.wait(30)
+    one.stop()
+    assert len(tried) == 4
+    assert [record.getMessage() for record in caplog.records if record.name == "dishu.jobs"] == [
+        "worker: the database is away (Unavailable); trying again every 0.01 s"
+    ]
 
 
 def test_export_on_the_command_line(prepared_database, tmp_path, clock, monkeypatch):

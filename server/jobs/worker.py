@@ -13,11 +13,14 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy.exc import OperationalError
+
 from server.house import House
 from server.jobs.kinds import JOB_KINDS, SWEEPERS, Sweeper
 from server.jobs.progress import JobRefused, LeaseLost, Progress
 from server.store import jobs
 from server.store.database import write
+from server.store.errors import StoreError
 from server.store.jobs import Job
 
 LEASE = timedelta(seconds=90)
@@ -76,11 +79,17 @@ class Worker:
 
     def work(self) -> None:
         """Claim and run jobs until `stop`."""
+        away = False
         while not self._stop.is_set():
             try:
                 self.sweep()
                 busy = self.run_one()
-            except Exception as error:  # the database may be away for a moment; a dead worker would help nobody
+                away = False
+            except (StoreError, OperationalError) as error:
+                if not away:  # said once, not every second of a long night
+                    _log.error("worker: the database is away (%s); trying again every %g s", type(error).__name__, self._poll_s)
+                busy, away = False, True
+            except Exception as error:  # a dead worker would help nobody
                 _log.error("worker: unexpected %s", type(error).__name__)
                 busy = False
             if not busy:
@@ -125,6 +134,7 @@ class Worker:
         at = self._house.clock()
         if not now and self._swept_at is not None and at - self._swept_at < SWEEP_EVERY:
             return
-        self._swept_at = at
+        self._swept_at = None  # a sweep that fails is made up for at the next poll
         for sweeper in self._sweepers:
             sweeper(self._house)
+        self._swept_at = at
