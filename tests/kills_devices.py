@@ -22,7 +22,7 @@ from sync.digest import MODULUS, from_hex, record_hash, status_hash
 
 # Refused writes wait for a person, and everything behind them: they must be few.
 _WEIGHTS = {
-    "home": 6, "tag": 10, "call": 8, "work": 8, "stock": 10, "move_home": 4, "move_building": 2, "move_person": 3,
+    "home": 4, "tag": 10, "call": 8, "work": 8, "stock": 10, "move_home": 4, "move_building": 2, "move_person": 3,
     "delete": 2, "restore": 1, "check_in": 4, "early_visit": 3, "confirm": 3, "refused": 0.2, "twice": 1,
 }  # fmt: skip
 
@@ -111,9 +111,11 @@ class Device:
     # ------------------------------------------------------------ a day
     async def live(self) -> None:
         """Write, push and pull until the trial stops."""
+        await self.pull(None)
         while not self.world.stop:
-            for _ in range(self.chance.randrange(1, 5)):
-                self.write(self._something())
+            if len(self.log) < self.answered + 60:
+                for _ in range(self.chance.randrange(1, 5)):
+                    self.write(self._something())
             await self.push()
             if self.chance.random() < 0.4:
                 await self.pull(self.chance.choice((3, 50, None)), pages=self.chance.randrange(1, 4))
@@ -216,6 +218,7 @@ class Device:
             assert entry.first in (None, one["first"]), ("an acknowledged answer was taken back", entry.first, one)
             entry.first, entry.now = one["first"], one["now"]
         self.answered = max(self.answered, start + len(said["results"]))
+        self.world.counts["pushes answered"] += 1
         return len(said["results"])
 
     # ------------------------------------------------------------ pulling

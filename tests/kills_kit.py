@@ -324,3 +324,4 @@ def perform(run: Trial, trouble: Callable[[Trial], Awaitable[None]], *, limit_s:
     asyncio.run(bounded())
     judge(run)
 
+

@@ -4,21 +4,58 @@ from __future__ import annotations
 
 import pytest
 from kills_kit import perform, together, trial
+from kills_troubles import cut_connections, fill_disk, restart_database
 from server_kit import furnish
 
+from bench.postgres import running_postgres
 
-@pytest.mark.parametrize("kills", [5, pytest.param(100, marks=pytest.mark.long)])
-def test_killed_at_random_moments_under_twenty_phones(prepared_database, tmp_path, kills):
+
+def times(few: int, many: int):
+    """A few in every run of the suite, many in the long one."""
+    return pytest.mark.parametrize("times", [few, pytest.param(many, marks=pytest.mark.long)])
+
+
+@times(5, 100)
+def test_killed_at_random_moments_under_twenty_phones(prepared_database, tmp_path, times):
     """L5, L6, L7: SIGKILL to the whole server while twenty phones push: every answer given still holds, all copies agree."""
     with trial(prepared_database(furnish), tmp_path) as run:
-        perform(run, lambda run: run.kills(run.programs[0], kills), limit_s=30 + 10 * kills)
-        assert run.counts["kills"] == kills
+        perform(run, lambda run: run.kills(run.programs[0], times), limit_s=60 + 10 * times)
+        assert run.counts["kills"] == times
 
 
-@pytest.mark.parametrize("kills", [5, pytest.param(100, marks=pytest.mark.long)])
-def test_two_server_processes_on_one_database_both_killed(prepared_database, tmp_path, kills):
+@times(5, 100)
+def test_two_server_processes_on_one_database_both_killed(prepared_database, tmp_path, times):
     """S16: two served programs on one database, each killed at random moments of its own; phones ask now this, now that."""
     with trial(prepared_database(furnish), tmp_path, programs=2) as run:
-        shares = (kills - kills // 2, kills // 2)
-        perform(run, lambda run: together(*map(run.kills, run.programs, shares)), limit_s=30 + 10 * kills)
-        assert run.counts["kills"] == kills
+        shares = (times - times // 2, times // 2)
+        perform(run, lambda run: together(*map(run.kills, run.programs, shares)), limit_s=60 + 10 * times)
+        assert run.counts["kills"] == times
+
+
+@pytest.mark.parametrize("prepared_database", ["postgresql"], indirect=True)
+@times(15, 300)
+def test_database_sessions_end_in_the_middle_of_pushes(prepared_database, tmp_path, times):
+    """S16, S17: PostgreSQL drops the server's sessions again and again: 503 and the same again; nobody's operation is blamed."""
+    with trial(prepared_database(furnish), tmp_path) as run:
+        perform(run, lambda run: cut_connections(run, times), limit_s=120 + times)
+        assert run.counts["sessions ended"] >= times
+
+
+@times(2, 50)
+def test_the_database_server_crashes_and_comes_back(tmp_path, times):
+    """L5: PostgreSQL itself stops as in a crash, with its disk intact: the served program finds it again by itself."""
+    with running_postgres(durable=True, own=True) as server:
+        url = server.create_database()
+        furnish(url)
+        with trial(url, tmp_path) as run:
+            perform(run, lambda run: restart_database(run, server.restart, times), limit_s=120 + 15 * times)
+            assert run.counts["database restarts"] == times
+
+
+@pytest.mark.parametrize("prepared_database", ["sqlite"], indirect=True)
+@times(3, 50)
+def test_a_full_disk_refuses_and_loses_nothing(prepared_database, tmp_path, times):
+    """L5, S17: while no file can grow, pushes are answered 503 and consume nothing; with room again everything goes on."""
+    with trial(prepared_database(furnish), tmp_path) as run:
+        perform(run, lambda run: fill_disk(run, times), limit_s=120 + 20 * times)
+        assert run.counts["times full"] == times
