@@ -62,7 +62,8 @@ class FieldSpec:
     """One field. Its meaning, unit and codes never change (S10): a new meaning is a new field.
 
     ``codelist`` names the list, ``codes`` is the list itself; both None unless the type is a selection.
-    ``min`` and ``max`` are inclusive. ``max_length`` counts characters after normalisation, of each
+    ``hint`` is shown under the label, ``default`` is what a new record starts with (in normal form); neither
+    changes what is accepted. ``min`` and ``max`` are inclusive. ``max_length`` counts characters after normalisation, of each
     element in a set. ``mask`` is present exactly when ``privacy`` is ``secret``.
     """
 
@@ -89,6 +90,8 @@ class FieldSpec:
     standard: str | None = None
     source: str | None = None
     note: str | None = None
+    hint: Labels | None = None
+    default: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +120,16 @@ class CrossConstraint:
 
 
 @dataclass(frozen=True, slots=True)
+class ScreenNote:
+    """Words on a screen that ask nothing; before one of its fields, or (None) at its end."""
+
+    name: str
+    label: Labels
+    before: str | None = None
+    relevant: Tree | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Screen:
     """One screen of a view: fields in order, shown only where ``relevant`` holds."""
 
@@ -124,6 +137,7 @@ class Screen:
     label: Labels
     fields: tuple[str, ...]
     relevant: Tree | None = None
+    notes: tuple[ScreenNote, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

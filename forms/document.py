@@ -29,6 +29,7 @@ Written from `forms/` by `python -m forms.document > docs/forms.md`; edit the de
   *finding* and never refuses: a record that somebody wrote at a door is kept, and looked at again. Of an ID number only check
   digit and date are judged; the area code is a hint, and 15-digit numbers cannot be confirmed.
 - Unknown fields are kept and returned, never an error. An unknown form version is held until its form arrives.
+- Special surveys come as workbooks: [xlsform.md](xlsform.md).
 """
 
 EXPRESSIONS = """## Expressions

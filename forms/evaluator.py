@@ -196,7 +196,12 @@ def _compare(sorts: Callable[[Any, Any], bool], accepted: frozenset[int]) -> Cal
     def compare(left: Value, right: Value) -> bool:
         if type(left) is str and type(right) is str and _read_date(left) and _read_date(right):
             return sorts(left, right)  # days in this form sort as texts do
-        if type(left) is int and type(right) is int and -MAX_SAFE <= left <= MAX_SAFE and -MAX_SAFE <= right <= MAX_SAFE:
+        if (
+            type(left) is int
+            and type(right) is int
+            and -MAX_SAFE <= left <= MAX_SAFE
+            and -MAX_SAFE <= right <= MAX_SAFE
+        ):
             return sorts(left, right)
         return _order(left, right) in accepted
 

@@ -10,7 +10,7 @@ operators are calls under their own name, unary minus is ``neg``.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from forms.errors import ExpressionError
@@ -65,7 +65,7 @@ def parse(text: str) -> Node:
         With the position of the first character that does not fit. Unknown functions, a wrong number of
         arguments, and a regular expression outside the common dialect are refused here, not when evaluated.
     """
-    return _Parser(text).parse()
+    return Parser(text).parse()
 
 
 def fields_used(tree: Node) -> frozenset[str]:
@@ -93,8 +93,14 @@ def _depth(tree: Node) -> int:
     return depth
 
 
-class _Parser:
-    """Recursive descent over one text; used once."""
+class Parser:
+    """Recursive descent over one text; used once.
+
+    ``functions`` maps a name to the least and most number of its arguments. A dialect (xlsform_expressions.py) adds
+    to it and overrides ``field_node``, ``own_node`` and ``call_node``.
+    """
+
+    functions: Mapping[str, tuple[int, int]] = {name: function.arity for name, function in FUNCTIONS.items()}
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -166,9 +172,9 @@ class _Parser:
         if kind == "text":
             return {"lit": value[1:-1]}
         if kind == "field":
-            return {"field": value}
+            return self.field_node(value, position)
         if kind == "symbol" and value == ".":
-            return {"self": True}
+            return self.own_node(position)
         if kind == "symbol" and value == "(":
             node = self._nested(lambda: self._binary(0))
             self._expect(")")
@@ -180,7 +186,7 @@ class _Parser:
         )
 
     def _call(self, name: str, position: int) -> Node:
-        if name not in FUNCTIONS:
+        if name not in self.functions:
             raise ExpressionError(self.text, position, f"there is no function {name!r}")
         self._expect("(")
         arguments: list[Node] = []
@@ -193,12 +199,24 @@ class _Parser:
                     break
                 self.index += 1
         self._expect(")")
-        least, most = FUNCTIONS[name].arity
+        least, most = self.functions[name]
         if not least <= len(arguments) <= most:
             wanted = str(least) if least == most else f"{least} or more"
             raise ExpressionError(self.text, position, f"{name} takes {wanted} arguments, not {len(arguments)}")
         if name == "regex":
             self._check_pattern(arguments[1], starts[1])
+        return self.call_node(name, arguments)
+
+    def field_node(self, name: str, position: int) -> Node:
+        """The node of ``${name}``; ``position`` is where it stands."""
+        return {"field": name}
+
+    def own_node(self, position: int) -> Node:
+        """The node of ``.``."""
+        return {"self": True}
+
+    def call_node(self, name: str, arguments: list[Node]) -> Node:
+        """The node of a call."""
         return {"call": name, "args": arguments}
 
     def _expect(self, symbol: str) -> None:

@@ -24,13 +24,15 @@ from forms.definition import (
     Mask,
     RecordType,
     Screen,
+    ScreenNote,
     UnitSpec,
     View,
 )
 from forms.errors import DefinitionError, ExpressionError, UnknownCodeList
 from forms.expressions import fields_used, parse, uses_today
+from forms.values import Refused, check_for
 
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII)
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
 _FIELD_KEYS = frozenset(
     [
         "name",
@@ -57,6 +59,8 @@ _FIELD_KEYS = frozenset(
         "standard",
         "source",
         "note",
+        "hint",
+        "default",
     ]
 )
 _TYPE_KEYS = frozenset(
@@ -84,6 +88,8 @@ _POLICY_TYPES = {
     "min": {"integer", "decimal", "date", "datetime"},
 }
 _SETS = {"text_set", "select_multiple"}
+#: Types that a new record cannot start with a value of.
+_NO_DEFAULT = {"text_set", "ref", "location"}
 
 
 def read_record_type(document: Mapping[str, Any], codelist: Callable[[str], CodeList]) -> RecordType:
@@ -133,6 +139,7 @@ class _Reader:
             raise self.fail("/version", "a whole number from 1 is needed")
         fields = self._fields()
         units, unit_of = self._units(fields)
+        self._defaults(fields, units)
         constraints = tuple(
             self._cross_constraint(item, f"/constraints/{n}", fields, self.served["constraints"][n])
             for n, item in enumerate(document.get("constraints", ()))
@@ -241,7 +248,23 @@ class _Reader:
             standard=item.get("standard"),
             source=item.get("source"),
             note=item.get("note"),
+            hint=self._label(item["hint"], f"{at}/hint") if "hint" in item else None,
+            default=item.get("default"),
         )
+
+    def _defaults(self, fields: Mapping[str, FieldSpec], units: Mapping[str, UnitSpec]) -> None:
+        for position, spec in enumerate(fields.values()):
+            at = f"/fields/{position}/default"
+            if spec.default is None:
+                continue
+            if spec.type in _NO_DEFAULT or spec.privacy == "secret":
+                raise self.fail(at, "this field cannot start with a value")
+            try:
+                normal = check_for(spec, units[spec.unit].policy)(spec.default)
+            except Refused as wrong:
+                raise self.fail(at, wrong.problems[0].message_en) from wrong
+            if normal != spec.default or type(normal) is not type(spec.default):
+                raise self.fail(at, "the value is not in its normal form")
 
     def _codes(self, item: Mapping[str, Any], at: str, kind: str) -> CodeList | None:
         if (kind in ("select_one", "select_multiple")) != ("codelist" in item):
@@ -310,11 +333,26 @@ class _Reader:
                 if "relevant" in screen:
                     tree = self._tree(screen["relevant"], f"{at}/relevant", frozenset(fields))
                     self.served["views"][n]["screens"][m]["relevant"] = {"text": screen["relevant"], "tree": tree}
-                screens.append(
-                    Screen(screen["name"], self._label(screen["label"], f"{at}/label"), tuple(screen["fields"]), tree)
-                )
+                notes = self._notes(screen, at, fields, self.served["views"][n]["screens"][m])
+                label = self._label(screen["label"], f"{at}/label")
+                screens.append(Screen(screen["name"], label, tuple(screen["fields"]), tree, notes))
             views.append(View(view["name"], self._label(view["label"], f"/views/{n}/label"), tuple(screens)))
         return tuple(views)
+
+    def _notes(
+        self, screen: Mapping[str, Any], at: str, fields: Mapping[str, FieldSpec], served: dict[str, Any]
+    ) -> tuple[ScreenNote, ...]:
+        notes = []
+        for n, item in enumerate(screen.get("notes", ())):
+            before = item.get("before")
+            if before is not None and before not in screen["fields"]:
+                raise self.fail(f"{at}/notes/{n}/before", "no field of this screen")
+            tree = None
+            if "relevant" in item:
+                tree = self._tree(item["relevant"], f"{at}/notes/{n}/relevant", frozenset(fields))
+                served["notes"][n]["relevant"] = {"text": item["relevant"], "tree": tree}
+            notes.append(ScreenNote(item["name"], self._label(item["label"], f"{at}/notes/{n}/label"), before, tree))
+        return tuple(notes)
 
     def _refs(self, key: str, fields: Mapping[str, FieldSpec], also: str | None) -> tuple[str, ...]:
         names = tuple(self.document.get(key, ()))

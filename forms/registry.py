@@ -112,25 +112,32 @@ class Registry:
                         )
 
 
-def load_registry(extra: Iterable[Mapping[str, Any]] = ()) -> Registry:
+def load_registry(extra: Iterable[Mapping[str, Any]] = (), codelists: Iterable[Mapping[str, Any]] = ()) -> Registry:
     """All built-in declarations, and further definitions of special surveys or older versions.
 
     Parameters
     ----------
     extra : iterable of mappings
-        Definition documents. Without any, the same registry is returned every time.
+        Definition documents. Without any, and without code lists, the same registry is returned every time.
+    codelists : iterable of mappings
+        Code list documents that the definitions use. A name that is already declared is refused.
 
     Raises
     ------
     DefinitionError
         A declaration is wrong; the error names the file and the place.
     """
-    documents = tuple(extra)
-    if not documents:
+    documents, further = tuple(extra), tuple(codelists)
+    if not documents and not further:
         return _built_in()
-    codelists = _built_in().codelists()
-    types = [read_record_type(document, _finder(codelists)) for document in (*_documents("definitions"), *documents)]
-    return Registry(codelists, types, _documents("rosters"))
+    lists = _built_in().codelists()
+    for document in further:
+        found = read_code_list(document)
+        if found.name in lists:
+            raise DefinitionError(f"codelists/{found.name}", "/name", "a list of this name is already declared")
+        lists[found.name] = found
+    types = [read_record_type(document, _finder(lists)) for document in (*_documents("definitions"), *documents)]
+    return Registry(lists, types, _documents("rosters"))
 
 
 @lru_cache(maxsize=1)

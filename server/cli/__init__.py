@@ -31,6 +31,7 @@ COMMANDS = {
     "token": "token",
     "community": "community",
     "cells": "cells",
+    "forms": "forms",
     "export": "export",
     "verify": "verify",
     "backup": "backup",
