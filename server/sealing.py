@@ -55,8 +55,13 @@ class KeyRing:
         """Keyed hash of the frozen bytes of an operation, 16 bytes."""
         return hashlib.blake2b(content, digest_size=16, key=self.hashing).digest()
 
+    def search_key(self, field: str, text: str) -> int:
+        """Keyed hash under which a value is found by exact search: a signed 64-bit number."""
+        hashed = hashlib.blake2b(f"{field}\0{text}".encode("utf-8", "surrogatepass"), digest_size=8, key=self.hashing)
+        return int.from_bytes(hashed.digest(), "big", signed=True)
+
     def search_hash(self, field: str, text: str) -> str:
-        """Keyed hash under which a secret value is found by exact search, 32 hex digits."""
+        """Keyed hash under which a secret is found again, 32 hex digits."""
         return hashlib.blake2b(f"{field}\0{text}".encode(), digest_size=16, key=self.hashing).hexdigest()
 
 

@@ -41,8 +41,9 @@ Index(
     postgresql_where=text("place_parent IS NOT NULL"),
 )
 
-# Exact search: the key is the normalised text of an indexed field, for secret fields a keyed hash of it.
-record_index = keyed("record_index", key("field"), key("key"), key("record_id"), clustered=True)
+# Exact search: the key is a keyed hash (H64) of an indexed field's name and normalised text, for secret ones and others
+# alike: short keys keep this tree small, which is the one that every new record changes in many places.
+record_index = keyed("record_index", key("key", BigInteger), key("record_id"), clustered=True)
 
 # In order of arrival: a change lands beside the last change, not beside each record's own past.
 history = keyed(

@@ -176,8 +176,8 @@ def _write_records(
     fresh = _freshness(memory, entry)
     inserts: list[tuple[Any, ...]] = []
     updates: list[tuple[Any, ...]] = []
-    index_new: list[tuple[str, str, str]] = []
-    index_old: list[tuple[str, str, str]] = []
+    index_new: list[tuple[int, str]] = []
+    index_old: list[tuple[int, str]] = []
     for record in memory.touched.values():
         form = memory.forms(record.type)
         fields, secret, secret_same = _split_secret(form, record, memory, opened)
@@ -195,13 +195,13 @@ def _write_records(
                 (record.id, record.type, *common, secret, fresh.get(record.id, entry.at), record.created_install,
                  record.created_n, entry.at)
             )  # fmt: skip
-            index_new += _index(house, form, record.fields, record.id, opened)
+            index_new += _index(house, form, record.fields, record.id)
         else:
             stays = before.home == record.home and before.place_parent == record.place_parent
             updates.append((*common, secret, fresh.get(record.id), record.id, secret_same, stays))
             if any(before.fields.get(name) != record.fields.get(name) for name in form.indexed_fields):
-                old = set(_index(house, form, before.fields, record.id, opened))
-                new = set(_index(house, form, record.fields, record.id, opened))
+                old = set(_index(house, form, before.fields, record.id))
+                new = set(_index(house, form, record.fields, record.id))
                 index_old += sorted(old - new)
                 index_new += sorted(new - old)
     writing.insert_records(connection, community_id, inserts)
@@ -228,15 +228,9 @@ def _split_secret(
     return _canonical(plain), seal(opened.keys.of(record.subject_id), orjson.dumps(secret)), False
 
 
-def _index(
-    house: House, form: RecordType, fields: Mapping[str, Any], record_id: str, opened: Opened
-) -> list[tuple[str, str, str]]:
-    entries = []
-    for name, text in index_entries(form, fields):
-        if name in form.secret_fields:
-            text = house.keys.search_hash(name, text)
-        entries.append((name, text, record_id))
-    return entries
+def _index(house: House, form: RecordType, fields: Mapping[str, Any], record_id: str) -> list[tuple[int, str]]:
+    search_key = house.keys.search_key
+    return [(search_key(name, text), record_id) for name, text in index_entries(form, fields)]
 
 
 def _freshness(memory: Memory, entry: Entry) -> dict[str, str]:

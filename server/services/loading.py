@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from forms.definition import RecordType
-from server.sealing import unseal
+from server.sealing import KeyRing, unseal
 from server.services.keys import DataKeys
 from server.store import push as store
 from sync.digest import made_id
@@ -83,6 +83,7 @@ def load_all(
     groups: Iterable[Sequence[Prepared]],
     needs: Needs,
     moved: Iterable[str],
+    ring: KeyRing,
 ) -> tuple[dict[str, Record], dict[str, bytes]]:
     """Every record that deciding may look at: the named, those placed by them, and what may place them anew."""
     records, secrets = store.load_records(connection, community_id, sorted(needs.ids | set(moved)))
@@ -111,7 +112,7 @@ def load_all(
                 refs.append(left)
     more(refs)
     dwelling_ids = sorted(one for one in {*needs.movers, *moved} if one in records and records[one].type == "dwelling")
-    registered = store.registered_in(connection, community_id, dwelling_ids)
+    registered = _registered_in(connection, community_id, dwelling_ids, ring)
     more(registered)
     persons.update(registered)
     cards = [made_id("card", person) for person in persons]
@@ -128,6 +129,11 @@ def load_all(
         if owner in records
     )
     return records, secrets
+
+
+def _registered_in(connection: Connection, community_id: str, dwellings: Iterable[str], ring: KeyRing) -> list[str]:
+    """The persons registered in these dwellings, whose reference cards follow them (S24)."""
+    return store.indexed_under(connection, community_id, [ring.search_key("registration_dwelling", one) for one in dwellings])
 
 
 def open_secrets(

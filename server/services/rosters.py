@@ -323,10 +323,8 @@ def _narrowed(house: House, ground: Ground, query: Query) -> tuple[Condition | N
         spec = form.fields[column.paths[0][0]]
         if not spec.indexed or not isinstance(item.value, str):
             continue
-        key = normalise_for_search(item.value, spec.format)
-        if spec.privacy == "secret":
-            key = house.keys.search_hash(spec.name, key)
-        parts.append(store.indexed(spec.name, key, ground.community_id))
+        key = house.keys.search_key(spec.name, normalise_for_search(item.value, spec.format))
+        parts.append(store.indexed(key, ground.community_id))
     if not parts:
         return None, False
     return (" AND ".join(text for text, _ in parts), [value for _, given in parts for value in given]), True

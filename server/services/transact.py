@@ -208,7 +208,7 @@ def _remember(
     learn: Callable[[Iterable[str | None]], None],
 ) -> tuple[Memory, dict[str, bytes]]:
     community_id = submission.community_id
-    records, secrets = loading.load_all(connection, house.registry, community_id, groups, needs, moved_ids)
+    records, secrets = loading.load_all(connection, house.registry, community_id, groups, needs, moved_ids, house.keys)
     learn({record.subject_id for record in records.values()} | _declared(groups))
     loading.open_secrets(house.registry, groups, records, secrets, keys)
     since = loading.wanted_past(groups, records)

@@ -88,10 +88,9 @@ def dependants(connection: Connection, community_id: str, ids: Iterable[str]) ->
     return list(found.values())
 
 
-def registered_in(connection: Connection, community_id: str, dwellings: Sequence[str]) -> list[str]:
-    """The persons registered in these dwellings, whose reference cards follow them (S24)."""
-    only = "t.field = 'registration_dwelling'"
-    rows = rows_of(connection, record_index, ("record_id",), community_id, "key", dwellings, only)
+def indexed_under(connection: Connection, community_id: str, keys: Sequence[int]) -> list[str]:
+    """The records with one of these search keys."""
+    rows = rows_of(connection, record_index, ("record_id",), community_id, "key", keys)
     return sorted({row.record_id for row in rows})
 
 

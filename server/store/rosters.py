@@ -102,11 +102,11 @@ def live_entries(
     return [_entry(row) for row in run(connection, statement, values)]
 
 
-def indexed(field: str, key: str, community_id: str) -> Condition:
-    """Records whose indexed field has this key (normalised text, for a secret its keyed hash)."""
+def indexed(key: int, community_id: str) -> Condition:
+    """Records with this search key (the keyed hash of an indexed field and its normalised text)."""
     return (
-        "r.id IN (SELECT x.record_id FROM record_index x WHERE x.community_id = ? AND x.field = ? AND x.key = ?)",
-        [community_id, field, key],
+        "r.id IN (SELECT x.record_id FROM record_index x WHERE x.community_id = ? AND x.key = ?)",
+        [community_id, key],
     )
 
 

@@ -171,8 +171,8 @@ def open_conflicts(connection: Connection, community_id: str) -> Rows:
 
 
 def search_entries(connection: Connection, community_id: str) -> Rows:
-    """(record, field, key) by record."""
-    statement = "SELECT record_id, field, key FROM record_index WHERE community_id = ? ORDER BY record_id{c}"
+    """(record, key) by record."""
+    statement = "SELECT record_id, key FROM record_index WHERE community_id = ? ORDER BY record_id{c}"
     return _lane(connection, statement, (community_id,))
 
 

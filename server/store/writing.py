@@ -83,8 +83,8 @@ def update_records(connection: Connection, community_id: str, rows: Rows) -> Non
 
 
 def write_index(connection: Connection, community_id: str, old: Rows, new: Rows) -> None:
-    """Search entries that went and that came: field, key, record id."""
-    columns = ("community_id", "field", "key", "record_id")
+    """Search entries that went and that came: key, record id."""
+    columns = ("community_id", "key", "record_id")
     delete_rows(connection, record_index, columns, _led(community_id, old))
     insert_rows(connection, record_index, columns, sorted(_led(community_id, new)), "ON CONFLICT DO NOTHING")
 
