@@ -23,6 +23,11 @@ _TAG = re.compile(r"[0-9a-f]{16}").fullmatch
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)").fullmatch
 
 
+def is_uuid(value: object) -> bool:
+    """Whether this is the text of an id, in small letters."""
+    return isinstance(value, str) and _UUID(value) is not None
+
+
 @dataclass(slots=True)
 class Operation:
     """One operation, read. ``base`` is (v, tag) of the server copy that the person was looking at, or None.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 
 import pytest

@@ -20,6 +20,7 @@ from server.services.prepare import MAX_OPERATION_BYTES
 from server.store.database import read, stamp
 from server.store.life import epoch
 from sync.cursor import FIRST_PAGE_ROWS
+from sync.operation import is_uuid
 
 blueprint = Blueprint("sync", __name__, url_prefix="/api/v1/sync")
 
@@ -75,6 +76,7 @@ def config() -> Response:
             "scope": {"type": "object"},
             "sent_at": {"type": "string", "format": "date-time"},
             "receipt": {"type": ["string", "null"]},
+            "missing": {"type": "object", "required": ["n", "op_id"]},
             "groups": {"type": "array", "items": {"type": "object", "required": ["ops"]}},
         },
     },
@@ -99,6 +101,9 @@ def push() -> Response:
     batch = read_batch(body, actor.install_id or "", house.clock())
     if isinstance(body.get("receipt"), str):
         batch = replace(batch, acknowledged=acknowledged(house, actor.install_id or "", body["receipt"]))
+    missing = body.get("missing")
+    if isinstance(missing, dict) and _is_number(missing.get("n")) and is_uuid(batch.after_op_id):
+        batch = replace(batch, missing=(missing["n"], missing.get("op_id")))
     sender = pushing.Sender(
         actor.community_id, actor.install_id or "", actor.user_id, "device", actor.role == "grid_worker"
     )

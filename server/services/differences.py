@@ -56,6 +56,7 @@ class Watch:
     progress: Callable[[int], None] | None = None
     passed: int = 0
     floors: dict[str, int] = field(default_factory=dict)
+    missing: dict[tuple[str, int], tuple[int, str]] = field(default_factory=dict)  # install, first n → last n, its op_id
 
     def differs(self, kind: str, name: object, what: str, expected: object, found: object) -> NoReturn:
         """Stop here."""

@@ -15,20 +15,24 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from server.services.carry import ENGINE_VERSION
+from server.store import push as reading
 from server.store import writing
 from server.store.database import next_journal_number, stamp, write
 from server.store.errors import CopiedBack
 from server.store.life import begin_next_life
 from server.store.life import epoch as present_epoch
+from server.store.writing import finding_id
 from sync.memory import Found
 
 if TYPE_CHECKING:
     from server.house import House
+    from server.services.push import Sender
     from server.store.database import Connection
     from sync.cursor import Cursor
 
 LOG = logging.getLogger("dishu.lives")
 COPIED_BACK = "copied_back"
+MISSING = "missing"
 _SYSTEM = "~system"
 _MARK_BYTES = 16
 
@@ -85,6 +89,35 @@ def begin_again(house: House, community_id: str, install_id: str, seen: CopiedBa
     LOG.warning("an older copy of the database was put back: a new life begins, phones offer again what it lacks")
 
 
+# ---------------------------------------------------------------- what nobody has any more
+def pass_over(
+    connection: Connection, house: House, sender: Sender, last: tuple[int, Any], after: tuple[int, str]
+) -> None:
+    """A range that this database lost and the phone has forgotten, being safe: written down as missing, and gone past."""
+    number, at = next_journal_number(connection), stamp(house.clock())
+    effects = {"records": {}, "streams": {}, "missing": [last[0] + 1, *after]}
+    writing.insert_journal(
+        connection,
+        (
+            sender.community_id, number, MISSING, at, sender.user_id or _SYSTEM, sender.install_id, sender.source,
+            ENGINE_VERSION, "{}", orjson.dumps(effects).decode(),
+        ),
+    )  # fmt: skip
+    writing.write_findings(connection, sender.community_id, [_missing(sender.install_id, after)], number, at)
+    writing.advance_install(connection, sender.community_id, sender.install_id, *after, at, None)
+
+
+def was_passed_over(connection: Connection, sender: Sender, after: tuple[int, str | None]) -> bool:
+    """Whether this number is the end of a range that was written down as missing."""
+    one = finding_id(_missing(sender.install_id, after))
+    return bool(reading.findings_known(connection, sender.community_id, [one]))
+
+
+def _missing(install_id: str, after: tuple[int, str | None]) -> Found:
+    return Found("missing_range", f"{after[0]}/{after[1]}", install_id, ())
+
+
+# ---------------------------------------------------------------- the journal
 def journal_life(
     connection: Connection, at: str, command: str, said: dict[str, Any], *, community_id: str = "~house",
     install_id: str = _SYSTEM,

@@ -14,7 +14,7 @@ import orjson
 from server.errors import InputError, InstallRevoked, InvalidInput, NotFound, ServerError
 from server.permissions import Actor
 from server.services.enrolment import user_install
-from server.services.lives import begin_again, check_acknowledged, receipt
+from server.services.lives import begin_again, check_acknowledged, pass_over, receipt, was_passed_over
 from server.services.prepare import NO_OPERATION, prepare
 from server.services.release import release_waiting
 from server.services.reused import flag_reused, keep_reused
@@ -52,6 +52,8 @@ class Batch:
     skew_s: float | None = None
     acknowledged: tuple[str | None, int] = (None, 0)
     """(epoch, n) of the receipt that it shows."""
+    missing: tuple[int, str | None] | None = None
+    """The head that it was told to go on from, and whose successors it has forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,12 +217,17 @@ def _transact(
         raise InstallRevoked("this device was revoked")
     last = (int(row.last_n), row.last_op_id)
     check_acknowledged(connection, batch.acknowledged, last[0])
+    if batch.missing == last and batch.after_n > last[0] and batch.after_op_id is not None:
+        last = (batch.after_n, batch.after_op_id)
+        pass_over(connection, house, sender, batch.missing, last)
     answer = _Answer(applied=last)
     reused: list[Prepared] = []
     numbers = [one.n for group in groups for one in group] or [batch.after_n + 1]
     first_n = min(batch.after_n, numbers[0])
     stored = reading.consumed(connection, sender.community_id, sender.install_id, first_n, numbers[-1])
-    if not _follows(batch, stored, last) or numbers[0] > min(last[0], batch.after_n) + 1:
+    if not (
+        _follows(batch, stored, last) or was_passed_over(connection, sender, (batch.after_n, batch.after_op_id))
+    ) or numbers[0] > min(last[0], batch.after_n) + 1:
         answer.expected = last
         return answer
     fresh: list[Sequence[Prepared]] = []

@@ -124,6 +124,10 @@ def _read_journal(connection: Connection, watch: Watch) -> _Journal:
                 watch.differs("stream", stream_id, f"entries that end at seq {seq}", 1, 2)
             if before is None or seq > before[0]:
                 said.streams[stream_id] = (seq, count, digest)
+        if "missing" in effects:
+            first, *end = effects["missing"]
+            watch.missing[row.install_id, first] = (end[0], end[1])
+            watch.counts["ranges that nobody had any more"] += 1
         if row.command == "publish":
             said.editions[configuration.get("layer", "base")] = configuration.get("edition")
         for assignment_id, (change, user_id, cell_id) in effects.get("assignments", {}).items():
@@ -145,6 +149,8 @@ def _malformed(effects: Any) -> str | None:
         return "homes"
     if not isinstance(streams, dict) or not all(_typed(one, int, int, str) for one in streams.values()):
         return "streams"
+    if "missing" in effects and not _typed(effects["missing"], int, int, str):
+        return "missing"
     assignments = effects.get("assignments", {})
     if not isinstance(assignments, dict) or not all(_typed(one, str, str, str) for one in assignments.values()):
         return "assignments"

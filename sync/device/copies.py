@@ -11,6 +11,7 @@ from sync.device.calls import wanted
 from sync.device.errors import AnswerNotUnderstood
 from sync.device.push import note_status
 from sync.device.store import Store
+from sync.device.witness import keep_dropped, keep_missing, keep_replaced
 
 _FEED = """
 INSERT INTO feed (stream, id, seq, kind, reason, v, tag, generation)
@@ -68,6 +69,7 @@ def keep_rows(store: Store, epoch: str, rows: Iterable[dict[str, Any]]) -> None:
             note_status(store, epoch, op_id, row, row)
         else:
             raise AnswerNotUnderstood("a row of unknown kind")
+    keep_replaced(store, epoch, [(row[0], row[3], row[4]) for row in records])
     store.run_many(_FEED, feed)
     store.run_many(_RECORD, records)
 
@@ -78,8 +80,9 @@ def rebuild(store: Store, streams: Iterable[str]) -> None:
         store.run("UPDATE stream SET generation = generation + 1, building = 1, doubted = 0 WHERE id = ?", stream)
 
 
-def drop_stream(store: Store, stream: str) -> None:
+def drop_stream(store: Store, epoch: str, stream: str) -> None:
     """A stream that this phone may not follow any more: its rows go, and records that no other held stream shows."""
+    keep_dropped(store, epoch, stream)
     ids = [(row["id"],) for row in store.rows("SELECT id FROM feed WHERE stream = ? AND kind <> 'STATUS'", stream)]
     store.run("DELETE FROM feed WHERE stream = ?", stream)
     store.run("DELETE FROM stream WHERE id = ?", stream)
@@ -103,12 +106,7 @@ def sweep(store: Store, epoch: str) -> None:
         "FROM (SELECT id, max(v) AS v, tag FROM feed WHERE kind = 'REMOVE' AND reason = 'deleted' GROUP BY id) AS gone "
         "WHERE gone.id = record.id AND NOT EXISTS (SELECT 1 FROM feed WHERE feed.id = record.id AND kind = 'PUT')"
     )
-    store.run(
-        "INSERT OR IGNORE INTO witness (epoch, id, copy) SELECT epoch, id, json_object('id', id, 'type', type, 'v', v, "
-        "'tag', tag, 'form_version', form_version, 'home', home, 'fields', json(fields)) FROM record "
-        "WHERE epoch <> ? AND life = 'live' AND id NOT IN (SELECT id FROM feed)",
-        epoch,
-    )
+    keep_missing(store, epoch)
     store.run(
         "DELETE FROM record WHERE id NOT IN (SELECT id FROM feed WHERE kind = 'PUT') "
         "AND (life <> 'deleted' OR epoch <> ?)",

@@ -15,6 +15,7 @@ from forms.registry import Registry
 from forms.validate import validator
 from sync.device import pull as pulling
 from sync.device import push as pushing
+from sync.device import witness
 from sync.device.calls import accepted, wanted
 from sync.device.errors import AlreadyEnrolled, InvalidFields, UnknownRecord
 from sync.device.standing import Standing, standing_of
@@ -106,8 +107,23 @@ class Phone:
         return pulling.pull(self._store, self._transport, self._registry, limit=limit, max_pages=max_pages)
 
     def sync(self, *, limit: int | None = None) -> tuple[pushing.PushReport, pulling.PullReport]:
-        """Push, then pull: so that every own operation has its answer before the copies contain it."""
-        return self.push(), self.pull(limit=limit)
+        """Push, then pull: so that every own operation has its answer before the copies contain it.
+
+        After a restore of the server what it lacks is sent again at once, then copies that it lacks are offered.
+        """
+        pushed, pulled = self.push(), self.pull(limit=limit)
+        if pulled.reopened and not pulled.needs_fork:
+            again = self.push()
+            pushed.requests, pushed.answered = pushed.requests + again.requests, pushed.answered + again.answered
+            pushed.outcomes += again.outcomes
+            reopened, pulled = pulled.reopened, self.pull(limit=limit)
+            pulled.reopened += reopened
+        self.offer_witnesses()
+        return pushed, pulled
+
+    def offer_witnesses(self) -> int:
+        """Offer copies that a restored server lacks to its recovery queue (S25); how many. Raises as ``push``."""
+        return witness.offer(self._store, self._transport)
 
     def digests(self) -> dict[str, dict[str, Any]]:
         """``{stream: {"count", "digest"}}``, computed from the rows on this phone."""

@@ -11,6 +11,7 @@ from forms.registry import Registry
 from sync.device.calls import PROTOCOL, call, wanted
 from sync.device.copies import drop_stream, keep_rows, rebuild, sweep
 from sync.device.errors import DigestMismatch, Refused
+from sync.device.keeping import another_life, is_own, prune
 from sync.device.store import Store
 from sync.device.totals import differing, missing_parents
 from sync.device.transport import Transport
@@ -23,7 +24,8 @@ class PullReport:
 
     ``rebuilt`` are streams that differed from the server's and were built again from zero. ``missing_parents`` are
     (record id, field, parent id) of held records whose parent is not held: that is a finding only where the parent
-    should be in the same cell. ``reopened`` counts own operations that the server had acknowledged and lost.
+    should be in the same cell. ``reopened`` counts own operations that the server had acknowledged and lost, ``pruned``
+    those that were forgotten because they are safe.
     """
 
     pages: int = 0
@@ -34,6 +36,7 @@ class PullReport:
     rebuilt: list[str] = field(default_factory=list)
     missing_parents: list[tuple[str, str, str]] = field(default_factory=list)
     reopened: int = 0
+    pruned: int = 0
     needs_fork: bool = False
 
 
@@ -113,12 +116,14 @@ def keep_page(store: Store, cursor: str | None, answer: dict[str, Any], report: 
     complete: bool = wanted(answer, "complete", bool)
     with store.change("pull: page"):
         known = store.one("SELECT epoch FROM identity")["epoch"]
-        if known is not None and known != epoch and cursor is not None:
-            # Another life of the database: nothing of this page fits the copies. All of it again, from zero; the log stays.
-            store.run("UPDATE identity SET epoch = ?, cursor = NULL", epoch)
-            return False
+        if known is not None and known != epoch:
+            another_life(store, epoch)
+            if cursor is not None:
+                # Nothing of this page fits the copies. All of it again, from zero; the log stays.
+                store.run("UPDATE identity SET epoch = ?, cursor = NULL", epoch)
+                return False
         own = "install/" + store.one("SELECT install_id FROM identity")["install_id"]
-        _follow_scope(store, scope, own, report)
+        _follow_scope(store, epoch, scope, own, report)
         held = [row["id"] for row in store.rows("SELECT id FROM stream")]
         # `replace` names the streams that begin again from zero with this page
         again = held if cursor is None else answer.get("replace") or []
@@ -132,7 +137,7 @@ def keep_page(store: Store, cursor: str | None, answer: dict[str, Any], report: 
     return complete
 
 
-def _follow_scope(store: Store, scope: dict[str, Any], own_stream: str, report: PullReport) -> None:
+def _follow_scope(store: Store, epoch: str, scope: dict[str, Any], own_stream: str, report: PullReport) -> None:
     """Take on the streams that the server names; what is not held any more goes now (S22), own operations stay."""
     streams = {*wanted(scope, "streams", list), own_stream}
     held = {row["id"] for row in store.rows("SELECT id FROM stream")}
@@ -140,12 +145,12 @@ def _follow_scope(store: Store, scope: dict[str, Any], own_stream: str, report: 
         store.run("INSERT INTO stream (id) VALUES (?)", stream)
         report.added.append(stream)
     for stream in sorted(held - streams):
-        drop_stream(store, stream)
+        drop_stream(store, epoch, stream)
         report.dropped.append(stream)
     store.run(
-        "UPDATE identity SET scope_version = ?, scope_last_n = (SELECT coalesce(max(n), 0) FROM log) "
-        "WHERE scope_version <> ?",
+        "UPDATE identity SET scope_version = ?, scope_last_n = ? WHERE scope_version <> ?",
         wanted(scope, "version", int),
+        store.last_n(),
         scope["version"],
     )
 
@@ -160,8 +165,7 @@ def _conclude(store: Store, epoch: str, answer: dict[str, Any], report: PullRepo
         return
     applied = wanted(answer, "applied", dict)
     n = wanted(applied, "n", int)
-    own = store.maybe("SELECT op_id FROM log WHERE n = ?", n)
-    if n > 0 and (own is None or own["op_id"] != applied.get("op_id")):
+    if not is_own(store, n, applied.get("op_id")):
         # The server consumed operations of this install that this log does not have: overlays stay, push will refuse.
         store.run("UPDATE identity SET needs_fork = ?", orjson.dumps(applied).decode())
         report.needs_fork = True
@@ -169,7 +173,9 @@ def _conclude(store: Store, epoch: str, answer: dict[str, Any], report: PullRepo
     store.run("UPDATE log SET acknowledged = 1 WHERE n <= ? AND acknowledged = 0", n)
     # Answered, but the server does not have it (any more): it was restored. The log is sent again from there.
     report.reopened += store.run(
-        "UPDATE log SET state = 'unsent', acknowledged = 0, settled = 0, v = NULL WHERE n > ? AND state = 'answered'", n
+        "UPDATE log SET state = 'unsent', acknowledged = 0, settled = 0, v = NULL, status = 0 "
+        "WHERE n > ? AND state = 'answered'",
+        n,
     )
     final = ", ".join("?" for _ in FINAL_OUTCOMES)
     store.run(
@@ -177,4 +183,6 @@ def _conclude(store: Store, epoch: str, answer: dict[str, Any], report: PullRepo
         n,
         *FINAL_OUTCOMES,
     )
-    store.run("UPDATE identity SET safe_n = ?, completed = completed + 1", int(answer.get("safe_n") or 0))
+    safe_n = int(answer.get("safe_n") or 0)
+    store.run("UPDATE identity SET safe_n = ?, completed = completed + 1", safe_n)
+    report.pruned += prune(store, min(safe_n, n))

@@ -13,6 +13,7 @@ import orjson
 
 from sync.device.calls import PROTOCOL, call, wanted
 from sync.device.errors import AnswerNotUnderstood, ForkNeeded, ServerBusy
+from sync.device.keeping import is_own, op_id_at
 from sync.device.store import Store
 from sync.device.transport import Transport
 from sync.device.writing import MAX_GROUP_OPS
@@ -43,7 +44,8 @@ def push(store: Store, transport: Transport, clock: Callable[[], datetime]) -> P
     report = PushReport()
     limits = _limits(store, transport)
     start: int | None = None
-    asked: set[int] = set()
+    missing: dict[str, Any] | None = None
+    asked: set[tuple[int, bool]] = set()
     while True:
         identity = store.identity()
         if identity is not None and identity["needs_fork"]:
@@ -51,19 +53,24 @@ def push(store: Store, transport: Transport, clock: Callable[[], datetime]) -> P
         batch = next_batch(store, start, limits)
         if not batch:
             return report
-        body = _mark_sent(store, batch, clock)
+        sent_at = clock()
+        body = _mark_sent(store, batch, sent_at)
+        if missing is not None:
+            body["missing"] = missing
         answer = call(store, transport, "push", "POST", "/api/v1/sync/push", body)
         report.requests += 1
         if "expected" in answer:
-            start = _continue_after(store, answer["expected"])
-            if start in asked:
+            _keep_receipt(store, answer)
+            start, missing = _continue_after(store, answer["expected"])
+            if (start, missing is None) in asked:
                 raise AnswerNotUnderstood("the server expects again what it was just sent")
-            asked.add(start)
+            asked.add((start, missing is None))
             continue
+        missing = None
         results = wanted(answer, "results", list)
         if not results:
             raise ServerBusy(None)  # its time was over before the first group; nothing was consumed
-        store_answers(store, batch, answer, results)
+        store_answers(store, batch, answer, results, sent_at)
         report.answered += len(results)
         report.outcomes.update(str((result.get("now") or {}).get("outcome")) for result in results)
         # after a jump back to the server's head everything behind it is sent again, also what was answered before
@@ -107,12 +114,11 @@ def next_batch(store: Store, start: int | None, limits: dict[str, Any]) -> list[
     return batch
 
 
-def _mark_sent(store: Store, batch: list[sqlite3.Row], clock: Callable[[], datetime]) -> dict[str, Any]:
+def _mark_sent(store: Store, batch: list[sqlite3.Row], sent_at: datetime) -> dict[str, Any]:
     """The body of a push. From here on the server may know these operations."""
     first, last = batch[0]["n"], batch[-1]["n"]
     with store.change("push: sent"):
         store.run("UPDATE log SET state = 'sent' WHERE state = 'unsent' AND n BETWEEN ? AND ?", first, last)
-    before = store.maybe("SELECT op_id FROM log WHERE n = ?", first - 1)
     identity = store.identity()
     assert identity is not None
     groups: dict[int, list[dict[str, Any]]] = {}
@@ -121,29 +127,39 @@ def _mark_sent(store: Store, batch: list[sqlite3.Row], clock: Callable[[], datet
     return {
         "protocol": PROTOCOL,
         "install_id": identity["install_id"],
-        "after": {"n": first - 1, "op_id": before["op_id"] if before else None},
+        "after": {"n": first - 1, "op_id": op_id_at(store, first - 1)},
         "scope": {"version": identity["scope_version"], "last_n": identity["scope_last_n"]},
-        "sent_at": clock().isoformat(timespec="milliseconds"),
+        "sent_at": sent_at.isoformat(timespec="milliseconds"),
+        "receipt": identity["receipt"],
         "groups": [{"ops": operations} for operations in groups.values()],
     }
 
 
-def _continue_after(store: Store, expected: dict[str, Any]) -> int:
-    """Where the server's log of this install goes on, if it is this log (S12)."""
+def _continue_after(store: Store, expected: dict[str, Any]) -> tuple[int, dict[str, Any] | None]:
+    """Where the server's log of this install goes on, if it is this log (S12).
+
+    Where this log begins later than that, because what came before was safe and forgotten, the server is told so (S25).
+    """
     n = wanted(expected, "n", int)
-    own = store.maybe("SELECT op_id FROM log WHERE n = ?", n)
-    if n > 0 and (own is None or own["op_id"] != expected.get("op_id")):
+    if not is_own(store, n, expected.get("op_id")):
         with store.change("push: fork needed"):
             store.run("UPDATE identity SET needs_fork = ?", orjson.dumps(expected).decode())
         raise ForkNeeded(expected)
+    identity = store.identity()
+    if identity is not None and n < identity["pruned_n"]:
+        return int(identity["pruned_n"]) + 1, {"n": n, "op_id": expected.get("op_id")}
     unanswered = store.maybe("SELECT group_n FROM log WHERE state <> 'answered' ORDER BY n LIMIT 1")
     start: int = min(n + 1, unanswered["group_n"]) if unanswered else n + 1
     following = store.maybe("SELECT group_n FROM log WHERE n = ?", start)
-    return int(following["group_n"]) if following else start
+    return (int(following["group_n"]) if following else start), None
 
 
 def store_answers(
-    store: Store, batch: list[sqlite3.Row], answer: dict[str, Any], results: list[dict[str, Any]]
+    store: Store,
+    batch: list[sqlite3.Row],
+    answer: dict[str, Any],
+    results: list[dict[str, Any]],
+    sent_at: datetime | None = None,
 ) -> None:
     """Keep the answers, which come in order and may stop early (``continue_from``)."""
     if len(results) > len(batch):
@@ -152,22 +168,34 @@ def store_answers(
     for row, result in zip(batch, results, strict=False):
         if result.get("n") != row["n"] or result.get("op_id") != row["op_id"]:
             raise AnswerNotUnderstood("a result is not about the operation that was sent at its n")
+    skew_s = answer.get("skew_s")
+    # the device's clock is a claim; what it is off by was measured by this very answer
+    server_time = sent_at.timestamp() - skew_s if sent_at is not None and isinstance(skew_s, int | float) else None
     with store.change("push: answers"):
         for result in results:
             first, now = wanted(result, "first", dict), wanted(result, "now", dict)
             store.run(
-                "UPDATE log SET state = 'answered', acknowledged = 1, first_outcome = coalesce(first_outcome, ?), "
-                "first_reason = coalesce(first_reason, ?) WHERE n = ?",
+                "UPDATE log SET state = 'answered', acknowledged = 1, first_outcome = ?, first_reason = ?, "
+                "acknowledged_at = coalesce(acknowledged_at, ?) WHERE n = ?",
                 first.get("outcome"),
                 first.get("reason"),
+                server_time,
                 result["n"],
             )
             note_status(store, epoch, result["op_id"], now, result)
         store.run(
-            "UPDATE identity SET safe_n = ?, skew_s = coalesce(?, skew_s)",
+            "UPDATE identity SET safe_n = ?, skew_s = coalesce(?, skew_s), server_time = coalesce(?, server_time), "
+            "receipt = coalesce(?, receipt)",
             int(answer.get("safe_n") or 0),
-            answer.get("skew_s"),
+            skew_s,
+            server_time,
+            answer.get("receipt"),
         )
+
+
+def _keep_receipt(store: Store, answer: dict[str, Any]) -> None:
+    with store.change("push: receipt"):
+        store.run("UPDATE identity SET receipt = coalesce(?, receipt)", answer.get("receipt"))
 
 
 def note_status(store: Store, epoch: str, op_id: str, now: dict[str, Any], said: dict[str, Any]) -> None:
@@ -178,7 +206,7 @@ def note_status(store: Store, epoch: str, op_id: str, now: dict[str, Any], said:
     status = now.get("status") or 0
     store.run(
         "UPDATE log SET now_outcome = ?, now_reason = ?, status = ?, errors = ?, epoch = ?, v = ? "
-        "WHERE op_id = ? AND status <= ?",
+        "WHERE op_id = ? AND (status <= ? OR epoch IS NOT ?)",
         now.get("outcome"),
         now.get("reason"),
         status,
@@ -187,4 +215,5 @@ def note_status(store: Store, epoch: str, op_id: str, now: dict[str, Any], said:
         (said.get("record") or {}).get("v"),
         op_id,
         status,
+        epoch,
     )

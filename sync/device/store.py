@@ -29,6 +29,10 @@ CREATE TABLE identity (
     limits TEXT,                               -- JSON, of the server's config
     safe_n INTEGER NOT NULL DEFAULT 0,
     skew_s REAL,
+    receipt TEXT,                              -- of the last push: what the server acknowledged, signed by it
+    server_time REAL,                          -- seconds since 1970 by the server's clock, at the last push
+    pruned_n INTEGER NOT NULL DEFAULT 0,       -- own operations up to here were forgotten: they are safe (S21)
+    pruned_op_id TEXT,
     completed INTEGER NOT NULL DEFAULT 0,      -- pulls that ended complete
     needs_fork TEXT                            -- JSON {"n", "op_id"} where the server's log differs (S21)
 ) STRICT;
@@ -44,6 +48,7 @@ CREATE TABLE log (
     text TEXT NOT NULL,
     state TEXT NOT NULL DEFAULT 'unsent',      -- unsent | sent | answered
     acknowledged INTEGER NOT NULL DEFAULT 0,   -- the server has it: answered, or covered by `applied` (S21)
+    acknowledged_at REAL,                      -- by the server's clock
     settled INTEGER NOT NULL DEFAULT 0,        -- final, and contained in the copies: no overlay any more (S20)
     first_outcome TEXT,
     first_reason TEXT,
@@ -94,7 +99,7 @@ CREATE TABLE stream (
     doubted INTEGER NOT NULL DEFAULT 0         -- count or digest differed: ask for a replacement
 ) STRICT, WITHOUT ROWID;
 
--- Copies from an earlier life of the database that the present one lacks: to be offered, never merged (S25).
+-- Copies from an earlier life of the database that the present one lacks: offered once, never merged (S25).
 CREATE TABLE witness (
     epoch TEXT NOT NULL,
     id TEXT NOT NULL,
@@ -199,6 +204,8 @@ class Store:
         return self.maybe("SELECT * FROM identity")
 
     def last_n(self) -> int:
-        """The n of the last own operation, 0 where there is none."""
-        found: int = self.one("SELECT coalesce(max(n), 0) FROM log")[0]
+        """The n of the last own operation, forgotten or not; 0 where there never was one."""
+        found: int = self.one(
+            "SELECT max(coalesce((SELECT max(n) FROM log), 0), coalesce((SELECT pruned_n FROM identity), 0))"
+        )[0]
         return found

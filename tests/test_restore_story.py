@@ -1,0 +1,266 @@
+"""A server that lost its database gets acknowledged work back from the phones (S25, S26): real phones over real HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from front_door import Person
+from server_kit import COMMUNITY, Ground, anchor, furnish, open_ground
+
+from forms.registry import load_registry
+from server.house import uuid7
+from server.services import enrolment
+from server.services.backup import Backup, back_up
+from server.services.restore import restore
+from server.services.verify import verify
+from server.store import backup as backups
+from sync.device import Phone
+from sync.device.transport import Answer
+
+
+class InProcess:
+    """The app without a network."""
+
+    def __init__(self, ground: Ground) -> None:
+        self.ground = ground
+
+    def request(self, method: str, path: str, *, body: Any = None, token: str | None = None) -> Answer:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        answer = self.ground.app.test_client().open(path, method=method, json=body, headers=headers)
+        return Answer(answer.status_code, {}, orjson.loads(answer.data))
+
+
+@pytest.fixture
+def ground(prepared_database, tmp_path) -> Iterator[Ground]:
+    ground = open_ground(prepared_database(furnish), tmp_path / "data", lambda: datetime.now(UTC))
+    yield ground
+    ground.close()
+
+
+def phone_of(ground: Ground, path: Path, *cells: int) -> Phone:
+    """A real phone of a new grid worker; it has pulled once."""
+    user_id = ground.worker(*cells).user_id
+    phone = Phone(path, InProcess(ground), lambda: datetime.now(UTC), uuid7, load_registry())
+    phone.enrol(enrolment.create_code(ground.house, ground.secretary, user_id)[0])
+    phone.pull()
+    return phone
+
+
+def home(phone: Phone, number: int, *names: str) -> dict[str, Any]:
+    """A building, a dwelling, a household and persons, written in one group."""
+    with phone.group():
+        building = phone.create("building", {"name": "1 幢", "anchor": anchor(number)})
+        dwelling = phone.create("dwelling", {"building": building, "door_number": "101"})
+        household = phone.create("household", {"dwelling": dwelling, "kind": "family"})
+        given = {"residence_household": household, "relation_to_head": "01", "document_missing_reason": "not_asked"}
+        persons = [phone.create("person", {"name": name} | given) for name in names]
+    return {"building": building, "dwelling": dwelling, "household": household, "persons": persons}
+
+
+def put_back(ground: Ground, made: Backup) -> None:
+    """The machine is lost; another one gets the archive."""
+    restore(ground.house, made.archive, replace=True)
+
+
+@contextmanager
+def same_life(ground: Ground) -> Iterator[Callable[[], None]]:
+    """Copies the database now; what is given puts that copy back by hand, as no command would: with its old life."""
+    name = ground.house.engine.dialect.name
+    tables = backups.tables()
+    with backups_connection(ground, write=False) as connection:
+        kept = {one: list(backups.lines(connection, one, columns)) for one, columns in tables.items()}
+        number = backups.journal_number(connection)
+
+    def put() -> None:
+        with backups_connection(ground, write=True) as connection:
+            for trigger in ("audit", "journal"):
+                if name == "sqlite":
+                    for change in ("update", "delete"):
+                        connection.exec_driver_sql(f"DROP TRIGGER {trigger}_no_{change}")
+                else:
+                    connection.exec_driver_sql(f"DROP TRIGGER {trigger}_append_only ON {trigger}")
+            for one, columns in tables.items():
+                connection.exec_driver_sql(f'DELETE FROM "{one}"')
+                backups.load(connection, one, columns, kept[one])
+            backups.set_journal_number(connection, number)
+
+    yield put
+
+
+def backups_connection(ground: Ground, *, write: bool) -> Any:
+    from server.store import database
+
+    return (database.write if write else database.read)(ground.house.engine)
+
+
+def settled(ground: Ground, *phones: Phone) -> None:
+    """Everybody syncs until nothing changes: journal and state agree, every copy equals the server's, all is acknowledged."""
+    for _ in range(3):
+        for phone in phones:
+            phone.sync()
+    assert verify(ground.house).agrees
+    for phone in phones:
+        _, pulled = phone.sync()
+        assert pulled.complete and not pulled.rebuilt and not pulled.needs_fork
+        assert all(one.acknowledged and one.settled for one in phone.operations()), phone.operations()
+        (row,) = ground.rows("SELECT last_n FROM install WHERE install_id = ?", phone.install_id)
+        assert phone._store.last_n() == row[0]
+    for stream in {one for phone in phones for one in phone.digests()} - {
+        f"install/{one.install_id}" for one in phones
+    }:
+        told = {str(phone.digests()[stream]) for phone in phones if stream in phone.digests()}
+        (row,) = ground.rows(
+            "SELECT count, digest FROM stream WHERE community_id = ? AND stream_id = ?", COMMUNITY, stream
+        ) or [(0, "0" * 32)]
+        assert told == {str({"count": row[0], "digest": row[1]})}, stream
+
+
+def names_of(phone: Phone) -> set[str]:
+    return {view.fields["name"] for view in phone.find("person")}
+
+
+def test_l5_s25_acknowledged_work_comes_back_after_a_lost_server(ground, tmp_path):
+    """L5, S25: two backups, then work that everybody got an answer for; the machine burns; nothing of it is lost."""
+    one, two = phone_of(ground, tmp_path / "one", 0, 1), phone_of(ground, tmp_path / "two", 0, 1)
+    first = home(one, 0, "王一")
+    settled(ground, one, two)
+    back_up(ground.house, tmp_path / "copies")
+    second = home(two, 1, "王二")
+    settled(ground, one, two)
+    made = back_up(ground.house, tmp_path / "copies")
+    third = home(one, 1, "王三")
+    one.patch(first["persons"][0], name="王壹", phones={"add": ["10200000001"]})
+    two.patch(second["household"], phone="10200000002")
+    settled(ground, one, two)
+    two.patch(third["persons"][0], name="王叁")  # somebody else's record, which the backup does not have
+    two.patch(second["persons"][0], name="王贰")
+    settled(ground, one, two)
+    put_back(ground, made)
+    assert ground.rows("SELECT count(*) FROM record WHERE type = 'person'")[0][0] == 2
+    settled(ground, one, two)
+    assert names_of(one) == names_of(two) == {"王壹", "王贰", "王叁"}
+    assert ground.rows("SELECT count(*) FROM conflict WHERE state = 'open'")[0][0] == 0
+
+
+def test_s25_either_order_of_the_phones_brings_everything_back(ground, tmp_path):
+    """S25: the phone that wrote on top of somebody else's lost value syncs first: nothing is lost, what is unclear is listed."""
+    one, two = phone_of(ground, tmp_path / "one", 0), phone_of(ground, tmp_path / "two", 0)
+    base = home(one, 0, "王一")
+    settled(ground, one, two)
+    made = back_up(ground.house, tmp_path / "copies")
+    one.patch(base["household"], phone="10200000001")
+    one.sync()
+    two.sync()
+    two.patch(base["household"], phone="10200000002")
+    settled(ground, one, two)
+    put_back(ground, made)
+    two.sync()
+    settled(ground, one, two)
+    assert one.read(base["household"]).fields["phone"] == "10200000002"
+
+
+@pytest.mark.parametrize("pushes", [False, True], ids=["pull first", "push first"])
+def test_s25_a_copy_put_back_by_hand_is_noticed(ground, tmp_path, pushes):
+    """S25: an older file in the old life: the first phone that shows more than the server has begins a new one, once."""
+    one, two = phone_of(ground, tmp_path / "one", 0), phone_of(ground, tmp_path / "two", 0)
+    home(one, 0, "王一")
+    settled(ground, one, two)
+    with same_life(ground) as put:
+        home(one, 0, "王二")
+        home(two, 0, "王三")
+        settled(ground, one, two)
+        put()
+    if pushes:
+        home(one, 0, "王四")
+        one.push()
+    settled(ground, one, two)
+    assert {"王一", "王二", "王三"} <= names_of(one) == names_of(two)
+    assert len(ground.rows("SELECT 1 FROM finding WHERE kind = 'copied_back'")) == 1
+    assert [row[0] for row in ground.rows("SELECT command FROM journal WHERE command = 'copied_back'")] == [
+        "copied_back"
+    ]
+
+
+def test_s25_what_no_author_brings_back_is_offered_by_others(ground, tmp_path):
+    """S25: the author's phone is gone, too. A colleague's copy comes into the recovery queue, sealed, and merges nowhere."""
+    one, two = phone_of(ground, tmp_path / "one", 0), phone_of(ground, tmp_path / "two", 0)
+    base = home(one, 0, "王一")
+    settled(ground, one, two)
+    made = back_up(ground.house, tmp_path / "copies")
+    lost = home(one, 0, "李丢")
+    one.patch(base["persons"][0], name="王壹")
+    settled(ground, one, two)
+    put_back(ground, made)
+    settled(ground, two)
+    assert names_of(two) == {"王一"}
+    secretary = Person(ground.app.test_client())
+    secretary.sign_in("secretary-1")
+    rows = secretary.get("/api/v1/inbox/recovery").json["rows"]
+    assert {row["record"]["id"] for row in rows} == {
+        lost["building"],
+        lost["dwelling"],
+        lost["household"],
+        *lost["persons"],
+        base["persons"][0],
+    }
+    (person,) = [row for row in rows if row["record"]["id"] == base["persons"][0]]
+    assert person["fields"]["name"] == "王壹" and person["present"]["v"] == 1 and person["by"]["name"]
+    assert b"\xe6\x9d\x8e\xe4\xb8\xa2" not in b"".join(
+        bytes(row[0]) for row in ground.rows("SELECT sealed FROM recovery")
+    )
+    assert ground.rows("SELECT 1 FROM audit WHERE action = 'read' AND purpose = 'inbox: recovery'")
+    assert two.offer_witnesses() == 0
+    # the author's phone turns up after all: what it brings back leaves the queue by itself
+    settled(ground, one, two)
+    assert names_of(two) == {"王壹", "李丢"}
+    assert secretary.get("/api/v1/inbox/recovery").json["rows"] == []
+
+
+def test_s21_a_phone_forgets_only_what_two_backups_hold(ground, tmp_path):
+    """S21, S26: after the second backup the log is emptied up to the first one; numbers go on, nothing is sent twice."""
+    one = phone_of(ground, tmp_path / "one", 0)
+    home(one, 0, "王一")
+    settled(ground, one)
+    back_up(ground.house, tmp_path / "copies")
+    kept = home(one, 0, "王二")
+    settled(ground, one)
+    assert len(one.operations()) == 8
+    made = back_up(ground.house, tmp_path / "copies")
+    one.sync()
+    assert [standing.n for standing in one.operations()] == [5, 6, 7, 8]
+    one.patch(kept["household"], phone="10200000001")
+    settled(ground, one)
+    assert one.operations()[-1].n == 9
+    put_back(ground, made)
+    one.patch(kept["persons"][0], name="王贰")
+    settled(ground, one)
+    assert one.read(kept["household"]).fields["phone"] == "10200000001" and names_of(one) == {"王一", "王贰"}
+
+
+def test_s25_a_range_that_nobody_has_any_more_is_written_down(ground, tmp_path):
+    """S25: only an older backup than promised is left. What came later goes in; the gap is a finding, and verify knows it."""
+    one = phone_of(ground, tmp_path / "one", 0)
+    base = home(one, 0, "王一")
+    settled(ground, one)
+    oldest = back_up(ground.house, tmp_path / "copies")
+    one.patch(base["household"], phone="10200000001")
+    settled(ground, one)
+    for _ in range(2):
+        back_up(ground.house, tmp_path / "copies")
+    one.sync()
+    assert one.operations() == []
+    put_back(ground, oldest)
+    one.sync()
+    one.patch(base["persons"][0], name="王壹")
+    settled(ground, one)
+    assert names_of(one) == {"王壹"} and one.operations()[-1].n == 6
+    (found,) = ground.rows("SELECT kind, record_id FROM finding WHERE kind = 'missing_range'")
+    assert found.record_id == one.install_id
+    one.patch(base["persons"][0], name="王一")
+    settled(ground, one)
