@@ -111,13 +111,14 @@ class Device:
     # ------------------------------------------------------------ a day
     async def live(self) -> None:
         """Write, push and pull until the trial stops."""
-        await self.pull(None)
+        while not (self.world.stop or await self.pull(None)):
+            pass
         while not self.world.stop:
             if len(self.log) < self.answered + 60:
                 for _ in range(self.chance.randrange(1, 5)):
                     self.write(self._something())
             await self.push()
-            if self.chance.random() < 0.4:
+            if self.chance.random() < 0.5:
                 await self.pull(self.chance.choice((3, 50, None)), pages=self.chance.randrange(1, 4))
             await asyncio.sleep(self.chance.uniform(0, 0.3))
 

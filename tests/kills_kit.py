@@ -23,7 +23,7 @@ from typing import Any
 
 import orjson
 from kills_devices import Device, World
-from server_kit import COMMUNITY, KEY, Ground, anchor, create, open_ground
+from server_kit import COMMUNITY, KEY, Ground, anchor, create, home, open_ground
 from stream_oracle import recount
 
 from forms.registry import load_registry
@@ -131,6 +131,13 @@ class Trial:
                         return
                 assert program.running, "the program ended by itself:\n" + program.log.read_text("utf-8", "replace")[-3000:]
 
+    async def until_answered(self, pushes: int) -> None:
+        """Wait for so many more answers to pushes, from whichever program."""
+        wanted = self.counts["pushes answered"] + pushes
+        async with asyncio.timeout(60):
+            while self.counts["pushes answered"] < wanted:
+                await asyncio.sleep(0.01)
+
     async def restart(self, program: Program) -> None:
         """Kill and start again at once."""
         self.counts["kills"] += 1
@@ -146,7 +153,8 @@ class Trial:
                 await asyncio.sleep(self.chance.uniform(0, 1.5))
             else:
                 await self.until_up(program)
-                await asyncio.sleep(self.chance.uniform(0.02, 1.2))
+                await self.until_answered(self.chance.randrange(16))
+                await asyncio.sleep(self.chance.uniform(0, 0.4))
             await self.restart(program)
         await self.until_up(program)
 
@@ -214,6 +222,7 @@ def _enrol(ground: Ground, run: Trial, phones: int) -> None:
     workers = [ground.worker(0, 1, 2) for _ in range(4)] + [ground.worker(0, 1)]
     stock = create("resource", {"name": "矿泉水", "kind": "supply", "quantity": 0, "anchor": anchor(0)})
     workers[0].write(stock)
+    workers[0].push(*[home(number % 3, "王一", "王二").operations for number in range(12)])
     run.world.stock = stock["id"]
     for number in range(phones + 1):
         made, _ = enrolment.create_code(ground.house, ground.secretary, workers[number % 5 if number else 0].user_id)
@@ -257,6 +266,7 @@ def _check_operations(run: Trial, ground: Ground) -> None:
             assert (row.now, row.now_reason) != ("held", "parent"), "every parent came in the end"
             run.counts["operations"] += 1
             run.counts[f"first {row.first}"] += 1
+            run.counts[entry.op["kind"]] += 1
             run.counts["written though the answer was lost"] += row.arrived_at <= entry.unanswered_at
             run.counts["released after being held"] += (row.first, row.now in FINAL) == ("held", True)
         assert lasts[device.install_id] == ((rows[-1].n, rows[-1].op_id) if rows else (0, None))
