@@ -298,3 +298,17 @@ def test_two_server_processes_on_one_database(ground, tmp_path):
     reader.pull()
     assert ground.count() == 24
     assert len(reader.visible) == 24
+
+
+@pytest.mark.parametrize("prepared_database", ["sqlite"], indirect=True)
+def test_a_lock_that_cannot_be_had_is_nobodys_fault(ground):
+    """S16, S17: no file may be opened for the lock: 503, nothing is consumed and no operation is blamed for it."""
+    phone = ground.worker(0)
+    lock = Path(f"{ground.house.engine.url.database}.lock")
+    lock.unlink()
+    lock.mkdir()
+    body = phone.batch([[building(0)]])
+    answer = phone.post("push", body)
+    assert (answer.status_code, answer.json["type"]) == (503, "/problems/database-unreachable")
+    lock.rmdir()
+    assert outcomes(phone.send(body)["results"]) == ["applied"]

@@ -95,7 +95,10 @@ class WriteQueue:
         if self._lock_path is None:
             yield
             return
-        handle = os.open(self._lock_path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            handle = os.open(self._lock_path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:  # too many open files, a full disk: not the fault of what was to be written
+            raise Unavailable(type(error).__name__) from error
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
@@ -223,7 +226,7 @@ def _insert_sql(table: Table, columns: tuple[str, ...], tail: str, postgres: boo
 
 
 def insert_rows(
-    connection: Connection, table: Table, columns: tuple[str, ...], rows: Sequence[Sequence[Any]], tail: str = ""
+    connection: Connection, table: Table, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]], tail: str = ""
 ) -> None:
     """Insert many rows in one statement; ``tail`` is an ``ON CONFLICT …`` clause. No rows: nothing happens."""
     if not rows:
@@ -233,7 +236,7 @@ def insert_rows(
     if postgres:
         connection.exec_driver_sql(statement, tuple(list(column) for column in zip(*rows, strict=True)))
     else:
-        connection.exec_driver_sql(statement, [tuple(row) for row in rows])
+        connection.exec_driver_sql(statement, rows if type(rows) is list else list(rows))
 
 
 def update_rows(
