@@ -5,13 +5,14 @@ Same answers as evaluator.evaluate followed by is_true: a property test holds th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
 from forms.evaluator import FUNCTIONS, OPERATORS, day_text, evaluate, is_null, is_number_text, is_true
 
 Predicate = Callable[[Mapping[str, Any], date | None], bool]
+Rules = Callable[[Mapping[str, Any], date | None], list[int]]
 
 #: Calls whose value is a boolean, so that asking for its truth is needless.
 _BOOLEAN = frozenset(
@@ -42,14 +43,7 @@ def compile_condition(tree: Mapping[str, Any]) -> Predicate:
 
     ``.`` is null in it: it is meant for conditions over the fields of a record.
     """
-    names: dict[str, Any] = {
-        "is_null": is_null,
-        "is_true": is_true,
-        "day_text": day_text,
-        "first_value": _first_value,
-        **{f"op_{position}": operator for position, operator in enumerate(OPERATORS.values())},
-        **{f"fn_{position}": function.apply for position, function in enumerate(FUNCTIONS.values())},
-    }
+    names = _names()
     body = _condition(tree, names)
     source = f"def holds(fields, today):\n    get = fields.get\n    return {body}\n"
     try:
@@ -58,6 +52,53 @@ def compile_condition(tree: Mapping[str, Any]) -> Predicate:
         return lambda fields, today: is_true(evaluate(tree, fields, today))
     compiled: Predicate = names["holds"]
     return compiled
+
+
+def compile_rules(trees: Sequence[Mapping[str, Any]]) -> Rules:
+    """A function ``(fields, today) -> positions`` of the expressions that are not true, ascending.
+
+    One function for all of them: each field is read, and found to be null, once. Empty in, never anything out.
+    """
+    names = _names()
+    places: dict[str, str] = {}
+    names["places"] = places  # filled by _field: field name → local variable
+    tests = [f"    if not ({_condition(tree, names)}): found.append({at})" for at, tree in enumerate(trees)]
+    reads = [
+        line
+        for name, place in places.items()
+        for line in (f"    f{place} = get({name!r})", f"    n{place} = {_NULL.format(f'f{place}')}")
+    ]
+    lines = ["def broken(fields, today):", "    get, found = fields.get, []", *reads, *tests, "    return found"]
+    try:
+        exec(compile("\n".join(lines), "<rules>", "exec"), names)  # noqa: S102  # text of our own making
+    except (SyntaxError, MemoryError, RecursionError):
+        each = [compile_condition(tree) for tree in trees]
+        return lambda fields, today: [at for at, holds in enumerate(each) if not holds(fields, today)]
+    compiled: Rules = names["broken"]
+    return compiled
+
+
+_NULL = "{0} is None or {0} == '' or (type({0}) is list and not {0})"  # is_null, without the call
+
+
+def _names() -> dict[str, Any]:
+    """What a generated function may call."""
+    return {
+        "is_null": is_null,
+        "is_true": is_true,
+        "day_text": day_text,
+        "first_value": _first_value,
+        **{f"op_{position}": operator for position, operator in enumerate(OPERATORS.values())},
+        **{f"fn_{position}": function.apply for position, function in enumerate(FUNCTIONS.values())},
+    }
+
+
+def _field(name: str, names: dict[str, Any], null: bool = False) -> str:
+    """A field's value, or whether it is null: from a local variable where one function judges many rules."""
+    places: dict[str, str] | None = names.get("places")
+    if places is None:
+        return _NULL.format("v").replace("v", f"(v := get({name!r}))", 1) if null else f"get({name!r})"
+    return ("n" if null else "f") + places.setdefault(name, f"_{len(places)}")
 
 
 def _condition(tree: Mapping[str, Any], names: dict[str, Any]) -> str:
@@ -76,13 +117,13 @@ def _condition(tree: Mapping[str, Any], names: dict[str, Any]) -> str:
 def _equality(left: Mapping[str, Any], right: Mapping[str, Any], names: dict[str, Any]) -> str:
     if left.get("lit") == "" or right.get("lit") == "":
         other = right if left.get("lit") == "" else left
-        if "field" in other:  # is_null, without the call
-            return f"(v := get({other['field']!r})) is None or v == '' or (type(v) is list and not v)"
+        if "field" in other:
+            return _field(other["field"], names, null=True)
         return f"is_null({_value(other, names)})"
     text = right.get("lit")
     equal = f"op_{list(OPERATORS).index('=')}"
     if "field" in left and isinstance(text, str) and not is_number_text(text):
-        field = f"get({left['field']!r})"
+        field = _field(left["field"], names)
         return f"{field} == {text!r} if type({field}) is str else {equal}({field}, {text!r})"
     return f"{equal}({_value(left, names)}, {_value(right, names)})"
 
@@ -91,7 +132,7 @@ def _value(tree: Mapping[str, Any], names: dict[str, Any]) -> str:
     if "lit" in tree:
         return repr(tree["lit"])
     if "field" in tree:
-        return f"get({tree['field']!r})"
+        return _field(tree["field"], names)
     if "self" in tree:
         return "None"
     name, arguments = tree["call"], tree["args"]

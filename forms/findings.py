@@ -8,7 +8,7 @@ from datetime import date
 from functools import cache
 from typing import Any
 
-from forms.compiled import Predicate, compile_condition
+from forms.compiled import Predicate, Rules, compile_condition, compile_rules
 from forms.definition import RecordType
 from forms.expressions import fields_used
 
@@ -46,11 +46,11 @@ def findings(
     list of Finding
         Empty for a plausible record. One ``retired_code`` for each field that holds one.
     """
-    found = []
-    rules, coded = _rules(record_type)
-    for holds, reads, finding in rules:
-        if (changed is None or not reads.isdisjoint(changed)) and not holds(fields, today):
-            found.append(finding)
+    rules, coded, broken = _rules(record_type)
+    if changed is None:
+        found = [rules[at][2] for at in broken(fields, today)]
+    else:
+        found = [finding for holds, reads, finding in rules if not reads.isdisjoint(changed) and not holds(fields, today)]
     for name, retired, finding in coded:
         value = fields.get(name)
         if value is None or (changed is not None and name not in changed):
@@ -69,7 +69,7 @@ _Coded = tuple[str, frozenset[str], Finding]
 
 
 @cache
-def _rules(record_type: RecordType) -> tuple[tuple[_Rule, ...], tuple[_Coded, ...]]:
+def _rules(record_type: RecordType) -> tuple[tuple[_Rule, ...], tuple[_Coded, ...], Rules]:
     rules = tuple(
         (
             compile_condition(rule.tree),
@@ -89,4 +89,4 @@ def _rules(record_type: RecordType) -> tuple[tuple[_Rule, ...], tuple[_Coded, ..
         for spec in record_type.fields.values()
         if spec.codes is not None and spec.codes.retired
     )
-    return rules, coded
+    return rules, coded, compile_rules([rule.tree for rule in record_type.constraints])

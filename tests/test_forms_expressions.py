@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forms.compiled import compile_condition
+from forms.compiled import compile_condition, compile_rules
 from forms.errors import ExpressionError
 from forms.evaluator import FUNCTIONS, is_true
 from forms.expressions import evaluate, fields_used, parse, uses_today
@@ -105,3 +105,10 @@ def _call(children):
 def test_compiled_condition_agrees_with_the_evaluator(tree, fields):
     """A rule that was made fast gives the verdict of the rule as written."""
     assert compile_condition(tree)(fields, TODAY) == is_true(evaluate(tree, fields, today=TODAY))
+
+
+@given(st.lists(st.recursive(LEAF, _call, max_leaves=6), max_size=4), st.dictionaries(st.sampled_from(NAMES), VALUE))
+def test_rules_judged_together_agree_with_the_evaluator(trees, fields):
+    """All rules of a record type in one pass name exactly those that do not hold by themselves."""
+    broken = [at for at, tree in enumerate(trees) if not is_true(evaluate(tree, fields, today=TODAY))]
+    assert compile_rules(trees)(fields, TODAY) == broken

@@ -226,7 +226,7 @@ def _insert_sql(table: Table, columns: tuple[str, ...], tail: str, postgres: boo
 
 
 def insert_rows(
-    connection: Connection, table: Table, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]], tail: str = ""
+    connection: Connection, table: Table, columns: tuple[str, ...], rows: Sequence[Sequence[Any]], tail: str = ""
 ) -> None:
     """Insert many rows in one statement; ``tail`` is an ``ON CONFLICT …`` clause. No rows: nothing happens."""
     if not rows:
@@ -236,7 +236,7 @@ def insert_rows(
     if postgres:
         connection.exec_driver_sql(statement, tuple(list(column) for column in zip(*rows, strict=True)))
     else:
-        connection.exec_driver_sql(statement, rows if type(rows) is list else list(rows))
+        connection.exec_driver_sql(statement, rows if type(rows) is list and type(rows[0]) is tuple else [tuple(row) for row in rows])
 
 
 def update_rows(
