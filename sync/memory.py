@@ -112,6 +112,7 @@ class Version:
     life: str | None
     subject_id: str | None
     open_units: Sequence[str] = ()
+    was: dict[str, Fields] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +228,16 @@ class Memory:
         """What was read of a record's history, then what this transaction has written of it."""
         fresh = [
             PastVersion(
-                one.v, one.tag, one.op_id, one.install, one.n, tuple(one.units), one.previous, one.set_aside, one.life
+                one.v,
+                one.tag,
+                one.op_id,
+                one.install,
+                one.n,
+                tuple(one.units),
+                one.previous,
+                one.set_aside,
+                one.life,
+                one.was,
             )
             for one in self.written.get(record_id, ())
         ]

@@ -56,6 +56,7 @@ class Merge:
     outdated: list[str] = field(default_factory=list)  # units whose confirmation came too late: findings
     closes: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)  # (unit, siblings that are settled)
     life: str | None = None
+    was: dict[str, Fields] = field(default_factory=dict)  # applied units as the author saw them, with an unknown base
 
     @property
     def changes(self) -> bool:
@@ -113,6 +114,8 @@ def merge(
         _withdraw(form, seen, values, siblings, result)
     if record.life == "deleted" and result.applied and not seen.knew_deletion():
         _list_edits_of_deleted(form, seen, result)
+    if not base_known and operation.base is not None:
+        result.was = {unit: told for unit in result.applied if (told := seen.told(unit_fields(form, unit)))}
     if any(dispute.open or not dispute.new_stands for dispute in result.disputes):
         result.outcome = "conflict"
     elif result.changes:
@@ -167,6 +170,8 @@ def _merge_unit(
     new = {**(current if before is None else before), **change}
     if new == current:
         return  # agreement: equal values never conflict
+    if seen.written_upon(unit, new):
+        return  # S25: whoever wrote the present value had seen this one
     if before == current:
         _apply(result, unit, current, new)
         return
@@ -186,9 +191,7 @@ def _merge_unit(
         result.set_aside[unit] = new
     named_policy = policy if seen.operation.kind != "resolve" else "review"
     result.disputes.append(
-        Dispute(
-            unit, "value", named_policy, before, current, record.stamp(unit), new, verdict.new_stands, verdict.open
-        )
+        Dispute(unit, "value", named_policy, before, current, record.stamp(unit), new, verdict.new_stands, verdict.open)
     )
 
 
@@ -275,7 +278,15 @@ def _delete(form: RecordType, seen: Seen) -> Merge:
             if before != current:
                 result.disputes.append(
                     Dispute(
-                        unit, "delete_over_edit", form.policy_of(unit), before, current, record.stamp(unit), None, True, True
+                        unit,
+                        "delete_over_edit",
+                        form.policy_of(unit),
+                        before,
+                        current,
+                        record.stamp(unit),
+                        None,
+                        True,
+                        True,
                     )
                 )
     if result.disputes:

@@ -285,5 +285,6 @@ def _write(
             result.life,
             record.subject_id,
             tuple(record.open_units),
+            result.was,
         )
     )

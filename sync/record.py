@@ -66,7 +66,10 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class PastVersion:
-    """One row of history, opened: what it changed and what stood there before. ``life`` where it changed."""
+    """One row of history, opened: what it changed and what stood there before. ``life`` where it changed.
+
+    ``was``: the units as its author saw them, where the author's base is not in this history (S25).
+    """
 
     v: int
     tag: str
@@ -77,6 +80,7 @@ class PastVersion:
     previous: Mapping[str, Fields]
     set_aside: Mapping[str, Fields]
     life: str | None = None
+    was: Mapping[str, Fields] = field(default_factory=dict)
 
 
 def value_at(past: Iterable[PastVersion], unit: str, v: int, current: Fields) -> Fields:

@@ -98,6 +98,14 @@ class Seen:
                 shown = {name: step(shown.get(name), before.get(name), after.get(name)) for name in current}
         return shown
 
+    def told(self, names: Sequence[str]) -> Fields | None:
+        """The fields of a unit as ``was`` tells them; None where it tells nothing of it."""
+        return {name: self.was.get(name) for name in names} if any(name in self.was for name in names) else None
+
+    def written_upon(self, unit: str, value: Fields) -> bool:
+        """S25: the author of the present value had seen ``value``, in a history that was lost since."""
+        return next((row.was.get(unit) == value for row in reversed(self.past) if unit in row.units), False)
+
     def others_wrote(self) -> bool:
         """Whether somebody outside the chain changed the record since the base."""
         if self.present:

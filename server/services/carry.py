@@ -157,8 +157,9 @@ def _history_rows(memory: Memory, keys: DataKeys, entry: Entry) -> list[tuple[An
     rows = []
     for one in memory.versions:
         sealed = None
-        if one.previous or one.set_aside:
-            content = orjson.dumps({"previous": one.previous, "set_aside": one.set_aside})
+        if one.previous or one.set_aside or one.was:
+            said = {"previous": one.previous, "set_aside": one.set_aside} | ({"was": one.was} if one.was else {})
+            content = orjson.dumps(said)
             sealed = seal(keys.of(one.subject_id), content)
         rows.append(
             (

@@ -207,7 +207,7 @@ def read_past(
         past.setdefault(row.record_id, []).append(
             PastVersion(
                 row.v, row.tag, row.op_id, row.install_id, row.n, units, previous, opened.get("set_aside", {}),
-                row.life,
+                row.life, opened.get("was", {}),
             )
         )
         known.add((row.record_id, row.v, row.tag))
