@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import resource
 from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
-from kills_kit import Program, Trial
+from kills_kit import Trial
 from sqlalchemy import make_url
 
 
@@ -40,25 +41,56 @@ async def restart_database(run: Trial, restart: Callable[[], None], times: int) 
         await _until_more(run, "pushes answered")
 
 
-async def fill_disk(run: Trial, times: int) -> None:
-    """No file of the program may grow further: pushes are answered 503; then there is room again and all goes on."""
-    program = run.programs[0]
-    await run.until_up(program)
-    database = Path(make_url(run.url).database or "")
+async def fill_disk(run: Trial, times: int, fill: Callable[[int], None], clear: Callable[[], None]) -> None:
+    """There is hardly room any more (``fill`` is told how many bytes): pushes are answered 503; with room again all goes on."""
+    await run.until_up(run.programs[0])
+    name = "503 database-unreachable"
     for _ in range(times):
         await asyncio.sleep(run.chance.uniform(0.3, 1.0))
-        files = [database, database.with_name(database.name + "-wal")]
-        most = max(one.stat().st_size for one in files if one.exists()) + run.chance.randrange(200_000)
-        _limit_files(program, most)
-        name = "503 database-unreachable"
+        fill(run.chance.randrange(200_000))
         await _until_more(run, name)
         before = run.counts["pushes answered"]
         for _ in range(3):
             await _until_more(run, name)
         run.counts["pushes answered while full"] += run.counts["pushes answered"] - before
-        _limit_files(program, resource.RLIM_INFINITY)
+        clear()
         run.counts["times full"] += 1
         await _until_more(run, "pushes answered")
+
+
+def no_growth(run: Trial) -> tuple[Callable[[int], None], Callable[[], None]]:
+    """Full and empty by a limit on the size of the served program's files: write errors of the system, on any disk."""
+    database = Path(make_url(run.url).database or "")
+
+    def limit(size: int) -> None:
+        for pid in run.programs[0].family():
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+    def fill(left: int) -> None:
+        files = [database, database.with_name(database.name + "-wal")]
+        limit(left + max(one.stat().st_size for one in files if one.exists()))
+
+    return fill, lambda: limit(resource.RLIM_INFINITY)
+
+
+def ballast(folder: Path) -> tuple[Callable[[int], None], Callable[[], None]]:
+    """Full and empty by a file that takes the whole disk of a folder."""
+    file = folder / "ballast"
+
+    def fill(left: int) -> None:
+        with file.open("wb", buffering=0) as out:
+            while (free := _free(folder) - left) > 0:
+                try:
+                    out.write(bytes(min(free, 1 << 20)))
+                except OSError:
+                    return  # full to the last byte: somebody else wrote as well
+
+    return fill, file.unlink
+
+
+def _free(folder: Path) -> int:
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_bsize
 
 
 async def _until_more(run: Trial, name: str) -> None:
@@ -66,8 +98,3 @@ async def _until_more(run: Trial, name: str) -> None:
     async with asyncio.timeout(60):
         while run.counts[name] == before:
             await asyncio.sleep(0.02)
-
-
-def _limit_files(program: Program, size: int) -> None:
-    for pid in program.family():
-        resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))

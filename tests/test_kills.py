@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 from kills_kit import perform, together, trial
-from kills_troubles import cut_connections, fill_disk, restart_database
+from kills_troubles import ballast, cut_connections, fill_disk, no_growth, restart_database
 from server_kit import furnish
 
 from bench.postgres import running_postgres
@@ -57,5 +59,27 @@ def test_the_database_server_crashes_and_comes_back(tmp_path, times):
 def test_a_full_disk_refuses_and_loses_nothing(prepared_database, tmp_path, times):
     """L5, S17: while no file can grow, pushes are answered 503 and consume nothing; with room again everything goes on."""
     with trial(prepared_database(furnish), tmp_path) as run:
-        perform(run, lambda run: fill_disk(run, times), limit_s=120 + 20 * times)
+        perform(run, lambda run: fill_disk(run, times, *no_growth(run)), limit_s=120 + 20 * times)
         assert run.counts["times full"] == times
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 64 MB of its own; who may not mount one runs the trial above only."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", folder], capture_output=True, text=True)
+    if made.returncode != 0:
+        pytest.skip(f"no disk can be mounted here: {made.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+@pytest.mark.long
+def test_a_disk_that_is_really_full(small_disk, tmp_path):
+    """L5, S17: the same on a disk of its own that is filled to the last byte, twenty times."""
+    url = f"sqlite:///{small_disk / 'dishu.sqlite3'}"
+    furnish(url)
+    with trial(url, tmp_path) as run:
+        perform(run, lambda run: fill_disk(run, 20, *ballast(small_disk)), limit_s=500)
+        assert run.counts["times full"] == 20
