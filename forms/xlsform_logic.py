@@ -11,6 +11,7 @@ from forms.values import Refused, clean_date, clean_datetime
 from forms.xlsform_expressions import kept_text, kind_of, translate
 from forms.xlsform_labels import says
 from forms.xlsform_rules import (
+    ALWAYS,
     CONDITION_MESSAGE,
     REQUIRED_MESSAGE,
     Rule,
@@ -36,10 +37,13 @@ class Logic:
         self.known_fields = known_fields
         self.rules: dict[str, Rule] = {}
         self._calculations: dict[str, Node] = {}
+        given = [question for question in survey.questions.values() if question.kind is not None]
         for question in survey.questions.values():
             self._calculation(question)
         for question in survey.questions.values():
             self._settle_kind(question)
+        for question in given:
+            self._hold_kind(question)
         for question in survey.questions.values():
             self._question(question)
         for row, note in survey.notes:
@@ -125,6 +129,20 @@ class Logic:
                     asked.kind = "text"
                 asked.made["type"] = asked.kind
 
+    def _hold_kind(self, question: Question) -> None:
+        """A question that shows a calculation must be able to hold what it gives."""
+        tree = self._calculations.get(question.name)
+        if tree is None:
+            return
+        types = self.known_fields | {name: one.kind or "text" for name, one in self.survey.questions.items()}
+        takes = {"integer": "decimal", "select_one": "text", "ref": "text", "datetime": "date"}
+        try:
+            fits = kind_of(tree, types) == takes.get(question.kind or "", question.kind)
+        except ValueError:
+            fits = False
+        if not fits:
+            self._say(question.row, "calculation", "calculation_kind")
+
     # ------------------------------------------------------------ conditions
     def _constraint(self, question: Question) -> None:
         row, made = question.row, question.made
@@ -147,6 +165,9 @@ class Logic:
 
     def _required(self, question: Question, relevant: Node | None) -> None:
         row = question.row
+        if self.survey.words.flag(self.sheet, row, ALWAYS):
+            question.made["required"] = True
+            return
         given = self.sheet.get(row, "required")
         if given is None or says(given) is False:
             return

@@ -19,8 +19,10 @@ NOT_SHOWN = "dishu_not_shown"
 #: Columns of ``survey`` that hold what XLSForm has no word for, by the key of the definition.
 TEXT_KEYS = ("unit", "policy", "privacy", "format", "measure", "standard", "source", "note")
 FLAG_KEYS = ("exclusive", "indexed", "identifying")
+#: Needed even where the question is not always asked; a bare ``required`` is then a finding.
+ALWAYS = "dishu_required"
 NUMBER_KEYS = ("min", "max", "max_length")
-EXTRA = ("type", "order", *TEXT_KEYS, *FLAG_KEYS, *NUMBER_KEYS, "mask")
+EXTRA = ("type", "order", "required", *TEXT_KEYS, *FLAG_KEYS, *NUMBER_KEYS, "mask")
 CODE_KEYS = ("parent", "group", "replaced_by")
 
 REQUIRED_MESSAGE = {"zh": "必填项未填写", "en": "A required answer is missing"}

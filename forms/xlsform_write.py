@@ -14,6 +14,7 @@ from forms.definition import RecordType
 from forms.errors import DefinitionError
 from forms.expressions import parse
 from forms.xlsform_rules import (
+    ALWAYS,
     CODE_KEYS,
     EN,
     EXTRA,
@@ -246,7 +247,7 @@ class _Writer:
 
     def _required(self, item: Mapping[str, Any], screen_relevant: str | None) -> Cells:
         if item.get("required"):
-            return {"required": "yes"}
+            return {"required": "yes", ALWAYS: "yes" if screen_relevant or "relevant" in item else ""}
         rule = self.rules.get(f"{item['name']}_required")
         trees = [parse(text) for text in (screen_relevant, item.get("relevant")) if text]
         if rule is None or not trees or required_rule(item["name"], trees, rule["message"]) != rule:
