@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from front_door import Person, problem
@@ -157,7 +158,7 @@ def test_the_secret_is_still_found_after_other_fields_changed(ground):
     key = ground.house.keys.search_key
 
     def keys():
-        return {row.key for row in ground.rows("SELECT key FROM record_index WHERE record_id = ?", made.persons[0])}
+        return {row.key for row in ground.rows("SELECT key FROM record_index WHERE record_uuid = ?", UUID(made.persons[0]).bytes)}
 
     assert key("name", "张壹") in keys() and key("name", "张一") not in keys()
     hashed = key("document_number", NUMBER.casefold())

@@ -42,8 +42,8 @@ Index(
 )
 
 # Exact search: the key is a keyed hash (H64) of an indexed field's name and normalised text, for secret ones and others
-# alike: short keys keep this tree small, which is the one that every new record changes in many places.
-record_index = keyed("record_index", key("key", BigInteger), key("record_id"), clustered=True)
+# alike, beside the 16 bytes of the record's id: this is the tree that every new record changes in many places.
+record_index = keyed("record_index", key("key", BigInteger), key("record_uuid", LargeBinary), clustered=True)
 
 # In order of arrival: a change lands beside the last change, not beside each record's own past.
 history = keyed(

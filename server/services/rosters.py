@@ -210,7 +210,7 @@ class _Run:
             if query.known_at is None
             else Then(connection, house, scope, ground.community_id, query.known_at)
         )
-        self.narrowed, searched = _narrowed(house, ground, query)
+        self.narrowed, searched = _narrowed(connection, house, ground, query)
         falling = self._falls_by_cell()
         if falling is None or searched:
             self.groups: list[tuple[str, ...]] = [ground.homes]
@@ -299,7 +299,7 @@ class _Run:
         return rows
 
 
-def _narrowed(house: House, ground: Ground, query: Query) -> tuple[Condition | None, bool]:
+def _narrowed(connection: Any, house: House, ground: Ground, query: Query) -> tuple[Condition | None, bool]:
     """What the database can decide itself: exact search through the index. Not of the past: it keeps the present only.
 
     Returns
@@ -324,7 +324,7 @@ def _narrowed(house: House, ground: Ground, query: Query) -> tuple[Condition | N
         if not spec.indexed or not isinstance(item.value, str):
             continue
         key = house.keys.search_key(spec.name, normalise_for_search(item.value, spec.format))
-        parts.append(store.indexed(key, ground.community_id))
+        parts.append(store.indexed(connection, key, ground.community_id))
     if not parts:
         return None, False
     return (" AND ".join(text for text, _ in parts), [value for _, given in parts for value in given]), True

@@ -169,7 +169,7 @@ def _check_disputes(watch: Watch, row: Any, disputes: Sequence[Any]) -> None:
 def _check_search(watch: Watch, row: Any, entries: Sequence[Any]) -> None:
     """Search entries and masks are those of the fields; what is compared is never said."""
     registry = watch.house.registry
-    stored = {one.key for one in entries}
+    stored = {key for _, key in entries}
     if row.life == "erased":
         watch.same("record", row.id, "search entries of an erased record", 0, len(stored))
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Any
+from uuid import UUID
 
 import orjson
 from sqlalchemy import Connection
@@ -90,8 +91,8 @@ def dependants(connection: Connection, community_id: str, ids: Iterable[str]) ->
 
 def indexed_under(connection: Connection, community_id: str, keys: Sequence[int]) -> list[str]:
     """The records with one of these search keys."""
-    rows = rows_of(connection, record_index, ("record_id",), community_id, "key", keys)
-    return sorted({row.record_id for row in rows})
+    rows = rows_of(connection, record_index, ("record_uuid",), community_id, "key", keys)
+    return sorted({str(UUID(bytes=bytes(row.record_uuid))) for row in rows})
 
 
 def lock_streams(connection: Connection, community_id: str, stream_ids: Iterable[str]) -> dict[str, list[Any]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Connection
 
@@ -172,8 +173,8 @@ def open_conflicts(connection: Connection, community_id: str) -> Rows:
 
 def search_entries(connection: Connection, community_id: str) -> Rows:
     """(record, key) by record."""
-    statement = "SELECT record_id, key FROM record_index WHERE community_id = ? ORDER BY record_id{c}"
-    return _lane(connection, statement, (community_id,))
+    statement = "SELECT record_uuid, key FROM record_index WHERE community_id = ? ORDER BY record_uuid"
+    return ((str(UUID(bytes=bytes(row.record_uuid))), row.key) for row in _lane(connection, statement, (community_id,)))
 
 
 # ---------------------------------------------------------------- by stream

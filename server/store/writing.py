@@ -84,9 +84,13 @@ def update_records(connection: Connection, community_id: str, rows: Rows) -> Non
 
 def write_index(connection: Connection, community_id: str, old: Rows, new: Rows) -> None:
     """Search entries that went and that came: key, record id."""
-    columns = ("community_id", "key", "record_id")
-    delete_rows(connection, record_index, columns, _led(community_id, old))
-    insert_rows(connection, record_index, columns, sorted(_led(community_id, new)), "ON CONFLICT DO NOTHING")
+    columns = ("community_id", "key", "record_uuid")
+    delete_rows(connection, record_index, columns, _entries(community_id, old))
+    insert_rows(connection, record_index, columns, sorted(_entries(community_id, new)), "ON CONFLICT DO NOTHING")
+
+
+def _entries(community_id: str, rows: Rows) -> list[tuple[str, int, bytes]]:
+    return [(community_id, key, bytes.fromhex(record_id.replace("-", ""))) for key, record_id in rows]
 
 
 def insert_history(connection: Connection, community_id: str, rows: Rows) -> None:

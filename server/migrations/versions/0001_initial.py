@@ -150,7 +150,7 @@ def upgrade() -> None:
     index("ix_record_home", "record", ["community_id", "type", "home", "id"])
     index("ix_record_place_parent", "record", ["community_id", "place_parent"], where="place_parent IS NOT NULL")
     table("record_index",
-        key("community_id"), key("key", BigInteger), key("record_id"), clustered=True)
+        key("community_id"), key("key", BigInteger), key("record_uuid", LargeBinary), clustered=True)
     table("recovery",
         key("community_id"), key("recovery_id"), need("record_id"), need("record_type"), need("v", Integer),
         need("tag"), may("home"), need("epoch"), need("install_id"), need("offered_at"), need("state"),
