@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 import pytest
 from front_door import Person
-from server_kit import COMMUNITY, Ground, anchor, furnish, open_ground
+from server_kit import COMMUNITY, Ground, anchor, building, furnish, open_ground
 
 from forms.registry import load_registry
 from server.house import uuid7
@@ -220,6 +220,51 @@ def test_s25_what_no_author_brings_back_is_offered_by_others(ground, tmp_path):
     settled(ground, one, two)
     assert names_of(two) == {"王壹", "李丢"}
     assert secretary.get("/api/v1/inbox/recovery").json["rows"] == []
+
+
+def test_what_is_no_witness_is_refused(ground):
+    """A broken offer is refused as a whole with its place; a repeated one is kept once; a signed-in person is no phone."""
+    phone = ground.worker(0)
+    record = {"id": uuid7(), "type": "building", "v": 2, "tag": "0" * 16, "home": None, "fields": {"name": "1 幢"}}
+
+    def offer(*witnesses: Any, **more: Any) -> Any:
+        return phone.post(
+            "witness", {"protocol": 1, "install_id": phone.install_id, "witnesses": list(witnesses)} | more
+        )
+
+    good = {"epoch": "e", "record": record}
+    wrong = [
+        5, {"record": record}, {"epoch": "", "record": record}, {"epoch": "e", "record": 5},
+        *({"epoch": "e", "record": record | one} for one in ({"id": "x"}, {"v": 0}, {"v": True}, {"v": 2**31}, {"tag": ""}, {"tag": "\0"},
+          {"type": 5}, {"home": "\n"}, {"fields": []})),
+    ]  # fmt: skip
+    for one in wrong:
+        answer = offer(good, one)
+        assert answer.status_code == 422 and answer.json["errors"][0]["pointer"].startswith("/witnesses/1"), one
+    assert offer(protocol=2).status_code == offer(install_id="x").status_code == offer(witnesses={}).status_code == 422
+    assert offer(*[good] * 501).status_code == 422
+    assert offer(good, good).json == {"kept": 1, "known": 1, "erased": 0}
+    assert offer(good).json == {"kept": 0, "known": 1, "erased": 0}
+    secretary = Person(ground.app.test_client())
+    assert secretary.get("/api/v1/inbox/recovery").status_code == 401
+    secretary.sign_in("secretary-1")
+    (row,) = secretary.get("/api/v1/inbox/recovery").json["rows"]
+    assert row["record"]["title"] == "1 幢" and row["present"] is None
+    assert secretary.post(f"/api/v1/inbox/recovery/{row['recovery_id']}/close").status_code == 200
+    assert secretary.post(f"/api/v1/inbox/recovery/{row['recovery_id']}/close").status_code == 404
+    assert secretary.get("/api/v1/inbox/recovery").json["rows"] == [] and ground.count() == 0
+
+
+def test_s25_a_receipt_proves_only_what_this_house_signed(ground):
+    """S25: a made-up, stale or foreign receipt, or a number far ahead, begins no new life: the server only says what it expects."""
+    one, two = ground.worker(0), ground.worker(0)
+    one.write(building(0), building(0))
+    receipt = one.send(one.batch([]))["receipt"]
+    before = ground.rows("SELECT epoch FROM database_life")
+    for shown in ("", "x", receipt[:-2], receipt[::-1], receipt, 5):
+        answer = two.send(two.batch([[building(0)]], after=(900, uuid7())) | {"receipt": shown})
+        assert answer["expected"]["n"] == two.n
+    assert ground.rows("SELECT epoch FROM database_life") == before
 
 
 def test_s21_a_phone_forgets_only_what_two_backups_hold(ground, tmp_path):

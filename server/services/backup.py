@@ -17,8 +17,10 @@ import orjson
 from server import migrations
 from server.errors import NotFound, StartError
 from server.sealing import WrongKey
+from server.services.accounts import OPERATOR
 from server.services.archive import ArchiveDamaged, Writer, head_of
 from server.services.archive import read as read_archive
+from server.services.audit import Look, note
 from server.services.differences import Difference, Progress
 from server.services.verify import verify_snapshot
 from server.store import backup as store
@@ -66,6 +68,7 @@ def back_up(
     key_folder = key_folder or house.settings.data_dir / KEY_FOLDER
     expires_at = stamp(now + timedelta(days=keep_days))
     with _work_folder(house) as work:
+        note(house, Look(OPERATOR, "export", "backup"), scope=f"backup/{backup_id}")
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         archive = folder / f"dishu-{stamp(now)[:19].replace(':', '')}-{backup_id[-6:]}{ENDING}"
         part = archive.with_name(archive.name + ".part")

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 from server import migrations
 from server.errors import StartError
 from server.sealing import WrongKey
+from server.services.accounts import OPERATOR
 from server.services.archive import head_of
+from server.services.audit import Look, line_of
 from server.services.backup import find_key, load_archive, new_file, revision_of, sync_folder
 from server.services.differences import Difference, Progress
 from server.services.lives import journal_life
 from server.services.revocations import apply_again, log_path
 from server.services.verify import verify_snapshot
+from server.store import audit as audit_store
 from server.store import backup as store
 from server.store import reach
 from server.store.database import read, stamp, write
@@ -120,6 +123,8 @@ def _fill(connection: Connection, work: _Work, replaced: Path | None = None) -> 
     begin_next_life(connection, new, at, was=was)
     store.end_what_was_open(connection, at)
     again = apply_again(connection, house, work.revocations)
+    look = Look(OPERATOR, "change", "restored from a backup")
+    audit_store.append(connection, line_of(house, look, scope=f"backup/{manifest['backup_id']}"))
     journal_life(connection, at, "restore", {"epoch": new, "was": was, "backup": manifest["backup_id"]})
     rows = sum(table["rows"] for table in manifest["tables"].values())
     return Restored(manifest["backup_id"], manifest["at"], new, rows, again, replaced, difference)

@@ -25,9 +25,9 @@ def begin_life(connection: Connection, new_epoch: str, at: str) -> None:
 
 def begin_next_life(connection: Connection, new_epoch: str, at: str, *, was: str | None) -> bool:
     """End the life ``was`` and begin another; False when somebody else was faster. One row is kept: no clock orders lives."""
-    if epoch(connection) != was:
+    gone = connection.execute(delete(database_life).where(database_life.c.epoch == was))
+    if gone.rowcount != 1:
         return False
-    connection.execute(delete(database_life))
     connection.execute(insert(database_life).values(epoch=new_epoch, started_at=at))
     return True
 
