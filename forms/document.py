@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from forms.codelist import CodeList
 from forms.definition import FieldSpec, RecordType
 from forms.derived import DERIVED
+from forms.dwelling_facts import ARRANGEMENTS, OLD_FROM, PERSON_STATES
 from forms.registry import Registry, load_registry
 from forms.roster import Roster
 from forms.values import MESSAGES
@@ -62,6 +63,7 @@ def forms_page(registry: Registry) -> str:
         parts.append("\n".join(_record_type(registry.latest(name))) + "\n")
     parts.append("\n".join(_code_lists(registry.codelists().values())) + "\n")
     parts.append("\n".join(_rosters(registry.rosters().values())) + "\n")
+    parts.append("\n".join(_dwelling_facts()) + "\n")
     parts.append(EXPRESSIONS)
     parts.append("\n".join(_errors()) + "\n")
     return "\n".join(parts)
@@ -158,6 +160,19 @@ def _rosters(rosters: Iterable[Roster]) -> Iterator[str]:
                 paths = f"derived `{column.derived}`" + (f" of {paths}" if paths else "")
             filters = " ".join(sorted(roster.filters.get(column.name, ())))
             yield f"| `{column.name}` | {column.label['zh']} · {column.label['en']} | {paths} | {column.privacy} | {filters} |"
+
+
+def _dwelling_facts() -> Iterator[str]:
+    yield "## Derived from a dwelling"
+    yield ""
+    yield "Computed from all persons who live or are registered behind a door, of whichever household; never asked. The dead are not"
+    yield f"counted; who is away for long is counted where they went. Old is {OLD_FROM} completed years; a missing birth date that decides"
+    yield "gives `unknown`. A registration hangs (空挂) where nobody of the register lives in the dwelling any more."
+    for kind, words in (("Person", PERSON_STATES), ("Dwelling", ARRANGEMENTS)):
+        yield ""
+        yield f"| {kind} | 名称 | Meaning |"
+        yield "|---|---|---|"
+        yield from (f"| `{name}` | {zh} | {en} |" for name, (zh, en) in words.items())
 
 
 def _errors() -> Iterator[str]:

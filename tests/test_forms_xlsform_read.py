@@ -292,24 +292,47 @@ def test_built_in_record_types_are_not_replaced_by_a_survey():
     assert [(one.place, one.code) for one in caught.value.refusals] == [("settings!A2", "form_taken")]
 
 
+TYPED = [
+    "text",
+    "integer",
+    "note",
+    "calculate",
+    "geopoint",
+    "date",
+    "select_one l",
+    "select_multiple l",
+    "begin group",
+    "end group",
+]
 CONTENTS = st.one_of(
     st.none(),
     st.integers(-5, 5),
     st.booleans(),
     st.sampled_from(
-        ["text", "integer", "note", "calculate", "geopoint", "date", "a", "b", "_x", "household", "anchor", "yes", "no", "${a}", "${b}+1", "if(${a},1,2)", "today()", ".>1", "end甲", "'"]  # a list of words reads better so
-        + [
-            "select_one l",
-            "select_multiple l",
-            "begin group",
-            "end group",
-            "begin repeat",
-            "ref person",
+        [
+            "yes",
+            "no",
+            "a",
+            "${a}",
+            "${b} + 1",
+            "if(${a}, 1, 2)",
+            "today()",
+            ". > 1",
             "1 2",
             "union",
+            "ref person",
+            "甲",
+            "'",
         ]
     ),
     st.text("ab${}().' 甲=-", max_size=8),
+)
+ROW = st.builds(
+    lambda kind, name, label, more: [kind, name, label, *more],
+    st.one_of(st.sampled_from(TYPED), CONTENTS),
+    st.one_of(st.sampled_from(["a", "b", "_x", "C-d", "anchor"]), CONTENTS),
+    st.one_of(st.just("L"), CONTENTS),
+    st.lists(st.one_of(st.none(), st.none(), CONTENTS), max_size=16),
 )
 HEADS = [
     "type", "name", "label", "label::English (en)", "hint", "required", "relevant", "constraint", "calculation", "default", "read_only",
@@ -318,8 +341,8 @@ HEADS = [
 
 
 @given(
-    st.lists(st.lists(CONTENTS, min_size=3, max_size=len(HEADS)), max_size=6),
-    st.lists(st.lists(CONTENTS, min_size=3, max_size=3), max_size=4),
+    st.lists(ROW, max_size=6),
+    st.lists(st.tuples(st.one_of(st.just("l"), CONTENTS), CONTENTS, CONTENTS), max_size=4),
     st.dictionaries(
         st.sampled_from(["form_id", "version", "dishu_subject", "dishu_privacy", "default_language"]), CONTENTS
     ),
