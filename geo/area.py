@@ -17,9 +17,12 @@ _ELLIPSOID = Geod(a=6378137.0, rf=298.257222101)
 def area_m2(geometry: Any) -> float:
     """Geodesic area in m² of a polygon in CGCS2000 degrees, holes taken out, whatever its orientation.
 
-    0 for None, empty and anything without area. Of an invalid polygon (a draft's) the figure means nothing.
+    0 for None, empty and anything without area, and for what lies on no globe (a draft with exchanged axes). Of an
+    invalid polygon (a draft's) the figure means nothing.
     """
     if geometry is None or geometry.is_empty:
+        return 0.0
+    if not _on_globe(geometry):
         return 0.0
     total = 0.0
     for part in shapely.get_parts(geometry):
@@ -29,12 +32,12 @@ def area_m2(geometry: Any) -> float:
 
 
 def label_point(geometry: Any) -> tuple[float, float] | None:
-    """Where to write a cell's name: (lon, lat) in degrees on the grid, well inside the largest part; None when empty.
+    """Where to write a cell's name: (lon, lat) in degrees on the grid, well inside the largest part; None when empty or on no globe.
 
     The centre of the largest inscribed circle, found to a metre in the local metric plane. Where a cell is thinner than
     the grid can show, any inner point serves.
     """
-    if geometry is None or geometry.is_empty:
+    if geometry is None or geometry.is_empty or not _on_globe(geometry):
         return None
     part = max(shapely.get_parts(geometry), key=lambda one: one.area)
     middle = part.centroid
@@ -49,3 +52,8 @@ def label_point(geometry: Any) -> tuple[float, float] | None:
             return (lon, lat)
     point = shapely.point_on_surface(part)
     return (snap_degrees(point.x), snap_degrees(point.y))
+
+
+def _on_globe(geometry: Any) -> bool:
+    west, south, east, north = geometry.bounds
+    return bool(-360 <= west <= east <= 360 and -90 <= south <= north <= 90)

@@ -19,6 +19,7 @@ from server.problems import register_problems
 from server.requests import register_request_rules
 from server.sealing import KeyRing
 from server.settings import Settings
+from server.store import reach
 from server.store.database import engine_options, prepare_engine
 
 
@@ -30,7 +31,7 @@ def create_app(
 ) -> Flask:
     """The Flask application; ``app.extensions["dishu"]`` is its `House`.
 
-    Reads or makes the house key; opens no connection yet: `server.start.prepare` looks at the database.
+    Reads the house key, or makes one for a database that has no life yet; opens no other connection: `server.start.prepare` looks at the database.
 
     Parameters
     ----------
@@ -62,6 +63,9 @@ def create_app(
     migrate.init_app(app, db, directory=str(FOLDER))
     with app.app_context():
         engine = prepare_engine(db.engine)
+    if settings.lacks_key() and reach.has_life(engine):
+        place = reach.place_of(engine)
+        raise StartError(f"the key file {settings.key_file} is missing, and the database at {place} is sealed with it; put the copy back")
     app.extensions["dishu"] = House(
         settings=settings,
         engine=engine,

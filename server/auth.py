@@ -71,7 +71,7 @@ def demand(actor: Actor, action: str, *, community_id: str | None = None) -> Non
     """Stop with OutsideScope unless the actor may do the action (there)."""
     below = accounts.communities_below(house(), actor) if community_id is not None else ()
     if not may(actor, action, community_id=community_id, communities_below=below):
-        raise OutsideScope(f"a {actor.role} may not do this here")
+        raise OutsideScope(f"the role {actor.role} may not do this here")
 
 
 def scope(actor: Actor) -> Scope:

@@ -29,11 +29,13 @@ DUTIES = {"lead": "主责", "regular": "协管", "substitute": "代班"}
 Fields = Literal["all", "internal", "aggregate"]
 
 _WORKERS = frozenset({"grid_worker", "community_worker", "secretary"})
+# A community worker sees the care records of their lines of work only; a stream is the same for all its phones (S23).
+_PHONES = frozenset({"grid_worker", "secretary"})
 _OFFICE = frozenset({"community_worker", "secretary"})
 _EVERYBODY_WITH_PLACES = _WORKERS | OFFICERS | {"planner"}
 
 ACTIONS: dict[str, frozenset[str]] = {
-    "sync": _WORKERS,
+    "sync": _PHONES,
     "write_records": _WORKERS,
     "read_records": _EVERYBODY_WITH_PLACES,
     "read_personal": _WORKERS | OFFICERS,

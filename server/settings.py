@@ -95,6 +95,10 @@ class Settings:
         folder = changes.pop("data_dir", None) or given.get("DISHU_DATA", "data")
         return cls.in_folder(folder, **(found | changes))
 
+    def lacks_key(self) -> bool:
+        """Whether a key would have to be made: none in the environment, and no key file yet."""
+        return self.key is None and not self.key_file.exists()
+
     def secret(self) -> bytes:
         """The house secret; makes the key file at first start, refuses one that others may read."""
         return self.key if self.key is not None else _key_of(self.key_file)

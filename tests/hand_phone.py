@@ -13,7 +13,7 @@ BATCH = 1000
 class HandPhone:
     """An enrolled phone of somebody of a role; it keeps what the server has consumed."""
 
-    def __init__(self, office: Office, role: str = "community_worker") -> None:
+    def __init__(self, office: Office, role: str = "secretary") -> None:
         code = office.signed_in("secretary").post("/api/v1/enrolment-codes", {"user_id": office.users[role]})
         made = office.client().post("/api/v1/enroll", json={"code": code.json["code"], "label": "手机"}).json
         self.client = office.client()

@@ -47,7 +47,7 @@ def test_the_demo_is_loaded_whole_through_the_push_service(loaded):
             connection.execute(select(journal.c.source).where(journal.c.install_id == IMPORT_INSTALL)).scalars()
         )
     assert {name: kept[name] for name in wanted} == dict(wanted)
-    assert kept.keys() - wanted.keys() <= {"reference_card"}
+    assert kept.keys() - wanted.keys() <= {"reference_card", "reference"}
     assert outcomes == {"applied": access.operations}
     assert access.pushed == access.operations == sum(wanted.values())
     assert sources == {"import"}

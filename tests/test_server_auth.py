@@ -204,11 +204,12 @@ def test_a_revoked_phone_is_told_so(office: Office):
 
 def test_closing_an_account_stops_its_phone_screen_and_tokens(office: Office):
     """Who leaves the office has no way in left, and the work stays under their name."""
-    phone = enrolled(office, "community_worker")
+    phone = enrolled(office, "grid_worker")
     screen = office.signed_in("community_worker")
     token = screen.post("/api/v1/read-tokens", {"label": "QGIS"}).json["token"]
-    user_id = office.users["community_worker"]
-    assert office.signed_in("secretary").post(f"/api/v1/users/{user_id}/close").status_code == 204
+    for role in ("grid_worker", "community_worker"):
+        closed = office.signed_in("secretary").post(f"/api/v1/users/{office.users[role]}/close")
+        assert closed.status_code == 204
     assert problem(screen.get("/api/v1/session")) == (401, "not-signed-in")
     client = office.client()
     for secret, wanted in ((phone["device_token"], (403, "install-revoked")), (token, (401, "token-refused"))):
@@ -328,3 +329,10 @@ def test_nobody_makes_an_account_above_their_own():
     assert not any(
         may_manage(person(role), "grid_worker", COMMUNITY) for role in ROLES if role not in {"secretary", "admin"}
     )
+
+
+def test_a_community_worker_gets_no_phone_while_streams_show_every_line_of_work(office: Office):
+    """Care records of other lines of work are none of their business: their phone would hold them (S23), so there is none."""
+    secretary = office.signed_in("secretary")
+    refused = secretary.post("/api/v1/enrolment-codes", {"user_id": office.users["community_worker"]})
+    assert refused.status_code == 422

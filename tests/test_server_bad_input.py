@@ -310,7 +310,7 @@ def test_nobody_writes_into_the_neighbours_community(office):
         OPERATOR,
         login="next-door",
         name="某某",
-        role="community_worker",
+        role="secretary",
         password=PASSWORD,
         community_id=NEIGHBOUR,
     )

@@ -96,7 +96,7 @@ def test_an_unusable_key_file_is_named(tmp_path, content, mode, said):
     key_file = tmp_path / "house.key"
     key_file.write_bytes(content.encode("latin-1"))
     key_file.chmod(mode)
-    line = one_line(dishu("user", "list", DISHU_DATA=str(tmp_path)))
+    line = one_line(dishu("db", "upgrade", DISHU_DATA=str(tmp_path)))
     assert str(key_file) in line and said in line and "ab" * 8 not in line
     assert not list(tmp_path.glob("*.sqlite3"))
 
@@ -117,6 +117,23 @@ def test_a_database_that_is_not_there_is_one_line(tmp_path, kind, command):
     line = one_line(run(*command, DISHU_DATA=str(tmp_path / "data"), DISHU_DATABASE_URL=url, PORT="0"))
     assert place in line and "pass-word" not in line and "cannot" in line
     assert blocker.read_bytes() == before
+
+
+@pytest.mark.parametrize("command", [("verify",), ("user", "list")], ids=" ".join)
+def test_a_mistyped_place_shows_no_empty_house(tmp_path, command):
+    """A command that only reads says that there is no database, and makes neither folder nor file nor key."""
+    line = one_line(dishu(*command, DISHU_DATA=str(tmp_path / "typo")))
+    assert "typo" in line and "dishu serve" in line
+    assert not (tmp_path / "typo").exists()
+
+
+def test_a_lost_key_file_is_asked_for_and_not_replaced(tmp_path):
+    """The key file is gone: the line says that it is missing and to put the copy back; no new key is made."""
+    assert dishu("db", "upgrade", DISHU_DATA=str(tmp_path))[0] == 0
+    (tmp_path / "house.key").unlink()
+    line = one_line(dishu("user", "list", DISHU_DATA=str(tmp_path)))
+    assert "missing" in line and str(tmp_path / "house.key") in line
+    assert not (tmp_path / "house.key").exists()
 
 
 LATE = {

@@ -105,7 +105,7 @@ BROKEN = {
         cell(1, 120.6, 31.3, 120.61, 31.31), cell(2, 120.61, 31.3, 120.62, 31.31, cell_id="cell-1")
     ),
     "geometry_missing": collection(cell(1, 120.6, 31.3, 120.61, 31.31), {**cell(2, 0, 0, 1, 1), "geometry": None}),
-    "outside_box": collection(cell(1, 120.6, 31.3, 120.61, 31.31), cell(2, 31.3, 120.6, 31.31, 120.61)),
+    "axes_swapped": collection(cell(1, 120.6, 31.3, 120.61, 31.31), cell(2, 31.3, 120.6, 31.31, 120.61)),
 }  # fmt: skip
 
 

@@ -74,7 +74,10 @@ def test_a_wrong_key_file_is_noticed_at_the_start(env, database_url, tmp_path):
     """A database sealed with another key is not touched, on either database; the right key opens it again."""
     env |= {"DISHU_DATABASE_URL": database_url, "DISHU_KEY_FILE": str(tmp_path / "right.key")}
     assert dishu("db", "upgrade", env=env).exit_code == 0
-    wrong = env | {"DISHU_KEY_FILE": str(tmp_path / "wrong.key")}
+    other = tmp_path / "wrong.key"
+    other.write_text("7" * 64)
+    other.chmod(0o600)
+    wrong = env | {"DISHU_KEY_FILE": str(other)}
     for command in (("user", "list"), ("db", "upgrade"), ("serve", "--port", "0")):
         assert "is not the key that sealed the database" in refused(dishu(*command, env=wrong))
     assert dishu("user", "list", env=env).exit_code == 0
@@ -94,7 +97,7 @@ def test_a_broken_key_file_is_refused(env, tmp_path, content, said):
     key = tmp_path / "house.key"
     key.write_text(content)
     key.chmod(0o600)
-    line = refused(dishu("user", "list", env=env | {"DISHU_KEY_FILE": str(key)}))
+    line = refused(dishu("db", "upgrade", env=env | {"DISHU_KEY_FILE": str(key)}))
     assert re.search(said, line) and str(key) in line
     assert key.read_text() == content
 

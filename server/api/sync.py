@@ -149,7 +149,7 @@ def pull() -> Response:
 
 
 def read_batch(body: dict[str, Any], install_id: str, now: datetime) -> pushing.Batch:
-    """The batch of a push body; InvalidInput names every place of the envelope that is wrong."""
+    """The batch of a push body; InvalidInput names the first place of the envelope that is wrong."""
     _check_envelope(body, install_id)
     after, groups = body.get("after"), body.get("groups")
     if not isinstance(after, dict) or not _is_number(after.get("n")):
@@ -180,9 +180,9 @@ def read_batch(body: dict[str, Any], install_id: str, now: datetime) -> pushing.
 
 def _check_envelope(body: dict[str, Any], install_id: str) -> None:
     if body.get("protocol") != PROTOCOL:
-        raise _wrong("/protocol", f"this server speaks protocol {PROTOCOL}")
+        raise _wrong("/protocol", f"{PROTOCOL}, the protocol that this server speaks")
     if body.get("install_id") != install_id:
-        raise _wrong("/install_id", "not the install of this token")
+        raise _wrong("/install_id", "the install of this token")
 
 
 def _scope(value: Any) -> tuple[int, int]:

@@ -39,7 +39,7 @@ def add(
     datum: str | None,
 ) -> None:
     """Make a community. CODE is what its cell codes begin with: 12 digits under the profile cn-grid-15."""
-    house = open_house()
+    house = open_house(may_create=True)
     made = communities.add_community(
         house,
         OPERATOR,

@@ -18,7 +18,7 @@ def command(ensure: bool, quiet: bool) -> None:
 
     Can be repeated at any time: nothing is loaded twice. Code and token are new every time.
     """
-    house = open_house()
+    house = open_house(may_create=True)
     show = sys.stderr.isatty() and not quiet
 
     def progress(done: int, of: int) -> None:

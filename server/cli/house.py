@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from server.app import create_app, house_of
-from server.errors import NotFound
+from server.errors import NotFound, StartError
 from server.house import House
 from server.settings import Settings
 from server.start import prepare
+from server.store import reach
 from server.store.assignments import communities
 from server.store.database import read
 
 
-def open_house(settings: Settings | None = None) -> House:
-    """The house of the environment's settings; StartError says in one line why it cannot be opened."""
+def open_house(settings: Settings | None = None, *, may_create: bool = False) -> House:
+    """The house of the environment's settings; StartError says in one line why it cannot be opened.
+
+    Only commands that set a house up ``may_create``: a mistyped path must not show an empty house.
+    """
+    settings = settings or Settings.from_environment()
+    if not may_create:
+        reach.demand_file(settings.database_url)
     house = house_of(create_app(settings))
+    if not may_create and reach.revision(house.engine) is None:
+        raise StartError(f"the database at {reach.place_of(house.engine)} is empty; `dishu db upgrade` sets it up")
     prepare(house)
     return house
 

@@ -47,7 +47,7 @@ def add(
     password_stdin: bool,
 ) -> None:
     """Make an account."""
-    house = open_house()
+    house = open_house(may_create=True)
     password, show = _password(password_stdin)
     user = accounts.add_user(
         house,

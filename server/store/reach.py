@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from server import migrations
@@ -26,6 +26,26 @@ def revision(engine: Engine) -> str | None:
         return migrations.current(engine)
     except (SQLAlchemyError, OSError) as error:
         raise Unreachable(place_of(engine), reason_of(error)) from error
+
+
+def demand_file(url: str) -> None:
+    """Stop where an SQLite database is not there; Unreachable names its place. Other databases answer for themselves."""
+    made = make_url(url)
+    path = made.database
+    if made.get_backend_name() != "sqlite" or not path or path == ":memory:":
+        return
+    if not Path(path).exists():
+        raise Unreachable(path, "there is no such file; `dishu serve` or `dishu db upgrade` makes one")
+
+
+def has_life(engine: Engine) -> bool:
+    """Whether the database has been used: it holds things that a key has sealed. False where it is not there."""
+    try:
+        demand_file(engine.url.render_as_string(hide_password=False))
+        with engine.connect() as connection:
+            return connection.exec_driver_sql("SELECT epoch FROM database_life").first() is not None
+    except (SQLAlchemyError, OSError, StoreError):
+        return False
 
 
 def make_folder(engine: Engine) -> None:
