@@ -17,6 +17,7 @@ from bench.workload import CELLS, Ground, Maker, lay_ground, plain_records
 from server.app import create_app, house_of
 from server.settings import Settings
 from server.start import prepare
+from sync.cursor import LAST_PAGE_ROWS
 
 BATCH = 500
 PAGE = 1000
@@ -46,7 +47,8 @@ class _Stage:
     pull: _Rounds = field(default_factory=_Rounds)
     incremental: list[Cost] = field(default_factory=list)
     roster: list[Cost] = field(default_factory=list)
-    first_sync: tuple[int, Cost] = (0, Cost(0, 0))
+    roster_floor: list[Cost] = field(default_factory=list)
+    first_sync: tuple[int, Cost, float] = (0, Cost(0, 0), 0.0)
 
 
 def measure(size: Size, say: Callable[[str], None]) -> list[Line]:
@@ -98,7 +100,7 @@ class _Run:
         early = [ours[n] for n in near]
         whole = ratio("new", ours, floor, BATCH)
         average = sum(one.wall_s for one in floor) / sum(one.wall_s for one in ours)
-        rows, cost = large.first_sync
+        rows, cost, floor_us = large.first_sync
         return [
             ratio(f"new records, {size.small:,} stored", early, [floor[n] for n in near], BATCH, 0.25),
             Line(f"new records, filling to {size.large:,}", average, "of the floor", 0.17, note=whole.note),
@@ -110,7 +112,13 @@ class _Run:
             growth("growth of a push of patches", small.patch.ours, large.patch.ours, 1.5),
             growth("growth of an incremental pull of 500", small.incremental, large.incremental, 1.5),
             growth("growth of a cell roster of 1,000", small.roster, large.roster, 1.5),
-            Line("first sync of a phone", rows / cost.wall_s, "rows/s", note=f"{rows:,} rows in {cost.wall_s:.1f} s, CPU {cost.cpu_s:.1f} s"),
+            Line(
+                "first sync of a phone",
+                floor_us / (cost.wall_s / rows * 1e6),
+                "of the floor",
+                note=f"{rows:,} rows in {cost.wall_s:.1f} s, CPU {cost.cpu_s:.1f} s; the floor reads pages of the same sizes",
+            ),
+            ratio(f"cell roster of {PAGE:,}, {size.large:,} stored", large.roster, large.roster_floor, PAGE),
         ]  # fmt: skip
 
     def _settle_other_cell(self) -> None:
@@ -156,8 +164,10 @@ class _Run:
             )
             if status != 200:
                 raise RuntimeError(f"roster: {status} {content[:300]!r}")
+            beside = self.floor.post("/read", {"after": 0, "limit": PAGE})[1]
             if number > 1:
                 stage.roster.append(cost)
+                stage.roster_floor.append(beside)
         return stage
 
     def _pages(self, stage: _Stage, reader: BenchPhone) -> None:
@@ -175,8 +185,16 @@ class _Run:
             stage.pull.ours.append(mine)
             after += PAGE
 
-    def _first_sync(self) -> tuple[int, Cost]:
-        return BenchPhone(self.product, self.codes.pop()).pull_all()
+    def _first_sync(self) -> tuple[int, Cost, float]:
+        """Everything to a new phone: (rows, cost, what the floor's pages of the same sizes cost in µs a row)."""
+        rows, cost = BenchPhone(self.product, self.codes.pop()).pull_all()
+        after, limit, floor_s = 0, PAGE, 0.0
+        while after < len(self.known):
+            told, one = self.floor.post("/read", {"after": after, "limit": limit})
+            floor_s += one.wall_s
+            after += len(told["rows"])
+            limit = min(limit * 2, LAST_PAGE_ROWS)
+        return rows, cost, floor_s / after * 1e6
 
     def _patches(self, stage: _Stage, reader: BenchPhone | None, rounds: int) -> None:
         maker = self.maker
