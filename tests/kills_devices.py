@@ -59,7 +59,10 @@ class World:
                 if hang_up:
                     raise Offline
                 answer = await reader.read()
-        except (OSError, TimeoutError) as error:
+        except TimeoutError as error:
+            self.counts["answers not come within 30 s"] += 1
+            raise Offline from error
+        except OSError as error:
             raise Offline from error
         finally:
             if writer is not None:
@@ -104,6 +107,7 @@ class Device:
     bases: dict[str, dict[str, Any]] = field(default_factory=dict)
     kinds: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     seen: Counter[tuple[str, int]] = field(default_factory=Counter)
+    shown: set[tuple[str, str]] = field(default_factory=set)
     told: dict[str, Any] = field(default_factory=dict)
     pledged: list[str] = field(default_factory=list)
     deleted: list[tuple[str, str]] = field(default_factory=list)
@@ -269,6 +273,7 @@ class Device:
             self.sums[stream] -= record_hash(record_id, *old)
         if version is not None:
             self.copies[stream][record_id] = version
+            self.shown.add((stream, record_id))
             self.sums[stream] += record_hash(record_id, *version)
 
     # ------------------------------------------------------------ writing
