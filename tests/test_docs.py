@@ -35,6 +35,8 @@ DOCUMENTS = (
     "docs/api.md",
     "docs/problems.md",
     "docs/forms.md",
+    "docs/proof.md",
+    "docs/bench.md",
     *sorted(f"docs/adr/{path.name}" for path in (ROOT / "docs" / "adr").glob("*.md")),
 )
 ROOMS = ("forms", "geo", "sync", "server")
