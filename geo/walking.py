@@ -143,7 +143,8 @@ class RoadNetwork:
         Parameters
         ----------
         lons, lats, place_lons, place_lats
-            As in :func:`straight_reach`. Each goes to the nearest point of the nearest road.
+            As in :func:`straight_reach`. Each goes to the nearest point of the nearest road, of one of them where two
+            are equally near.
         limit_m : float
             Ways longer than this are not looked for (inf comes back), which saves time.
         off_road_m : float

@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from pyproj import Geod
 
@@ -122,10 +122,15 @@ def towns(draw):
     return ways, draw(st.lists(spot, min_size=1, max_size=6)), draw(st.lists(spot, min_size=1, max_size=4))
 
 
+@settings(suppress_health_check=[HealthCheck.filter_too_much])
 @given(towns())
 def test_no_shorter_way_was_overlooked(town):
     """Every way is as short as the shortest of all (Floyd and Warshall), and never shorter than the straight line."""
     ways, homes, places = town
+    # Who lives where one road passes the end of another without a junction stands on one of the two only.
+    spots, roads = shapely.points(sorted({end for way in ways for end in way})), shapely.linestrings(ways)
+    touching = [[tuple(spot.coords[0]) in way for way in ways] for spot in spots]
+    assume(bool(((shapely.distance(spots[:, None], roads[None, :]) > 0.05) | np.array(touching)).all()))
     lines = [line((a[0] * 90, a[1] * 90), (b[0] * 90, b[1] * 90)) for a, b in ways]
     network = RoadNetwork(lines, split_crossings=False)
     # Homes and places at ends of ways only, so that the graph of the ways itself is the measure.
@@ -141,7 +146,6 @@ def test_no_shorter_way_was_overlooked(town):
     straight = asked(straight_reach, *scaled)
     for home, metres, least in zip(homes, found.metres, straight.metres, strict=True):
         shortest = min(metric[home, place] for place in places)
-        # A home may also lie on another way that passes by, which can only help.
         assert metres <= shortest * 1.003 + 1.0
         assert metres >= least * 0.997 - 1.0
 
