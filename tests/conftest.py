@@ -16,6 +16,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from browser_kit import (  # noqa: F401 - fixtures of every suite that uses a browser
+    browser_type_launch_args,
+    demo_copy,
+    demo_site,
+    office_page,
+    phone_context,
+    phone_page,
+)
 from hypothesis import HealthCheck, settings
 
 from bench.postgres import PostgresServer, running_postgres

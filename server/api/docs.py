@@ -14,9 +14,9 @@ _PAGES = Path(__file__).resolve().parent / "pages"
 _TAG = "服务"
 
 
-@blueprint.get("/")
+@blueprint.get("/docs")
 @describe(zh="接口文档（网页）", en="The documentation of the API, as a page", tag=_TAG, auth="none", media="text/html")
-def page() -> Response:
+def documentation() -> Response:
     """The page."""
     return _file("docs.html")
 

@@ -1,0 +1,120 @@
+"""The demo community served on a free port, and real browsers in front of it: a phone of 360×740, an office computer of 1366×768."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page
+
+DEMO_PASSWORD = "dishu-demo"
+OFFICE = {"width": 1366, "height": 768}
+PHONE = {"width": 360, "height": 740}
+
+
+@dataclass(slots=True)
+class DemoSite:
+    """A served demo of its own: address, data folder, sign-ins as in the demo's own words."""
+
+    url: str
+    folder: Path
+    environment: dict[str, str]
+
+    def dishu(self, *words: str) -> str:
+        """What a command of the command line prints; it works on the same database as the server."""
+        done = subprocess.run(_command(*words), env=self.environment, capture_output=True, text=True, check=True)
+        return done.stdout
+
+    def enrolment_code(self, login: str = "worker1") -> str:
+        """A new one-time code for a phone of a demo worker."""
+        found = re.search(r"\b[0-9A-Z]{4}(-[0-9A-Z]{4}){2}\b", self.dishu("enrol-code", "create", login))
+        assert found is not None
+        return found[0]
+
+
+def chromium_path() -> str:
+    """Where the browser of the machine is."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if found := shutil.which(name):
+            return found
+    raise AssertionError("no Chromium on this machine; make setup-ci installs it")
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args() -> dict[str, Any]:
+    """The machine's own Chromium, which asks nobody on the network."""
+    quiet = ["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    return {"executable_path": chromium_path(), "args": quiet}
+
+
+@pytest.fixture(scope="session")
+def demo_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with the demo just loaded; copy it before writing."""
+    folder = tmp_path_factory.mktemp("demo")
+    subprocess.run(_command("demo", "--ensure"), env=_environment(folder), check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def demo_site(demo_copy: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoSite]:
+    """The demo under `dishu serve`, one for each test module: its tests may write."""
+    folder = tmp_path_factory.mktemp("site") / "data"
+    shutil.copytree(demo_copy, folder)
+    environment = _environment(folder)
+    with (folder.parent / "server.log").open("wb") as log:
+        process = subprocess.Popen(_command("serve", "--port", "0"), env=environment, stdout=subprocess.PIPE, stderr=log, text=True)
+    assert process.stdout is not None
+    try:
+        url = next((line.strip().rstrip("/") for line in process.stdout if line.startswith("http")), "")
+        assert url, (folder.parent / "server.log").read_text()
+        yield DemoSite(url, folder, environment)
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+@pytest.fixture
+def phone_context(browser: Browser) -> Iterator[BrowserContext]:
+    """A cheap phone: 360×740, touch, Chinese."""
+    context = browser.new_context(viewport=PHONE, device_scale_factor=2, is_mobile=True, has_touch=True, locale="zh-CN", timezone_id="Asia/Shanghai")
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def phone_page(phone_context: BrowserContext) -> Page:
+    """A page on the phone; programs that fail fail the test."""
+    return _watched(phone_context.new_page())
+
+
+@pytest.fixture
+def office_page(browser: Browser) -> Iterator[Page]:
+    """A page on the secretary's office computer."""
+    context = browser.new_context(viewport=OFFICE, locale="zh-CN", timezone_id="Asia/Shanghai")
+    yield _watched(context.new_page())
+    context.close()
+
+
+def _watched(page: Page) -> Page:
+    def fail(error: Exception) -> None:
+        raise AssertionError(f"the page's program failed: {error}")
+
+    page.on("pageerror", fail)
+    return page
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("DISHU_") and name != "PORT"}
+    return kept | {"DISHU_DATA": str(folder), "DISHU_SIGN_IN_PER_MINUTE": "10000", "DISHU_ENROL_PER_MINUTE": "10000"}
+
+
+def _command(*words: str) -> list[str]:
+    return [sys.executable, "-c", "from server.cli import main; main()", *words]

@@ -1,0 +1,4 @@
+import { defineConfig } from "vite";
+import { screen } from "../vite.common.ts";
+
+export default defineConfig(screen("field", "/field/"));
