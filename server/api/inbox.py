@@ -10,35 +10,14 @@ from marshmallow import Schema, fields, validate
 
 from server import auth
 from server.api.body import read_json
-from server.errors import InputError, InvalidInput
+from server.api.pages import COMMUNITY, PAGE, PAGED, actor_in_community, page_limit
 from server.openapi import describe
-from server.permissions import Actor
 from server.services import inbox, waiting
 from server.services.push import accept_user_operation
 
 blueprint = Blueprint("inbox", __name__)
 
 _TAG = "待办"
-_QUERY: dict[str, Any] = {
-    "community": {
-        "type": "string",
-        "description": "所属社区编号，缺省为本人社区 / community id, the actor's own when left out",
-    },
-}
-_PAGE: dict[str, Any] = _QUERY | {
-    "limit": {"type": "integer", "minimum": 1, "maximum": inbox.MOST_PER_PAGE, "default": 50},
-    "next": {"type": "string", "description": "上一页给出的 next / the cursor of the page before"},
-}
-_LIST: dict[str, Any] = {
-    "type": "object",
-    "required": ["as_of", "rows", "next"],
-    "properties": {
-        "as_of": {"type": "string", "format": "date-time"},
-        "count": {"type": "integer"},
-        "rows": {"type": "array", "items": {"type": "object"}},
-        "next": {"type": ["string", "null"]},
-    },
-}
 
 
 class BaseSchema(Schema):
@@ -62,27 +41,12 @@ def _json(body: Any) -> Response:
     return Response(orjson.dumps(body), content_type="application/json")
 
 
-def _actor(action: str) -> tuple[Actor, str]:
-    actor = auth.signed_in(action)
-    community_id = request.args.get("community") or actor.community_id
-    auth.demand(actor, action, community_id=community_id)
-    return actor, community_id
-
-
-def _limit() -> int:
-    text = request.args.get("limit", "50")
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= inbox.MOST_PER_PAGE:
-        message = f"a whole number from 1 to {inbox.MOST_PER_PAGE} is expected"
-        raise InvalidInput(message, errors=[InputError("/limit", "not_a_limit", message)])
-    return int(text)
-
-
 @blueprint.get("/api/v1/inbox")
-@describe(zh="各类待办的数量", en="How many items of each kind wait", tag=_TAG, query=_QUERY,
+@describe(zh="各类待办的数量", en="How many items of each kind wait", tag=_TAG, query=COMMUNITY,
           response={"type": "object"})  # fmt: skip
 def show_counts() -> Response:
     """Needs ``read_inbox``."""
-    actor, community_id = _actor("read_inbox")
+    actor, community_id = actor_in_community("read_inbox")
     return _json(inbox.counts(auth.house(), auth.scope(actor), community_id))
 
 
@@ -90,19 +54,19 @@ def show_counts() -> Response:
 @describe(
     zh="两人填的不一样：并列显示，危害大的在前",
     en="Open conflicts: the values side by side, with both people and both times; the most harmful first",
-    tag=_TAG, query=_PAGE, response=_LIST, problems=("invalid-input",),
+    tag=_TAG, query=PAGE, response=PAGED, problems=("invalid-input",),
 )  # fmt: skip
 def list_conflicts() -> Response:
     """Needs ``read_inbox``; every page is written into the audit log."""
-    actor, community_id = _actor("read_inbox")
+    actor, community_id = actor_in_community("read_inbox")
     look = auth.look(actor, "read", "inbox: conflicts")
     cursor = request.args.get("next")
-    return _json(inbox.conflicts(auth.house(), auth.scope(actor), community_id, look, cursor=cursor, limit=_limit()))
+    return _json(inbox.conflicts(auth.house(), auth.scope(actor), community_id, look, cursor=cursor, limit=page_limit()))
 
 
 @blueprint.get("/api/v1/inbox/quarantine")
 @describe(zh="待核对的内容：谁、何时、为何", en="Quarantined operations: who, when, why; no values",
-          tag=_TAG, query=_PAGE, response=_LIST, problems=("invalid-input",))  # fmt: skip
+          tag=_TAG, query=PAGE, response=PAGED, problems=("invalid-input",))  # fmt: skip
 def list_quarantine() -> Response:
     """Needs ``read_inbox``."""
     return _operations("quarantined")
@@ -110,50 +74,50 @@ def list_quarantine() -> Response:
 
 @blueprint.get("/api/v1/inbox/held")
 @describe(zh="等另一条的内容", en="Held operations and what they wait for",
-          tag=_TAG, query=_PAGE, response=_LIST, problems=("invalid-input",))  # fmt: skip
+          tag=_TAG, query=PAGE, response=PAGED, problems=("invalid-input",))  # fmt: skip
 def list_held() -> Response:
     """Needs ``read_inbox``."""
     return _operations("held")
 
 
 def _operations(now: str) -> Response:
-    actor, community_id = _actor("read_inbox")
+    actor, community_id = actor_in_community("read_inbox")
     cursor = request.args.get("next")
-    return _json(waiting.operations(auth.house(), auth.scope(actor), community_id, now, cursor=cursor, limit=_limit()))
+    return _json(waiting.operations(auth.house(), auth.scope(actor), community_id, now, cursor=cursor, limit=page_limit()))
 
 
 @blueprint.get("/api/v1/inbox/unplaced")
 @describe(zh="未归格的记录：最近的网格和距离", en="Records in no cell, with the nearest cell and its distance",
-          tag=_TAG, query=_PAGE, response=_LIST, problems=("invalid-input",))  # fmt: skip
+          tag=_TAG, query=PAGE, response=PAGED, problems=("invalid-input",))  # fmt: skip
 def list_unplaced() -> Response:
     """Needs ``read_inbox``; titles of persons are written into the audit log."""
-    actor, community_id = _actor("read_inbox")
+    actor, community_id = actor_in_community("read_inbox")
     look = auth.look(actor, "read", "inbox: unplaced")
     cursor = request.args.get("next")
-    return _json(waiting.unplaced(auth.house(), auth.scope(actor), community_id, look, cursor=cursor, limit=_limit()))
+    return _json(waiting.unplaced(auth.house(), auth.scope(actor), community_id, look, cursor=cursor, limit=page_limit()))
 
 
 @blueprint.get("/api/v1/inbox/findings")
 @describe(zh="疑点：前后不一的内容", en="Findings: what does not fit together",
-          tag=_TAG, query=_PAGE, response=_LIST, problems=("invalid-input",))  # fmt: skip
+          tag=_TAG, query=PAGE, response=PAGED, problems=("invalid-input",))  # fmt: skip
 def list_findings() -> Response:
     """Needs ``read_inbox``; titles of persons are written into the audit log."""
-    actor, community_id = _actor("read_inbox")
+    actor, community_id = actor_in_community("read_inbox")
     look = auth.look(actor, "read", "inbox: findings")
     cursor = request.args.get("next")
-    return _json(waiting.findings(auth.house(), auth.scope(actor), community_id, look, cursor=cursor, limit=_limit()))
+    return _json(waiting.findings(auth.house(), auth.scope(actor), community_id, look, cursor=cursor, limit=page_limit()))
 
 
 @blueprint.post("/api/v1/inbox/conflicts/<conflict_id>/resolve")
 @describe(
     zh="解决一处不一致：选其一，或填写最终值",
     en="Settle a conflict: choose one of its values, or set the final ones",
-    tag=_TAG, request=ResolveSchema, query=_QUERY, response={"type": "object"},
+    tag=_TAG, request=ResolveSchema, query=COMMUNITY, response={"type": "object"},
     problems=("invalid-input", "malformed-body", "not-found"),
 )  # fmt: skip
 def resolve_conflict(conflict_id: str) -> Response:
     """Needs ``resolve_conflicts``; journaled like every other write."""
-    actor, community_id = _actor("resolve_conflicts")
+    actor, community_id = actor_in_community("resolve_conflicts")
     asked = ResolveSchema().load(read_json(256_000))
     look = auth.look(actor, "change", asked.pop("purpose", None) or "inbox: resolve")
     operation = inbox.resolution(auth.house(), auth.scope(actor), community_id, conflict_id, asked, look)

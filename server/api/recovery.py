@@ -9,6 +9,7 @@ from flask import Blueprint, Response, request
 
 from server import auth
 from server.api.body import read_json
+from server.api.pages import COMMUNITY, PAGE, PAGED, actor_in_community, page_limit
 from server.errors import InputError, InvalidInput
 from server.openapi import describe
 from server.services import recovery
@@ -20,16 +21,6 @@ blueprint = Blueprint("recovery", __name__)
 MOST_WITNESSES = 500
 _MOST_BYTES = 8_000_000
 _TEXT = {"type": "string"}
-_QUERY: dict[str, Any] = {
-    "community": {
-        "type": "string",
-        "description": "所属社区编号，缺省为本人社区 / community id, the actor's own when left out",
-    },
-}
-_PAGE: dict[str, Any] = _QUERY | {
-    "limit": {"type": "integer", "minimum": 1, "maximum": recovery.MOST_PER_PAGE, "default": 50},
-    "next": {"type": "string", "description": "上一页给出的 next / the cursor of the page before"},
-}
 
 
 @blueprint.post("/api/v1/sync/witness")
@@ -94,29 +85,16 @@ def _witness(where: str, one: Any) -> Witness:
     zh="恢复后手机交来的副本，等人核对",
     en="Copies that phones offered after a restore, each beside what stands now; the personal fields are audited",
     tag="待办",
-    query=_PAGE,
-    response={
-        "type": "object",
-        "required": ["as_of", "rows", "next"],
-        "properties": {
-            "as_of": {"type": "string", "format": "date-time"},
-            "rows": {"type": "array", "items": {"type": "object"}},
-            "next": {"type": ["string", "null"]},
-        },
-    },
+    query=PAGE,
+    response=PAGED,
     problems=("invalid-input",),
 )
 def list_recovery() -> Response:
     """Needs ``read_inbox``; every page is written into the audit log."""
-    actor = auth.signed_in("read_inbox")
-    community_id = request.args.get("community") or actor.community_id
-    auth.demand(actor, "read_inbox", community_id=community_id)
-    limit = request.args.get("limit", "50")
-    if not limit.isascii() or not limit.isdigit() or not 1 <= int(limit) <= recovery.MOST_PER_PAGE:
-        raise InvalidInput(errors=[InputError("/limit", "not_a_limit", f"from 1 to {recovery.MOST_PER_PAGE}")])
+    actor, community_id = actor_in_community("read_inbox")
     look = auth.look(actor, "read", "inbox: recovery")
     cursor = request.args.get("next")
-    page = recovery.waiting(auth.house(), auth.scope(actor), community_id, look, cursor=cursor, limit=int(limit))
+    page = recovery.waiting(auth.house(), auth.scope(actor), community_id, look, cursor=cursor, limit=page_limit())
     return _json(page)
 
 
@@ -125,15 +103,13 @@ def list_recovery() -> Response:
     zh="这份副本已核对",
     en="A copy was dealt with: it leaves the queue, nothing is written into records",
     tag="待办",
-    query=_QUERY,
+    query=COMMUNITY,
     response={"type": "object"},
     problems=("not-found",),
 )
 def close_recovery(recovery_id: str) -> Response:
     """Needs ``resolve_conflicts``."""
-    actor = auth.signed_in("resolve_conflicts")
-    community_id = request.args.get("community") or actor.community_id
-    auth.demand(actor, "resolve_conflicts", community_id=community_id)
+    actor, community_id = actor_in_community("resolve_conflicts")
     look = auth.look(actor, "change", "inbox: recovery closed")
     recovery.close(auth.house(), actor, auth.scope(actor), community_id, recovery_id, look)
     return _json({"state": "closed"})

@@ -61,6 +61,8 @@ audit = keyed(
     may("request_id"),
 )
 Index("ix_audit_at", audit.c.community_id, audit.c.at)
+# Who looked at this: lines about one record; lists of a type have none.
+Index("ix_audit_record", audit.c.community_id, audit.c.record_type, audit.c.record_id, audit.c.at)
 
 # Verified backups of this life (S26), of the house. What failed its verification has no row.
 backup_copy = keyed(

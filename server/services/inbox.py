@@ -70,15 +70,16 @@ def conflicts(
         )
         rest = [entry for entry in ordered if after is None or entry > after]
         page = rest[:limit]
-        rows = _conflict_rows(house, connection, scope, community_id, look, [entry[2] for entry in page])
+        unmask = may(look.actor, "unmask", community_id=community_id)
+        rows = conflict_rows(house, connection, scope, community_id, [entry[2] for entry in page], unmask=unmask)
         for row, entry in zip(rows, page, strict=True):
             row["harm"] = entry[0]
         seen(
             house,
-            _look_at(rows, look, community_id),
+            look_at(rows, look, community_id),
             scope,
             community_id,
-            fields=_personal_names(house, rows),
+            fields=personal_names(house, rows),
             count=len(rows),
             where="inbox=conflicts",
         )
@@ -90,9 +91,10 @@ def conflicts(
     }
 
 
-def _conflict_rows(
-    house: House, connection: Any, scope: Scope, community_id: str, look: Look, ids: Sequence[str]
+def conflict_rows(
+    house: House, connection: Any, scope: Scope, community_id: str, ids: Sequence[str], *, unmask: bool
 ) -> list[dict[str, Any]]:
+    """These open conflicts as pages show them, in the order of ``ids``; the caller writes down that they were looked at."""
     found = store.conflicts_by_id(connection, scope, community_id, ids)
     siblings = store.siblings(connection, community_id, ids)
     of: dict[str, list[dict[str, Any]]] = {row["conflict_id"]: [] for row in found}
@@ -105,8 +107,7 @@ def _conflict_rows(
         connection, house, community_id, [(subject.get(row["conflict_id"]), row["sealed"]) for row in siblings]
     )
     value_of = {(row["conflict_id"], row["op_id"]): value for row, value in zip(siblings, values, strict=True)}
-    cells = _cells(connection, community_id)
-    unmask = may(look.actor, "unmask", community_id=community_id)
+    cells = cells_by_home(connection, community_id)
     rows = []
     for row, base in zip(found, bases, strict=True):
         form = form_of(house.registry, row["type"], None)
@@ -177,7 +178,7 @@ def _record(form: RecordType, row: dict[str, Any], cells: dict[str, dict[str, st
     }
 
 
-def _personal_names(house: House, rows: Iterable[dict[str, Any]]) -> tuple[str, ...]:
+def personal_names(house: House, rows: Iterable[dict[str, Any]]) -> tuple[str, ...]:
     """Names of the personal fields that these rows show, their titles included."""
     names = set()
     for row in rows:
@@ -188,13 +189,13 @@ def _personal_names(house: House, rows: Iterable[dict[str, Any]]) -> tuple[str, 
     return tuple(sorted(names))
 
 
-def _look_at(rows: Iterable[dict[str, Any]], look: Look, community_id: str) -> Look:
+def look_at(rows: Iterable[dict[str, Any]], look: Look, community_id: str) -> Look:
     """The look as it is written down: showing a secret in full is an *unmask*."""
     secret = any(field["privacy"] == "secret" for row in rows for field in row["fields"])
     return replace(look, action="unmask") if secret and may(look.actor, "unmask", community_id=community_id) else look
 
 
-def _cells(connection: Any, community_id: str) -> dict[str, dict[str, str]]:
+def cells_by_home(connection: Any, community_id: str) -> dict[str, dict[str, str]]:
     """Code and name of each cell by its home stream."""
     return {
         f"cell/{cell.cell_id}": {"cell_id": cell.cell_id, "code": cell.code, "name": cell.name}

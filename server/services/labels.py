@@ -9,6 +9,7 @@ from forms.codelist import CodeList
 from forms.definition import FieldSpec, RecordType
 from forms.index import mask_value
 from forms.registry import Registry
+from server.services.tables import joined, yes_no
 
 PERSONAL = frozenset({"personal", "secret"})
 _TITLES = ("name", "number", "door_number", "household_number", "address_text")
@@ -64,3 +65,28 @@ def shown(spec: FieldSpec | None, value: Any, *, unmask: bool) -> Any:
     if spec is None or spec.privacy != "secret" or value is None or unmask or isinstance(value, dict):
         return value
     return mask_value(spec, value)
+
+
+def words_of(spec: FieldSpec | None, value: Any, titles: Mapping[str, str] | None = None) -> str | None:
+    """A shown value in words for people: labels of codes, 是 or 否, the title of a record, a set joined by ；.
+
+    Parameters
+    ----------
+    value : as `shown` gives it: a secret may be a mask
+    titles : titles of records by id, for references; a record without one has no words
+    """
+    if value is None or value == []:
+        return None
+    if isinstance(value, dict):
+        if "lon" in value and "lat" in value:
+            return f"{value['lon']}, {value['lat']}"
+        mask = value.get("mask")
+        return mask if isinstance(mask, str) else None
+    if isinstance(value, bool):
+        return yes_no(value)
+    labels = code_labels(spec.codes, value) if spec is not None else None
+    if labels is not None:
+        return joined(labels) if isinstance(labels, list) else str(labels)
+    if spec is not None and spec.type == "ref":
+        return (titles or {}).get(value)
+    return joined(str(one) for one in value) if isinstance(value, list) else str(value)

@@ -126,7 +126,7 @@ def findings(
                     "finding_id": row["finding_id"],
                     "kind": row["kind"],
                     "name": row["name"],
-                    "message": _message(house, row),
+                    "message": constraint_message(house, row["type"], row["name"]),
                     "units": orjson.loads(row["units"]),
                     "detail": orjson.loads(row["detail"]) if row["detail"] else None,
                     "opened_at": row["opened_at"],
@@ -175,9 +175,9 @@ def _type_label(house: House, name: str | None) -> Any:
     return house.registry.latest(name).label
 
 
-def _message(house: House, row: dict[str, Any]) -> Any:
+def constraint_message(house: House, kind: str | None, name: str) -> Any:
     """The words of a constraint; None for findings of another kind, which the screen words by ``kind``."""
-    if row["type"] not in house.registry.types():
+    if kind is None or kind not in house.registry.types():
         return None
-    form = house.registry.latest(row["type"])
-    return next((constraint.message for constraint in form.constraints if constraint.name == row["name"]), None)
+    form = house.registry.latest(kind)
+    return next((constraint.message for constraint in form.constraints if constraint.name == name), None)

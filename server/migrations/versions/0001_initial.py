@@ -54,6 +54,7 @@ def upgrade() -> None:
         need("purpose"), need("scope"), may("record_type"), may("record_id"), need("fields", default="[]"),
         may("count", BigInteger), may("request_id"))
     index("ix_audit_at", "audit", ["community_id", "at"])
+    index("ix_audit_record", "audit", ["community_id", "record_type", "record_id", "at"])
     table("backup_copy",
         key("community_id"), key("backup_id"), need("epoch"), need("at"), need("expires_at"), may("destroyed_at"),
         need("file_name"))

@@ -1,0 +1,193 @@
+"""What belongs to a record: whoever names it in a ref field, those who live in the same household, and what follows from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import orjson
+
+from forms.definition import RecordType
+from forms.derived import DERIVED, RESIDENCE_STATES, derive
+from forms.dwelling_facts import ARRANGEMENTS, Resident, arrangement
+from server.house import House
+from server.permissions import Scope
+from server.services.accounts import today
+from server.services.addresses import Addresses
+from server.services.labels import PERSONAL, form_of, shown, title_of, words_of
+from server.store import record_page as store
+from server.store import rosters
+from server.store.scoping import Condition, json_text
+
+MOST_ROWS = 200
+_MOST_FACTS = 8
+
+# Of these a community has as many as doors and people: they are never read through to find who names a record.
+_MANY = frozenset({"person", "household", "dwelling", "residence"})
+_NEVER = frozenset({"reference"})
+
+_LABELS: dict[str, dict[str, str]] = {
+    "relatives": {"zh": "同户成员", "en": "Same household"},
+    "person.residence_household": {"zh": "家庭成员", "en": "Members"},
+    "person.registration_dwelling": {"zh": "户籍在此", "en": "Registered here"},
+    "household.dwelling": {"zh": "住户", "en": "Households"},
+    "care_status.person": {"zh": "重点关爱", "en": "Care"},
+    "residence.person": {"zh": "居住与户籍变动", "en": "Former residences and registrations"},
+    "reference_card.person": {"zh": "引用卡片", "en": "Reference cards"},
+    "party_member.person": {"zh": "党员身份", "en": "Party membership"},
+    "check_in.party_member": {"zh": "双报到", "en": "Check-ins"},
+    "visit.household": {"zh": "走访", "en": "Visits"},
+}
+
+
+def related(
+    connection: Any, house: House, scope: Scope, community_id: str, form: RecordType, row: Any,
+    fields: Mapping[str, Any], cells: Mapping[str, Any],
+) -> tuple[list[dict[str, Any]], set[str]]:  # fmt: skip
+    """Live records in the scope that belong to a record, by relation; and the personal fields that were shown of them.
+
+    A relation is named ``<type>.<field>`` after the ref field that makes it; ``relatives`` are the others of a person's
+    household. Relations without records are left out.
+    """
+    told: list[dict[str, Any]] = []
+    personal: set[str] = set()
+
+    def add(name: str, kind: str, condition: Condition, skip: str) -> list[Any]:
+        rows, count = store.related(connection, scope, community_id, kind, condition, MOST_ROWS)
+        if rows:
+            its_form = house.registry.latest(kind)
+            told.append(
+                {
+                    "relation": name, "label": _LABELS.get(name, its_form.label), "type": kind,
+                    "type_label": its_form.label, "count": count, "more": count > len(rows),
+                    "rows": [_row(house, scope, one, skip, cells, personal) for one in rows],
+                }
+            )  # fmt: skip
+        return rows
+
+    if form.name == "person" and isinstance(home := fields.get("residence_household"), str):
+        same = store.referring_by(connection, community_id, "residence_household", home, placed=True, search_key=None)
+        others: Condition = (f"{same[0]} AND r.id <> ?", [*same[1], row.id])
+        add("relatives", "person", others, "residence_household")
+    for kind in house.registry.types():
+        if kind in _NEVER:
+            continue
+        for spec in house.registry.latest(kind).fields.values():
+            if spec.ref_type != form.name:
+                continue
+            condition = _condition(connection, house, community_id, house.registry.latest(kind), spec.name, row.id)
+            if condition is None:
+                continue
+            found = add(f"{kind}.{spec.name}", kind, condition, spec.name)
+            if (kind, spec.name) == ("party_member", "person"):
+                for member in found:
+                    text = json_text(connection, "r", "party_member")
+                    add("check_in.party_member", "check_in", (f"{text} = ?", [member.id]), "party_member")
+    return told, personal
+
+
+def _condition(
+    connection: Any, house: House, community_id: str, form: RecordType, field: str, target: str
+) -> Condition | None:
+    """How the records that name another one are found; None where that would mean reading through all people or doors."""
+    first = form.placed_by[0] if form.placed_by else None
+    placed = first == field or (form.name in _MANY and field in form.placed_by)
+    indexed = form.fields[field].indexed
+    if not placed and not indexed and form.name in _MANY:
+        return None
+    key = house.keys.search_key(field, target) if indexed else None
+    # A person is placed by the registration only without a residence: the index finds both.
+    return store.referring_by(connection, community_id, field, target, placed=placed and key is None, search_key=key)
+
+
+def _row(
+    house: House, scope: Scope, row: Any, skip: str, cells: Mapping[str, Any], personal: set[str]
+) -> dict[str, Any]:
+    form = form_of(house.registry, row.type, None)
+    fields: dict[str, Any] = orjson.loads(row.fields)
+    all_fields = scope.fields == "all"
+    title, field = title_of(form, fields, personal=all_fields)
+    if field is not None:
+        personal.add(f"{row.type}.{field}")
+    facts: list[dict[str, Any]] = []
+    for name, spec in form.fields.items():
+        if name in {skip, "name", "note"} or spec.type in {"ref", "location"} or len(facts) == _MOST_FACTS:
+            continue
+        if spec.privacy == "secret" or (spec.privacy in PERSONAL and not all_fields):
+            continue
+        text = words_of(spec, shown(spec, fields.get(name), unmask=False))
+        if text is not None:
+            facts.append({"name": name, "label": spec.label, "text": text})
+            if spec.privacy in PERSONAL:
+                personal.add(f"{row.type}.{name}")
+    return {
+        "id": row.id, "type": row.type, "title": title, "v": row.v, "life": row.life, "cell": cells.get(row.home),
+        "facts": facts,
+    }  # fmt: skip
+
+
+# ---------------------------------------------------------------- what follows
+def address_line(
+    connection: Any, scope: Scope, community_id: str, kind: str, record_id: str, fields: Mapping[str, Any]
+) -> str | None:
+    """Where a record is in one line; None where that is not known or not within the scope."""
+    addresses = Addresses(lambda ids: _seen(connection, scope, community_id, ids))
+    addresses.learn([(kind, fields)])
+    return addresses.line(kind, fields)
+
+
+def _seen(connection: Any, scope: Scope, community_id: str, ids: Any) -> dict[str, rosters.Entry]:
+    found = rosters.entries_by_id(connection, community_id, ids)
+    if scope.streams is None:
+        return found
+    visible = store.in_scope(connection, scope, community_id, found)
+    public = {"estate", "building"}  # a worker may read on which building a neighbour's door is
+    return {one: entry for one, entry in found.items() if one in visible or entry.type in public}
+
+
+def derived(
+    connection: Any, house: House, scope: Scope, community_id: str, form: RecordType, row: Any, fields: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """What follows from a record and its relatives: age, 人户状态, how the old people of a dwelling live."""
+    day = date.fromisoformat(today(house))
+    if form.name == "person":
+        household = rosters.entries_by_id(connection, community_id, [str(fields.get("residence_household"))])
+        home = next(iter(household.values()), None)
+        values = {**fields}
+        if home is not None:
+            values |= {f"residence_household.{name}": home.fields.get(name) for name in ("dwelling", "head")}
+        return [
+            {"name": name, "label": {"zh": DERIVED[name].label_zh, "en": DERIVED[name].label_en}, "value": value,
+             "text": RESIDENCE_STATES[value][0] if name == "residence_state" else words_of(None, value)}
+            for name in ("age", "is_head", "residence_state")
+            if (value := derive(name, values, record_id=row.id, today=day)) is not None
+        ]  # fmt: skip
+    dwelling = row.id if form.name == "dwelling" else fields.get("dwelling") if form.name == "household" else None
+    if not isinstance(dwelling, str):
+        return []
+    found = arrangement(dwelling, residents_of(connection, scope, community_id, dwelling), day)
+    label = {"zh": "居住结构", "en": "How it is lived in"}
+    return [{"name": "arrangement", "label": label, "value": found, "text": ARRANGEMENTS[found][0]}]
+
+
+def residents_of(connection: Any, scope: Scope, community_id: str, dwelling: str) -> list[Resident]:
+    """Everybody who lives in a dwelling and whom the scope sees."""
+    placed = store.referring_by(connection, community_id, "dwelling", dwelling, placed=True, search_key=None)
+    households, _ = store.related(connection, scope, community_id, "household", placed, MOST_ROWS)
+    found = []
+    for household in households:
+        kind = orjson.loads(household.fields).get("kind")
+        members = store.referring_by(
+            connection, community_id, "residence_household", household.id, placed=True, search_key=None
+        )
+        for one in store.related(connection, scope, community_id, "person", members, MOST_ROWS)[0]:
+            person = orjson.loads(one.fields)
+            found.append(
+                Resident(
+                    one.id, dwelling, person.get("registration_dwelling"), presence=person.get("presence"),
+                    birth_date=person.get("birth_date"), deceased=person.get("vital_status") == "deceased",
+                    collective=kind == "collective",
+                )
+            )  # fmt: skip
+    return found
