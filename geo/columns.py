@@ -26,6 +26,9 @@ LAYER_WORDS = {
     "专属网格": DEDICATED_LAYER, "专属": DEDICATED_LAYER, "专项网格": DEDICATED_LAYER, "微网格": DEDICATED_LAYER,
 }  # fmt: skip
 
+HOUSEHOLD_HEADINGS = ("households", "户数", "住户数", "居民户数", "常住户数", "总户数", "household", "hushu", "hs", "zhs")
+"""Headings of the column that says how many households a cell has."""
+
 # A Shapefile keeps ten bytes of a heading: three characters in UTF-8, five in GBK.
 _SHORTEST_CUT = 3
 
@@ -56,6 +59,12 @@ def guess_mapping(columns: Iterable[str]) -> dict[str, str]:
             if word not in mapping and first is not None:
                 mapping[word] = given[first]
     return mapping
+
+
+def guess_households(columns: Iterable[str]) -> str | None:
+    """The heading of the column with households, best first; None when there is none. Compared as `guess_mapping` does."""
+    given = [(column, _plain(column)) for column in columns]
+    return next((column for heading in HOUSEHOLD_HEADINGS for column, plain in given if plain == heading), None)
 
 
 def layer_word(value: Any) -> Any:

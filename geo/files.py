@@ -63,6 +63,19 @@ def kind_of(path: Path) -> str:
     raise GeoError(f"{path.name} is no GeoPackage, Shapefile (.shp), FlatGeobuf, KML or GeoJSON", code="unknown_file")
 
 
+def tables_of(path: Path) -> tuple[str, ...]:
+    """The layers of a file that may have several (GeoPackage, KML), in its order; () for other kinds. Errors as `kind_of`."""
+    import pyogrio
+    import pyogrio.errors
+
+    if kind_of(path) not in ("geopackage", "kml"):
+        return ()
+    try:
+        return tuple(str(name) for name, kind in pyogrio.list_layers(str(path)) if kind is not None)
+    except (pyogrio.errors.DataSourceError, ValueError) as error:
+        raise GeoError(f"{path.name} cannot be read", code="unreadable_file") from error
+
+
 def read_cell_file(
     path: Path,
     *,

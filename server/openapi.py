@@ -33,7 +33,7 @@ class Operation:
     tag: str
     auth: Auth
     request: Shape
-    request_media: str
+    request_media: str | Sequence[str]
     response: Shape
     status: int
     media: Sequence[str]
@@ -49,7 +49,7 @@ def describe(
     tag: str = "其他",
     auth: Auth = "session",
     request: Shape = None,
-    request_media: str = JSON,
+    request_media: str | Sequence[str] = JSON,
     response: Shape = None,
     status: int = 200,
     media: str | Sequence[str] = JSON,
@@ -207,9 +207,13 @@ def _operation_object(operation: Operation, rule: str, endpoint: str, method: st
     if operation.request is not None:
         made["requestBody"] = {
             "required": True,
-            "content": {operation.request_media: {"schema": json_schema(operation.request)}},
+            "content": {kind: {"schema": json_schema(operation.request)} for kind in _kinds(operation.request_media)},
         }
     return made
+
+
+def _kinds(media: str | Sequence[str]) -> Sequence[str]:
+    return (media,) if isinstance(media, str) else media
 
 
 def _problem_answers(operation: Operation) -> dict[str, Any]:

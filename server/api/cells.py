@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, Response, request
+from marshmallow import Schema, fields, validate
 
+from server.api import cell_upload
 from server.api.answers import json_answer
-from server.api.body import read_bytes
+from server.api.body import read_json
 from server.auth import house, signed_in
 from server.openapi import describe
-from server.services import drafts, editions
+from server.services import draft_repairs, drafts, editions, lineages
 from server.services.drafts import EditionTold
 
 blueprint = Blueprint("cells", __name__)
 
 _TAG = "网格"
-_MAX_BODY = 32_000_000
-_WORDS = ("code", "name", "order")
 _CERTIFICATE: dict[str, Any] = {
     "type": ["object", "null"],
     "properties": {
@@ -71,40 +71,154 @@ _WHOLE: dict[str, Any] = {
 }
 
 
+_CELL: dict[str, Any] = {
+    "type": ["object", "null"],
+    "properties": {"cell_id": {"type": "string"}, "code": {"type": "string"}, "name": {"type": "string"}},
+}
+_LINEAGE: dict[str, Any] = {
+    "type": "object",
+    "required": ["from", "to", "kinds", "counts", "parts"],
+    "properties": {
+        "from": {"type": ["object", "null"]},
+        "to": {"type": "object"},
+        "kinds": {"type": "object"},
+        "counts": {"type": "object", "additionalProperties": {"type": "integer"}},
+        "parts": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "kind": {"enum": ["same", "reshape", "split", "merge", "transfer", "new", "end"]},
+                    "old": _CELL,
+                    "new": _CELL,
+                    "area_m2": {"type": "number"},
+                    "share_of_old": {"type": "number"},
+                    "share_of_new": {"type": "number"},
+                    "households": {"type": ["integer", "null"]},
+                    "household_share_of_old": {"type": ["number", "null"]},
+                    "household_share_of_new": {"type": ["number", "null"]},
+                    "counts": {"type": "boolean"},
+                },
+            },
+        },
+    },
+}
+
+
+class RepairSchema(Schema):
+    """Which of the proposed repairs are wanted."""
+
+    repairs = fields.List(fields.String(), required=True, validate=validate.Length(min=1, max=1000))
+
+
 @blueprint.post("/api/v1/communities/<community_id>/editions")
 @describe(
     zh="上传一版网格草稿",
     en="Send the cells of a whole edition: checked and kept as a draft, broken or not",
     tag=_TAG,
-    request={"type": "object", "description": "GeoJSON FeatureCollection of polygons"},
-    request_media="application/geo+json",
-    query={
-        "datum": {
-            "type": "string",
-            "enum": ["wgs84", "cgcs2000", "gcj02", "bd09"],
-            "description": "坐标系；文件自己声明时可省略 / of the coordinates, unless the file declares it",
-        },
-        **{
-            f"{word}_property": {"type": "string", "default": word, "description": f"the property that holds {word}"}
-            for word in _WORDS
-        },
+    request={"type": "object", "description": "GeoJSON FeatureCollection of polygons, or a form with the part `file`"},
+    request_media=cell_upload.MEDIA,
+    query=cell_upload.QUERY,
+    response={
+        "type": "object",
+        "required": ["edition_id", "certificate"],
+        "properties": {"edition_id": {"type": "string"}, "certificate": _CERTIFICATE, "file": cell_upload.FILE},
     },
-    response={"type": "object", "required": ["edition_id"], "properties": {"edition_id": {"type": "string"}, "certificate": _CERTIFICATE}},
     status=201,
-    problems=("malformed-body", "invalid-input", "invalid-cells", "body-too-large", "unsupported-body", "not-found", "busy"),
+    problems=cell_upload.PROBLEMS,
     more="The certificate names every problem with its place and size. A file in which not one cell can be read is "
-    "refused; everything else is kept as a draft.",
+    "refused; everything else is kept as a draft. " + cell_upload.MORE,
 )  # fmt: skip
 def send_draft(community_id: str) -> Response:
     """Needs ``publish_cells``."""
     actor = signed_in("publish_cells", community_id=community_id)
-    raw = read_bytes(_MAX_BODY, media=("application/geo+json", "application/json"))
-    mapping = {word: name for word in _WORDS if (name := request.args.get(f"{word}_property"))}
-    draft = drafts.read_draft(raw, datum=request.args.get("datum"), mapping=mapping)
-    edition_id, certificate = drafts.keep_draft(house(), actor, community_id, draft)
-    answer = json_answer({"edition_id": edition_id, "certificate": drafts.report_of(certificate)}, 201)
+    sent = cell_upload.read_upload()
+    edition_id, _ = drafts.keep_draft(house(), actor, community_id, sent.draft)
+    kept = drafts.find_edition(house(), community_id, edition_id)
+    answer = json_answer(
+        {"edition_id": edition_id, "certificate": kept.certificate, "file": cell_upload.file_told(sent)}, 201
+    )
     answer.headers["Location"] = f"/api/v1/communities/{community_id}/editions/{edition_id}"
     return answer
+
+
+@blueprint.post("/api/v1/communities/<community_id>/editions/check")
+@describe(
+    zh="检查一份网格文件，不保存",
+    en="Check a file of cells and keep nothing: its certificate, the repairs that could be made, its columns",
+    tag=_TAG,
+    request={"type": "object", "description": "GeoJSON FeatureCollection of polygons, or a form with the part `file`"},
+    request_media=cell_upload.MEDIA,
+    query=cell_upload.QUERY,
+    response={
+        "type": "object",
+        "required": ["certificate", "file", "repairs", "cells"],
+        "properties": {
+            "certificate": _CERTIFICATE,
+            "file": cell_upload.FILE,
+            "repairs": {"type": "array", "items": cell_upload.REPAIR},
+            "cells": {"type": "object", "description": "GeoJSON FeatureCollection, CGCS2000 lon/lat"},
+        },
+    },
+    problems=cell_upload.PROBLEMS,
+    more=cell_upload.MORE,
+)
+def check_file(community_id: str) -> Response:
+    """Needs ``publish_cells``."""
+    signed_in("publish_cells", community_id=community_id)
+    sent = cell_upload.read_upload()
+    certificate = drafts.check_draft(house(), community_id, sent.draft)
+    offered = draft_repairs.proposals(house(), community_id, sent.draft, limits=cell_upload.limits())
+    return json_answer(
+        {
+            "certificate": drafts.report_of(certificate) | {"datum": sent.draft.datum},
+            "file": cell_upload.file_told(sent),
+            "repairs": draft_repairs.repairs_told(offered),
+            "cells": drafts.as_collection(sent.draft.cells),
+        }
+    )
+
+
+@blueprint.get("/api/v1/communities/<community_id>/editions/<edition_id>/repairs")
+@describe(
+    zh="草稿可以怎样修复：逐格列出修复前后",
+    en="Repairs of a draft that could be made, each cell before and after; nothing is changed",
+    tag=_TAG,
+    query=cell_upload.LIMITS,
+    response={
+        "type": "object",
+        "required": ["repairs"],
+        "properties": {"repairs": {"type": "array", "items": cell_upload.REPAIR}},
+    },
+    problems=("invalid-input", "not-found"),
+    more="Repairs come stage by stage (place, rings, borders): when some were made, ask again. None ever makes a cell "
+    "disappear or takes more than the given share of it.",
+)
+def show_repairs(community_id: str, edition_id: str) -> Response:
+    """Needs ``publish_cells``."""
+    signed_in("publish_cells", community_id=community_id)
+    draft, _ = draft_repairs.kept_draft(house(), community_id, edition_id)
+    offered = draft_repairs.proposals(house(), community_id, draft, limits=cell_upload.limits())
+    return json_answer({"repairs": draft_repairs.repairs_told(offered)})
+
+
+@blueprint.post("/api/v1/communities/<community_id>/editions/<edition_id>/repairs")
+@describe(
+    zh="按所选修复草稿",
+    en="Make the chosen repairs in a draft",
+    tag=_TAG,
+    request=RepairSchema,
+    query=cell_upload.LIMITS,
+    response=_WHOLE,
+    problems=("malformed-body", "invalid-input", "not-found", "busy"),
+    more="With the limits that the repairs were asked with. A repair is made once: afterwards its id is unknown.",
+)
+def make_repairs(community_id: str, edition_id: str) -> Response:
+    """Needs ``publish_cells``."""
+    actor = signed_in("publish_cells", community_id=community_id)
+    wanted = RepairSchema().load(read_json(100_000))["repairs"]
+    draft_repairs.repair_draft(house(), actor, community_id, edition_id, wanted, limits=cell_upload.limits())
+    return json_answer(_whole(drafts.find_edition(house(), community_id, edition_id)))
 
 
 @blueprint.get("/api/v1/communities/<community_id>/editions")
@@ -175,3 +289,22 @@ def _edition(one: EditionTold) -> dict[str, Any]:
         "created_at": one.created_at,
         "published_at": one.published_at,
     }
+
+
+@blueprint.get("/api/v1/communities/<community_id>/editions/<edition_id>/lineage")
+@describe(
+    zh="与前一版相比：各网格的沿革，含面积与户数比例",
+    en="What became of each cell: same, reshape, split, merge, transfer, new, end, with shares of ground and households",
+    tag=_TAG,
+    query={"against": {"type": "string", "description": "与哪一版相比 / the other edition; else the one it replaced or would"}},
+    response=_LINEAGE,
+    problems=("not-found",),
+    more="For a draft: against the edition in force. For an edition that was published: as it was kept then. A part with "
+    "`counts` false is too little ground to decide the kind.",
+)  # fmt: skip
+def show_lineage(community_id: str, edition_id: str) -> Response:
+    """Needs ``publish_cells``."""
+    signed_in("publish_cells", community_id=community_id)
+    return json_answer(
+        lineages.lineage_of(house(), community_id, edition_id, against=request.args.get("against") or None)
+    )

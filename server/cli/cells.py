@@ -8,19 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import click
+import orjson
 
-from geo.cells import DraftEdition, read_cells
+from geo.cells import LAYERS, DraftEdition, read_cells
 from geo.datum import DATUMS, METRES
 from geo.edition import Certificate
-from geo.errors import GeoError
-from geo.files import as_geojson
+from geo.lineage import KINDS
 from geo.problem import Problem
-from geo.repairs import Repair, propose_repairs
+from geo.repairs import Repair, apply
 from server.cli.house import community_id_of, open_house
 from server.house import House
-from server.services import drafts, editions
+from server.services import cell_files, draft_repairs, drafts, editions, lineages
 from server.services.accounts import OPERATOR
 
+# Repairs come in stages (place, rings, borders), each proposed on what the one before has left.
+_STAGES = 5
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _COMMON = (
     click.argument("file", type=_FILE),
@@ -30,6 +32,7 @@ _COMMON = (
                  help="The property that holds code, name, order …; may be repeated: --map code=grid_id"),
     click.option("--table", help="Layer of a GeoPackage or KML that has several; else the first."),
     click.option("--encoding", help="Text of a Shapefile (UTF-8, GBK); else told from the file."),
+    click.option("--layer", type=click.Choice(LAYERS), default=LAYERS[0], show_default=True),
     click.option("--buildings", type=_FILE, help="GeoJSON of building outlines; those that a border cuts are listed."),
 )  # fmt: skip
 
@@ -53,10 +56,63 @@ def check(file: Path, community: str, buildings: Path | None, **reading: Any) ->
     GeoJSON, GeoPackage, Shapefile (.shp), FlatGeobuf and KML. Repairs that could be made are listed, none is made.
     """
     with Steps(2) as steps:
-        certificate, _, _, draft = _judged(file, community, buildings, steps, **reading)
-    _tell(certificate, propose_repairs(draft))
+        certificate, house, community_id, draft = _judged(file, community, buildings, steps, **reading)
+    _tell(certificate, draft_repairs.proposals(house, community_id, draft))
     if not certificate.ok:
         raise click.exceptions.Exit(1)
+
+
+@command.command("repair")
+@_common
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the repaired cells here, as GeoJSON.")
+def repair(file: Path, community: str, buildings: Path | None, out: Path | None, **reading: Any) -> None:
+    """Show every repair that could be made, cell by cell with the change of its area; --out makes them in a new file.
+
+    The file itself is never changed. Exit status 1 if there are errors that no repair settles.
+    """
+    with Steps(3) as steps:
+        certificate, house, community_id, draft = _judged(file, community, buildings, steps, **reading)
+        steps.begin("repairing 修复")
+        made: list[Repair] = []
+        for _ in range(_STAGES):
+            offered = draft_repairs.proposals(house, community_id, draft)
+            if not offered:
+                break
+            made += offered
+            draft = apply(draft, offered)
+        certificate = drafts.check_draft(house, community_id, draft)
+    for one in made:
+        for change in one.changes:
+            click.echo(f"{one.kind}\t{change.cell_code}\t{change.area_change_m2:+.2f} m²\t{one.message_zh}\t{one.message_en}")
+    _tell(certificate)
+    if out is not None:
+        out.write_bytes(orjson.dumps(drafts.as_collection(draft.cells)))
+        click.echo(f"written, in cgcs2000\t{out}")
+    if not certificate.ok:
+        raise click.exceptions.Exit(1)
+
+
+@command.command("diff")
+@_common
+def diff(file: Path, community: str, buildings: Path | None, **reading: Any) -> None:
+    """Print what a file of cells would change against the edition in force: each cell's ground and households."""
+    with Steps(3) as steps:
+        _, house, community_id, draft = _judged(file, community, buildings, steps, **reading)
+        steps.begin("comparing 比较")
+        standing, cells, lineage = lineages.against_published(house, community_id, draft.cells)
+    for one in lineages.parts_told(lineage.parts, standing, cells):
+        old, new = one["old"], one["new"]
+        homes = "-" if one["households"] is None else f"{one['households']} 户"
+        click.echo(
+            "\t".join(
+                (
+                    one["kind"], old["code"] if old else "-", new["code"] if new else "-", f"{one['area_m2']:.0f} m²",
+                    f"{one['share_of_old']:.1%}", f"{one['share_of_new']:.1%}", homes,
+                )
+            )
+        )  # fmt: skip
+    counts = lineages.counts_of(lineage.parts)
+    click.echo("\t".join(("cells 网格", *(f"{KINDS[kind][0]} {kind} {count}" for kind, count in counts.items() if count))))
 
 
 @command.command("publish")
@@ -81,46 +137,30 @@ def publish(file: Path, community: str, buildings: Path | None, **reading: Any) 
 
 
 def _judged(
-    file: Path,
-    community: str,
-    buildings: Path | None,
-    steps: Steps,
-    *,
-    datum: str | None,
-    mapping: Iterable[str],
-    table: str | None,
-    encoding: str | None,
+    file: Path, community: str, buildings: Path | None, steps: Steps, **reading: Any
 ) -> tuple[Certificate, House, str, DraftEdition]:
     house = open_house()
     community_id = community_id_of(house, community) or ""
     steps.begin("reading 读取")
-    source, words = _as_geojson(file, datum, _words(mapping), table, encoding)
-    draft = drafts.read_draft(source, datum=datum, mapping=words)
-    outlines = _outlines(buildings, datum) if buildings is not None else None
+    draft = _read(file, **reading)
+    outlines = _outlines(buildings, reading["datum"]) if buildings is not None else None
     steps.begin("checking 检查")
     return drafts.check_draft(house, community_id, draft, buildings=outlines), house, community_id, draft
 
 
-def _as_geojson(
-    file: Path, datum: str | None, mapping: dict[str, str], table: str | None, encoding: str | None
-) -> tuple[bytes, dict[str, str]]:
-    """The text of a GeoJSON file as it is; other files turned into GeoJSON, telling what was guessed on the way."""
-    raw = file.read_bytes()
-    try:
-        source, words, problems = as_geojson(
-            file, mapping=mapping, table=table, encoding=encoding, is_metres=datum == METRES
-        )
-    except GeoError as error:
-        if error.code == "unknown_file":
-            # Whatever it is, the reader of GeoJSON says where it goes wrong.
-            return raw, mapping
-        raise click.ClickException(error.message) from error
-    for problem in problems:
-        click.echo(f"{problem.message_zh} {problem.message_en}", err=True)
-    guessed = [f"{word}={column}" for word, column in words.items() if column and mapping.get(word) != column]
+def _read(
+    file: Path, *, datum: str | None, mapping: Iterable[str], table: str | None, encoding: str | None, layer: str
+) -> DraftEdition:
+    """The cells of a file, telling what was guessed on the way."""
+    given = _words(mapping)
+    found = cell_files.read_path(file, datum=datum, mapping=given, table=table, encoding=encoding, layer=layer)
+    for problem in found.draft.problems:
+        if problem.code == "encoding_guessed":
+            click.echo(f"{problem.message_zh} {problem.message_en}", err=True)
+    guessed = [f"{word}={found.mapping[word]}" for word in found.guessed]
     if guessed:
         click.echo(f"columns 字段\t{', '.join(guessed)}", err=True)
-    return source, words
+    return found.draft
 
 
 def _words(mapping: Iterable[str]) -> dict[str, str]:

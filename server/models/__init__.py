@@ -17,7 +17,7 @@ from server.models.people import (
     user_account,
     user_scope,
 )
-from server.models.places import cell, community, edition
+from server.models.places import cell, cell_lineage, community, edition
 from server.models.records import conflict, conflict_sibling, data_key, history, record, record_index, redirect
 from server.models.streams import feed, placement_ledger, stream
 
@@ -28,6 +28,7 @@ __all__ = [
     "backup_copy",
     "backup_install",
     "cell",
+    "cell_lineage",
     "community",
     "conflict",
     "conflict_sibling",

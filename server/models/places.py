@@ -45,3 +45,21 @@ cell = keyed(
     need("label_lat", Float),
     may("properties"),
 )
+
+# What became of each cell when an edition was published; "" where ground was, or is, in no cell. Never changed.
+cell_lineage = keyed(
+    "cell_lineage",
+    key("edition_id"),
+    key("old_cell_id"),
+    key("new_cell_id"),
+    may("from_edition_id"),
+    need("kind"),  # same | reshape | split | merge | transfer | new | end
+    need("area_m2", Float),
+    need("share_of_old", Float),
+    need("share_of_new", Float),
+    may("households", Integer),
+    may("household_share_of_old", Float),
+    may("household_share_of_new", Float),
+    need("counts", Integer),  # 0: too little to decide the kind
+    clustered=True,
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -15,8 +16,10 @@ from geo.cells import DEFAULT_MAPPING, DraftEdition, read_cells
 from geo.edition import Certificate, check_edition
 from geo.errors import GeoError, MalformedGeoJSON, ProfileError, UnknownDatum
 from geo.geojson_out import cell_feature
+from geo.lineage import keep_identities
 from geo.problem import ERROR, Problem
 from geo.profile import load_profile
+from geo.repairs import suspect_datum
 from server.errors import CellsRefused, InputError, InvalidInput, MalformedBody, NotFound, OutsideScope
 from server.permissions import Actor, may
 from server.services.places import cell_of_row
@@ -47,14 +50,17 @@ class EditionTold:
     cells: dict[str, Any] | None = None
 
 
-def read_draft(source: bytes, *, datum: str | None, mapping: Mapping[str, str] | None = None) -> DraftEdition:
-    """A draft of the base layer from the bytes of a GeoJSON file.
+def read_draft(
+    source: bytes, *, datum: str | None, mapping: Mapping[str, str] | None = None, layer: str = BASE_LAYER
+) -> DraftEdition:
+    """A draft of one layer from the bytes of a GeoJSON file.
 
     Parameters
     ----------
     source : UTF-8 JSON, a byte order mark is forgiven
     datum : of the coordinates; None where features or the file declare it (`geo.cells.read_cells`)
     mapping : which property of the file holds ``code``, ``name``, ``order`` …
+    layer : of features that name none; a feature that names another one is refused
 
     Raises
     ------
@@ -76,7 +82,7 @@ def read_draft(source: bytes, *, datum: str | None, mapping: Mapping[str, str] |
     if not isinstance(document, dict):
         raise _one_error("", "malformed_geojson", "a FeatureCollection is expected")
     try:
-        draft = read_cells(document, datum=datum, mapping=mapping)
+        draft = read_cells(document, datum=datum, mapping=mapping, layer=layer)
     except MalformedGeoJSON as error:
         place = "" if error.feature_index is None else f"/features/{error.feature_index}"
         raise _one_error(place, error.code, error.message) from error
@@ -84,7 +90,7 @@ def read_draft(source: bytes, *, datum: str | None, mapping: Mapping[str, str] |
         raise _one_error("/datum", error.code, error.message) from error
     except GeoError as error:
         raise _one_error("/crs", error.code, error.message) from error
-    wrong = [found for cell in draft.cells for found in _unkeepable(cell)]
+    wrong = [found for cell in draft.cells for found in _unkeepable(cell, layer)]
     if wrong:
         raise InvalidInput("the cells cannot be kept", errors=wrong)
     if not draft.cells and draft.problems:
@@ -92,23 +98,74 @@ def read_draft(source: bytes, *, datum: str | None, mapping: Mapping[str, str] |
     return draft
 
 
+def with_households(draft: DraftEdition, column: str) -> DraftEdition:
+    """The draft with each cell's households (whole numbers, from 0) under the name ``households``, as the gate reads them."""
+    return replace(draft, cells=tuple(replace(cell, properties=_counted(cell.properties, column)) for cell in draft.cells))
+
+
+def _counted(properties: Mapping[str, Any], column: str) -> dict[str, Any]:
+    text = str(properties.get(column, "")).strip()
+    number = int(float(text)) if re.fullmatch(r"[0-9]{1,7}([.]0*)?", text) else None
+    return dict(properties) if number is None else {**properties, "households": number}
+
+
+def households_of(draft: DraftEdition) -> dict[str, int]:
+    """Households by code of the cells that say how many they have."""
+    counts = ((cell.code, cell.properties.get("households")) for cell in draft.cells if cell.code)
+    return {code: number for code, number in counts if isinstance(number, int) and not isinstance(number, bool) and number >= 0}
+
+
+def layer_of(draft: DraftEdition) -> str:
+    """The layer of a draft's cells; the base layer where it has none."""
+    return draft.cells[0].layer if draft.cells else BASE_LAYER
+
+
+def outline_of(row: Any) -> Any:
+    """The boundary of a community's row as a polygon; None where it has none."""
+    return shapely.from_wkb(bytes(row.boundary)) if row.boundary is not None else None
+
+
 def check_draft(
-    house: House, community_id: str, draft: DraftEdition, *, buildings: Buildings | None = None
+    house: House,
+    community_id: str,
+    draft: DraftEdition,
+    *,
+    buildings: Buildings | None = None,
+    revives: str | None = None,
 ) -> Certificate:
-    """What the publish gate says of a draft of this community; nothing is kept. NotFound without such a community."""
+    """What the publish gate says of a draft of this community; nothing is kept.
+
+    Parameters
+    ----------
+    draft : cells that say their households (`with_households`) are held against the profile's band; one that fits the
+        community's boundary only in another datum is told so
+    buildings : outlines; those that a border cuts are listed
+    revives : the edition whose codes may come back, for the way back to it
+
+    Raises
+    ------
+    NotFound, InvalidInput
+    """
     with read(house.engine) as connection:
         row = store.community_row(connection, community_id)
         if row is None:
             raise NotFound("there is no such community")
-        retired = store.retired_codes(connection, community_id, "") - _codes_in_force(connection, community_id)
-    boundary = shapely.from_wkb(bytes(row.boundary)) if row.boundary is not None else None
+        allowed = _codes_in_force(connection, community_id, layer_of(draft))
+        if revives is not None:
+            allowed |= {one.code for one in store.cells_of(connection, community_id, revives)}
+        retired = store.retired_codes(connection, community_id, "") - allowed
+    boundary = outline_of(row)
+    suspect = suspect_datum(draft, boundary)
+    if suspect is not None:
+        draft = replace(draft, problems=(*draft.problems, suspect))
     try:
         profile = load_profile(row.code_profile)
     except ProfileError as error:
         raise _one_error("/code_profile", error.code, f"of the community: {error.message}") from error
     return check_edition(
-        draft, boundary=boundary, profile=profile, buildings=buildings, community_code=row.code, retired=retired
-    )
+        draft, boundary=boundary, profile=profile, buildings=buildings, community_code=row.code, retired=retired,
+        households=households_of(draft),
+    )  # fmt: skip
 
 
 def keep_draft(
@@ -118,28 +175,46 @@ def keep_draft(
     draft: DraftEdition,
     *,
     certificate: Certificate | None = None,
+    revives: str | None = None,
 ) -> tuple[str, Certificate]:
     """Keep a draft with its certificate, broken or not; returns (edition id, certificate).
 
-    ``certificate``: of `check_draft` for this very draft, where the caller has it already.
+    A cell that is known by its code alone goes on under the identity of the published cell that it alone succeeds, so
+    that its stream survives (S29).
+
+    ``certificate``: of `check_draft` for this very draft, where the caller has it already. ``revives``: as there.
     """
     demand_publisher(actor, community_id)
     if certificate is None:
-        certificate = check_draft(house, community_id, draft)
-    edition_id = house.new_id()
-    report = orjson.dumps(report_of(certificate)).decode()
-    rows = [(community_id, edition_id, *_cell_values(cell)) for cell in _told_apart(draft.cells)]
+        certificate = check_draft(house, community_id, draft, revives=revives)
+    layer, edition_id = layer_of(draft), house.new_id()
+    with read(house.engine) as connection:
+        standing = cells_in_force(connection, community_id, layer)
+    kept = _told_apart(keep_identities(draft.cells, standing))
+    report = report_of(certificate) | {"datum": draft.datum} | ({"revives": revives} if revives is not None else {})
     with write(house.engine) as connection:
         number = 1 + max((row.number for row in store.editions_of(connection, community_id)), default=0)
         store.insert_edition(
             connection,
             (
-                community_id, edition_id, BASE_LAYER, number, "draft", certificate.profile, report, certificate.hash,
-                stamp(house.clock()),
+                community_id, edition_id, layer, number, "draft", certificate.profile, orjson.dumps(report).decode(),
+                certificate.hash, stamp(house.clock()),
             ),
         )  # fmt: skip
-        store.insert_cells(connection, rows)
+        store.insert_cells(connection, cell_rows(community_id, edition_id, kept))
     return edition_id, certificate
+
+
+def cell_rows(community_id: str, edition_id: str, cells: Iterable[Cell]) -> list[tuple[Any, ...]]:
+    """Cells as rows of an edition."""
+    return [(community_id, edition_id, *_cell_values(cell)) for cell in cells]
+
+
+def cells_in_force(connection: Connection, community_id: str, layer: str) -> list[Cell]:
+    """The cells of the published edition of a layer; none before the first."""
+    edition = store.published_edition(connection, community_id, layer)
+    rows = store.cells_of(connection, community_id, edition.edition_id) if edition is not None else []
+    return [cell_of_row(row, layer) for row in rows]
 
 
 def list_editions(house: House, community_id: str) -> list[EditionTold]:
@@ -158,6 +233,11 @@ def find_edition(house: House, community_id: str, edition_id: str) -> EditionTol
     told = _told(row)
     features = [cell_feature(cell_of_row(one, told.layer), {"area_m2": one.area_m2}) for one in rows]
     return replace(told, cells={"type": "FeatureCollection", "features": features})
+
+
+def as_collection(cells: Iterable[Cell]) -> dict[str, Any]:
+    """Cells as a GeoJSON FeatureCollection."""
+    return {"type": "FeatureCollection", "features": [cell_feature(cell) for cell in cells]}
 
 
 def edition_row(connection: Connection, community_id: str, edition_id: str) -> Any:
@@ -185,20 +265,24 @@ def report_of(certificate: Certificate) -> dict[str, Any]:
         "profile": certificate.profile,
         "counts": dict(certificate.counts),
         "area_m2": certificate.area_m2,
-        "problems": [_problem_told(one) for one in certificate.problems],
+        "problems": [problem_told(one) for one in certificate.problems],
     }
 
 
-def errors_of(report: Mapping[str, Any] | None) -> list[Problem]:
-    """The findings of a kept certificate that forbid publishing."""
+def problems_of(report: Mapping[str, Any] | None) -> list[Problem]:
+    """The findings of a kept certificate."""
     return [
         Problem(
             one["code"], one["severity"], tuple(one["cells"]), one["lon"], one["lat"], one.get("size_m2"),
             one.get("size_m"), one["en"], one["zh"], one.get("feature_index"),
         )
         for one in (report or {}).get("problems", ())
-        if one["severity"] == ERROR
     ]  # fmt: skip
+
+
+def errors_of(report: Mapping[str, Any] | None) -> list[Problem]:
+    """Those that forbid publishing."""
+    return [one for one in problems_of(report) if one.severity == ERROR]
 
 
 def refused(problems: Iterable[Problem], message: str = "the cells cannot be published") -> CellsRefused:
@@ -207,7 +291,8 @@ def refused(problems: Iterable[Problem], message: str = "the cells cannot be pub
     return CellsRefused(message, errors=[InputError(_pointer(one), one.code, _said(one)) for one in fatal])
 
 
-def _problem_told(one: Problem) -> dict[str, Any]:
+def problem_told(one: Problem) -> dict[str, Any]:
+    """A finding as it is kept and told."""
     return {
         "code": one.code, "severity": one.severity, "cells": list(one.cell_codes), "lon": one.lon, "lat": one.lat,
         "size_m2": one.size_m2, "size_m": one.size_m, "feature_index": one.feature_index, "zh": one.message_zh,
@@ -258,10 +343,10 @@ def _told_apart(cells: Iterable[Cell]) -> list[Cell]:
     return found
 
 
-def _unkeepable(cell: Cell) -> Iterable[InputError]:
+def _unkeepable(cell: Cell, layer: str) -> Iterable[InputError]:
     place = _pointer_of_cell(cell)
-    if cell.layer != BASE_LAYER:
-        yield InputError(f"{place}/layer", "another_layer", f"only cells of the layer {BASE_LAYER} are taken")
+    if cell.layer != layer:
+        yield InputError(f"{place}/layer", "another_layer", f"only cells of the layer {layer} are taken here")
     if abs(cell.order) > _LARGEST_ORDER:
         yield InputError(f"{place}/order", "out_of_range", f"at most {_LARGEST_ORDER}")
     for word, text in (("code", cell.code), ("name", cell.name), ("cell_id", cell.cell_id)):
@@ -273,11 +358,8 @@ def _pointer_of_cell(cell: Cell) -> str:
     return "/cells/" + cell.cell_id.replace("\0", "").replace("~", "~0").replace("/", "~1")
 
 
-def _codes_in_force(connection: Connection, community_id: str) -> set[str]:
-    edition = store.published_edition(connection, community_id)
-    if edition is None:
-        return set()
-    return {row.code for row in store.cells_of(connection, community_id, edition.edition_id)}
+def _codes_in_force(connection: Connection, community_id: str, layer: str) -> set[str]:
+    return {cell.code for cell in cells_in_force(connection, community_id, layer)}
 
 
 def _one_error(pointer: str, code: str, message: str) -> InvalidInput:

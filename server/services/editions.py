@@ -79,8 +79,9 @@ def publish_draft(
     with read(house.engine) as connection:
         row = _draft_row(connection, community_id, edition_id)
         cells = [cell_of_row(one, row.layer) for one in store.cells_of(connection, community_id, edition_id)]
-    known = errors_of(orjson.loads(row.certificate)) if row.certificate else []
-    certificate = check_draft(house, community_id, DraftEdition(tuple(cells), ()))
+    report = orjson.loads(row.certificate) if row.certificate else {}
+    known = errors_of(report)
+    certificate = check_draft(house, community_id, DraftEdition(tuple(cells), ()), revives=report.get("revives"))
     if known or not certificate.ok:
         raise refused((*known, *certificate.problems))
     for _ in range(3):

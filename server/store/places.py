@@ -7,9 +7,13 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from server.models import cell, community, edition
+from server.models import cell, cell_lineage, community, edition
 from server.store.database import insert_rows, run
 
+_LINEAGE = (
+    "community_id", "edition_id", "old_cell_id", "new_cell_id", "from_edition_id", "kind", "area_m2", "share_of_old",
+    "share_of_new", "households", "household_share_of_old", "household_share_of_new", "counts",
+)  # fmt: skip
 _CELL = (
     "cell_id", "code", "name", "order_number", "geometry", "area_m2", "label_lon", "label_lat", "properties"
 )  # fmt: skip
@@ -66,7 +70,7 @@ def cells_of(connection: Connection, community_id: str, edition_id: str) -> list
     return list(
         run(
             connection,
-            f"SELECT {names} FROM cell WHERE community_id = ? AND edition_id = ? ORDER BY code",
+            f"SELECT {names} FROM cell WHERE community_id = ? AND edition_id = ? ORDER BY code, cell_id",
             (community_id, edition_id),
         )
     )
@@ -115,3 +119,52 @@ def located_ids(connection: Connection, community_id: str) -> list[str]:
     """Every record, for a re-placement of the whole community."""
     rows = run(connection, "SELECT id FROM record WHERE community_id = ?", (community_id,))
     return [row.id for row in rows]
+
+
+def replace_cells(
+    connection: Connection, community_id: str, edition_id: str, rows: Sequence[Sequence[Any]], certificate: str, content_hash: str
+) -> None:
+    """Give a draft other cells and the certificate that goes with them."""
+    run(connection, "DELETE FROM cell WHERE community_id = ? AND edition_id = ?", (community_id, edition_id))
+    insert_cells(connection, rows)
+    run(
+        connection,
+        "UPDATE edition SET certificate = ?, content_hash = ? WHERE community_id = ? AND edition_id = ? AND state = 'draft'",
+        (certificate, content_hash, community_id, edition_id),
+    )
+
+
+def household_anchors(connection: Connection, community_id: str) -> list[Any]:
+    """Households by where they live: lon, lat of the entrance or building that places them, and how many."""
+    return list(
+        run(
+            connection,
+            "SELECT coalesce(a.lon, b.lon, c.lon, d.lon) AS lon, coalesce(a.lat, b.lat, c.lat, d.lat) AS lat, "
+            "count(*) AS households FROM record h "
+            "JOIN record a ON a.community_id = h.community_id AND a.id = h.place_parent "
+            "LEFT JOIN record b ON b.community_id = a.community_id AND b.id = a.place_parent "
+            "LEFT JOIN record c ON c.community_id = b.community_id AND c.id = b.place_parent "
+            "LEFT JOIN record d ON d.community_id = c.community_id AND d.id = c.place_parent "
+            "WHERE h.community_id = ? AND h.type = 'household' AND h.life = 'live' "
+            "AND coalesce(a.lon, b.lon, c.lon, d.lon) IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2",
+            (community_id,),
+        )
+    )
+
+
+def insert_lineage(connection: Connection, rows: Sequence[Sequence[Any]]) -> None:
+    """What became of the cells that an edition replaced, in the order of the columns."""
+    insert_rows(connection, cell_lineage, _LINEAGE, rows)
+
+
+def lineage_rows(connection: Connection, community_id: str, edition_id: str) -> list[Any]:
+    """The lineage kept with an edition; [] for drafts."""
+    names = ", ".join(_LINEAGE)
+    return list(
+        run(
+            connection,
+            f"SELECT {names} FROM cell_lineage WHERE community_id = ? AND edition_id = ? "
+            "ORDER BY old_cell_id = '', old_cell_id, new_cell_id = '', new_cell_id",
+            (community_id, edition_id),
+        )
+    )

@@ -64,6 +64,11 @@ def upgrade() -> None:
         key("community_id"), key("edition_id"), key("cell_id"), need("code"), need("name"),
         need("order_number", Integer), need("geometry", LargeBinary), need("area_m2", Float),
         need("label_lon", Float), need("label_lat", Float), may("properties"))
+    table("cell_lineage",
+        key("community_id"), key("edition_id"), key("old_cell_id"), key("new_cell_id"), may("from_edition_id"),
+        need("kind"), need("area_m2", Float), need("share_of_old", Float), need("share_of_new", Float),
+        may("households", Integer), may("household_share_of_old", Float), may("household_share_of_new", Float),
+        need("counts", Integer), clustered=True)
     table("community",
         key("community_id"), need("code"), need("name"), need("subdistrict_code"), need("district_code"),
         need("code_profile"), may("boundary", LargeBinary), need("placement_version", BigInteger, default="0"),
