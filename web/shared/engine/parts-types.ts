@@ -1,0 +1,62 @@
+// What the engine is built from: the outside world, given to it by the screen (or by a test).
+
+/** An answer of the server: status, headers with lower-case names, the JSON body (`{}` where there is none). */
+export interface Answer {
+  status: number;
+  headers: Readonly<Record<string, string>>;
+  body: Record<string, unknown>;
+  /** Bytes of the body as received, and of the request as sent. */
+  bytesDown: number;
+  bytesUp: number;
+}
+
+/** Carries one request. Rejects with `Offline` where no whole answer arrived. */
+export interface Transport {
+  request(method: "GET" | "POST", path: string, options: { body?: unknown; token?: string; headers?: Record<string, string> }): Promise<Answer>;
+}
+
+/** Another tab took the storage over: nothing of the commit was kept. */
+export class Fenced extends Error {}
+/** No room: nothing of the commit was kept. */
+export class StorageFull extends Error {}
+/** No whole answer arrived. The server may or may not have seen the request; sending it again changes nothing. */
+export class Offline extends Error {}
+
+/**
+ * Where sealed blocks are kept: `indexedDbStore("dishu-field")` in a browser, `memoryStore()` in a test.
+ * The engine seals what it gives; the store sees bytes and names of blocks, and the clear `about` text (salt, counters).
+ */
+export interface BlockStore {
+  /** Takes the storage for this opener: every earlier opener's commits fail with `Fenced` from now on. */
+  open(): Promise<{ about: string | null }>;
+  readAll(prefix: string): Promise<[name: string, block: Uint8Array<ArrayBuffer>][]>;
+  read(name: string): Promise<Uint8Array<ArrayBuffer> | null>;
+  /** All of it or nothing, durable when it resolves. null deletes a block; `about` null leaves it as it is. */
+  commit(blocks: ReadonlyMap<string, Uint8Array<ArrayBuffer> | null>, about: string | null): Promise<void>;
+  /** Deletes everything. */
+  destroy(): Promise<void>;
+  close(): void;
+}
+
+/** Who of several tabs may work: `webLocks("dishu-field")` in a browser; left out, this opener always may. */
+export interface Turn {
+  /** True where nobody else has it, or `steal` is set. `lost` is called when another one takes it. */
+  take(options: { steal: boolean; lost: () => void }): Promise<boolean>;
+  release(): void;
+}
+
+/** What an engine needs. */
+export interface EngineParts {
+  store: BlockStore;
+  transport: Transport;
+  turn?: Turn;
+  /** The device's time in ms since 1970; only ever told as a claim. Default: `Date.now`. */
+  now?: () => number;
+  /** Source of UUIDv7 texts. Default: made from the clock and `crypto`. */
+  newId?: () => string;
+  /** Rounds of PBKDF2 for the PIN; tests take fewer. */
+  pinRounds?: number;
+  /** Called with the name of every step; tests stop the engine there. */
+  fault?: (step: string) => void;
+  appVersion?: string;
+}

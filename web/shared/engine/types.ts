@@ -1,0 +1,380 @@
+// What a screen calls. The engine keeps the log of operations and the copies of the server's records on this device;
+// everything that is read here is read from memory, everything that is written is durable before it is shown.
+// Member names on the wire (`op_id`, `claimed_at` …) stay as docs/protocol.md writes them; names of the engine are camelCase.
+
+import type { Reference } from "./reference-types.ts";
+import type { SearchHit, SearchOptions } from "./search-types.ts";
+
+/** A JSON value: what a field holds. An absent field and null are the same nothing. */
+export type Value = null | boolean | number | string | readonly Value[] | { readonly [key: string]: Value };
+/** Fields of a record by name; empty ones are absent. */
+export type Fields = Record<string, Value>;
+/** A text in both languages. */
+export interface Labels {
+  zh: string;
+  en: string;
+}
+/** Version of a record as the server counts it. */
+export interface Version {
+  v: number;
+  tag: string;
+}
+
+// ---------------------------------------------------------------- where the engine stands
+
+/**
+ * - `unenrolled`: nobody's phone yet: ask for a code and a new PIN, then `enrol`.
+ * - `locked`: enrolled, the PIN is asked for: `unlock`.
+ * - `ready`: everything works, with or without a network.
+ * - `elsewhere`: another tab or window has the engine; `takeOver` brings it here.
+ * - `insecure`: the page was not opened by HTTPS (or localhost), so nothing can be sealed: nothing is kept.
+ */
+export type EngineState = "unenrolled" | "locked" | "ready" | "elsewhere" | "insecure";
+
+/** Who this phone is. */
+export interface Identity {
+  communityId: string;
+  installId: string;
+  userId: string;
+  userName: string;
+  role: string;
+  /** The label that was given at enrolment. */
+  label: string;
+}
+
+/** What came of a PIN. */
+export interface UnlockResult {
+  ok: boolean;
+  /** Wrong tries that are left before the PIN is locked for good. */
+  triesLeft: number;
+  /** Seconds until the next try is looked at; 0: now. */
+  waitS: number;
+  /** No try is taken any more: only `signOut({ abandonUnsent: true })` and a new enrolment help. */
+  lockedOut: boolean;
+}
+
+// ---------------------------------------------------------------- reading
+
+/** A record as the person sees it: the server's copy with the own unfinished operations over it. */
+export interface RecordView {
+  id: string;
+  type: string;
+  /** `merged`: it leads to another record now. Deleted ones are shown by `read` only. */
+  life: "live" | "deleted" | "merged" | "erased";
+  fields: Fields;
+  /** Version of the server's copy; null where the server has none yet. */
+  version: Version | null;
+  /** Home stream: `cell/<cell id>`, `~unplaced`, null before the server has placed it. */
+  home: string | null;
+  /** Units in dispute (两人填的不一样), as the server's copy says. */
+  conflicts: readonly string[];
+  /** Unit → when it was last written or confirmed. Units written by the creation only may be absent. */
+  confirmed: Readonly<Record<string, Confirmation>>;
+  /** Fields whose shown value is the own one, not yet contained in the server's copy. */
+  pendingFields: readonly string[];
+  /** Own operations that are not contained in the copy yet, oldest first. */
+  pendingOps: readonly string[];
+  formVersion: number;
+}
+
+/** When a unit was last seen or written: the device's claim, and the server's arrival. */
+export interface Confirmation {
+  op_id: string;
+  claimed_at: string | null;
+  arrived_at: string | null;
+}
+
+/** Filter of `list`: field equals value, or contains it where the field is a list. Ref fields are indexed, others scanned. */
+export type Where = Readonly<Record<string, Value>>;
+
+// ---------------------------------------------------------------- writing
+
+/** One thing that a person did. Drafts of one `write` apply together or not at all, here and on the server. */
+export type Draft =
+  | { kind: "create"; type: string; /** Make it with `newId()` where a later draft refers to it. */ id?: string; set: Fields; fix?: Value }
+  /** `set`: only what was changed; null clears. A union field takes the whole set or `{add, remove}`, an add field a delta. */
+  | { kind: "patch"; id: string; set: Fields; fix?: Value }
+  /** Seen and unchanged; without `units` every unit that has a value. */
+  | { kind: "confirm"; id: string; units?: readonly string[]; fix?: Value }
+  | { kind: "delete"; id: string }
+  | { kind: "restore"; id: string }
+  | { kind: "resolve"; id: string; unit: string; siblings: readonly string[]; set: Fields }
+  /**
+   * A command of docs/protocol.md: move_household, split_household, join_households, change_head, person_left,
+   * person_died, correct_place … `id` is the principal record. `shown`: other records that were on the screen and that
+   * the command changes (their bases are sent along); left out, the engine names those that it finds.
+   */
+  | { kind: "command"; name: string; id: string; arguments: Record<string, Value>; shown?: readonly string[] };
+
+/** What `write` wrote. */
+export interface Written {
+  /** One per operation; none where nothing differs from what is shown. */
+  opIds: string[];
+  /** The record of each draft, in order. */
+  ids: string[];
+  /** n of the group's first operation; null where nothing was written. */
+  groupN: number | null;
+}
+
+/** One thing that is wrong with what was typed; never holds the value. */
+export interface FieldError {
+  /** `/set/<field>…`, or `/arguments/<name>…` of a command. */
+  pointer: string;
+  code: string;
+  zh: string;
+  en: string;
+  /** Position of the draft in the group. */
+  draft: number;
+}
+
+// ---------------------------------------------------------------- agreeing with the server
+
+/** How far a synchronisation is. `total` is null where the server has not said how much there is. */
+export interface SyncProgress {
+  phase: "push" | "pull" | "reference" | "done";
+  /** Operations answered so far (push) or rows kept so far (pull). */
+  done: number;
+  total: number | null;
+  /** Bytes received and sent so far, as they travelled where that is known. */
+  bytesDown: number;
+  bytesUp: number;
+}
+
+/** What a synchronisation did. It never throws: what stopped it is in `problem`, and everything is still there. */
+export interface SyncReport {
+  /** Complete: everything was sent, the copies are those of the server, the digests agree. */
+  complete: boolean;
+  /** Own operations that the server answered in this run. */
+  sent: number;
+  unsentLeft: number;
+  /** Rows that were received; records that appeared, changed or left. */
+  received: number;
+  /** How often each outcome was answered. */
+  outcomes: Record<string, number>;
+  /** Streams (cells) that this phone follows since now, or does not follow any more. */
+  added: string[];
+  dropped: string[];
+  /** Own operations that a restored server had lost and that were sent again. */
+  reopened: number;
+  referenceChanged: boolean;
+  bytesUp: number;
+  bytesDown: number;
+  seconds: number;
+  problem: Problem | null;
+}
+
+/** Why something does not go on, and what the person can do. Several can hold at once. */
+export interface Problem {
+  code: ProblemCode;
+  /** `stop`: nothing is sent until it is solved; `warn`: work goes on; `wait`: it solves itself. */
+  severity: "stop" | "warn" | "wait";
+  /** What has happened, and what to do next, in words. */
+  says: Labels;
+  next: Labels;
+  /** Seconds to wait, where the server asked for that. */
+  retryAfterS?: number;
+  /** Names of streams, numbers and the like: never a person's data. */
+  details?: Record<string, Value>;
+}
+
+export type ProblemCode =
+  | "offline" // no answer: as good as flight mode
+  | "busy" // the server asks to come back later
+  | "revoked" // this install was revoked: keep, export, hand over
+  | "token_refused" // the token is not taken: enrol anew after asking
+  | "role_refused" // this account may not work with a phone
+  | "version_old" // the program is older than the server accepts
+  | "clock_wrong" // the phone's clock is off by more than five minutes (details.skew_s)
+  | "storage_temporary" // the browser may remove the data: it has not granted lasting storage
+  | "storage_full" // no room: the last write was NOT kept
+  | "storage_broken" // what is stored cannot be read
+  | "scope_changed" // cells were added or taken away (details.added, details.dropped)
+  | "fork_needed" // the server knows other operations of this install: a cloned or restored phone
+  | "copies_doubtful" // copies differ from the server's even after reading anew
+  | "refused" // the server refused the request (details.slug)
+  | "not_understood"; // the answer does not follow the protocol
+
+// ---------------------------------------------------------------- what became of the own work
+
+/** One own operation and what became of it. */
+export interface Standing {
+  n: number;
+  groupN: number;
+  opId: string;
+  kind: string;
+  type: string;
+  id: string;
+  claimedAt: string;
+  state: "unsent" | "sent" | "answered";
+  /** Final, and contained in the copies. */
+  settled: boolean;
+  /** applied, merged, unchanged, conflict, held, quarantined, erased, or what a newer server says; null: no answer yet. */
+  outcome: string | null;
+  reason: string | null;
+  errors: readonly { pointer: string; code: string; message: string }[];
+  says: Labels;
+}
+
+/** Something that became of the person's own value, or that is asked of them. Read until `dismiss`ed. */
+export interface Notice {
+  /** Stable: `<op_id>` or `<op_id>/<unit>`. */
+  id: string;
+  kind: "conflict" | "overwritten" | "held" | "quarantined" | "declined" | "erased" | "released";
+  opId: string;
+  recordId: string;
+  type: string;
+  /** What was in dispute, where it is one unit. */
+  unit: string | null;
+  /** Fields of the unit as this person wrote them, and as they stand now. */
+  mine: Fields;
+  now: Fields;
+  says: Labels;
+  /** Something waits for this person. */
+  needsMe: boolean;
+}
+
+/** The outbox in one look. */
+export interface Outbox {
+  /** Operations that the server has not answered. */
+  unsent: number;
+  /** Records that they are about. */
+  records: number;
+  oldestClaimedAt: string | null;
+  lastSyncAt: string | null;
+  /** Answered, and waiting on the server: for another record, or for somebody to check. */
+  waiting: number;
+  photos: number;
+}
+
+// ---------------------------------------------------------------- places
+
+/** What the phone can say about a position by itself; the server decides in the end. */
+export interface PlaceGuess {
+  cellId: string | null;
+  decision: "inside" | "tie_rule" | "outside";
+  /** Other cells that the 95 % circle touches, most probable first; empty where there is no choice. */
+  candidates: readonly { cellId: string; probability: number }[];
+  nearest: { cellId: string; metres: number } | null;
+}
+
+// ---------------------------------------------------------------- the engine
+
+export type EngineEvent =
+  | { name: "state"; state: EngineState }
+  /** Records whose view changed (own write or pull); `ids` null: too many to name, look again at everything. */
+  | { name: "records"; ids: ReadonlySet<string> | null }
+  | { name: "outbox" }
+  | { name: "notices" }
+  | { name: "reference" }
+  | { name: "problems" }
+  | { name: "progress"; progress: SyncProgress };
+
+/** The client engine of one device. Reading is synchronous and from memory; in states other than `ready` it is empty. */
+export interface Engine {
+  // ---- where it stands
+  state(): EngineState;
+  identity(): Identity | null;
+  problems(): readonly Problem[];
+  /** Returns the function that ends the subscription. */
+  on(listener: (event: EngineEvent) => void): () => void;
+
+  // ---- beginning, locking, leaving
+  /** Become an install with a one-time code; the PIN seals everything from the first byte. Throws EngineError. */
+  enrol(options: { code: string; label: string; pin: string; appVersion?: string }): Promise<Identity>;
+  unlock(pin: string): Promise<UnlockResult>;
+  /** Forget the key in memory; the PIN is asked for again. What was written is durable. */
+  lock(): void;
+  changePin(oldPin: string, newPin: string): Promise<UnlockResult>;
+  takeOver(): Promise<EngineState>;
+  /**
+   * Delete everything on this phone. Refused with EngineError `unsent` while operations are unsent, unless a rescue file
+   * with all of them was saved (`markRescueSaved`) or `abandonUnsent` is true.
+   */
+  signOut(options?: { abandonUnsent?: boolean }): Promise<void>;
+  close(): void;
+
+  // ---- reading
+  read(id: string): RecordView | null;
+  /** Live records of a type, sorted by id; see `Where`. */
+  list(type: string, where?: Where): RecordView[];
+  /** How many `list` would give. */
+  count(type: string, where?: Where): number;
+  /** Persons whose residence is this household, the head first. */
+  members(householdId: string): RecordView[];
+  /** Households of a dwelling; dwellings of an entrance or building (also through its entrances); entrances of a building. */
+  households(dwellingId: string): RecordView[];
+  dwellings(placeId: string): RecordView[];
+  entrances(buildingId: string): RecordView[];
+  buildings(estateId?: string): RecordView[];
+  /** `1 幢 2 单元 301` as far as known, for a dwelling, household, person, entrance or building. */
+  address(id: string): string;
+  /** By name, pinyin (full, initials, mixed), phone tail, document tail, address, household number; best first. */
+  search(text: string, options?: SearchOptions): SearchHit[];
+  /** Persons on this phone who may be the one being entered, most likely first. */
+  duplicates(fields: Fields, exceptId?: string): { view: RecordView; because: Labels; certain: boolean }[];
+  reference(): Reference | null;
+
+  // ---- writing
+  newId(): string;
+  /** Judge a draft's fields without writing; empty: nothing is wrong. */
+  check(type: string, fields: Fields, creating: boolean): FieldError[];
+  /** Durable when it resolves, and shown at once. Throws EngineError `invalid` with `errors`, `unknown_record`, `storage_full` … */
+  write(group: readonly Draft[]): Promise<Written>;
+  /** Keep a photo or file sealed on the phone; named in an operation's fields or `fix` by the hash that is returned. */
+  keepBlob(bytes: Uint8Array, mime: string): Promise<string>;
+  readBlob(sha256: string): Promise<{ bytes: Uint8Array; mime: string } | null>;
+
+  // ---- agreeing
+  /** Send, receive, check. One at a time: a second call waits for the first and gets its report. */
+  sync(onProgress?: (progress: SyncProgress) => void): Promise<SyncReport>;
+  outbox(): Outbox;
+  unsentCount(): number;
+  /** What became of own operations, newest first. */
+  operations(options?: { recordId?: string; limit?: number; onlyOpen?: boolean }): Standing[];
+  notices(): Notice[];
+  dismiss(noticeId: string): Promise<void>;
+  /** `{stream: {count, digest}}`, computed from the rows on this phone. */
+  digests(): Record<string, { count: number; digest: string }>;
+
+  // ---- rescue of unsent work
+  /** All operations that the server has not answered, sealed with a passphrase; as a file to save or hand over. */
+  exportRescue(passphrase: string): Promise<Uint8Array>;
+  /** The person says that the file was saved: from now on `signOut` is open for what it holds. */
+  markRescueSaved(): Promise<void>;
+  /** Take unsent work of another install over; what is here already is left out. Throws EngineError `passphrase`. */
+  importRescue(file: Uint8Array, passphrase: string): Promise<{ operations: number; skipped: number }>;
+
+  // ---- places
+  /** The cell that holds a CGCS2000 point, as the server would say; null outside. */
+  locate(lon: number, lat: number): string | null;
+  /** What a fix allows to say: `fix` is a location value of any datum. */
+  place(fix: Value): PlaceGuess | null;
+}
+
+export type EngineErrorCode =
+  | "state" // not possible in this state
+  | "invalid" // fields break the form: see `errors`
+  | "unknown_record"
+  | "unknown_type"
+  | "too_large" // the group would not fit one batch
+  | "storage_full"
+  | "storage_broken"
+  | "elsewhere" // another tab took over while this was written: nothing was kept
+  | "unsent" // sign-out with unsent work
+  | "code" // the enrolment code is unknown, used or expired: `problem` says which
+  | "offline"
+  | "refused"
+  | "passphrase"; // or not a rescue file
+
+/** What the engine throws. Never holds a person's data. */
+export class EngineError extends Error {
+  constructor(
+    readonly code: EngineErrorCode,
+    readonly says: Labels,
+    readonly errors: readonly FieldError[] = [],
+    readonly problem: Problem | null = null,
+  ) {
+    super(`${code}: ${says.en}`);
+    this.name = "EngineError";
+  }
+}
