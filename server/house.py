@@ -32,6 +32,17 @@ def uuid7() -> str:
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
+def time_of_uuid7(text: str) -> datetime | None:
+    """When a version 7 UUID says that it was made; None for any other text or a year that no clock shows."""
+    digits = text.replace("-", "")
+    if len(digits) != 32 or digits[12] != "7":
+        return None
+    try:
+        return datetime.fromtimestamp(int(digits[:12], 16) / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class House:
     """One running Dishu. Immutable; what changes lives in the database."""

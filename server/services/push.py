@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from server.errors import InputError, InstallRevoked, InvalidInput, NotFound, ServerError
+from server.house import time_of_uuid7
 from server.permissions import Actor
 from server.services.enrolment import user_install
 from server.services.lives import begin_again, check_acknowledged, pass_over, receipt, was_passed_over
@@ -240,7 +241,7 @@ def _transact(
             if known is None or known.op_id != one.op_id:
                 answer.expected = last
                 return answer
-            answer.results[one.n] = _repeated(known, one)
+            answer.results[one.n] = repeated(known, one)
             if bytes(known.content_hash) != one.content_hash:
                 reused.append(one)
     if reused:
@@ -282,7 +283,7 @@ def _follows(batch: Batch, stored: dict[int, Any], last: tuple[int, str | None])
     return row is not None and row.op_id in (batch.after_op_id, NO_OPERATION)
 
 
-def _repeated(row: Any, one: Prepared) -> dict[str, Any]:
+def repeated(row: Any, one: Prepared) -> dict[str, Any]:
     """The stored answer again; another content under the same id is kept aside and shown to the secretary (L6)."""
     if bytes(row.content_hash) != one.content_hash:
         return {
@@ -341,18 +342,39 @@ def accept_user_operation(house: House, actor: Actor, operation: dict[str, Any])
 
     ``operation`` lacks what is given here: op_id, form version and claimed time. Returns its result.
     """
+    return accept_user_group(house, actor, [user_operation(house, operation)])[0]
+
+
+def user_operation(house: House, given: Mapping[str, Any]) -> str:
+    """The frozen text of an operation of somebody at the office, with what it lacks: op_id, form version, claimed time.
+
+    The claimed time is that of the op_id where one is given (UUIDv7): sent again it is the same text (L6).
+    """
+    form = house.registry.latest(str(given["type"]))
+    op_id = str(given.get("op_id") or house.new_id())
+    at = stamp(time_of_uuid7(op_id) or house.clock())
+    whole = {"form_version": form.version, "claimed_at": at, "base": None, **given, "op_id": op_id}
+    return orjson.dumps(whole).decode()
+
+
+def accept_user_group(
+    house: House, actor: Actor, texts: Sequence[str], *, scope_version: int | None = None
+) -> list[dict[str, Any]]:
+    """Operations of somebody at the office that apply together or not at all; their results in the same order.
+
+    Parameters
+    ----------
+    scope_version : of a grid worker: the version of the scope that they see, by which the group is judged (S18)
+    """
     writer = user_install(house, actor)
-    at = stamp(house.clock())
-    form = house.registry.latest(str(operation["type"]))
-    whole = {"op_id": house.new_id(), "form_version": form.version, "claimed_at": at, "base": None, **operation}
-    text = orjson.dumps(whole).decode()
-    sender = Sender(actor.community_id, writer.install_id or "", actor.user_id, "user", False, "console")
+    scoped = scope_version is not None
+    sender = Sender(actor.community_id, writer.install_id or "", actor.user_id, "user", scoped, "console")
     for _ in range(TRIES):
         with read(house.engine) as connection:
             last = reading.consumed_up_to(connection, sender.community_id, sender.install_id)
-        batch = Batch((((last[0] + 1, text),),), *last)
-        answer = accept(house, sender, batch)
+        group = tuple((last[0] + place, text) for place, text in enumerate(texts, 1))
+        answer = accept(house, sender, Batch((group,), *last, scope=(scope_version or 0, last[0])))
         if "expected" not in answer:
-            result: dict[str, Any] = answer["results"][0]
-            return result
+            results: list[dict[str, Any]] = answer["results"]
+            return results
     raise Busy(retry_after_s=1)
