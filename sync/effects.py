@@ -5,6 +5,7 @@ They are effects of the operation that caused them: its op_id is in their tags; 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from typing import Any
@@ -138,20 +139,39 @@ def keep_card(person: Record, operation: Operation, n: int, writer: Writer, memo
         move(card, dwelling.home, memory, "moved")
 
 
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """What a command tells of those who leave: why, and when. ``moved_from`` is the dwelling that their household has left."""
+
+    reason: str | None
+    on: str
+    moved_from: str | None = None
+
+
 def episodes_of(
-    person: Record, old: Fields, changed: set[str], operation: Operation, n: int, writer: Writer, memory: Memory
+    person: Record,
+    old: Fields,
+    changed: set[str],
+    operation: Operation,
+    n: int,
+    writer: Writer,
+    memory: Memory,
+    told: Leaving | None = None,
 ) -> None:
     """Close what ended: a ``residence`` record of the household or the registration that a person has left.
 
-    It ends on the day when the new one begins where the operation says so, else today.
+    It ends on the day that a command tells, or when the new one begins where the operation says so, else today.
     """
     left = old.get("residence_household")
-    if left is not None and left != person.fields.get("residence_household"):
+    moved_from = told.moved_from if told is not None and "resident_from" in changed else None
+    if left is not None and (left != person.fields.get("residence_household") or moved_from is not None):
         fields: Fields = {"kind": "residence", "household": left}
         fields |= {name: old[name] for name in ("relation_to_head", "resident_from", "joined_reason") if name in old}
         household = memory.records.get(str(left))
-        if household is not None and "dwelling" in household.fields:
-            fields["dwelling"] = household.fields["dwelling"]
+        if moved_from is not None or (household is not None and "dwelling" in household.fields):
+            fields["dwelling"] = moved_from or (household.fields["dwelling"] if household is not None else None)
+        if told is not None:
+            fields |= {"resident_to": told.on} | ({"left_reason": told.reason} if told.reason else {})
         _close_episode(EPISODE, fields, "resident_from", person, changed, operation, n, writer, memory)
     leaving = "registration_address_text" if old.get("registration_dwelling") is None else "registration_dwelling"
     if old.get(leaving) is not None and old[leaving] != person.fields.get(leaving):
@@ -172,7 +192,7 @@ def _close_episode(
     memory: Memory,
 ) -> None:
     until = person.fields.get(begins) if begins in changed else None
-    fields |= {"person": person.id, "resident_to": until or memory.today}
+    fields = {"resident_to": until or memory.today} | fields | {"person": person.id}
     episode_id = made_id(kind, person.id, operation.op_id)
     if episode_id not in memory.records:
         _make(episode_id, EPISODE, person.id, fields, person.home, operation, n, writer, memory)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from forms.definition import RecordType
+from sync.arguments import made_records, named_records, pointer_of
 from sync.memory import Memory, Prepared, Writer
-from sync.outcome import HELD, QUARANTINED, Refusal
+from sync.operation import Operation
+from sync.outcome import HELD, PROPOSAL, QUARANTINED, Refusal
 from sync.record import Record
 
 
@@ -22,6 +24,8 @@ def refusal_of(
         return Refusal(QUARANTINED, "malformed")
     if form.server_made and not writer.system:
         return Refusal(QUARANTINED, "server_made")
+    if operation.kind == "command":
+        return _refusal_of_command(operation, prepared.n, writer, memory, made, coming)
     if operation.id in memory.blocked:
         return Refusal(HELD, "behind", operation.id)
     record = memory.records.get(operation.id)
@@ -35,6 +39,37 @@ def refusal_of(
     if missing is not None:
         return missing
     return _outside_scope(form, prepared, record, writer, memory, made, coming)
+
+
+def _refusal_of_command(
+    operation: Operation, n: int, writer: Writer, memory: Memory, made: Mapping[str, str], coming: Mapping[str, str]
+) -> Refusal | None:
+    """A command waits for every record that it names, and is a proposal where one is outside its author's scope (S18)."""
+    named = named_records(operation)
+    new = made_records(operation)
+    for record_id in sorted({*named, *new} & memory.blocked):
+        return Refusal(HELD, "behind", record_id)
+    for record_id, expected in {**named, **new}.items():
+        record = memory.records.get(record_id)
+        actual = record.type if record is not None else made.get(record_id) or coming.get(record_id)
+        if actual is None and record_id in named:
+            return Refusal(HELD, "parent", record_id)
+        if actual is not None and actual != expected:
+            error = _error(pointer_of(operation, record_id), "wrong_type", f"a {expected} is expected")
+            return Refusal(QUARANTINED, "invalid", errors=[error])
+    if writer.scope is None:
+        return None
+    for record_id in named:
+        record = memory.records.get(record_id)
+        if record is not None and not _in_scope(record, n, writer, memory):
+            return Refusal(HELD, PROPOSAL)
+    return None
+
+
+def _in_scope(record: Record, n: int, writer: Writer, memory: Memory) -> bool:
+    before = memory.before.get(record.id)
+    home = before.home if before is not None else record.home
+    return writer.scope is None or writer.scope.allows(record, n, writer.chain, home)
 
 
 def _error(pointer: str, code: str, message: str) -> dict[str, str]:
@@ -75,9 +110,7 @@ def _outside_scope(
     if scope is None or operation is None:
         return None
     if record is not None:
-        before = memory.before.get(record.id)
-        home = before.home if before is not None else record.home
-        return None if scope.allows(record, prepared.n, writer.chain, home) else _not_in_scope()
+        return None if _in_scope(record, prepared.n, writer, memory) else _not_in_scope()
     if operation.id in made:
         return None
     named = [parent for name in form.parents if isinstance(parent := prepared.values.get(name), str)]

@@ -190,7 +190,7 @@ class Memory:
 
     ``past`` has an entry for every record whose stored version is not the base of an operation; ``known`` holds the
     (record, v, tag) that history confirms. ``children`` maps a record to those placed by it, complete for every record
-    in ``movable``.
+    in ``movable``. ``redirects`` are ids of merged records and where each leads; ``led`` what deciding changes of them.
     """
 
     records: dict[str, Record]
@@ -204,6 +204,7 @@ class Memory:
     children: dict[str, set[str]] = field(default_factory=dict)
     blocked: set[str] = field(default_factory=set)
     conflicts: dict[tuple[str, str], OpenConflict] = field(default_factory=dict)
+    redirects: dict[str, str] = field(default_factory=dict)
 
     before: dict[str, Before] = field(default_factory=dict)
     created: dict[str, Record] = field(default_factory=dict)
@@ -214,6 +215,29 @@ class Memory:
     disputes: list[Listed | Closing] = field(default_factory=list)
     findings: list[Found] = field(default_factory=list)
     decided: list[Decided] = field(default_factory=list)
+    led: dict[str, str | None] = field(default_factory=dict)
+
+    @staticmethod
+    def rooted(redirects: Mapping[str, str]) -> Callable[[str], str]:
+        """The function that follows redirects to their end; there are no cycles (S8)."""
+
+        def root(record_id: str) -> str:
+            while record_id in redirects:
+                record_id = redirects[record_id]
+            return record_id
+
+        return root
+
+    def root(self, record_id: str) -> str:
+        """The record that an id leads to: itself, or the survivor of the merges that it went into (S8)."""
+        return self.rooted(self.redirects)(record_id)
+
+    def lead(self, record_id: str, target_id: str | None) -> None:
+        """Let an id lead to another record from now on (None: to its own again)."""
+        self.led[record_id] = target_id
+        self.redirects.pop(record_id, None)
+        if target_id is not None:
+            self.redirects[record_id] = target_id
 
     def wrote(self, version: Version) -> None:
         """A new row of history; later operations of the same transaction see it as past."""

@@ -59,6 +59,11 @@ class Merge:
     was: dict[str, Fields] = field(default_factory=dict)  # applied units as the author saw them, with an unknown base
 
     @property
+    def fields(self) -> set[str]:
+        """Names of the fields that change."""
+        return {name for values in self.applied.values() for name in values}
+
+    @property
     def changes(self) -> bool:
         """Whether the record gets a new version."""
         return bool(

@@ -10,7 +10,7 @@ from sync.errors import MalformedOperation
 
 Fields = dict[str, Any]
 
-KINDS = frozenset({"create", "patch", "confirm", "delete", "restore", "resolve"})
+KINDS = frozenset({"create", "patch", "confirm", "delete", "restore", "resolve", "command"})
 WITH_VALUES = frozenset({"create", "patch", "resolve"})
 
 _MOST = 2**31 - 1
@@ -28,11 +28,20 @@ def is_uuid(value: object) -> bool:
     return isinstance(value, str) and _UUID(value) is not None
 
 
+@dataclass(frozen=True, slots=True)
+class Other:
+    """What a command says of another record than its principal: its base, and its values as they were shown."""
+
+    base: tuple[int, str] | None
+    was: Fields
+
+
 @dataclass(slots=True)
 class Operation:
     """One operation, read. ``base`` is (v, tag) of the server copy that the person was looking at, or None.
 
-    ``units`` belongs to confirm (None: every unit that has a value); ``unit`` and ``siblings`` to resolve.
+    ``units`` belongs to confirm (None: every unit that has a value); ``unit`` and ``siblings`` to resolve; ``name``,
+    ``arguments`` and ``others`` to command. ``addressed`` is the id in the text where that leads to another record (S8).
     """
 
     op_id: str
@@ -47,12 +56,17 @@ class Operation:
     units: tuple[str, ...] | None = None
     unit: str | None = None
     siblings: tuple[str, ...] = ()
+    name: str | None = None
+    arguments: Fields = field(default_factory=dict)
+    others: dict[str, Other] = field(default_factory=dict)
+    addressed: str | None = None
     rest: Fields = field(default_factory=dict)
 
 
 _KNOWN = frozenset(
     {"op_id", "type", "id", "kind", "base", "set", "was", "form_version", "claimed_at", "units", "unit", "siblings"}
 )
+_OF_COMMAND = frozenset({"name", "arguments", "others"})
 
 
 def operation_of(data: Any) -> Operation:
@@ -106,21 +120,46 @@ def operation_of(data: Any) -> Operation:
         if type(siblings) is not list or not all(type(one) is str and _UUID(one) for one in siblings):
             raise MalformedOperation("/siblings", "not_operation_ids")
         operation.siblings = tuple(siblings)
+    if kind == "command":
+        _read_command(operation, data)
     if len(data) > 9 or not _KNOWN.issuperset(data):
-        operation.rest = {name: value for name, value in data.items() if name not in _KNOWN}
+        known = _KNOWN | _OF_COMMAND if kind == "command" else _KNOWN
+        operation.rest = {name: value for name, value in data.items() if name not in known}
     return operation
 
 
-def _base(value: Any) -> tuple[int, str] | None:
+def _read_command(operation: Operation, data: Fields) -> None:
+    """Name, arguments and the other records of a command."""
+    name, arguments, others = data.get("name"), data.get("arguments"), data.get("others")
+    if type(name) is not str or not _NAME(name):
+        raise MalformedOperation("/name", "not_a_name")
+    if type(arguments) is not dict:
+        raise MalformedOperation("/arguments", "not_an_object")
+    if others is not None and type(others) is not dict:
+        raise MalformedOperation("/others", "not_an_object")
+    operation.name, operation.arguments = name, arguments
+    for record_id, other in (others or {}).items():
+        pointer = f"/others/{record_id}"
+        if not is_uuid(record_id):
+            raise MalformedOperation("/others", "not_ids")
+        if type(other) is not dict:
+            raise MalformedOperation(pointer, "not_an_object")
+        was = other.get("was") or {}
+        if type(was) is not dict:
+            raise MalformedOperation(f"{pointer}/was", "not_an_object")
+        operation.others[record_id] = Other(_base(other.get("base"), f"{pointer}/base"), was)
+
+
+def _base(value: Any, pointer: str = "/base") -> tuple[int, str] | None:
     if value is None:
         return None
     if type(value) is not dict:
-        raise MalformedOperation("/base", "not_an_object")
+        raise MalformedOperation(pointer, "not_an_object")
     v, tag = value.get("v"), value.get("tag")
     if type(v) is not int or not 1 <= v <= _MOST:
-        raise MalformedOperation("/base/v", "not_a_version")
+        raise MalformedOperation(f"{pointer}/v", "not_a_version")
     if type(tag) is not str or not _TAG(tag):
-        raise MalformedOperation("/base/tag", "not_a_tag")
+        raise MalformedOperation(f"{pointer}/tag", "not_a_tag")
     return v, tag
 
 

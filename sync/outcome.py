@@ -13,6 +13,9 @@ HELD = "held"
 QUARANTINED = "quarantined"
 ERASED = "erased"
 
+PROPOSAL = "proposal"
+"""The reason of a held command that somebody over all of its records has to confirm (S18)."""
+
 OUTCOMES = (APPLIED, MERGED, UNCHANGED, CONFLICT, HELD, QUARANTINED, ERASED)
 OPEN = frozenset({HELD, QUARANTINED})
 """Not final: held, and quarantined until it is repaired."""

@@ -45,6 +45,8 @@ def place_record(form: RecordType, record: Record, memory: Memory) -> str:
         parent_id = record.fields.get(source)
         if parent_id is None:
             continue
+        if memory.redirects:
+            parent_id = memory.root(parent_id)
         record.place_parent = parent_id
         parent = memory.records.get(parent_id)
         return parent.home if parent is not None else UNPLACED

@@ -16,13 +16,16 @@ from typing import Any
 
 from forms.registry import load_registry
 from forms.validate import validator
+from sync.arguments import bases_of, wrong_arguments
+from sync.commanding import targets_of
 from sync.digest import MODULUS, record_hash
 from sync.feedrows import Counter, StreamChanges, stream_changes, streams_of
 from sync.memory import UNPLACED, Decided, Memory, OpenConflict, Place, Prepared, Writer
-from sync.operation import Operation, operation_of
-from sync.outcome import HELD, QUARANTINED
+from sync.operation import operation_of
+from sync.outcome import HELD, PROPOSAL, QUARANTINED
 from sync.plan import decide
 from sync.record import Chain, PastVersion, Record
+from sync.redirects import followed
 from sync.scope import ScopeRule
 
 AT = "2026-03-02T01:00:00.000Z"
@@ -40,7 +43,7 @@ SURVEY: dict[str, Any] = json.loads((VECTORS / "merge/form.json").read_text(enco
 SURVEYED = load_registry([SURVEY])
 
 
-def operation(kind: str, record_type: str, name: str, values: Mapping[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+def operation(kind: str, record_type: str, name: str, values: Mapping[str, Any] | None = None, /, **more: Any) -> dict[str, Any]:
     """The JSON of an operation; ``op`` names it, else its content does."""
     data = {"kind": kind, "type": record_type, "id": uid(name), "set": dict(values or {}), "was": {}, "base": None,
             "form_version": 1, "claimed_at": AT}  # fmt: skip
@@ -52,6 +55,9 @@ def prepared(n: int, data: Mapping[str, Any], registry: Any = REGISTRY) -> Prepa
     """As the server reads an operation, less its hash."""
     read = operation_of(json.loads(json.dumps(data)))
     form = registry.latest(read.type)
+    if read.kind == "command":
+        assert not wrong_arguments(read, registry.latest), wrong_arguments(read, registry.latest)
+        return Prepared(n, read.op_id, b"", b"", read, form)
     values, errors = validator(form)(read.set, read.kind == "create")
     assert not errors, errors
     return Prepared(n, read.op_id, b"", b"", read, form, values)
@@ -76,6 +82,7 @@ class Village:
     listed: list[Any] = field(default_factory=list)
     typed: list[Any] = field(default_factory=list)
     ancestors: dict[str, dict[str, int]] = field(default_factory=dict)
+    redirects: dict[str, str] = field(default_factory=dict)
 
     def place(self, location: Mapping[str, Any]) -> Place:
         lon = float(location["lon"])
@@ -95,6 +102,7 @@ class Village:
                 one.repeat_of = self.answers.get(one.op_id)
                 members.append(one)
             batch.append(members)
+        batch = followed(batch, Memory.rooted(self.redirects))
         memory = self.memory(batch, install)
         writer = Writer(install, "device", Chain(install, self.ancestors.get(install, {})), scope, system=system)
         decide(batch, writer, memory)
@@ -110,11 +118,13 @@ class Village:
         since: dict[str, int] = {}
         for one in (one for group in batch for one in group):
             assert one.operation is not None
-            record = self.records.get(one.operation.id)
-            if record is None or one.operation.base == (record.v, record.tag):
-                continue
-            v = one.operation.base[0] if self.knows(one.operation) and one.operation.base else 0
-            since[record.id] = min(v, since.get(record.id, v))
+            command = one.operation.kind == "command"
+            for record_id, base in bases_of(one.operation) if command else [(one.operation.id, one.operation.base)]:
+                record = self.records.get(record_id)
+                if record is None or base == (record.v, record.tag):
+                    continue
+                v = base[0] if self.knows(record_id, base) and base else 0
+                since[record.id] = min(v, since.get(record.id, v))
         past = {key: [row for row in self.past[key] if row.v >= v] for key, v in since.items()}
         children: dict[str, set[str]] = {}
         for record in self.records.values():
@@ -132,10 +142,11 @@ class Village:
             children=children,
             blocked=set(self.blocked.get(install, ())),
             conflicts=copy.deepcopy(self.conflicts),
+            redirects=dict(self.redirects),
         )
 
-    def knows(self, read: Operation) -> bool:
-        return any((row.v, row.tag) == read.base for row in self.past.get(read.id, ()))
+    def knows(self, record_id: str, base: tuple[int, str] | None) -> bool:
+        return any((row.v, row.tag) == base for row in self.past.get(record_id, ()))
 
     def write(self, memory: Memory, install: str) -> StreamChanges:
         """Keep what a transaction decided, as the server's tables would."""
@@ -157,13 +168,14 @@ class Village:
             for sibling in conflict.siblings:
                 sibling.op_id = sibling.op_id or self.writer_of(record_id, sibling.install, sibling.n)
         self.listed += memory.disputes
+        self.redirects = memory.redirects
         for found in memory.findings:
             self.findings[(found.kind, found.name, found.record_id)] = found.opens
         for decided in memory.decided:
             one = decided.prepared
             self.answers.setdefault(one.op_id, (install, one.n, decided.outcome, decided.reason))
-            if decided.outcome in (HELD, QUARANTINED) and one.operation is not None:
-                self.blocked.setdefault(install, set()).add(one.operation.id)
+            if decided.outcome in (HELD, QUARANTINED) and one.operation is not None and decided.reason != PROPOSAL:
+                self.blocked.setdefault(install, set()).update(targets_of(one.operation))
         return changes
 
     def writer_of(self, record_id: str, install: str, n: int) -> str:

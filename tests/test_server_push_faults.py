@@ -47,7 +47,7 @@ def test_an_unexpected_error_quarantines_only_its_group(ground, monkeypatch, pla
 
     with monkeypatch.context() as patched:
         if place == "deciding":
-            from sync import plan
+            from sync import entering as plan
 
             patched.setattr(plan, "_create", explode_at(plan._create, 1))
         else:
@@ -65,7 +65,7 @@ def test_what_goes_group_by_group_still_releases_what_waited(ground, monkeypatch
     parent, bad = building(0), building(0)
     child = create("dwelling", {"building": parent["id"], "door_number": "1"})
     assert other.outcomes([child]) == [("held", "parent")]
-    from sync import plan
+    from sync import entering as plan
 
     real = plan._create
 

@@ -178,7 +178,7 @@ def test_a_fork_of_a_held_operation_shares_its_fate(ground):
 
 def test_a_fault_while_releasing_quarantines_that_group_only(ground, monkeypatch):
     """S17: a released group that breaks is kept for repair; the others are released."""
-    from sync import plan
+    from sync import entering as plan
 
     one, two = ground.worker(0), ground.worker(0)
     parent = building(0)

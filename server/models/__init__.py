@@ -6,7 +6,15 @@ Every key starts with ``community_id``, so that the schema can be distributed by
 """
 
 from server.models.base import HOUSE, metadata
-from server.models.journal import held_wait, journal, journal_payload, operation, operation_status, sequence
+from server.models.journal import (
+    held_wait,
+    journal,
+    journal_payload,
+    operation,
+    operation_status,
+    operation_target,
+    sequence,
+)
 from server.models.office import audit, backup_copy, backup_install, database_life, finding, job, recovery
 from server.models.people import (
     assignment,
@@ -47,6 +55,7 @@ __all__ = [
     "metadata",
     "operation",
     "operation_status",
+    "operation_target",
     "placement_ledger",
     "read_token",
     "record",

@@ -56,6 +56,8 @@ operation = keyed(
     may("detail"),  # JSON: pointers and codes, never values
     may("claimed_at"),
     need("arrived_at"),
+    may("entered_id"),  # the record that it entered where the id in its text leads to another one (S8)
+    may("repaired_number", BigInteger),  # the entry that holds its text as it was repaired (S13)
     clustered=True,
 )
 Index(
@@ -85,6 +87,11 @@ operation_status = keyed(
     need("number", BigInteger),
     need("at"),
     clustered=True,
+)
+
+# The records of a command beside the one in its operation's row: what waits on them waits behind it.
+operation_target = keyed(
+    "operation_target", key("install_id"), key("n", BigInteger), key("record_id"), clustered=True
 )
 
 # What a held group waits for: a record id, a form (type/version) or an install.

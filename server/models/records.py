@@ -33,6 +33,16 @@ record = keyed(
     need("fresh_at"),  # last write or confirmation as claimed, never later than its arrival (S9)
 )
 Index("ix_record_home", record.c.community_id, record.c.type, record.c.home, record.c.id)
+# What is read feature after feature (`store.ogc`): by id, which never changes, whatever cell a record moves to meanwhile.
+SERVED_TYPES = "type IN ('building', 'dwelling', 'entrance', 'estate', 'household', 'organization', 'resource')"
+Index(
+    "ix_record_served",
+    record.c.community_id,
+    record.c.type,
+    record.c.id,
+    sqlite_where=text(SERVED_TYPES),
+    postgresql_where=text(SERVED_TYPES),
+)
 Index(
     "ix_record_place_parent",
     record.c.community_id,

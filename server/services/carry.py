@@ -15,7 +15,7 @@ from server.sealing import seal
 from server.services.conflicts import conflict_rows
 from server.services.keys import DataKeys
 from server.services.prepare import is_record_id
-from server.store import writing
+from server.store import commands, writing
 from server.store.database import stamp
 from sync.digest import made_id
 from sync.feedrows import Counter, stream_changes
@@ -104,6 +104,8 @@ def carry_out(connection: Connection, house: House, community_id: str, memory: M
     moved = {stream_id: opened.counters[stream_id] for stream_id in changes.touched}
     writing.write_counters(connection, community_id, [(stream_id, *one.row()) for stream_id, one in moved.items()])
     writing.insert_keys(connection, community_id, list(opened.keys.made.items()))
+    if memory.led:
+        commands.write_redirects(connection, community_id, memory.led, entry.number)
     effects = _effects(memory, moved)
     writing.insert_journal(
         connection,
@@ -146,7 +148,8 @@ def _effects(memory: Memory, counters: Mapping[str, Counter]) -> str:
         records.setdefault(record_id, []).append([one.v, one.tag, one.units, one.life, one.open_units, home])
     moves = {record_id: [pending[-1].v, pending[-1].to_home] for record_id, pending in left.items() if pending}
     streams = {stream_id: counter.row() for stream_id, counter in counters.items()}
-    return orjson.dumps({"records": records, "moves": moves, "streams": streams}).decode()
+    made = {"records": records, "moves": moves, "streams": streams} | ({"redirects": memory.led} if memory.led else {})
+    return orjson.dumps(made).decode()
 
 
 def _canonical(fields: Mapping[str, Any]) -> str:
@@ -267,7 +270,7 @@ def operation_rows(
         rows.append(
             (
                 install_id, prepared.n, prepared.op_id, _is_canonical(prepared), one.group_n, number, prepared.content_hash,
-                operation.type if operation else None, operation.id if operation else None, subject,
+                operation.type if operation else None, (operation.addressed or operation.id) if operation else None, subject,
                 operation.kind if operation else "unreadable", one.outcome, one.reason, one.outcome, one.reason, 1,
                 one.v, one.tag, orjson.dumps(one.errors).decode() if one.errors else None,
                 operation.claimed_at if operation else None, at,

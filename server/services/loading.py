@@ -12,9 +12,11 @@ from forms.definition import RecordType
 from server.sealing import KeyRing, unseal
 from server.services.keys import DataKeys
 from server.store import push as store
+from sync.arguments import bases_of, made_records, named_records
 from sync.digest import made_id
 from sync.effects import CARD_CAUSES, judged_with_secrets
 from sync.memory import Prepared
+from sync.operation import Operation
 from sync.placing import placing_fields, placing_refs
 from sync.record import PastVersion, Record
 
@@ -35,11 +37,12 @@ class Needs:
     unplaced: bool = False  # something may stand in no cell
     persons: set[str] = field(default_factory=set)  # whose reference card may change
     locations: list[dict[str, object]] = field(default_factory=list)
+    commands: bool = False
 
     @property
     def exclusive(self) -> bool:
         """Whether existing records may move, so that the placement lock must be exclusive."""
-        return bool(self.movers)
+        return bool(self.movers) or self.commands
 
 
 def needs_of(groups: Iterable[Sequence[Prepared]]) -> Needs:
@@ -53,6 +56,9 @@ def needs_of(groups: Iterable[Sequence[Prepared]]) -> Needs:
                     needs.ids.add(operation.id)
                 continue
             needs.ids.add(operation.id)
+            if operation.kind == "command":
+                _needs_of_command(operation, needs)
+                continue
             values = prepared.values
             anchor = values.get("anchor")
             if isinstance(anchor, dict):
@@ -74,6 +80,16 @@ def needs_of(groups: Iterable[Sequence[Prepared]]) -> Needs:
                 needs.persons.add(operation.id)
     needs.ids.update(made_id("card", person) for person in needs.persons)
     return needs
+
+
+def _needs_of_command(operation: Operation, needs: Needs) -> None:
+    """Every record that a command names may change, and may move with all that is placed by it (S15: exclusive)."""
+    named, made = named_records(operation), made_records(operation)
+    needs.ids |= {*named, *made}
+    needs.made.update(dict.fromkeys(made, True))
+    needs.unplaced = needs.commands = True
+    needs.persons.update(one for one, record_type in named.items() if record_type == "person")
+    needs.movers.update(one for one in named if one not in needs.made)
 
 
 def load_all(
@@ -167,13 +183,21 @@ def wanted_past(groups: Iterable[Sequence[Prepared]], records: dict[str, Record]
     since: dict[str, int] = {}
     for group in groups:
         for prepared in group:
-            operation = prepared.operation
-            record = records.get(operation.id) if operation is not None else None
-            if operation is None or record is None or operation.base == (record.v, record.tag):
-                continue
-            from_v = operation.base[0] if operation.base is not None and operation.base[0] <= record.v else 0
-            since[record.id] = min(from_v, since.get(record.id, from_v))
+            for record_id, base in _bases(prepared):
+                record = records.get(record_id)
+                if record is None or base == (record.v, record.tag):
+                    continue
+                from_v = base[0] if base is not None and base[0] <= record.v else 0
+                since[record.id] = min(from_v, since.get(record.id, from_v))
     return since
+
+
+def _bases(prepared: Prepared) -> Sequence[tuple[str, tuple[int, str] | None]]:
+    """(record, base) of what an operation was written upon; a command takes records without a base as they stand."""
+    operation = prepared.operation
+    if operation is None:
+        return ()
+    return bases_of(operation) if operation.kind == "command" else ((operation.id, operation.base),)
 
 
 def unknown_bases(
@@ -183,11 +207,9 @@ def unknown_bases(
     found = {}
     for group in groups:
         for prepared in group:
-            operation = prepared.operation
-            if operation is None or operation.base is None or since.get(operation.id, 0) == 0:
-                continue
-            if (operation.id, *operation.base) not in known:
-                found[operation.id] = 0
+            for record_id, base in _bases(prepared):
+                if base is not None and since.get(record_id, 0) != 0 and (record_id, *base) not in known:
+                    found[record_id] = 0
     return found
 
 

@@ -17,6 +17,7 @@ from forms.validate import validator
 from geo.errors import LocationError
 from geo.location import canonical_location
 from server.sealing import KeyRing
+from sync.arguments import wrong_arguments
 from sync.errors import MalformedOperation
 from sync.memory import Prepared
 from sync.operation import WITH_VALUES, Operation, operation_of
@@ -63,6 +64,10 @@ def _read(n: int, raw: bytes, content_hash: bytes, registry: Registry) -> Prepar
     prepared.form = form
     if operation.kind in WITH_VALUES:
         _judge_values(prepared, operation, form)
+    elif operation.kind == "command":
+        wrong = wrong_arguments(operation, registry.latest)
+        if wrong:
+            prepared.refusal = Refusal(QUARANTINED, "invalid", errors=[_error(one.pointer, one.code) for one in wrong])
     return prepared
 
 

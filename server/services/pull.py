@@ -224,7 +224,7 @@ def _status(stream_id: str, seq: int, op_id: str, status: int, row: Any) -> dict
         "status": status,
         "outcome": row.now if row is not None else None,
         "reason": row.now_reason if row is not None else None,
-        "record": {"id": row.record_id, "v": row.v, "tag": row.tag} if row is not None and row.v is not None else None,
+        "record": {"id": row.entered_id or row.record_id, "v": row.v, "tag": row.tag} if row is not None and row.v is not None else None,
         "errors": orjson.loads(row.detail) if row is not None and row.detail else [],
     }
 

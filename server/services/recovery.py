@@ -23,7 +23,7 @@ from server.store import recovery as store
 from server.store.database import read, stamp, write
 from server.store.errors import Busy, PlanOutdated
 from sync.digest import made_id
-from sync.plan import subject_of
+from sync.entering import subject_of
 
 if TYPE_CHECKING:
     from server.house import House

@@ -22,17 +22,19 @@ from server.services.keys import DataKeys
 from server.services.places import Places, places_in_force
 from server.services.reused import REUSED, reused_finding
 from server.services.scope import push_scope
+from server.store import commands, writing
 from server.store import push as reading
-from server.store import writing
 from server.store.database import next_journal_number
 from server.store.errors import PlanOutdated
+from sync.commanding import targets_of
 from sync.digest import made_id
 from sync.feedrows import Counter, streams_of
 from sync.memory import UNPLACED, Decided, Memory, Prepared, Writer
-from sync.outcome import HELD, QUARANTINED, Refusal
+from sync.outcome import HELD, OPEN, QUARANTINED, Refusal
 from sync.placing import IncompletePlan
 from sync.plan import decide
 from sync.record import Chain
+from sync.redirects import followed
 
 if TYPE_CHECKING:
     from forms.registry import Registry
@@ -84,6 +86,9 @@ def decide_and_write(
     needs = loading.needs_of(groups)
     needs.movers |= attempt.movers
     reading.lock_placement(connection, community_id, exclusive=needs.exclusive)
+    redirects = commands.redirects_of(connection, community_id, needs.ids)
+    if redirects:
+        groups, needs = _follow(groups, redirects, needs, attempt)
     places = places_in_force(connection, str(house.engine.url), community_id)
     places.learn(needs.locations)
     moved = reading.dependants(connection, community_id, needs.movers) if needs.exclusive else []
@@ -100,6 +105,7 @@ def decide_and_write(
 
     moved_ids = [one[0] for one in moved]
     memory, secrets = _remember(connection, house, submission, groups, needs, moved_ids, cards, places, keys, learn)
+    memory.redirects |= redirects
     mark_repeats(connection, submission, groups)
     writer = _writer(connection, house, submission, memory)
     try:
@@ -134,6 +140,20 @@ def decide_and_write(
     if needs.exclusive:
         reading.raise_placement_version(connection, community_id)
     return memory
+
+
+def _follow(
+    groups: Sequence[Sequence[Prepared]], redirects: dict[str, str], needs: loading.Needs, attempt: Attempt
+) -> tuple[Sequence[Sequence[Prepared]], loading.Needs]:
+    """Operations about merged records are about those that they lead to (S8); what a reference leads to is read too."""
+    groups = followed(groups, Memory.rooted(redirects))
+    found = loading.needs_of(groups)
+    found.ids |= needs.ids | set(redirects.values())
+    found.movers |= attempt.movers
+    if found.exclusive and not needs.exclusive:
+        attempt.movers |= found.movers
+        raise PlanOutdated
+    return groups, found
 
 
 def _created_again(needs: loading.Needs, there: Iterable[tuple[str, str, str]], attempt: Attempt) -> None:
@@ -300,6 +320,22 @@ def _keep_fresh(
     payloads = payload_rows(memory.decided, subjects, opened.keys, entry.number)
     writing.insert_payloads(connection, community_id, payloads)
     writing.insert_waits(connection, community_id, waits_of(memory.decided, install_id, entry.at))
+    keep_targets(connection, community_id, install_id, memory.decided)
+
+
+def keep_targets(connection: Connection, community_id: str, install_id: str, decided: Iterable[Decided]) -> None:
+    """The records of open commands, which others wait behind; and which record an operation entered through a redirect."""
+    targets, entered = [], []
+    for one in decided:
+        operation = one.prepared.operation
+        if operation is None:
+            continue
+        if operation.kind == "command" and one.outcome in OPEN:
+            targets += [(install_id, one.prepared.n, record_id) for record_id in sorted(targets_of(operation))]
+        if operation.addressed is not None and one.v is not None:
+            entered.append((operation.id, install_id, one.prepared.n))
+    commands.insert_targets(connection, community_id, targets)
+    commands.note_entered(connection, community_id, entered)
 
 
 def waits_of(decided: Iterable[Decided], install_id: str, at: str) -> list[tuple[str, str, int, str]]:

@@ -55,7 +55,7 @@ def stream_rows(
 
 def statuses(connection: Connection, community_id: str, op_ids: Sequence[str]) -> dict[str, Any]:
     """What has become of operations, by op_id: the row that answers for each of them."""
-    columns = ("op_id", "now", "now_reason", "status", "v", "tag", "record_id", "detail")
+    columns = ("op_id", "now", "now_reason", "status", "v", "tag", "record_id", "entered_id", "detail")
     rows = rows_of(connection, operation, columns, community_id, "op_id", op_ids, "t.canonical = 1")
     return {row.op_id: row for row in rows}
 

@@ -190,8 +190,8 @@ def consumed(connection: Connection, community_id: str, install_id: str, first: 
     """The rows of operations that the server has consumed from this install, n → row, first ≤ n ≤ last."""
     rows = run(
         connection,
-        "SELECT n, op_id, canonical, content_hash, record_id, first, first_reason, now, now_reason, status, v, tag, "
-        "detail FROM operation WHERE community_id = ? AND install_id = ? AND n BETWEEN ? AND ?",
+        "SELECT n, op_id, canonical, content_hash, coalesce(entered_id, record_id) AS record_id, first, first_reason, now, "
+        "now_reason, status, v, tag, detail FROM operation WHERE community_id = ? AND install_id = ? AND n BETWEEN ? AND ?",
         (community_id, install_id, first, last),
     )
     return {row.n: row for row in rows}
@@ -212,8 +212,11 @@ def blocked_records(connection: Connection, community_id: str, install_id: str, 
     rows = run(
         connection,
         "SELECT record_id FROM operation WHERE community_id = ? AND now IN ('held', 'quarantined') "
-        "AND install_id = ? AND group_n < ? AND record_id IS NOT NULL AND coalesce(now_reason, '') <> 'proposal'",
-        (community_id, install_id, before_n),
+        "AND install_id = ? AND group_n < ? AND record_id IS NOT NULL AND coalesce(now_reason, '') <> 'proposal' "
+        "UNION ALL SELECT t.record_id FROM operation o JOIN operation_target t ON t.community_id = o.community_id "
+        "AND t.install_id = o.install_id AND t.n = o.n WHERE o.community_id = ? AND o.now IN ('held', 'quarantined') "
+        "AND o.install_id = ? AND o.group_n < ? AND o.kind = 'command' AND coalesce(o.now_reason, '') <> 'proposal'",
+        (community_id, install_id, before_n, community_id, install_id, before_n),
     )
     return {row.record_id for row in rows}
 

@@ -225,7 +225,7 @@ def operations(connection: Connection, community_id: str) -> Rows:
     statement = (
         "SELECT o.install_id, o.n, o.op_id, o.canonical, o.first, o.first_reason, o.now, o.now_reason, o.status, o.v, "
         "o.tag, h.tag AS made FROM operation o LEFT JOIN history h ON h.community_id = o.community_id "
-        "AND h.record_id = o.record_id AND h.v = o.v WHERE o.community_id = ? ORDER BY o.install_id{c}, o.n"
+        "AND h.record_id = coalesce(o.entered_id, o.record_id) AND h.v = o.v WHERE o.community_id = ? ORDER BY o.install_id{c}, o.n"
     )
     return _lane(connection, statement, (community_id,))
 

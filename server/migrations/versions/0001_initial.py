@@ -132,13 +132,16 @@ def upgrade() -> None:
         need("group_n", BigInteger), need("number", BigInteger), need("content_hash", LargeBinary),
         may("record_type"), may("record_id"), may("subject_id"), need("kind"), need("first"), may("first_reason"),
         need("now"), may("now_reason"), need("status", Integer, default="1"), may("v", Integer), may("tag"),
-        may("detail"), may("claimed_at"), need("arrived_at"), clustered=True)
+        may("detail"), may("claimed_at"), need("arrived_at"), may("entered_id"), may("repaired_number", BigInteger),
+        clustered=True)
     index("uq_operation_op_id", "operation", ["community_id", "op_id"], unique=True, where="canonical = 1")
     index("ix_operation_open", "operation", ["community_id", "now", "install_id"],
         where="now IN ('held', 'quarantined')")
     table("operation_status",
         key("community_id"), key("install_id"), key("n", BigInteger), key("status", Integer), need("outcome"),
         may("reason"), need("number", BigInteger), need("at"), clustered=True)
+    table("operation_target",
+        key("community_id"), key("install_id"), key("n", BigInteger), key("record_id"), clustered=True)
     table("placement_ledger",
         key("community_id"), key("record_id"), key("v", Integer), key("step", BigInteger), need("from_home"),
         need("to_home"), need("number", BigInteger), need("at"), may("reason"), clustered=True)
@@ -154,6 +157,8 @@ def upgrade() -> None:
         need("created_install"), need("created_n", BigInteger), need("created_at"), need("updated_at"),
         need("fresh_at"))
     index("ix_record_home", "record", ["community_id", "type", "home", "id"])
+    index("ix_record_served", "record", ["community_id", "type", "id"],
+        where="type IN ('building', 'dwelling', 'entrance', 'estate', 'household', 'organization', 'resource')")
     index("ix_record_place_parent", "record", ["community_id", "place_parent"], where="place_parent IS NOT NULL")
     table("record_index",
         key("community_id"), key("key", BigInteger), key("record_uuid", LargeBinary), clustered=True)

@@ -1,0 +1,75 @@
+"""What commands leave beside records: ids that lead to others, the records of a command, what waits as a proposal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from server.models import operation, operation_target, redirect
+from server.store.database import insert_rows, rows_of, run, update_rows
+
+
+def redirects_of(connection: Connection, community_id: str, ids: Iterable[str]) -> dict[str, str]:
+    """Of these ids, and of those that they lead to, where each merged one leads (S8)."""
+    if run(connection, "SELECT 1 FROM redirect WHERE community_id = ? LIMIT 1", (community_id,)).first() is None:
+        return {}
+    found: dict[str, str] = {}
+    frontier = sorted(set(ids))
+    while frontier:
+        rows = rows_of(connection, redirect, ("id", "target_id"), community_id, "id", frontier)
+        fresh = {row.id: row.target_id for row in rows if row.id not in found}
+        found |= fresh
+        frontier = sorted(set(fresh.values()) - found.keys())
+    return found
+
+
+def write_redirects(connection: Connection, community_id: str, led: Mapping[str, str | None], number: int) -> None:
+    """Let ids lead to other records from now on, or (None) to their own again."""
+    for record_id in led:
+        run(connection, "DELETE FROM redirect WHERE community_id = ? AND id = ?", (community_id, record_id))
+    rows = [(community_id, one, target, number) for one, target in led.items() if target is not None]
+    insert_rows(connection, redirect, ("community_id", "id", "target_id", "number"), rows)
+
+
+def insert_targets(connection: Connection, community_id: str, rows: Sequence[tuple[str, int, str]]) -> None:
+    """The records of commands: install, n, record."""
+    columns = ("community_id", "install_id", "n", "record_id")
+    insert_rows(connection, operation_target, columns, [(community_id, *row) for row in rows], "ON CONFLICT DO NOTHING")
+
+
+def note_entered(connection: Connection, community_id: str, rows: Sequence[tuple[str, str, int]]) -> None:
+    """The record that an operation entered where its text names another one: record, install, n."""
+    values = [(entered, community_id, install_id, n) for entered, install_id, n in rows]
+    update_rows(connection, operation, ("community_id", "install_id", "n"), ("entered_id",), values)
+
+
+def targets_of(connection: Connection, community_id: str, install_id: str, ns: Sequence[int]) -> dict[int, list[str]]:
+    """The records of an install's commands by n."""
+    found: dict[int, list[str]] = {}
+    rows = run(
+        connection,
+        "SELECT n, record_id FROM operation_target WHERE community_id = ? AND install_id = ? AND n BETWEEN ? AND ? "
+        "ORDER BY n, record_id",
+        (community_id, install_id, min(ns), max(ns)),
+    )
+    for row in rows:
+        found.setdefault(row.n, []).append(row.record_id)
+    return found
+
+
+def proposals(
+    connection: Connection, community_id: str, *, after: Sequence[Any] | None, limit: int
+) -> list[dict[str, Any]]:
+    """Held operations of groups that wait for somebody's confirmation, oldest arrival first; never their content."""
+    later = "1 = 1" if after is None else "(o.arrived_at, o.install_id, o.n) > (?, ?, ?)"
+    rows = run(
+        connection,
+        "SELECT o.install_id, o.n, o.op_id, o.group_n, o.number, o.subject_id, o.repaired_number, o.record_type, "
+        "o.record_id, o.kind, o.claimed_at, o.arrived_at, o.status FROM operation o WHERE o.community_id = ? "
+        f"AND o.now IN ('held', 'quarantined') AND o.now = 'held' AND o.now_reason = 'proposal' AND {later} "
+        "ORDER BY o.arrived_at, o.install_id, o.n LIMIT ?",
+        (community_id, *(after or ()), limit),
+    )
+    return [dict(row._mapping) for row in rows]

@@ -1,0 +1,146 @@
+"""How a command enters: its plain changes merged record by record, then episodes and cards once for all of them (S8, S24)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sync.arguments import COMMANDS, made_records, named_records
+from sync.commands import Expansion, Step, expand
+from sync.digest import version_tag
+from sync.effects import CARD_CAUSES, Leaving, episodes_of, keep_card, moved_persons
+from sync.entering import change, enter, merged
+from sync.memory import Decided, Found, Memory, Prepared, Version, Writer
+from sync.operation import Fields, Operation
+from sync.outcome import APPLIED, CONFLICT, ERASED, MERGED, UNCHANGED
+from sync.record import Record
+
+_WORSE = (UNCHANGED, APPLIED, MERGED, CONFLICT)
+_ORDER = {"create": 0, "patch": 1, "end": 3}
+
+
+def targets_of(operation: Operation) -> set[str]:
+    """The records that an operation is about: one, or all that a command names or makes."""
+    if operation.kind != "command" or operation.name not in COMMANDS:
+        return {operation.id}
+    try:
+        return {*named_records(operation), *made_records(operation)}
+    except (TypeError, ValueError):  # arguments of another shape: it is quarantined for them
+        return {operation.id}
+
+
+def enter_command(prepared: Prepared, writer: Writer, memory: Memory) -> Decided:
+    """Enter a command that was judged; the worst of its parts is what became of it."""
+    operation = prepared.operation
+    assert operation is not None
+    principal = memory.records[operation.id]
+    if principal.life == "erased":
+        return Decided(prepared, ERASED)
+    expansion = expand(operation, memory.records, memory.today)
+    old = {one: dict(memory.records[one].fields) for one in expansion.steps if one in memory.records}
+    moves_before = len(memory.moves)
+    outcomes = [UNCHANGED]
+    changed: dict[str, set[str]] = {}
+    for step in sorted(expansion.steps.values(), key=lambda one: (_ORDER[one.kind], one.type == "person", one.id)):
+        outcomes.append(_enter_step(step, expansion, prepared, operation, writer, memory, changed))
+    _keep_episodes(expansion, old, changed, operation, prepared.n, writer, memory)
+    for person in _persons(changed, moves_before, memory):
+        keep_card(person, operation, prepared.n, writer, memory)
+    outcome = max(outcomes, key=_WORSE.index)
+    return Decided(prepared, outcome, v=principal.v, tag=principal.tag)
+
+
+def _enter_step(
+    step: Step,
+    expansion: Expansion,
+    prepared: Prepared,
+    operation: Operation,
+    writer: Writer,
+    memory: Memory,
+    changed: dict[str, set[str]],
+) -> str:
+    record = memory.records.get(step.id)
+    form = memory.forms(step.type)
+    if record is None:
+        if step.kind != "create":
+            return UNCHANGED
+        part = _part(step, operation, form.version, None)
+        return enter(Prepared(prepared.n, operation.op_id, b"", b"", part, form, step.set), writer, memory).outcome
+    if record.life == "erased" or record.type != step.type:
+        return UNCHANGED
+    part = _part(step, operation, form.version, record)
+    if step.kind == "end":
+        return _end(record, part, expansion.redirects[step.id], prepared.n, writer, memory)
+    if not step.set:
+        return UNCHANGED
+    result = change(form, record, part, prepared.n, dict(step.set), writer, memory)
+    changed[record.id] = result.fields
+    return result.outcome
+
+
+def _part(step: Step, operation: Operation, form_version: int, record: Record | None) -> Operation:
+    """The operation that one record's part of a command would be by itself."""
+    base, was = operation.base, operation.was
+    if step.id != operation.id:
+        other = operation.others.get(step.id)
+        base, was = (other.base, other.was) if other is not None else (None, {})
+    if base is None and record is not None and step.kind != "create":
+        base = (record.v, record.tag)
+    kind = "delete" if step.kind == "end" else step.kind
+    return Operation(
+        operation.op_id, step.type, step.id, kind, base, step.set, was, form_version, operation.claimed_at
+    )
+
+
+def _end(record: Record, part: Operation, target_id: str, n: int, writer: Writer, memory: Memory) -> str:
+    """A record ends by leading to another one. What its author had not seen stays in it, and is told of the survivor."""
+    if record.life != "live":
+        return UNCHANGED
+    form = memory.forms(record.type)
+    unseen = merged(form, record, part, {}, writer, memory)
+    for dispute in unseen.disputes:
+        memory.findings.append(Found("merged_unseen", dispute.unit, target_id, (dispute.unit,)))
+    write_life(record, "merged", part, n, writer, memory)
+    memory.lead(record.id, target_id)
+    return MERGED if unseen.outcome != APPLIED else APPLIED
+
+
+def write_life(record: Record, life: str, operation: Operation, n: int, writer: Writer, memory: Memory) -> None:
+    """A version of a record that changes nothing but its life."""
+    memory.touch(record)
+    record.v += 1
+    record.tag = version_tag(record.tag, operation.op_id, [])
+    record.life = life
+    memory.wrote(
+        Version(
+            record.id, record.v, record.tag, operation.op_id, writer.install_id, n, [], {}, {}, life, record.subject_id,
+            tuple(record.open_units),
+        )
+    )  # fmt: skip
+
+
+def _keep_episodes(
+    expansion: Expansion,
+    old: dict[str, Fields],
+    changed: dict[str, set[str]],
+    operation: Operation,
+    n: int,
+    writer: Writer,
+    memory: Memory,
+) -> None:
+    moved = expansion.moved_from is not None and "dwelling" in changed.get(operation.id, ())
+    leaving = Leaving(expansion.left_reason, expansion.left_on, expansion.moved_from if moved else None)
+    for person_id, names in changed.items():
+        person = memory.records[person_id]
+        if person.type == "person" and names:
+            episodes_of(person, old[person_id], names, operation, n, writer, memory, leaving)
+
+
+def _persons(changed: dict[str, set[str]], moves_before: int, memory: Memory) -> Iterable[Record]:
+    """Whose reference card may have changed, each once."""
+    found = {
+        one: memory.records[one]
+        for one, names in changed.items()
+        if memory.records[one].type == "person" and not names.isdisjoint(CARD_CAUSES)
+    }
+    found.update((one.id, one) for one in moved_persons(memory, moves_before))
+    return found.values()
