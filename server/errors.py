@@ -69,6 +69,10 @@ class InvalidInput(ServerError):
     """What was sent is well-formed but not acceptable; ``errors`` names every place."""
 
 
+class InvalidParameter(InvalidInput):
+    """A query parameter that is unknown or cannot be read, where a standard wants 400 for it."""
+
+
 class CellsRefused(ServerError):
     """A draft that the publish gate refuses; ``errors`` name every problem with its cells."""
 

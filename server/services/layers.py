@@ -64,6 +64,54 @@ class Layer:
 _KINDS = {"integer": "integer", "decimal": "decimal", "boolean": "boolean"}
 
 
+@dataclass(frozen=True, slots=True)
+class RecordTable:
+    """The columns of one type of record, and how a record becomes a row of them."""
+
+    kind: str
+    title: str
+    specs: tuple[FieldSpec, ...]
+    columns: tuple[Column, ...]
+    codes: Mapping[str, Mapping[str, str]]
+    personal_fields: tuple[str, ...]
+
+    def values(self, row: store.RecordRow, cell: tuple[str | None, str | None]) -> tuple[Value, ...]:
+        """The values of a record in the order of the columns; ``cell`` is code and name of its cell."""
+        values: list[Value] = [row.id, *cell]
+        for spec in self.specs:
+            value = row.fields.get(spec.name)
+            values.append(plain(spec, value))
+            if spec.codes is not None:
+                values.append(label(spec, value))
+        values += [row.place_type, joined(row.conflicts) or None, row.v, row.updated_at]
+        return tuple(values)
+
+
+def record_table(registry: Registry, name: str, *, personal: bool) -> RecordTable:
+    """The table of a layer of records; personal fields (secret ones as masks) only where ``personal``."""
+    kind = RECORD_LAYERS[name]
+    form = registry.latest(kind)
+    specs = tuple(
+        spec for spec in form.fields.values() if spec.type != "location" and (personal or spec.privacy not in PERSONAL)
+    )
+    columns = [Column("id", "编号"), Column("cell_code", "网格编码"), Column("cell_name", "网格名称")]
+    codes: dict[str, Mapping[str, str]] = {}
+    for spec in specs:
+        columns.append(Column(spec.name, spec.label["zh"], _KINDS.get(spec.type, "text")))  # type: ignore[arg-type]
+        if spec.codes is not None:
+            columns.append(Column(f"{spec.name}_label", f"{spec.label['zh']}（名称）"))
+            if spec.type == "select_one":
+                codes[spec.name] = {code: entry.zh for code, entry in spec.codes.entries.items()}
+    columns += [
+        Column("place_source", "位置取自"),
+        Column("open_conflicts", "待解决的不一致"),
+        Column("version", "版本", "integer"),
+        Column("updated_at", "更新时间"),
+    ]
+    personal_fields = tuple(f"{kind}.{spec.name}" for spec in specs if spec.privacy in PERSONAL)
+    return RecordTable(kind, form.label["zh"], specs, tuple(columns), codes, personal_fields)
+
+
 def record_layer(
     connection: Any,
     registry: Registry,
@@ -83,48 +131,22 @@ def record_layer(
     homes : only records of these home streams; None for all in the scope
     cells : (code, name) of a cell by its home stream
     """
-    kind = RECORD_LAYERS[name]
-    form = registry.latest(kind)
-    specs = [
-        spec for spec in form.fields.values() if spec.type != "location" and (personal or spec.privacy not in PERSONAL)
-    ]
-    columns = [Column("id", "编号"), Column("cell_code", "网格编码"), Column("cell_name", "网格名称")]
-    codes: dict[str, Mapping[str, str]] = {}
-    for spec in specs:
-        columns.append(Column(spec.name, spec.label["zh"], _KINDS.get(spec.type, "text")))  # type: ignore[arg-type]
-        if spec.codes is not None:
-            columns.append(Column(f"{spec.name}_label", f"{spec.label['zh']}（名称）"))
-            if spec.type == "select_one":
-                codes[spec.name] = {code: entry.zh for code, entry in spec.codes.entries.items()}
-    columns += [
-        Column("place_source", "位置取自"),
-        Column("open_conflicts", "待解决的不一致"),
-        Column("version", "版本", "integer"),
-        Column("updated_at", "更新时间"),
-    ]
-
-    def feature(row: store.RecordRow) -> Feature:
-        values: list[Value] = [row.id, *cells.get(row.home, (None, None))]
-        for spec in specs:
-            value = row.fields.get(spec.name)
-            values.append(plain(spec, value))
-            if spec.codes is not None:
-                values.append(label(spec, value))
-        values += [row.place_type, joined(row.conflicts) or None, row.v, row.updated_at]
-        return Feature(row.id, tuple(values), row.lon, row.lat)
+    table = record_table(registry, name, personal=personal)
 
     def batches() -> Iterator[Sequence[Feature]]:
-        for batch in store.record_batches(connection, scope, community_id, kind, homes):
-            yield [feature(row) for row in batch]
+        for batch in store.record_batches(connection, scope, community_id, table.kind, homes):
+            yield [
+                Feature(row.id, table.values(row, cells.get(row.home, (None, None))), row.lon, row.lat) for row in batch
+            ]
 
     return Layer(
         name=name,
-        title=form.label["zh"],
+        title=table.title,
         geometry="Point",
-        columns=tuple(columns),
-        codes=codes,
-        personal_fields=tuple(f"{kind}.{spec.name}" for spec in specs if spec.privacy in PERSONAL),
-        count=store.count_records(connection, scope, community_id, kind, homes),
+        columns=table.columns,
+        codes=table.codes,
+        personal_fields=table.personal_fields,
+        count=store.count_records(connection, scope, community_id, table.kind, homes),
         batches=batches,
     )
 

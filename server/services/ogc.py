@@ -1,0 +1,298 @@
+"""OGC API Features: what is offered to whom, and its features page after page.
+
+Places, resources and households, never single persons: those are read in rosters and exports, which name a purpose.
+Features come by (community, id), which no change moves: whoever reads on meets everything that was there exactly once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import shapely
+
+from forms.definition import FieldSpec
+from forms.registry import Registry
+from geo.geojson_out import geometry_to_geojson, point_feature
+from server.errors import NotFound
+from server.house import House
+from server.permissions import Actor, Scope, may
+from server.services.cql2_match import Match
+from server.services.labels import PERSONAL
+from server.services.layers import RECORD_LAYERS, RecordTable, record_table
+from server.services.looks import Look, seen
+from server.services.paging import make_cursor, read_cursor
+from server.services.tables import Column, Value
+from server.store import ogc as store
+from server.store.database import read
+from server.store.scoping import PLACE_TYPES
+
+SERVED = ("cells", "estates", "buildings", "entrances", "dwellings", "households", "organizations", "resources")
+"""Every collection in the order in which they are listed."""
+
+_GROUND = (Column("community_code", "社区编码"), Column("community_name", "社区名称"))
+_CELL = (
+    *_GROUND,
+    Column("code", "网格编码"),
+    Column("name", "网格名称"),
+    Column("order_number", "序号", "integer"),
+    Column("area_m2", "面积（平方米）", "decimal"),
+    Column("edition", "网格版本", "integer"),
+    Column("published_at", "发布时间"),
+)
+_FIRST_WINDOW, _LARGEST_WINDOW = 200, 5_000
+_TEXTUAL = frozenset({"text", "select_one"})
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """One collection as one actor sees it.
+
+    ``kinds`` are the properties that may be asked about and what they hold (text, number, boolean, date, instant);
+    ``narrowing`` those of them that the database can compare itself; ``time`` the property that ``datetime`` asks about.
+    """
+
+    name: str
+    zh: str
+    en: str
+    geometry: str  # Point | Polygon
+    columns: tuple[Column, ...]
+    kinds: Mapping[str, str]
+    narrowing: frozenset[str]
+    codes: Mapping[str, Mapping[str, str]]
+    time: str
+    table: RecordTable | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemQuery:
+    """What is asked of a collection; ``mark`` stands for all of it, so that a cursor belongs to one question."""
+
+    limit: int
+    cursor: str | None = None
+    match: Match | None = None
+    since: str | None = None
+    until: str | None = None
+    properties: tuple[str, ...] | None = None
+    mark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ItemPage:
+    """Features as GeoJSON objects; ``next`` is the cursor of the following page, None at the end."""
+
+    features: list[dict[str, Any]]
+    next: str | None
+
+
+def collections(house: House, actor: Actor, scope: Scope) -> list[Collection]:
+    """What this actor may read."""
+    personal = _personal(actor, scope)
+    shown = [name for name in SERVED if personal or name == "cells" or RECORD_LAYERS[name] in PLACE_TYPES]
+    return [describe_collection(house.registry, name, personal=personal) for name in shown]
+
+
+def collection(house: House, actor: Actor, scope: Scope, name: str) -> Collection:
+    """One collection; NotFound where there is none for this actor."""
+    found = next((one for one in collections(house, actor, scope) if one.name == name), None)
+    if found is None:
+        raise NotFound("there is no such collection for you")
+    return found
+
+
+def _personal(actor: Actor, scope: Scope) -> bool:
+    return scope.fields == "all" and may(actor, "read_personal")
+
+
+def describe_collection(registry: Registry, name: str, *, personal: bool) -> Collection:
+    """A collection with its columns; personal ones only where ``personal``, and never to be asked about: filters
+    stand in addresses, which are logged."""
+    if name == "cells":
+        kinds = {column.name: _plain_kind(column) for column in _CELL} | {"published_at": "instant"}
+        return Collection(name, "网格", "Cells", "Polygon", _CELL, kinds, frozenset(), {}, "published_at")
+    table = record_table(registry, name, personal=personal)
+    form = registry.latest(table.kind)
+    # The id stands in the feature itself.
+    columns = (*_GROUND, *table.columns[1:])
+    hidden = {spec.name for spec in table.specs if spec.privacy in PERSONAL}
+    hidden |= {f"{each}_label" for each in hidden}
+    kinds = {column.name: _plain_kind(column) for column in columns if column.name not in hidden}
+    for spec in table.specs:
+        if spec.name in kinds and spec.type in {"date", "datetime"}:
+            kinds[spec.name] = "date" if spec.type == "date" else "instant"
+    kinds["updated_at"] = "instant"
+    narrowing = frozenset(spec.name for spec in table.specs if spec.name in kinds and _narrows(spec))
+    zh, en = form.label["zh"], form.label.get("en", form.label["zh"])
+    return Collection(name, zh, en, "Point", columns, kinds, narrowing, table.codes, "updated_at", table)
+
+
+def _narrows(spec: FieldSpec) -> bool:
+    return spec.type in _TEXTUAL
+
+
+def _plain_kind(column: Column) -> str:
+    return {"integer": "number", "decimal": "number", "boolean": "boolean"}.get(column.kind, "text")
+
+
+def extent(house: House, scope: Scope) -> tuple[float, float, float, float] | None:
+    """West, south, east, north of the cells that a scope sees, None without any."""
+    with read(house.engine) as connection:
+        shapes = [
+            cell.geometry
+            for ground in store.grounds(connection, scope)
+            for cell in store.served_cells(connection, scope, ground.community_id)
+        ]
+    if not shapes:
+        return None
+    west, south, east, north = (float(one) for one in shapely.total_bounds(shapely.from_wkb(shapes)))
+    return west, south, east, north
+
+
+def page(house: House, scope: Scope, asked: Collection, query: ItemQuery, look: Look) -> ItemPage:
+    """One page of features. A look at personal fields is written down before the page is given."""
+    use = f"ogc/{asked.name}/{hashlib.sha256(query.mark.encode()).hexdigest()}"
+    position = read_cursor(house.keys, use, query.cursor) or ["", ""]
+    taken: list[tuple[store.Ground, dict[str, Any]]] = []
+    with read(house.engine) as connection:
+        for ground in store.grounds(connection, scope):
+            if ground.community_id < position[0]:
+                continue
+            after = position[1] if ground.community_id == position[0] else ""
+            for feature in _features(connection, scope, asked, ground, after, query, query.limit + 1 - len(taken)):
+                taken.append((ground, feature))
+                if len(taken) > query.limit:
+                    break
+            if len(taken) > query.limit:
+                break
+    shown = taken[: query.limit]
+    for ground in dict.fromkeys(ground for ground, _ in shown):
+        _write_down(house, scope, asked, query, look, ground, sum(1 for one, _ in shown if one == ground))
+    following = None
+    if len(taken) > query.limit:
+        ground, feature = shown[-1]
+        following = make_cursor(house.keys, use, [ground.community_id, feature["id"]])
+    return ItemPage([feature for _, feature in shown], following)
+
+
+def item(house: House, scope: Scope, asked: Collection, feature_id: str, look: Look) -> dict[str, Any]:
+    """One feature; NotFound outside the scope as well."""
+    query = ItemQuery(1)
+    found: dict[str, Any] | None = None
+    with read(house.engine) as connection:
+        grounds = store.grounds(connection, scope)
+        if asked.table is None:
+            for ground in grounds:
+                for cell in store.served_cells(connection, scope, ground.community_id):
+                    if cell.cell_id == feature_id:
+                        found = _cell_feature(asked, query, ground, cell)
+        else:
+            where = store.community_of_record(connection, feature_id, [one.community_id for one in grounds])
+            ground = next((one for one in grounds if one.community_id == where), None)  # type: ignore[assignment]
+            if ground is not None:
+                kind = asked.table.kind
+                row = store.record_by_id(connection, scope, ground.community_id, kind, feature_id)
+                names = store.cell_names(connection, ground.community_id)
+                found = None if row is None else _record_feature(asked, query, ground, names, row)
+    if found is None:
+        raise NotFound("there is no such feature for you")
+    if asked.table is not None:
+        _write_down(house, scope, asked, query, look, ground, 1, feature_id)
+    return found
+
+
+def _write_down(
+    house: House, scope: Scope, asked: Collection, query: ItemQuery, look: Look, ground: store.Ground, count: int,
+    record_id: str | None = None,
+) -> None:  # fmt: skip
+    if asked.table is None:
+        return
+    fields = [name for name in asked.table.personal_fields if _given(query, name.partition(".")[2])]
+    seen(
+        house, look, scope, ground.community_id, fields=fields, count=count, where=f"ogc/{asked.name}",
+        record_type=asked.table.kind, record_id=record_id,
+    )  # fmt: skip
+
+
+def _given(query: ItemQuery, name: str) -> bool:
+    return query.properties is None or name in query.properties or f"{name}_label" in query.properties
+
+
+# ---------------------------------------------------------------- features
+def _features(
+    connection: Any, scope: Scope, asked: Collection, ground: store.Ground, after: str, query: ItemQuery, wanted: int
+) -> Iterator[dict[str, Any]]:
+    """Features of one community behind an id that pass, as many as are taken from this iterator."""
+    if asked.table is None:
+        for cell in store.served_cells(connection, scope, ground.community_id, after):
+            feature = _cell_feature(asked, query, ground, cell)
+            if feature is not None:
+                yield feature
+        return
+    narrowed = _narrowed(asked, query)
+    names = store.cell_names(connection, ground.community_id)
+    window = wanted if query.match is None else max(wanted, _FIRST_WINDOW)
+    while True:
+        rows = store.records_after(
+            connection, scope, ground.community_id, asked.table.kind, after, window, narrowed
+        )  # fmt: skip
+        for row in rows:
+            feature = _record_feature(asked, query, ground, names, row)
+            if feature is not None:
+                yield feature
+        if len(rows) < window:
+            return
+        after = rows[-1].id
+        window = min(2 * window, _LARGEST_WINDOW)
+
+
+def _narrowed(asked: Collection, query: ItemQuery) -> store.Narrowed:
+    match = query.match
+    equals = {} if match is None else {name: sorted(v) for name, v in match.equals.items() if name in asked.narrowing}
+    bounds = None
+    if match is not None and match.area is not None:
+        west, south, east, north = match.area.bounds
+        bounds = (west, south, east, north)
+    return store.Narrowed(equals, bounds, query.since, query.until)
+
+
+def _cell_feature(
+    asked: Collection, query: ItemQuery, ground: store.Ground, cell: store.ServedCell
+) -> dict[str, Any] | None:
+    # A cell is in force from its publication on, so it meets every interval that does not end before.
+    if query.until is not None and cell.published_at is not None and cell.published_at > query.until:
+        return None
+    values: tuple[Value, ...] = (
+        ground.code, ground.name, cell.code, cell.name, cell.order_number, round(cell.area_m2, 1), cell.edition_number,
+        cell.published_at,
+    )  # fmt: skip
+    named = dict(zip((column.name for column in asked.columns), values, strict=True))
+    shape = shapely.from_wkb(cell.geometry)
+    if query.match is not None and not query.match.check(named, shape):
+        return None
+    return {
+        "type": "Feature",
+        "id": cell.cell_id,
+        "geometry": geometry_to_geojson(shape),
+        "properties": _chosen(named, query),
+    }
+
+
+def _record_feature(
+    asked: Collection, query: ItemQuery, ground: store.Ground, names: Mapping[str, tuple[str, str]], row: Any
+) -> dict[str, Any] | None:
+    assert asked.table is not None
+    values = (ground.code, ground.name, *asked.table.values(row, names.get(row.home, (None, None)))[1:])
+    named = dict(zip((column.name for column in asked.columns), values, strict=True))
+    if query.match is not None:
+        place = None if row.lon is None else shapely.Point(row.lon, row.lat)
+        if not query.match.check(named, place):
+            return None
+    return point_feature(lon=row.lon, lat=row.lat, properties=_chosen(named, query), feature_id=row.id)
+
+
+def _chosen(named: dict[str, Value], query: ItemQuery) -> dict[str, Value]:
+    if query.properties is None:
+        return named
+    return {name: value for name, value in named.items() if name in query.properties}
