@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from forms.evaluator import FUNCTIONS, OPERATORS, day_text, evaluate, is_null, is_number_text, is_true
+from forms.evaluator import FUNCTIONS, OPERATORS, day_text, evaluate, is_day, is_null, is_number_text, is_true
 
+_ORDERS = frozenset(["<", "<=", ">", ">="])
 Predicate = Callable[[Mapping[str, Any], date | None], bool]
 Rules = Callable[[Mapping[str, Any], date | None], list[int]]
 
@@ -62,12 +63,15 @@ def compile_rules(trees: Sequence[Mapping[str, Any]]) -> Rules:
     names = _names()
     places: dict[str, str] = {}
     names["places"] = places  # filled by _field: field name → local variable
+    days: set[str] = set()
+    names["days"] = days  # filled by _order: local variables that are asked whether they hold a day
     tests = [f"    if not ({_condition(tree, names)}): found.append({at})" for at, tree in enumerate(trees)]
     reads = [
         line
         for name, place in places.items()
         for line in (f"    f{place} = get({name!r})", f"    n{place} = {_NULL.format(f'f{place}')}")
     ]
+    reads += [f"    d{place} = type(f{place}) is str and is_day(f{place})" for place in places.values() if place in days]
     lines = ["def broken(fields, today):", "    get, found = fields.get, []", *reads, *tests, "    return found"]
     try:
         exec(compile("\n".join(lines), "<rules>", "exec"), names)  # noqa: S102  # text of our own making
@@ -88,6 +92,7 @@ def _names() -> dict[str, Any]:
         "is_true": is_true,
         "day_text": day_text,
         "first_value": _first_value,
+        "is_day": is_day,
         **{f"op_{position}": operator for position, operator in enumerate(OPERATORS.values())},
         **{f"fn_{position}": function.apply for position, function in enumerate(FUNCTIONS.values())},
     }
@@ -152,10 +157,23 @@ def _value(tree: Mapping[str, Any], names: dict[str, Any]) -> str:
         return f"({chosen} in {codes} if type({chosen}) is str else {general})"
     values = ", ".join(_value(argument, names) for argument in arguments)
     if name in OPERATORS:
-        return f"op_{list(OPERATORS).index(name)}({values})"
+        general = f"op_{list(OPERATORS).index(name)}({values})"
+        return _order(name, arguments, names, general) if name in _ORDERS else general
     if name == "today":
         return "day_text(today)"
     return f"fn_{list(FUNCTIONS).index(name)}(({values}{',' if arguments else ''}), None)"
+
+
+def _order(name: str, arguments: Sequence[Mapping[str, Any]], names: dict[str, Any], general: str) -> str:
+    """Days of fields, and today, are compared as the texts that they are; everything else by ``general``."""
+    days: set[str] | None = names.get("days")
+    if days is None or not all("field" in one or one.get("call") == "today" for one in arguments):
+        return general
+    sides = [_value(one, names) for one in arguments]
+    asked = [side[1:] for side, one in zip(sides, arguments, strict=True) if "field" in one]
+    days.update(asked)
+    condition = " and ".join(f"d{place}" for place in asked) or "True"
+    return f"({sides[0]} {name} {sides[1]} if {condition} else {general})"
 
 
 def _first_value(choices: tuple[Callable[[], Any], ...]) -> Any:

@@ -163,6 +163,11 @@ def _read_date(text: str) -> date | None:
     return None
 
 
+def is_day(text: str) -> bool:
+    """Whether the text is a day in the only form that sorts as days do."""
+    return _read_date(text) is not None
+
+
 def _equal(left: Value, right: Value) -> bool:
     if type(left) is str and type(right) is str:
         return left == right

@@ -11,6 +11,7 @@ from typing import Any
 from forms.definition import FieldSpec, RecordType
 
 _WIDE = re.compile("[\uff01-\uff5e\u3000]")
+_HAN = re.compile("[\u4e00-\u9fff]+").fullmatch
 _HALF_WIDTH: dict[int, int] = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
 _NOT_DIALLED = re.compile(r"[\s\-()‐-―−]+")
 
@@ -21,6 +22,8 @@ def normalise_for_search(text: str, format: str | None = None) -> str:
     Half-width, NFC, case-folded, spaces at the edges stripped and inside made one. Format ``phone`` also drops
     spaces, dashes and brackets, ``identifier`` drops spaces. Idempotent. Empty in, empty out.
     """
+    if _HAN(text):
+        return text  # already as it is looked up: most names
     if not text.isascii():
         if _WIDE.search(text):
             text = text.translate(_HALF_WIDTH)
@@ -29,6 +32,8 @@ def normalise_for_search(text: str, format: str | None = None) -> str:
         text = unicodedata.normalize("NFC", text)
     else:
         text = text.casefold()
+        if text.isalnum():
+            return text  # nothing to strip or to drop: most numbers
     if format == "phone":
         return _NOT_DIALLED.sub("", text)
     return ("" if format == "identifier" else " ").join(text.split())

@@ -8,12 +8,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 _NONCE_BYTES = 12
+_FETCHED = 4096
 
 
 class WrongKey(Exception):
@@ -42,10 +44,10 @@ class KeyRing:
 
         return cls(AESGCM(derive(b"wrapping")), derive(b"hashing"), derive(b"signing"))
 
-    def new_data_key(self) -> tuple[bytes, bytes]:
+    def new_data_key(self, random: Callable[[int], bytes] = os.urandom) -> tuple[bytes, bytes]:
         """A random data key: (plain, wrapped)."""
-        plain = os.urandom(32)
-        return plain, seal(self.wrapping, plain)
+        plain = random(32)
+        return plain, seal(self.wrapping, plain, random)
 
     def unwrap(self, wrapped: bytes) -> bytes:
         """The plain data key; WrongKey when another house wrapped it."""
@@ -70,9 +72,25 @@ def cipher(data_key: bytes) -> AESGCM:
     return AESGCM(data_key)
 
 
-def seal(key: AESGCM, plain: bytes) -> bytes:
+class Chance:
+    """Random bytes of the operating system, fetched many at a time. For one transaction: never kept, never shared."""
+
+    __slots__ = ("_at", "_bytes")
+
+    def __init__(self) -> None:
+        self._bytes, self._at = b"", 0
+
+    def __call__(self, count: int) -> bytes:
+        """The next ``count`` bytes, at most as many as are fetched at a time; none is given twice."""
+        start, self._at = self._at, self._at + count
+        if self._at > len(self._bytes):
+            self._bytes, start, self._at = os.urandom(_FETCHED), 0, count
+        return self._bytes[start : self._at]
+
+
+def seal(key: AESGCM, plain: bytes, random: Callable[[int], bytes] = os.urandom) -> bytes:
     """Sealed bytes of ``plain``; two calls never give the same bytes."""
-    nonce = os.urandom(_NONCE_BYTES)
+    nonce = random(_NONCE_BYTES)
     return nonce + key.encrypt(nonce, plain, None)
 
 

@@ -108,11 +108,11 @@ def write_life(record: Record, life: str, operation: Operation, n: int, writer: 
     """A version of a record that changes nothing but its life."""
     memory.touch(record)
     record.v += 1
-    record.tag = version_tag(record.tag, operation.op_id, [])
+    record.tag = version_tag(record.tag, operation.op_id, ())
     record.life = life
     memory.wrote(
         Version(
-            record.id, record.v, record.tag, operation.op_id, writer.install_id, n, [], {}, {}, life, record.subject_id,
+            record.id, record.v, record.tag, operation.op_id, writer.install_id, n, (), {}, {}, life, record.subject_id,
             tuple(record.open_units),
         )
     )  # fmt: skip

@@ -42,7 +42,10 @@ def keep_findings(form: RecordType, record: Record, memory: Memory, changed: set
     rules = finding_rules(form)
     if not rules:
         return
-    found = {_key(one.name, one.fields) for one in findings(form, record.fields, date.fromisoformat(memory.today), changed)}
+    broken = findings(form, record.fields, date.fromisoformat(memory.today), changed)
+    if changed is None and not broken:
+        return
+    found = {_key(one.name, one.fields) for one in broken}
     if changed is None:
         if found:
             memory.findings += [Found(*key, record.id, fields) for key, fields, _ in rules if key in found]
@@ -223,7 +226,7 @@ def _make(
     memory: Memory,
 ) -> None:
     form = memory.forms(record_type)
-    units = sorted(by_unit(form, fields))
+    units = tuple(sorted(by_unit(form, fields)))
     tag = version_tag(ZERO_TAG, operation.op_id, units)
     record = Record(
         id=record_id,
@@ -256,7 +259,7 @@ def _change(
     names = set(fields) | set(record.fields)
     changed: dict[str, Any] = {name: record.fields.get(name) for name in names if record.fields.get(name) != fields.get(name)}
     grouped = by_unit(form, changed)
-    units = sorted(grouped)
+    units = tuple(sorted(grouped))
     record.v += 1
     record.tag = version_tag(record.tag, operation.op_id, units)
     record.fields = dict(fields)

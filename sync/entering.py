@@ -13,7 +13,7 @@ from sync.orphans import keep_orphan, keep_orphans
 from sync.outcome import APPLIED, ERASED
 from sync.placing import place_record, placing_fields, replace_record
 from sync.policies import add, union
-from sync.record import Record, unit_names
+from sync.record import Record, shape_of
 
 
 def enter(prepared: Prepared, writer: Writer, memory: Memory) -> Decided:
@@ -53,7 +53,7 @@ def change(
     _write(record, operation, n, result, writer, memory)
     changed = result.fields
     old_parent = record.place_parent
-    if not changed.isdisjoint(placing_fields(form)):
+    if not placing_fields(form).isdisjoint(changed):
         replace_record(form, record, memory)
     if result.life is not None:
         keep_orphans(record, memory)
@@ -93,44 +93,30 @@ def _is_known(record: Record, operation: Operation, memory: Memory) -> bool:
 
 def _first_values(form: RecordType, values: Fields) -> Fields:
     """The fields of a new record: no nulls; a first change of a set or a sum is made of nothing."""
-    fields: Fields = {name: value for name, value in values.items() if value is not None and type(value) is not dict}
-    if len(fields) == len(values):
-        return fields
-    fields = {}
-    for name, value in values.items():
-        if type(value) is dict and name in form.fields:
-            policy = form.units[form.unit_of[name]].policy
-            if policy == "union":
-                value = union(None, value, None)
-            elif policy == "add":
-                value = add(None, value)
-        if value is not None:
-            fields[name] = value
+    fields = values.copy() if None not in values.values() else {n: value for n, value in values.items() if value is not None}
+    for name in shape_of(form, tuple(fields)).changes:
+        value = fields[name]
+        if type(value) is dict:
+            value = union(None, value, None) if form.units[form.unit_of[name]].policy == "union" else add(None, value)
+            if value is None:
+                del fields[name]
+            else:
+                fields[name] = value
     return fields
+
+
+_NOTHING: dict[str, Fields] = {}
 
 
 def _create(
     prepared: Prepared, operation: Operation, form: RecordType, writer: Writer, memory: Memory
 ) -> Decided:
     fields = _first_values(form, prepared.values)
-    units = list(unit_names(form, tuple(fields)))
-    record = Record(
-        id=operation.id,
-        type=operation.type,
-        v=1,
-        tag=version_tag(ZERO_TAG, operation.op_id, units),
-        life="live",
-        home="",
-        place_parent=None,
-        subject_id=subject_of(form, operation.id, fields),
-        fields=fields,
-        stamps={},
-        open_units=[],
-        confirmed={},
-        form_version=operation.form_version,
-        created_install=writer.install_id,
-        created_n=prepared.n,
-    )
+    units = shape_of(form, tuple(fields)).units
+    record = Record(  # in the order of its fields: filling a community passes here for everybody in it
+        operation.id, operation.type, 1, version_tag(ZERO_TAG, operation.op_id, units), "live", "", None,
+        subject_of(form, operation.id, fields), fields, {}, [], {}, operation.form_version, writer.install_id, prepared.n,
+    )  # fmt: skip
     record.home = place_record(form, record, memory)
     memory.add(record)
     memory.wrote(
@@ -142,8 +128,8 @@ def _create(
             writer.install_id,
             prepared.n,
             units,
-            {},
-            {},
+            _NOTHING,
+            _NOTHING,
             "live",
             record.subject_id,
         )
@@ -173,7 +159,7 @@ def _write(
     writer: Writer,
     memory: Memory,
 ) -> None:
-    units = sorted(result.applied)
+    units = tuple(sorted(result.applied))
     record.v += 1
     record.tag = version_tag(record.tag, operation.op_id, units)
     for unit, values in result.applied.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sync.digest import MODULUS, from_hex, record_hash, status_hash, to_hex
 from sync.memory import UNPLACED, Before, Memory
@@ -11,8 +12,7 @@ from sync.record import Record
 PUT, REMOVE, STATUS = "PUT", "REMOVE", "STATUS"
 
 
-@dataclass(frozen=True, slots=True)
-class FeedRow:
+class FeedRow(NamedTuple):
     """One row of a stream, without its sequence number yet. A STATUS row has the op_id as its record."""
 
     stream_id: str
@@ -91,6 +91,16 @@ def _record_rows(
     device_installs: frozenset[str],
     changes: StreamChanges,
 ) -> None:
+    home = record.home
+    if record.life == "live" and home != UNPLACED and (before is None or (before.life == "live" and before.home == home)):
+        counter = counters[home]  # nearly all: new in its cell, or changed in it
+        if before is None:
+            counter.count += 1
+        else:
+            counter.digest -= record_hash(record.id, before.v, before.tag)
+        counter.digest = (counter.digest + record_hash(record.id, record.v, record.tag)) % MODULUS
+        _number(FeedRow(home, record.id, PUT, None, record.v, record.tag), counter, changes)
+        return
     now = streams_of(record.home, record.life, record.created_install, device_installs)
     was = (
         streams_of(before.home, before.life, record.created_install, device_installs) if before is not None else set()

@@ -10,7 +10,7 @@ from forms.definition import RecordType
 from sync.merge import Dispute
 from sync.operation import Fields, Operation
 from sync.outcome import Refusal
-from sync.record import Chain, PastVersion, Record, Stamp
+from sync.record import Chain, PastVersion, Record, Shape, Stamp
 from sync.scope import ScopeRule
 
 UNPLACED = "~unplaced"
@@ -30,6 +30,7 @@ class Prepared:
     operation: Operation | None = None
     form: RecordType | None = None
     values: Fields = field(default_factory=dict)
+    shape: Shape | None = None
     refusal: Refusal | None = None
     repeat_of: tuple[str, int, str, str | None] | None = None
 
@@ -96,9 +97,9 @@ class Before:
     place_parent: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Version:
-    """One new row of history; ``open_units`` are the units with an open conflict once it stood."""
+    """One new row of history, never changed; ``open_units`` are the units with an open conflict once it stood."""
 
     record_id: str
     v: int
@@ -106,13 +107,13 @@ class Version:
     op_id: str
     install: str
     n: int
-    units: list[str]
-    previous: dict[str, Fields]
-    set_aside: dict[str, Fields]
+    units: tuple[str, ...]
+    previous: Mapping[str, Fields]
+    set_aside: Mapping[str, Fields]
     life: str | None
     subject_id: str | None
     open_units: Sequence[str] = ()
-    was: dict[str, Fields] = field(default_factory=dict)
+    was: Mapping[str, Fields] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +182,7 @@ class Decided:
     tag: str | None = None
     waits_for: str | None = None
     group_n: int = 0
-    errors: list[dict[str, Any]] = field(default_factory=list)
+    errors: Sequence[dict[str, Any]] = ()
 
 
 @dataclass(slots=True)
@@ -257,7 +258,7 @@ class Memory:
                 one.op_id,
                 one.install,
                 one.n,
-                tuple(one.units),
+                one.units,
                 one.previous,
                 one.set_aside,
                 one.life,

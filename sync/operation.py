@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from sync.errors import MalformedOperation
@@ -15,10 +16,11 @@ WITH_VALUES = frozenset({"create", "patch", "resolve"})
 
 _MOST = 2**31 - 1
 """The greatest version number that every store can hold."""
+_KEPT_NAMES = 128
+"""Sets of more field names than this are judged anew each time, so that what is remembered stays small."""
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}").fullmatch
-_LINES = re.compile(r"[a-z][a-z0-9_]{0,63}(?:\n[a-z][a-z0-9_]{0,63})*").fullmatch
 _TAG = re.compile(r"[0-9a-f]{16}").fullmatch
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)").fullmatch
 
@@ -104,8 +106,8 @@ def operation_of(data: Any) -> Operation:
         raise MalformedOperation("/was", "not_an_object")
     if kind == "patch" and not values:
         raise MalformedOperation("/set", "empty")
-    if values and not _are_names(values):
-        raise MalformedOperation("/set", "not_a_field_name")
+    if values:
+        (_check_names if len(values) <= _KEPT_NAMES else _check_names.__wrapped__)(tuple(values))
     operation = Operation(
         op_id, record_type, record_id, kind, _base(get("base")), values, was, form_version, claimed_at
     )
@@ -163,10 +165,11 @@ def _base(value: Any, pointer: str = "/base") -> tuple[int, str] | None:
     return v, tag
 
 
-def _are_names(values: Fields) -> bool:
-    """Whether every key is a field name: one match for all of them, which is what a large batch is read by."""
-    lines = "\n".join(values)
-    return _LINES(lines) is not None and lines.count("\n") == len(values) - 1
+@lru_cache(maxsize=1024)
+def _check_names(names: tuple[str, ...]) -> None:
+    """MalformedOperation unless all are field names. The operations of a batch have few sets of them: only good ones are kept."""
+    if not all(map(_NAME, names)):
+        raise MalformedOperation("/set", "not_a_field_name")
 
 
 def _names(value: Any, pointer: str) -> tuple[str, ...]:

@@ -23,16 +23,18 @@ def decide(groups: Iterable[Sequence[Prepared]], writer: Writer, memory: Memory)
 
 
 def _decide_group(group: Sequence[Prepared], writer: Writer, memory: Memory) -> None:
+    if len(group) == 1:
+        _decide_single(group[0], writer, memory)
+        return
     coming: dict[str, str] = {}
-    if len(group) > 1:
-        for prepared in group:
-            operation = prepared.operation
-            if operation is None or prepared.repeat_of is not None:
-                continue
-            if operation.kind == "create":
-                coming.setdefault(operation.id, operation.type)
-            elif operation.kind == "command" and prepared.refusal is None:
-                coming |= {one: type_ for one, type_ in made_records(operation).items() if one not in coming}
+    for prepared in group:
+        operation = prepared.operation
+        if operation is None or prepared.repeat_of is not None:
+            continue
+        if operation.kind == "create":
+            coming.setdefault(operation.id, operation.type)
+        elif operation.kind == "command" and prepared.refusal is None:
+            coming |= {one: type_ for one, type_ in made_records(operation).items() if one not in coming}
     made: dict[str, str] = {}
     refusals: list[Refusal] = []
     own: dict[int, Refusal] = {}
@@ -56,13 +58,35 @@ def _decide_group(group: Sequence[Prepared], writer: Writer, memory: Memory) -> 
         return
     decided = {}
     for prepared in _parents_first(group, coming):
-        if prepared.repeat_of is not None:
-            decided[prepared.n] = Decided(prepared, prepared.repeat_of[2], prepared.repeat_of[3])
-        else:
-            command = prepared.operation is not None and prepared.operation.kind == "command"
-            decided[prepared.n] = (enter_command if command else enter)(prepared, writer, memory)
-        decided[prepared.n].group_n = group[0].n
+        decided[prepared.n] = _enter(prepared, group[0].n, writer, memory)
     memory.decided.extend(decided[prepared.n] for prepared in group)
+
+
+_NOBODY: dict[str, str] = {}
+
+
+def _decide_single(prepared: Prepared, writer: Writer, memory: Memory) -> None:
+    """A group of one, as most groups are: nothing comes with it."""
+    operation = prepared.operation
+    if prepared.repeat_of is not None:
+        if operation is not None and prepared.repeat_of[2] in OPEN:
+            memory.blocked |= targets_of(operation)
+    else:
+        refusal = prepared.refusal or refusal_of(prepared, writer, memory, _NOBODY, _NOBODY)
+        if refusal is not None:
+            _refuse((prepared,), refusal, {prepared.n: refusal}, memory)
+            return
+    memory.decided.append(_enter(prepared, prepared.n, writer, memory))
+
+
+def _enter(prepared: Prepared, group_n: int, writer: Writer, memory: Memory) -> Decided:
+    if prepared.repeat_of is not None:
+        decided = Decided(prepared, prepared.repeat_of[2], prepared.repeat_of[3])
+    else:
+        command = prepared.operation is not None and prepared.operation.kind == "command"
+        decided = (enter_command if command else enter)(prepared, writer, memory)
+    decided.group_n = group_n
+    return decided
 
 
 def _refuse(group: Sequence[Prepared], shared: Refusal, own: dict[int, Refusal], memory: Memory) -> None:

@@ -100,10 +100,33 @@ def unit_fields(form: RecordType, unit: str) -> tuple[str, ...]:
     return spec.fields if spec is not None else (unit,)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Shape:
+    """What is the same for all sets of values with these field names: most records of a type have the same few.
+
+    ``units`` in byte order; ``refs`` the reference fields among the names, ``leads`` those of them that can be a parent or
+    a place, ``places`` what places the record (its anchor too). ``whole``: no value can be a change of a set or a sum.
+    """
+
+    units: tuple[str, ...]
+    refs: tuple[str, ...]
+    leads: tuple[str, ...]
+    places: tuple[str, ...]
+    changes: tuple[str, ...]
+
+
 @lru_cache(maxsize=4096)
-def unit_names(form: RecordType, names: tuple[str, ...]) -> tuple[str, ...]:
-    """The units that these fields belong to, in byte order; most records of a type have the same few sets of fields."""
-    return tuple(sorted({form.unit_of.get(name, name) for name in names}))
+def shape_of(form: RecordType, names: tuple[str, ...]) -> Shape:
+    """The shape of values with these names, in whatever order."""
+    refs = tuple(name for name in names if name in form.fields and form.fields[name].type == "ref")
+    leading, placing = {*form.parents, *form.placed_by}, {"anchor" if one == "@anchor" else one for one in form.placed_by}
+    return Shape(
+        tuple(sorted({form.unit_of.get(name, name) for name in names})),
+        refs,
+        tuple(name for name in names if name in leading),
+        tuple(name for name in names if name in placing),
+        tuple(name for name in names if name in form.fields and form.policy_of(form.unit_of[name]) in ("union", "add")),
+    )
 
 
 def by_unit(form: RecordType, values: Fields) -> dict[str, Fields]:

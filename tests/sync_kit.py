@@ -24,7 +24,7 @@ from sync.memory import UNPLACED, Decided, Memory, OpenConflict, Place, Prepared
 from sync.operation import operation_of
 from sync.outcome import HELD, PROPOSAL, QUARANTINED
 from sync.plan import decide
-from sync.record import Chain, PastVersion, Record
+from sync.record import Chain, PastVersion, Record, shape_of
 from sync.redirects import followed
 from sync.scope import ScopeRule
 
@@ -60,7 +60,7 @@ def prepared(n: int, data: Mapping[str, Any], registry: Any = REGISTRY) -> Prepa
         return Prepared(n, read.op_id, b"", b"", read, form)
     values, errors = validator(form)(read.set, read.kind == "create")
     assert not errors, errors
-    return Prepared(n, read.op_id, b"", b"", read, form, values)
+    return Prepared(n, read.op_id, b"", b"", read, form, values, shape_of(form, tuple(values)) if form is not None else None)
 
 
 @dataclass

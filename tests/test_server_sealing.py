@@ -104,7 +104,8 @@ def test_what_is_sealed_opens_with_the_subjects_key_and_holds_the_frozen_bytes(g
     texts = [json.dumps(one, ensure_ascii=False, separators=(", ", ": ")) for one in made.operations]
     phone.push(texts)
     person = made.persons[0]
-    rows = {row.subject_id: bytes(row.sealed) for row in ground.rows("SELECT subject_id, sealed FROM journal_payload")}
+    (row,) = ground.rows("SELECT parts, sealed FROM journal_payload")
+    rows = dict(reading.pieces(row.parts, bytes(row.sealed)))
     assert set(rows) == {COMMUNITY_KEY, person}
     assert json.loads(opened(ground, person, rows[person])) == {"4": texts[3]}
     assert json.loads(opened(ground, COMMUNITY_KEY, rows[COMMUNITY_KEY])) == {str(n): texts[n - 1] for n in (1, 2, 3)}

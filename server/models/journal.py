@@ -29,8 +29,8 @@ journal = keyed(
 journal_payload = keyed(
     "journal_payload",
     key("number", BigInteger),
-    key("subject_id"),
-    need("sealed", LargeBinary),  # sealed JSON {"<n>": "<operation text>"}
+    need("parts"),  # JSON [[subject, length], …]: whose data key seals which piece
+    need("sealed", LargeBinary),  # the pieces, one after the other: each sealed JSON {"<n>": "<operation text>"}
 )
 
 operation = keyed(

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from forms.definition import RecordType
 from forms.index import index_entries, mask_value
-from server.sealing import seal
 from server.services.conflicts import conflict_rows
-from server.services.keys import DataKeys
+from server.services.keys import COMMUNITY, DataKeys
 from server.services.prepare import is_record_id
 from server.store import commands, writing
 from server.store.database import stamp
@@ -85,7 +85,7 @@ def carry_out(connection: Connection, house: House, community_id: str, memory: M
     """Write records, history, index, conflicts, findings, ledger, feed, counters, keys and the journal entry."""
     changes = stream_changes(memory, opened.counters, opened.device_installs, opened.statuses)
     _write_records(connection, house, community_id, memory, opened, entry)
-    writing.insert_history(connection, community_id, _history_rows(memory, opened.keys, entry))
+    writing.insert_history(connection, _history_rows(community_id, memory, opened.keys, entry))
     writing.insert_moves(
         connection,
         community_id,
@@ -156,22 +156,27 @@ def _canonical(fields: Mapping[str, Any]) -> str:
     return orjson.dumps(fields, option=orjson.OPT_SORT_KEYS).decode()
 
 
-def _history_rows(memory: Memory, keys: DataKeys, entry: Entry) -> list[tuple[Any, ...]]:
+def _history_rows(community_id: str, memory: Memory, keys: DataKeys, entry: Entry) -> list[tuple[Any, ...]]:
     rows = []
     for one in memory.versions:
         sealed = None
         if one.previous or one.set_aside or one.was:
             said = {"previous": one.previous, "set_aside": one.set_aside} | ({"was": one.was} if one.was else {})
             content = orjson.dumps(said)
-            sealed = seal(keys.of(one.subject_id), content)
+            sealed = keys.seal(one.subject_id, content)
         rows.append(
             (
-                one.record_id, one.v, one.tag, entry.number, one.op_id, one.install, one.n, entry.at,
-                orjson.dumps(one.units).decode(), orjson.dumps(sorted(one.set_aside)).decode() if one.set_aside else "[]",
+                community_id, one.record_id, one.v, one.tag, entry.number, one.op_id, one.install, one.n, entry.at,
+                _names(one.units), orjson.dumps(sorted(one.set_aside)).decode() if one.set_aside else "[]",
                 one.life, one.subject_id, sealed,
             )
         )  # fmt: skip
     return rows
+
+
+@lru_cache(maxsize=4096)
+def _names(units: tuple[str, ...]) -> str:
+    return orjson.dumps(units).decode()
 
 
 def _write_records(
@@ -196,7 +201,7 @@ def _write_records(
         )  # fmt: skip
         if before is None:
             inserts.append(
-                (record.id, record.type, *common, secret, fresh.get(record.id, entry.at), record.created_install,
+                (community_id, record.id, record.type, *common, secret, fresh.get(record.id, entry.at), record.created_install,
                  record.created_n, entry.at)
             )  # fmt: skip
             index_new += _index(house, form, record.fields, record.id)
@@ -208,7 +213,7 @@ def _write_records(
                 new = set(_index(house, form, record.fields, record.id))
                 index_old += sorted(old - new)
                 index_new += sorted(new - old)
-    writing.insert_records(connection, community_id, inserts)
+    writing.insert_records(connection, inserts)
     writing.update_records(connection, community_id, updates)
     writing.write_index(connection, community_id, index_old, index_new)
 
@@ -218,21 +223,23 @@ def _split_secret(
 ) -> tuple[str, bytes | None, bool]:
     """(plain JSON with masks, sealed secrets, whether the stored secrets stay as they are)."""
     names = form.secret_fields
-    if not names or not any(name in record.fields for name in names):
+    secret = {name: record.fields[name] for name in names if name in record.fields}
+    if not secret:
         return _canonical(record.fields), None, False
     before = memory.before.get(record.id)
     if not record.secret_open:
         return _canonical(record.fields), None, True
-    plain = dict(record.fields)
-    secret = {name: plain[name] for name in names if name in plain}
+    plain = record.fields.copy()
     for name, value in secret.items():
         plain[name] = mask_value(form.fields[name], value)
     if before is not None and all(before.fields.get(name) == record.fields.get(name) for name in names):
         return _canonical(plain), None, True
-    return _canonical(plain), seal(opened.keys.of(record.subject_id), orjson.dumps(secret)), False
+    return _canonical(plain), opened.keys.seal(record.subject_id, orjson.dumps(secret)), False
 
 
 def _index(house: House, form: RecordType, fields: Mapping[str, Any], record_id: str) -> list[tuple[int, str]]:
+    if not form.indexed_fields:
+        return []
     search_key = house.keys.search_key
     return [(search_key(name, text), record_id) for name, text in index_entries(form, fields)]
 
@@ -261,7 +268,7 @@ def utc_text(claimed: str) -> str:
 
 
 def operation_rows(
-    decided: Iterable[Decided], memory: Memory, install_id: str, number: int, at: str, subjects: Sequence[str | None]
+    decided: Iterable[Decided], community_id: str, install_id: str, number: int, at: str, subjects: Sequence[str | None]
 ) -> list[tuple[Any, ...]]:
     """Rows of the operation table for freshly consumed operations."""
     rows = []
@@ -269,8 +276,8 @@ def operation_rows(
         prepared, operation = one.prepared, one.prepared.operation
         rows.append(
             (
-                install_id, prepared.n, prepared.op_id, _is_canonical(prepared), one.group_n, number, prepared.content_hash,
-                operation.type if operation else None, (operation.addressed or operation.id) if operation else None, subject,
+                community_id, install_id, prepared.n, prepared.op_id, _is_canonical(prepared), one.group_n, number,
+                prepared.content_hash,                operation.type if operation else None, (operation.addressed or operation.id) if operation else None, subject,
                 operation.kind if operation else "unreadable", one.outcome, one.reason, one.outcome, one.reason, 1,
                 one.v, one.tag, orjson.dumps(one.errors).decode() if one.errors else None,
                 operation.claimed_at if operation else None, at,
@@ -286,13 +293,15 @@ def _is_canonical(prepared: Prepared) -> int:
 
 def payload_rows(
     decided: Sequence[Decided], subjects: Sequence[str | None], keys: DataKeys, number: int
-) -> list[tuple[Any, ...]]:
-    """One sealed blob per (entry, data key): n → the operation's text."""
+) -> list[tuple[int, str, bytes]]:
+    """One sealed piece per (entry, data key): n → the operation's text."""
     texts: dict[str | None, dict[str, str]] = {}
     for one, subject in zip(decided, subjects, strict=True):
-        text = one.prepared.text.decode("utf-8", "replace")
-        texts.setdefault(subject, {})[str(one.prepared.n)] = text
-    return [
-        (number, subject or "~community", seal(keys.of(subject), orjson.dumps(found)))
-        for subject, found in texts.items()
-    ]
+        text, n = one.prepared.text.decode("utf-8", "replace"), str(one.prepared.n)
+        found = texts.get(subject)
+        if found is None:
+            texts[subject] = {n: text}
+        else:
+            found[n] = text
+    seal, dumps = keys.seal, orjson.dumps
+    return [(number, subject or COMMUNITY, seal(subject, dumps(found))) for subject, found in texts.items()]

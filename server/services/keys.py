@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from server.sealing import KeyRing, cipher
+from server.sealing import Chance, KeyRing, cipher, seal
 
 COMMUNITY = "~community"
 """The subject of everything that is about no person."""
@@ -25,6 +25,7 @@ class DataKeys:
 
     def __init__(self, ring: KeyRing) -> None:
         self._ring = ring
+        self._chance = Chance()
         self._ciphers: dict[str, AESGCM] = {}
         self._known: set[str] = set()
         self._erased: set[str] = set()
@@ -52,8 +53,12 @@ class DataKeys:
         if found is None:
             if name in self._erased:
                 raise SubjectErased(name)
-            plain, wrapped = self._ring.new_data_key()
+            plain, wrapped = self._ring.new_data_key(self._chance)
             found = self._ciphers[name] = cipher(plain)
             self._known.add(name)
             self.made[name] = wrapped
         return found
+
+    def seal(self, subject: str | None, plain: bytes) -> bytes:
+        """Bytes sealed with the key of a subject, as `of` finds or makes it."""
+        return seal(self.of(subject), plain, self._chance)

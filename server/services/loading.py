@@ -17,7 +17,7 @@ from sync.digest import made_id
 from sync.effects import CARD_CAUSES, judged_with_secrets
 from sync.memory import Prepared
 from sync.operation import Operation
-from sync.placing import placing_fields, placing_refs
+from sync.placing import placing_refs
 from sync.record import PastVersion, Record
 
 if TYPE_CHECKING:
@@ -59,16 +59,17 @@ def needs_of(groups: Iterable[Sequence[Prepared]]) -> Needs:
             if operation.kind == "command":
                 _needs_of_command(operation, needs)
                 continue
-            values = prepared.values
-            anchor = values.get("anchor")
-            if isinstance(anchor, dict):
-                needs.locations.append(anchor)
-            for name in {*form.parents, *form.placed_by}:
-                target = values.get(name)
-                if isinstance(target, str):
-                    needs.ids.add(target)
-            placing = placing_fields(form)
-            named = [values[name] for name in placing if name in values]
+            values, shape = prepared.values, prepared.shape
+            named: list[object] = []
+            if shape is not None:
+                anchor = values.get("anchor")
+                if isinstance(anchor, dict):
+                    needs.locations.append(anchor)
+                for name in shape.leads:
+                    target = values[name]
+                    if isinstance(target, str):
+                        needs.ids.add(target)
+                named = [values[name] for name in shape.places]
             needs.unplaced = needs.unplaced or None in named
             if operation.kind == "create":
                 needs.made[operation.id] = bool(named)
@@ -160,6 +161,8 @@ def open_secrets(
     keys: DataKeys,
 ) -> None:
     """Open the secret fields of the records whose operations touch them or compare them."""
+    if not secrets:
+        return
     for group in groups:
         for prepared in group:
             operation, form = prepared.operation, prepared.form
@@ -204,7 +207,9 @@ def unknown_bases(
     groups: Iterable[Sequence[Prepared]], since: dict[str, int], known: frozenset[tuple[str, int, str]]
 ) -> dict[str, int]:
     """Records with an operation over a base that history does not confirm: all of their history counts (S1, S2)."""
-    found = {}
+    found: dict[str, int] = {}
+    if not any(since.values()):
+        return found
     for group in groups:
         for prepared in group:
             for record_id, base in _bases(prepared):

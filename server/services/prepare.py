@@ -6,7 +6,6 @@ Nothing here looks at the database, so a push holds no lock while it is read.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -22,6 +21,7 @@ from sync.errors import MalformedOperation
 from sync.memory import Prepared
 from sync.operation import WITH_VALUES, Operation, operation_of
 from sync.outcome import HELD, QUARANTINED, Refusal
+from sync.record import shape_of
 
 MAX_OPERATION_BYTES = 256 * 1024
 NO_OPERATION = "00000000-0000-0000-0000-000000000000"
@@ -73,13 +73,14 @@ def _read(n: int, raw: bytes, content_hash: bytes, registry: Registry) -> Prepar
 
 def _judge_values(prepared: Prepared, operation: Operation, form: RecordType) -> None:
     values, found = validator(form)(operation.set, operation.kind == "create")
-    errors = [{"pointer": "/set" + one.pointer.removeprefix("/set"), "code": one.code, "message": one.message_en} for one in found]
-    for name in _ref_fields(form):
-        target = values.get(name)
+    errors = [{"pointer": "/set" + one.pointer.removeprefix("/set"), "code": one.code, "message": one.message_en} for one in found] if found else []
+    shape = shape_of(form, tuple(values))
+    for name in shape.refs:
+        target = values[name]
         if isinstance(target, str) and not is_record_id(target):
             errors.append(_error(f"/set/{name}", "not_a_uuid"))  # no record will ever have this id: do not wait for it
     anchor = values.get("anchor")
-    if not errors and isinstance(anchor, dict) and "anchor" in form.fields:
+    if anchor is not None and not errors and isinstance(anchor, dict) and "anchor" in form.fields:
         try:
             values["anchor"] = canonical_location(anchor)
         except LocationError as error:
@@ -88,16 +89,11 @@ def _judge_values(prepared: Prepared, operation: Operation, form: RecordType) ->
         errors.append(_error("/set", "not_of_the_unit"))
     if errors:
         prepared.refusal = Refusal(QUARANTINED, "invalid", errors=errors)
-    prepared.values = values
+    prepared.values, prepared.shape = values, shape
 
 
 def _error(pointer: str, code: str) -> dict[str, Any]:
     return {"pointer": pointer, "code": code, "message": code.replace("_", " ")}
-
-
-@lru_cache(maxsize=256)
-def _ref_fields(form: RecordType) -> tuple[str, ...]:
-    return tuple(name for name, spec in form.fields.items() if spec.type == "ref")
 
 
 def _refused(n: int, raw: bytes, content_hash: bytes, refusal: Refusal) -> Prepared:

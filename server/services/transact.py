@@ -201,6 +201,9 @@ def _streams(memory: Memory, devices: frozenset[str]) -> set[str]:
     """Every stream that shows a touched record now or showed it before."""
     found: set[str] = set()
     for record in memory.touched.values():
+        if record.life == "live" and record.home != UNPLACED and record.id in memory.created:
+            found.add(record.home)
+            continue
         found |= streams_of(record.home, record.life, record.created_install, devices)
         before = memory.before.get(record.id)
         if before is not None:
@@ -315,8 +318,8 @@ def _keep_fresh(
     install_id, community_id = submission.install_id, submission.community_id
     subjects = [subject_of_operation(one, memory, install_id) for one in memory.decided]
     learn(subjects)
-    rows = operation_rows(memory.decided, memory, install_id, entry.number, entry.at, subjects)
-    writing.insert_operations(connection, community_id, rows)
+    rows = operation_rows(memory.decided, community_id, install_id, entry.number, entry.at, subjects)
+    writing.insert_operations(connection, rows)
     payloads = payload_rows(memory.decided, subjects, opened.keys, entry.number)
     writing.insert_payloads(connection, community_id, payloads)
     writing.insert_waits(connection, community_id, waits_of(memory.decided, install_id, entry.at))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -321,12 +321,17 @@ def group_operations(connection: Connection, community_id: str, install_id: str,
 
 def payload(connection: Connection, community_id: str, number: int, subject_id: str) -> bytes | None:
     """The sealed texts of one (entry, data key)."""
-    row = run(
-        connection,
-        "SELECT sealed FROM journal_payload WHERE community_id = ? AND number = ? AND subject_id = ?",
-        (community_id, number, subject_id),
-    ).first()
-    return bytes(row.sealed) if row is not None else None
+    statement = "SELECT parts, sealed FROM journal_payload WHERE community_id = ? AND number = ?"
+    row = run(connection, statement, (community_id, number)).first()
+    return dict(pieces(row.parts, bytes(row.sealed))).get(subject_id) if row is not None else None
+
+
+def pieces(parts: str, sealed: bytes) -> Iterator[tuple[str, bytes]]:
+    """(subject, sealed texts) of a journal entry, from its one row; a piece that is not there is short or empty."""
+    at = 0
+    for subject_id, length in orjson.loads(parts):
+        yield subject_id, sealed[at : at + length]
+        at += length
 
 
 def communities_with_held(connection: Connection) -> list[str]:

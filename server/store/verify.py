@@ -7,7 +7,7 @@ either database, so that lanes can be merged. Nothing here decides.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -30,6 +30,7 @@ from server.models import (
     record_index,
     stream,
 )
+from server.store.push import pieces, wrapped_keys
 
 _CHUNK = 1_000
 _COMMUNITY_KEY = "~community"
@@ -250,13 +251,23 @@ def consumed(connection: Connection, community_id: str) -> Rows:
 
 
 def payloads(connection: Connection, community_id: str) -> Rows:
-    """Sealed texts by journal entry, with their data key: (number, subject, sealed, has_key, wrapped)."""
-    statement = (
-        "SELECT p.number, p.subject_id, p.sealed, k.subject_id AS has_key, k.wrapped FROM journal_payload p "
-        "LEFT JOIN data_key k ON k.community_id = p.community_id AND k.subject_id = p.subject_id "
-        "WHERE p.community_id = ? ORDER BY p.number"
-    )
-    return _lane(connection, statement, (community_id,))
+    """Sealed texts by journal entry, with their data key: (number, subject_id, sealed, has_key, wrapped)."""
+    statement = "SELECT number, parts, sealed FROM journal_payload WHERE community_id = ? ORDER BY number"
+    for number, parts, sealed in _lane(connection, statement, (community_id,)):
+        found = list(pieces(parts, bytes(sealed)))
+        keys = wrapped_keys(connection, community_id, [subject_id for subject_id, _ in found])
+        for subject_id, piece in found:
+            yield Payload(number, subject_id, piece, subject_id if subject_id in keys else None, keys.get(subject_id))
+
+
+class Payload(NamedTuple):
+    """The texts of one (entry, data key); ``has_key`` None: there is no such key; ``wrapped`` None: it was destroyed."""
+
+    number: int
+    subject_id: str
+    sealed: bytes
+    has_key: str | None
+    wrapped: bytes | None
 
 
 # ---------------------------------------------------------------- keys and what they seal

@@ -53,12 +53,12 @@ def _led(community_id: str, rows: Rows) -> list[tuple[Any, ...]]:
     return [(community_id, *row) for row in rows]
 
 
-def insert_records(connection: Connection, community_id: str, rows: Rows) -> None:
-    """New records: id, type, the common columns, secret, fresh_at, created_install, created_n, created_at."""
+def insert_records(connection: Connection, rows: Rows) -> None:
+    """New records: community, id, type, the common columns, secret, fresh_at, created_install, created_n, created_at."""
     columns = (
         "community_id", "id", "type", *_RECORD, "secret", "fresh_at", "created_install", "created_n", "created_at"
     )  # fmt: skip
-    insert_rows(connection, record, columns, _led(community_id, rows))
+    insert_rows(connection, record, columns, rows)
 
 
 def update_records(connection: Connection, community_id: str, rows: Rows) -> None:
@@ -93,9 +93,9 @@ def _entries(community_id: str, rows: Rows) -> list[tuple[str, int, bytes]]:
     return [(community_id, key, bytes.fromhex(record_id.replace("-", ""))) for key, record_id in rows]
 
 
-def insert_history(connection: Connection, community_id: str, rows: Rows) -> None:
-    """Rows of history."""
-    insert_rows(connection, history, ("community_id", *_HISTORY), _led(community_id, rows))
+def insert_history(connection: Connection, rows: Rows) -> None:
+    """Rows of history, each led by its community."""
+    insert_rows(connection, history, ("community_id", *_HISTORY), rows)
 
 
 def insert_moves(connection: Connection, community_id: str, rows: Rows) -> None:
@@ -104,14 +104,21 @@ def insert_moves(connection: Connection, community_id: str, rows: Rows) -> None:
     insert_rows(connection, placement_ledger, columns, _led(community_id, rows))
 
 
-def insert_operations(connection: Connection, community_id: str, rows: Rows) -> None:
-    """Consumed operations."""
-    insert_rows(connection, operation, ("community_id", *_OPERATION), _led(community_id, rows))
+def insert_operations(connection: Connection, rows: Rows) -> None:
+    """Consumed operations, each led by its community."""
+    insert_rows(connection, operation, ("community_id", *_OPERATION), rows)
 
 
-def insert_payloads(connection: Connection, community_id: str, rows: Rows) -> None:
-    """Sealed payloads: number, subject, sealed."""
-    insert_rows(connection, journal_payload, ("community_id", "number", "subject_id", "sealed"), _led(community_id, rows))
+def insert_payloads(connection: Connection, community_id: str, rows: Sequence[tuple[int, str, bytes]]) -> None:
+    """Sealed texts (number, subject, sealed): all of an entry in one row, one piece after the other."""
+    entries: dict[int, list[tuple[str, bytes]]] = {}
+    for number, subject_id, sealed in rows:
+        entries.setdefault(number, []).append((subject_id, sealed))
+    packed = [
+        (community_id, number, orjson.dumps([(one, len(sealed)) for one, sealed in pieces]).decode(), b"".join([sealed for _, sealed in pieces]))
+        for number, pieces in entries.items()
+    ]
+    insert_rows(connection, journal_payload, ("community_id", "number", "parts", "sealed"), packed)
 
 
 def insert_journal(connection: Connection, row: Sequence[Any]) -> None:
@@ -160,8 +167,9 @@ def write_feed(connection: Connection, community_id: str, rows: Sequence[tuple[F
         "ON CONFLICT (community_id, stream_id, record_id) DO UPDATE SET "
         "seq = excluded.seq, kind = excluded.kind, reason = excluded.reason, v = excluded.v, tag = excluded.tag"
     )
-    values = [
-        (community_id, one.stream_id, seq, one.record_id, one.kind, one.reason, one.v, one.tag) for one, seq in rows
+    values: Rows = [
+        (community_id, stream_id, seq, record_id, kind, reason, v, tag)
+        for (stream_id, record_id, kind, reason, v, tag), seq in rows
     ]
     insert_rows(connection, feed, columns, values, tail)
 

@@ -126,7 +126,7 @@ def upgrade() -> None:
         key("community_id"), key("number", BigInteger), need("command"), need("at"), need("actor_id"),
         need("install_id"), need("source"), need("engine_version"), need("configuration"), need("effects"))
     table("journal_payload",
-        key("community_id"), key("number", BigInteger), key("subject_id"), need("sealed", LargeBinary))
+        key("community_id"), key("number", BigInteger), need("parts"), need("sealed", LargeBinary))
     table("operation",
         key("community_id"), key("install_id"), key("n", BigInteger), need("op_id"), need("canonical", Integer),
         need("group_n", BigInteger), need("number", BigInteger), need("content_hash", LargeBinary),
