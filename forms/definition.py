@@ -27,7 +27,7 @@ FieldType = Literal[
 ]
 Policy = Literal["last", "keep", "review", "max", "min", "union", "append", "add"]
 Privacy = Literal["public", "internal", "personal", "secret"]
-TextFormat = Literal["phone", "identifier"]
+TextFormat = Literal["phone", "identifier", "photo"]
 Labels = Mapping[str, str]
 Tree = Mapping[str, Any]
 

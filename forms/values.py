@@ -43,7 +43,9 @@ _FULL_UPPER: dict[int, int | None] = {code: code - 0xFEE0 - 32 for code in range
 _FORMATS: dict[str, dict[int, int | None]] = {
     "phone": _HALF_WIDTH | _SPACES | _DASHES,
     "identifier": _HALF_WIDTH | _SPACES | _UPPER | _FULL_UPPER,
+    "photo": {},
 }
+_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 REF = re.compile(r"[0-9A-Za-z~][0-9A-Za-z~._:-]{0,63}", re.ASCII)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _INSTANT = re.compile(
@@ -57,6 +59,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "not_text": ("应为文字", "must be text"),
     "not_unicode": ("含有无法识别的字符", "contains a broken character"),
     "control_character": ("含有控制字符", "contains a control character"),
+    "not_a_hash": ("应为文件的 SHA-256（64 位小写十六进制）", "must be the SHA-256 of a file, 64 small hexadecimal digits"),
     "too_long": ("最多 {limit} 个字符", "must have at most {limit} characters"),
     "not_integer": ("应为整数", "must be a whole number"),
     "not_number": ("应为数字", "must be a number"),
@@ -146,7 +149,7 @@ def clean_text(value: Any, *, format: str | None = None, max_length: int = DEFAU
     """Normal form of a text: NFC, edges stripped, ``\\n`` for line ends; None for nothing but edges.
 
     Format ``phone`` makes full-width characters half-width, dashes ``-``, and drops spaces; ``identifier`` does
-    the same but for dashes, and makes ASCII letters capital.
+    the same but for dashes, and makes ASCII letters capital. ``photo`` takes the SHA-256 of a file, 64 small hex digits.
     """
     if not isinstance(value, str):
         raise refused("not_text")
@@ -159,6 +162,8 @@ def clean_text(value: Any, *, format: str | None = None, max_length: int = DEFAU
         raise refused("control_character")
     if len(value) > max_length:
         raise refused("too_long", limit=max_length)
+    if format == "photo" and value and not _SHA256.fullmatch(value):
+        raise refused("not_a_hash")
     return value or None
 
 
