@@ -97,6 +97,10 @@ class AlreadyExists(ServerError):
     """A thing with this name exists."""
 
 
+class AlreadyDecided(ServerError):
+    """What waited for a decision does not wait any more, or waits for something else first."""
+
+
 class EnrolmentCodeUnknown(ServerError):
     """No such enrolment code was given out."""
 

@@ -46,6 +46,7 @@ ACTIONS: dict[str, frozenset[str]] = {
     "export_personal": _OFFICE,
     "read_inbox": _WORKERS,
     "resolve_conflicts": _WORKERS,
+    "decide_waiting": frozenset({"secretary"}),
     "import_records": frozenset({"secretary"}),
     "publish_cells": frozenset({"secretary", "admin"}),
     "read_people": frozenset({"secretary", "admin"}),

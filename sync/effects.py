@@ -251,6 +251,14 @@ def _make(
     )
 
 
+def change_fields(
+    record: Record, fields: Fields, operation: Operation, n: int, writer: Writer, memory: Memory
+) -> None:
+    """Give a record other fields as an effect of what the server does: one new version, and nothing when they are equal."""
+    if record.fields != fields:
+        _change(record, fields, record.life, operation, n, writer, memory)
+
+
 def _change(
     record: Record, fields: Fields, life: str, operation: Operation, n: int, writer: Writer, memory: Memory
 ) -> None:

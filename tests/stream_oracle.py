@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from server_kit import COMMUNITY, Ground
 
+from server.services.prepare import NO_OPERATION
 from sync.digest import MODULUS, from_hex, record_hash, status_hash
 from sync.memory import UNPLACED
 
@@ -31,7 +32,7 @@ def recount(ground: Ground) -> None:
         assert [one.status for one in last] == list(range(row.status, 1, -1)), "every status has its row"
         if last:
             assert (last[0].outcome, last[0].reason) == (row.now, row.now_reason)
-        if last and row.install_id in devices:
+        if last and row.install_id in devices and row.op_id != NO_OPERATION:  # an id that only the phone knows
             statuses[f"install/{row.install_id}"][row.op_id] = row.status
     found: dict[str, dict[str, tuple[int, str]]] = defaultdict(dict)
     told: dict[str, dict[str, int]] = defaultdict(dict)

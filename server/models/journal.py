@@ -58,6 +58,7 @@ operation = keyed(
     need("arrived_at"),
     may("entered_id"),  # the record that it entered where the id in its text leads to another one (S8)
     may("repaired_number", BigInteger),  # the entry that holds its text as it was repaired (S13)
+    may("repaired_subject"),
     clustered=True,
 )
 Index(

@@ -42,6 +42,8 @@ class Entry:
     install_id: str
     source: str
     configuration: dict[str, Any]
+    more: dict[str, Any] = field(default_factory=dict)
+    """Members of the effects beside records and streams."""
 
 
 @dataclass(slots=True)
@@ -106,7 +108,7 @@ def carry_out(connection: Connection, house: House, community_id: str, memory: M
     writing.insert_keys(connection, community_id, list(opened.keys.made.items()))
     if memory.led:
         commands.write_redirects(connection, community_id, memory.led, entry.number)
-    effects = _effects(memory, moved)
+    effects = _effects(memory, moved, entry.more)
     writing.insert_journal(
         connection,
         (
@@ -125,7 +127,7 @@ def _moves(moves: Iterable[Move]) -> dict[tuple[str, int], tuple[str, str, str]]
     return found
 
 
-def _effects(memory: Memory, counters: Mapping[str, Counter]) -> str:
+def _effects(memory: Memory, counters: Mapping[str, Counter], more: dict[str, Any]) -> str:
     """S27: what an auditor folds, without values.
 
     ``records``: id → every version [v, tag, units, life or null where unchanged, units with an open conflict, home];
@@ -148,8 +150,9 @@ def _effects(memory: Memory, counters: Mapping[str, Counter]) -> str:
         records.setdefault(record_id, []).append([one.v, one.tag, one.units, one.life, one.open_units, home])
     moves = {record_id: [pending[-1].v, pending[-1].to_home] for record_id, pending in left.items() if pending}
     streams = {stream_id: counter.row() for stream_id, counter in counters.items()}
-    made = {"records": records, "moves": moves, "streams": streams} | ({"redirects": memory.led} if memory.led else {})
-    return orjson.dumps(made).decode()
+    if memory.led:
+        more = {**more, "redirects": memory.led}
+    return orjson.dumps({"records": records, "moves": moves, "streams": streams, **more}).decode()
 
 
 def _canonical(fields: Mapping[str, Any]) -> str:

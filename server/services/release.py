@@ -13,13 +13,14 @@ from server.sealing import unseal
 from server.services.carry import Entry, Opened
 from server.services.keys import COMMUNITY, DataKeys
 from server.services.prepare import prepare
-from server.services.transact import Attempt, Submission, decide_and_write, statuses_changed, waits_of
+from server.services.transact import Attempt, Submission, decide_and_write, keep_targets, statuses_changed, waits_of
 from server.store import installs, writing
 from server.store import push as reading
 from server.store.database import read, stamp, write
 from server.store.errors import PlanOutdated, StoreError
+from sync.commanding import targets_of
 from sync.memory import Decided, Memory, Prepared
-from sync.outcome import HELD, QUARANTINED, Refusal
+from sync.outcome import HELD, PROPOSAL, QUARANTINED, Refusal
 
 if TYPE_CHECKING:
     from server.house import House
@@ -57,7 +58,8 @@ def release_waiting(house: House, community_id: str, created: Sequence[str], *, 
                 fresh.update(memory.touched)
                 fresh.update(f"op/{one.prepared.op_id}" for one in memory.decided)
                 # what went in without changing its record frees what waits behind it all the same
-                fresh.update(one.prepared.operation.id for one in memory.decided if one.prepared.operation is not None)
+                for one in memory.decided:
+                    fresh |= targets_of(one.prepared.operation) if one.prepared.operation is not None else set()
         waits_for = sorted(fresh)  # every round but the last releases something, so that this ends
     return released
 
@@ -119,10 +121,10 @@ def _transact(
 ) -> Memory | None:
     row = reading.lock_install(connection, community_id, install_id)
     operations = reading.group_operations(connection, community_id, install_id, group_n)
-    if row is None or not operations or operations[0].now != HELD:
+    if row is None or not operations or operations[0].now != HELD or operations[0].now_reason == PROPOSAL:
         writing.drop_waits(connection, community_id, install_id, group_n)
         return None
-    group = _texts(connection, house, community_id, operations)
+    group = texts_of(connection, house, community_id, operations)
     if broken:
         for one in group:
             one.refusal = Refusal(QUARANTINED, "unexpected")
@@ -142,8 +144,9 @@ def _transact(
     def keep(
         connection: Connection, memory: Memory, opened: Opened, entry: Entry, decided: list[Decided]
     ) -> None:
-        if any(one.outcome == HELD for one in decided):
+        if any(one.outcome == HELD and one.reason != PROPOSAL for one in decided):
             raise _StillHeld(waits_of(decided, install_id, at))
+        keep_targets(connection, community_id, install_id, decided)
         status = {one.n: one.status + 1 for one in operations}
         writing.change_statuses(
             connection,
@@ -166,7 +169,7 @@ def _is_scoped(connection: Connection, community_id: str, install_id: str) -> bo
     return found is not None and found[2] == "grid_worker"
 
 
-def _texts(
+def texts_of(
     connection: Connection, house: House, community_id: str, operations: Sequence[Any]
 ) -> list[Prepared]:
     """The operations of a group, read again from their sealed texts."""

@@ -64,6 +64,8 @@ class Submission:
     at: str
     command: str = "push"
     system: bool = False
+    actor_id: str | None = None
+    """Who decided, where that is not the user of the install."""
 
 
 KeepRows = Callable[["Connection", Memory, Opened, Entry, list[Decided]], None]
@@ -127,7 +129,7 @@ def decide_and_write(
         next_journal_number(connection),
         submission.command,
         submission.at,
-        submission.user_id or "~system",
+        submission.actor_id or submission.user_id or "~system",
         submission.install_id,
         submission.source,
         {"edition": places.edition_id, "forms": forms_id(house.registry)},

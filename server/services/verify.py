@@ -53,6 +53,7 @@ class _Journal:
     streams: dict[str, tuple[int, int, str]] = field(default_factory=dict)
     editions: dict[str, str] = field(default_factory=dict)
     assignments: dict[str, tuple[str, str, str]] = field(default_factory=dict)
+    redirects: dict[str, str] = field(default_factory=dict)
 
 
 def verify(house: House, community_id: str | None = None, *, progress: Progress | None = None) -> Report:
@@ -130,6 +131,10 @@ def _read_journal(connection: Connection, watch: Watch) -> _Journal:
             watch.counts["ranges that nobody had any more"] += 1
         if row.command == "publish":
             said.editions[configuration.get("layer", "base")] = configuration.get("edition")
+        for record_id, target_id in effects.get("redirects", {}).items():
+            said.redirects.pop(record_id, None)
+            if target_id is not None:
+                said.redirects[record_id] = target_id
         for assignment_id, (change, user_id, cell_id) in effects.get("assignments", {}).items():
             said.assignments[assignment_id] = (change, user_id, cell_id)
         watch.counts["journal entries"] += 1
@@ -166,7 +171,12 @@ def _typed(row: Any, *kinds: type) -> bool:
 
 
 def _check_office(connection: Connection, watch: Watch, said: _Journal) -> None:
-    """Editions in force and assignments are those of the last entries about them."""
+    """Editions in force, assignments and redirects are those of the last entries about them."""
+    for row in watch.seen(store.redirects(connection, watch.community_id)):
+        watch.same("record", row.id, "record that it leads to", said.redirects.pop(row.id, None), row.target_id)
+        watch.counts["ids that lead to others"] += 1
+    for record_id, target_id in said.redirects.items():
+        watch.differs("record", record_id, "record that it leads to", target_id, "none")
     in_force = {row.layer: row.edition_id for row in store.published_editions(connection, watch.community_id)}
     for layer, edition_id in sorted(said.editions.items()):
         watch.same("edition layer", layer, "edition in force", edition_id, in_force.get(layer))

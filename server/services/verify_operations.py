@@ -98,10 +98,12 @@ def check_payloads(connection: Connection, watch: Watch) -> None:
             _check_text(watch, number, row, sent[row.subject].pop(str(row.n), None))
             watch.counts["sealed operation texts"] += 1
         left = {n for found in sent.values() for n in found}
-        if heads[0].command == "reused":
+        if heads[0].command in ("reused", "repair"):
             effects = watch.read_json("journal entry", number, "effects", heads[0][3])
-            left ^= {str(n) for n, _ in effects.get("reused", ())}
+            kept = [*effects.get("reused", ()), *effects.get("repaired", ())]
+            left ^= {str(n) for n, _ in kept}
             watch.counts["texts under a used id"] += len(effects.get("reused", ()))
+            watch.counts["repaired texts"] += len(effects.get("repaired", ()))
         if left:
             watch.differs("journal entry", number, "texts without an operation", "none", sorted(left))
 

@@ -45,6 +45,20 @@ def note_entered(connection: Connection, community_id: str, rows: Sequence[tuple
     update_rows(connection, operation, ("community_id", "install_id", "n"), ("entered_id",), values)
 
 
+def note_repairs(connection: Connection, community_id: str, rows: Sequence[tuple[int, str | None, str, int]]) -> None:
+    """Where the repaired text of an operation is: journal number, subject, install, n."""
+    values = [(number, subject, community_id, install_id, n) for number, subject, install_id, n in rows]
+    columns = ("repaired_number", "repaired_subject")
+    update_rows(connection, operation, ("community_id", "install_id", "n"), columns, values)
+
+
+def note_subjects(connection: Connection, community_id: str, rows: Sequence[tuple[str | None, str, str, str, int]]) -> None:
+    """What is wrong with an operation now and what it is about: detail, type, record, install, n."""
+    values = [(detail, kind, record_id, community_id, install_id, n) for detail, kind, record_id, install_id, n in rows]
+    columns = ("detail", "record_type", "record_id")
+    update_rows(connection, operation, ("community_id", "install_id", "n"), columns, values)
+
+
 def targets_of(connection: Connection, community_id: str, install_id: str, ns: Sequence[int]) -> dict[int, list[str]]:
     """The records of an install's commands by n."""
     found: dict[int, list[str]] = {}
@@ -66,7 +80,7 @@ def proposals(
     later = "1 = 1" if after is None else "(o.arrived_at, o.install_id, o.n) > (?, ?, ?)"
     rows = run(
         connection,
-        "SELECT o.install_id, o.n, o.op_id, o.group_n, o.number, o.subject_id, o.repaired_number, o.record_type, "
+        "SELECT o.install_id, o.n, o.op_id, o.group_n, o.number, o.subject_id, o.repaired_number, o.repaired_subject, o.record_type, "
         "o.record_id, o.kind, o.claimed_at, o.arrived_at, o.status FROM operation o WHERE o.community_id = ? "
         f"AND o.now IN ('held', 'quarantined') AND o.now = 'held' AND o.now_reason = 'proposal' AND {later} "
         "ORDER BY o.arrived_at, o.install_id, o.n LIMIT ?",

@@ -307,12 +307,24 @@ def ready_groups(connection: Connection, community_id: str, waits_for: Sequence[
     return sorted((row.install_id, row.group_n) for row in found)
 
 
+def group_of(connection: Connection, community_id: str, install_id: str, n: int) -> int | None:
+    """The n of the first member of an operation's group; None where there is no such operation."""
+    row = run(
+        connection,
+        "SELECT group_n FROM operation WHERE community_id = ? AND install_id = ? AND n = ?",
+        (community_id, install_id, n),
+    ).first()
+    return int(row.group_n) if row is not None else None
+
+
 def group_operations(connection: Connection, community_id: str, install_id: str, group_n: int) -> list[Any]:
     """The operations of one group in order of n."""
     return list(
         run(
             connection,
-            "SELECT n, op_id, number, subject_id, now, now_reason, status FROM operation "
+            "SELECT n, op_id, coalesce(repaired_number, number) AS number, "
+            "CASE WHEN repaired_number IS NULL THEN subject_id ELSE repaired_subject END AS subject_id, now, now_reason, "
+            "status, record_type, record_id FROM operation "
             "WHERE community_id = ? AND install_id = ? AND n >= ? AND n < ? AND group_n = ? ORDER BY n",
             (community_id, install_id, group_n, group_n + MOST_IN_A_GROUP, group_n),
         )

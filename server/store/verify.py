@@ -78,9 +78,9 @@ def entries(connection: Connection, community_id: str) -> Rows:
 
 
 def entry_heads(connection: Connection, community_id: str) -> Rows:
-    """(number, command, install, effects of reused ids only) by number."""
+    """(number, command, install, effects of reused ids and repairs only) by number."""
     statement = (
-        "SELECT number, command, install_id, CASE WHEN command = 'reused' THEN effects END FROM journal "
+        "SELECT number, command, install_id, CASE WHEN command IN ('reused', 'repair') THEN effects END FROM journal "
         "WHERE community_id = ? ORDER BY number"
     )
     return _lane(connection, statement, (community_id,))
@@ -113,6 +113,11 @@ def published_editions(connection: Connection, community_id: str) -> Rows:
         "SELECT layer, edition_id FROM edition WHERE community_id = ? AND state = 'published' ORDER BY layer{c}"
     )
     return _lane(connection, statement, (community_id,))
+
+
+def redirects(connection: Connection, community_id: str) -> Rows:
+    """(id, target) of ids that lead to others, by id."""
+    return _lane(connection, "SELECT id, target_id FROM redirect WHERE community_id = ? ORDER BY id{c}", (community_id,))
 
 
 def assignments(connection: Connection, community_id: str) -> Rows:
@@ -198,7 +203,8 @@ def statuses_due(connection: Connection, community_id: str) -> Rows:
     statement = (
         "SELECT ('install/' || o.install_id){c} AS stream_id, o.op_id{c} AS op_id, max(o.status) FROM operation o "
         "JOIN install i ON i.community_id = o.community_id AND i.install_id = o.install_id AND i.kind = 'device' "
-        "WHERE o.community_id = ? AND o.status > 1 GROUP BY 1, 2 ORDER BY 1, 2"
+        "WHERE o.community_id = ? AND o.status > 1 AND o.op_id <> '00000000-0000-0000-0000-000000000000' "
+        "GROUP BY 1, 2 ORDER BY 1, 2"
     )
     return _lane(connection, statement, (community_id,))
 

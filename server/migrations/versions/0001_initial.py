@@ -133,7 +133,7 @@ def upgrade() -> None:
         may("record_type"), may("record_id"), may("subject_id"), need("kind"), need("first"), may("first_reason"),
         need("now"), may("now_reason"), need("status", Integer, default="1"), may("v", Integer), may("tag"),
         may("detail"), may("claimed_at"), need("arrived_at"), may("entered_id"), may("repaired_number", BigInteger),
-        clustered=True)
+        may("repaired_subject"), clustered=True)
     index("uq_operation_op_id", "operation", ["community_id", "op_id"], unique=True, where="canonical = 1")
     index("ix_operation_open", "operation", ["community_id", "now", "install_id"],
         where="now IN ('held', 'quarantined')")

@@ -1,0 +1,103 @@
+"""The proposals of an inbox: commands over records that are not all in their author's scope (S18)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from server.permissions import Scope
+from server.services.keys import COMMUNITY
+from server.services.labels import form_of, title_of
+from server.services.looks import Look, seen
+from server.services.paging import make_cursor, read_cursor
+from server.services.unsealing import open_sealed
+from server.store import commands
+from server.store import inbox as people
+from server.store import push as reading
+from server.store.database import read, stamp
+from server.store.scoping import see_community
+from sync.arguments import named_records
+from sync.errors import MalformedOperation
+from sync.operation import Operation, operation_of
+from sync.record import Record
+
+if TYPE_CHECKING:
+    from server.house import House
+
+MOST_PER_PAGE = 200
+
+
+def proposals(
+    house: House, scope: Scope, community_id: str, look: Look, *, cursor: str | None = None, limit: int = 50
+) -> dict[str, Any]:
+    """Operations that wait for somebody over all of their records, oldest first.
+
+    Returns
+    -------
+    dict
+        ``as_of``, ``rows`` and ``next``. A row says who proposes what since when: ``name`` and ``arguments`` of the command, and
+        ``records``, the title, type and cell stream of each record that it names. Titles of persons are written into the audit
+        log. Empty for who does not see the whole community.
+    """
+    see_community(scope, community_id)
+    limit = max(1, min(limit, MOST_PER_PAGE))
+    use = f"inbox/proposals/{community_id}"
+    after = read_cursor(house.keys, use, cursor)
+    with read(house.engine) as connection:
+        found = commands.proposals(connection, community_id, after=after, limit=limit + 1) if scope.streams is None else []
+        page = found[:limit]
+        texts = _texts(connection, house, community_id, page)
+        named = {record_id for one in texts if one is not None for record_id in _named(one)}
+        records, _ = reading.load_records(connection, community_id, sorted(named))
+        who = people.people_of_installs(connection, community_id, (row["install_id"] for row in page))
+    personal: set[str] = set()
+    rows = [
+        {
+            "install_id": row["install_id"],
+            "n": row["n"],
+            "group_n": row["group_n"],
+            "op_id": row["op_id"],
+            "kind": row["kind"],
+            "type": row["record_type"],
+            "record_id": row["record_id"],
+            "name": text.name if text is not None else None,
+            "arguments": text.arguments if text is not None else {},
+            "records": {one: _shown(house, records[one], personal) for one in _named(text) if one in records} if text else {},
+            "by": who.get(row["install_id"]),
+            "claimed_at": row["claimed_at"],
+            "arrived_at": row["arrived_at"],
+        }
+        for row, text in zip(page, texts, strict=True)
+    ]
+    seen(house, look, scope, community_id, fields=sorted(personal), count=len(rows), where="inbox=proposals")
+    last = [page[-1]["arrived_at"], page[-1]["install_id"], page[-1]["n"]] if len(found) > limit else None
+    following = make_cursor(house.keys, use, last) if last is not None else None
+    return {"as_of": stamp(house.clock()), "rows": rows, "next": following}
+
+
+def _texts(connection: Any, house: House, community_id: str, page: list[dict[str, Any]]) -> list[Operation | None]:
+    """The operations as they were sent, or as they were repaired; None where the key was destroyed."""
+    blobs = []
+    for row in page:
+        kept = "" if row["repaired_number"] is None else "repaired_"
+        number, subject = row[kept + "number"], row["repaired_subject" if kept else "subject_id"]
+        blobs.append((subject, reading.payload(connection, community_id, number, subject or COMMUNITY)))
+    found: list[Operation | None] = []
+    for row, texts in zip(page, open_sealed(connection, house, community_id, blobs), strict=True):
+        try:
+            found.append(operation_of(orjson.loads(texts[str(row["n"])])) if texts else None)
+        except (MalformedOperation, KeyError):
+            found.append(None)
+    return found
+
+
+def _named(operation: Operation) -> list[str]:
+    return list(named_records(operation)) if operation.kind == "command" else [operation.id]
+
+
+def _shown(house: House, record: Record, personal: set[str]) -> dict[str, Any]:
+    title, field = title_of(form_of(house.registry, record.type, None), record.fields, personal=True)
+    if field is not None:
+        personal.add(f"{record.type}.{field}")
+    return {"type": record.type, "title": title, "home": record.home, "v": record.v, "tag": record.tag, "life": record.life}
