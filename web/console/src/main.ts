@@ -1,4 +1,11 @@
 import { createApp } from "vue";
 import App from "./App.vue";
+import "./elements.ts";
+import { router } from "./router.ts";
+import "./styles/base.css";
+import "./styles/parts.css";
+import "./styles/print.css";
+import { i18n, language, speak } from "./words/index.ts";
 
-createApp(App).mount("#app");
+speak(language.value);
+createApp(App).use(i18n).use(router).mount("#app");

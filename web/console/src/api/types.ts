@@ -1,0 +1,166 @@
+// What the server's answers look like, as far as the console reads them.
+
+export interface Label {
+  zh: string;
+  en: string;
+}
+
+export interface CellName {
+  cell_id: string;
+  code: string;
+  name: string;
+}
+
+export interface By {
+  user_id: string | null;
+  name: string | null;
+  label: string | null;
+}
+
+export interface User {
+  user_id: string;
+  name: string;
+  role: string;
+  community_id: string;
+  area_code: string | null;
+  topics: string[];
+}
+
+export interface Account extends User {
+  login: string;
+  created_at: string;
+  locked_until: string | null;
+  closed_at: string | null;
+}
+
+export interface CodeEntry {
+  code: string;
+  label?: Label;
+  zh?: string;
+  en?: string;
+  retired?: boolean;
+}
+
+export interface FormField {
+  name: string;
+  type: string;
+  label: Label;
+  privacy: string;
+  codelist?: string;
+  ref_type?: string;
+  policy?: string;
+  required?: boolean;
+  note?: string;
+  max_length?: number;
+}
+
+export interface Form {
+  name: string;
+  version: number;
+  label: Label;
+  server_made: boolean;
+  fields: FormField[];
+}
+
+export interface CellFeature {
+  type: "Feature";
+  id: string;
+  geometry: { type: "Polygon" | "MultiPolygon"; coordinates: unknown };
+  properties: Record<string, unknown> & { code?: string; name?: string; layer?: string };
+}
+
+export interface CellCollection {
+  type: "FeatureCollection";
+  features: CellFeature[];
+}
+
+export interface Assignment {
+  assignment_id: string;
+  user_id: string;
+  cell_id: string;
+  duty: string;
+  from_on: string;
+  to_on: string | null;
+  revoked_at?: string | null;
+}
+
+export interface Reference {
+  community: { community_id: string; code: string; name: string };
+  forms: Record<string, Form>;
+  codelists: Record<string, { entries?: CodeEntry[]; codes?: CodeEntry[] } & Record<string, unknown>>;
+  edition: { edition_id: string; number: number; published_at: string } | null;
+  cells: CellCollection;
+  assignments: Assignment[];
+}
+
+export interface BaselineFigures {
+  counts: Record<string, number>;
+  coverage: { expected_dwellings: number; surveyed_dwellings: number; share: number | null };
+  freshness: { records: number; median_days: number | null; oldest_days: number | null };
+  open_conflicts: number;
+}
+
+export interface BaselineCell extends CellName, BaselineFigures {
+  area_m2: number | null;
+}
+
+export interface Baseline {
+  as_of: string;
+  community: { community_id: string; code: string; name: string };
+  edition: { edition_id: string; number: number } | null;
+  partial: boolean;
+  cells: BaselineCell[];
+  unplaced: BaselineFigures | null;
+  total: BaselineFigures;
+}
+
+export interface RosterFilterAsked {
+  column: string;
+  op: string;
+  value: unknown;
+}
+
+export interface RosterDefinition {
+  name: string;
+  label: Label;
+  base: string;
+  note: string;
+  columns: { name: string; label?: Label; path?: string | string[]; derived?: string }[];
+  sort: { column: string; descending?: boolean }[];
+  filters: { column: string; ops: string[] }[];
+}
+
+export interface RosterColumn {
+  name: string;
+  label: Label;
+  type: string;
+  privacy: string;
+  measure: string | null;
+}
+
+export type RosterRow = Record<string, unknown> & { id: string; v: number; doubt: string[] };
+
+export interface RosterPage {
+  as_of: string;
+  known_at: string | null;
+  roster: { name: string; label: Label };
+  place: { community_id: string; cell_code: string | null; name: string };
+  columns: RosterColumn[];
+  rows: RosterRow[];
+  next: string | null;
+  count?: number;
+  in_doubt: number;
+  missing: { unplaced: number; held: number; quarantined: number } | null;
+}
+
+export interface Question {
+  name: string;
+  label: Label;
+  hint?: Label | null;
+  roster?: string | null;
+  filters?: RosterFilterAsked[];
+  sort?: string[] | null;
+  group_by?: string | null;
+  endpoint?: string | null;
+  ask?: { column: string; op?: string; label?: Label }[] | null;
+}

@@ -1,0 +1,24 @@
+// The looks of the library's parts that the console uses, each by hand: nothing else is loaded.
+import "element-plus/es/components/button/style/css";
+import "element-plus/es/components/checkbox/style/css";
+import "element-plus/es/components/checkbox-group/style/css";
+import "element-plus/es/components/date-picker/style/css";
+import "element-plus/es/components/dialog/style/css";
+import "element-plus/es/components/drawer/style/css";
+import "element-plus/es/components/dropdown/style/css";
+import "element-plus/es/components/dropdown-item/style/css";
+import "element-plus/es/components/dropdown-menu/style/css";
+import "element-plus/es/components/input/style/css";
+import "element-plus/es/components/input-number/style/css";
+import "element-plus/es/components/message/style/css";
+import "element-plus/es/components/message-box/style/css";
+import "element-plus/es/components/option/style/css";
+import "element-plus/es/components/option-group/style/css";
+import "element-plus/es/components/popover/style/css";
+import "element-plus/es/components/progress/style/css";
+import "element-plus/es/components/radio/style/css";
+import "element-plus/es/components/radio-button/style/css";
+import "element-plus/es/components/radio-group/style/css";
+import "element-plus/es/components/select/style/css";
+import "element-plus/es/components/tag/style/css";
+import "element-plus/es/components/tooltip/style/css";

@@ -1,0 +1,84 @@
+// What the map can be coloured by: how each figure is read from a cell, told in words, and where its list is.
+import type { BaselineCell, BaselineFigures } from "./api/types.ts";
+import { number, percent } from "./tell.ts";
+import { t } from "./words/index.ts";
+
+export interface Figure {
+  name: string;
+  /** A figure where much means work to do is coloured towards amber, others in one teal. */
+  tone: "plain" | "care" | "low-is-care";
+  of: (cell: BaselineFigures & { area_m2?: number | null }) => number | null;
+  tell: (value: number | null) => string;
+  /** Edges of the classes where they mean something by themselves; otherwise they follow the values. */
+  edges?: number[];
+  list: { roster: string; filters?: { column: string; op: string; value: unknown }[] } | { inbox: string } | null;
+}
+
+const COUNTED: Record<string, string> = {
+  household: "household_book",
+  person: "persons",
+  resident_person: "persons",
+  dwelling: "dwellings",
+  party_member: "party_members",
+  organization: "organizations",
+  resource: "resources",
+};
+
+function counted(name: string): Figure {
+  const roster = COUNTED[name];
+  return { name: `count_${name}`, tone: "plain", of: (cell) => cell.counts[name] ?? null, tell: (n) => number(n), list: roster ? { roster } : null };
+}
+
+export const FIGURES: Figure[] = [
+  { name: "coverage", tone: "low-is-care", edges: [0, 0.5, 0.8, 0.9, 0.97], of: (cell) => cell.coverage.share, tell: percent, list: { roster: "dwellings", filters: [{ column: "households_count", op: "eq", value: 0 }, { column: "expected", op: "eq", value: true }] } },
+  { name: "freshness", tone: "care", edges: [0, 91, 181, 271, 366], of: (cell) => cell.freshness.median_days, tell: (n) => (n === null ? "–" : t("common.days", { n })), list: { roster: "household_book" } },
+  { name: "conflicts", tone: "care", of: (cell) => cell.open_conflicts, tell: (n) => number(n), list: { inbox: "conflicts" } },
+  { name: "density", tone: "plain", of: (cell) => (cell.area_m2 ? ((cell.counts.resident_person ?? cell.counts.person ?? 0) * 10_000) / cell.area_m2 : null), tell: (n) => (n === null ? "–" : t("overview.perHectare", { n: number(Math.round(n)) })), list: { roster: "persons" } },
+  ...["household", "person", "resident_person", "dwelling", "building", "party_member", "organization", "resource"].map(counted),
+];
+
+/** The figures shown as tiles, most asked first. */
+export const TILES = ["household", "person", "resident_person", "dwelling", "building", "party_member", "organization", "resource"].map(
+  (name) => FIGURES.find((figure) => figure.name === `count_${name}`)!,
+);
+
+const PLAIN = ["#e4f0f2", "#b5d6dc", "#7db3bf", "#41899a", "#175a6b"];
+const CARE = ["#e2efe6", "#f4e9c0", "#f3cd7d", "#e39a43", "#bf5f1d"];
+export const NO_FIGURE = "#d9dee0";
+
+export interface Legend {
+  colour: (value: number | null | undefined) => string;
+  light: (value: number | null | undefined) => boolean;
+  steps: { colour: string; from: number; to: number }[];
+}
+
+/** Five classes at most with about as many cells in each; fewer where values repeat. */
+export function legendFor(values: (number | null)[], { tone, edges }: Pick<Figure, "tone" | "edges">): Legend {
+  const known = values.filter((value): value is number => value !== null).sort((a, b) => a - b);
+  const distinct = [...new Set(known)];
+  const breaks: number[] = [...(edges ?? [])];
+  if (!edges && distinct.length > 0) {
+    const classes = Math.min(5, distinct.length);
+    for (let place = 0; place < classes; place += 1) {
+      const edge = distinct.length <= 5 ? distinct[place]! : known[Math.floor((place * known.length) / classes)]!;
+      if (breaks.length === 0 || edge > breaks[breaks.length - 1]!) breaks.push(edge);
+    }
+  }
+  const ramp = tone === "plain" ? PLAIN : tone === "care" ? CARE : [...CARE].reverse();
+  const pick = (place: number) => {
+    if (breaks.length === 1) return tone === "plain" ? ramp[1]! : CARE[0]!;
+    return ramp[Math.round((place * (ramp.length - 1)) / (breaks.length - 1))]!;
+  };
+  const place = (value: number) => breaks.filter((edge) => edge <= value).length - 1;
+  const top = distinct[distinct.length - 1] ?? 0;
+  const below = (edge: number) => (edges ? edge - (edge > 1 ? 1 : 0.001) : Math.max(...distinct.filter((value) => value < edge)));
+  return {
+    colour: (value) => (value === null || value === undefined ? NO_FIGURE : pick(Math.max(0, place(value)))),
+    light: (value) => value !== null && value !== undefined && ["#175a6b", "#41899a", "#bf5f1d"].includes(pick(Math.max(0, place(value)))),
+    steps: breaks.map((from, n) => ({
+      colour: pick(n),
+      from,
+      to: n + 1 < breaks.length ? Math.max(from, below(breaks[n + 1]!)) : Math.max(from, top),
+    })),
+  };
+}

@@ -1,0 +1,55 @@
+// Forms, code lists and the published cells: asked once, kept while the page is open.
+import { shallowRef, watch } from "vue";
+import { address, get } from "./api/client.ts";
+import type { CellFeature, CodeEntry, Form, FormField, Label, Reference } from "./api/types.ts";
+import { communityId, ofTheHouse, user } from "./session.ts";
+
+export const reference = shallowRef<Reference | null>(null);
+let under: Promise<Reference> | null = null;
+
+/** The reference data of the community; `again` after a new edition was published. */
+export function loadReference(again = false): Promise<Reference> {
+  if (again || under === null) {
+    const query = ofTheHouse.value ? communityId.value : "";
+    under = get<Reference>(address("/api/v1/reference", { community: query })).then((read) => (reference.value = read));
+    under.catch(() => (under = null));
+  }
+  return under;
+}
+
+watch([user, communityId], () => {
+  under = null;
+  reference.value = null;
+});
+
+/** The cells of the base layer. */
+export function baseCells(): CellFeature[] {
+  return (reference.value?.cells.features ?? []).filter((cell) => (cell.properties.layer ?? "base") === "base");
+}
+
+export function cellName(code: string | null | undefined): string {
+  if (!code) return "";
+  const found = reference.value?.cells.features.find((cell) => cell.properties.code === code || cell.id === code);
+  return String(found?.properties.name ?? code);
+}
+
+export function formOf(type: string): Form | null {
+  return reference.value?.forms[type] ?? null;
+}
+
+export function fieldOf(type: string, name: string): FormField | null {
+  return formOf(type)?.fields.find((field) => field.name === name) ?? null;
+}
+
+export function typeLabel(type: string): Label | null {
+  return formOf(type)?.label ?? null;
+}
+
+/** The codes of a list in their own order, retired ones left out. */
+export function codesOf(list: string): { code: string; label: Label }[] {
+  const document = reference.value?.codelists[list];
+  const entries: CodeEntry[] = document?.entries ?? document?.codes ?? [];
+  return entries
+    .filter((entry) => !entry.retired)
+    .map((entry) => ({ code: entry.code, label: entry.label ?? { zh: entry.zh ?? entry.code, en: entry.en ?? entry.code } }));
+}

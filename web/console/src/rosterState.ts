@@ -1,0 +1,20 @@
+// What is asked of each roster: kept in memory, so that filters on personal fields never stand in an address.
+import { reactive } from "vue";
+import type { RosterFilterAsked } from "./api/types.ts";
+
+export interface Asked {
+  filters: RosterFilterAsked[];
+  sort: string[];
+  question: string | null;
+}
+
+const states = reactive<Record<string, Asked>>({});
+
+export function askedOf(roster: string): Asked {
+  states[roster] ??= { filters: [], sort: [], question: null };
+  return states[roster];
+}
+
+export function setAsked(roster: string, asked: Partial<Asked>): void {
+  states[roster] = { filters: [], sort: [], question: null, ...asked };
+}

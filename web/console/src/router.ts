@@ -1,0 +1,42 @@
+// Addresses of the console. The part after # never reaches the server; personal values never stand in it either.
+import { createRouter, createWebHashHistory } from "vue-router";
+import { may, restore, user } from "./session.ts";
+import { t } from "./words/index.ts";
+
+declare module "vue-router" {
+  interface RouteMeta {
+    right?: Parameters<typeof may>[0];
+    title?: string;
+    open?: boolean;
+  }
+}
+
+export const router = createRouter({
+  history: createWebHashHistory("/"),
+  scrollBehavior: () => ({ top: 0 }),
+  routes: [
+    { path: "/", name: "overview", component: () => import("./pages/overview/OverviewPage.vue"), meta: { title: "common.overview" } },
+    { path: "/sign-in", name: "sign-in", component: () => import("./pages/SignIn.vue"), meta: { open: true, title: "common.signIn" } },
+    { path: "/cell/:code", name: "cell", component: () => import("./pages/overview/CellPage.vue"), meta: { title: "common.cell", right: "records" } },
+    { path: "/rosters/:name?", name: "roster", component: () => import("./pages/rosters/RosterPage.vue"), meta: { title: "common.rosters", right: "records" } },
+    { path: "/records/:type/:id", name: "record", component: () => import("./pages/records/RecordPage.vue"), meta: { title: "records.title", right: "records" } },
+    { path: "/inbox/:kind?", name: "inbox", component: () => import("./pages/inbox/InboxPage.vue"), meta: { title: "common.inbox", right: "inbox" } },
+    { path: "/cells/:edition?", name: "cells", component: () => import("./pages/cells/CellsPage.vue"), meta: { title: "common.cells", right: "cells" } },
+    { path: "/files", name: "files", component: () => import("./pages/files/FilesPage.vue"), meta: { title: "common.files", right: "exports" } },
+    { path: "/people/:part?", name: "people", component: () => import("./pages/people/PeoplePage.vue"), meta: { title: "common.people", right: "people" } },
+    { path: "/audit", name: "audit", component: () => import("./pages/people/AuditPage.vue"), meta: { title: "common.audit", right: "audit" } },
+    { path: "/:rest(.*)*", redirect: "/" },
+  ],
+});
+
+router.beforeEach(async (to) => {
+  await restore();
+  if (to.meta.open) return user.value && to.name === "sign-in" ? "/" : true;
+  if (!user.value) return { name: "sign-in", query: to.fullPath === "/" ? {} : { then: to.fullPath } };
+  if (to.meta.right && !may(to.meta.right)) return "/";
+  return true;
+});
+
+router.afterEach((to) => {
+  document.title = `${t(to.meta.title ?? "common.console")} · ${t("common.product")}`;
+});

@@ -1,0 +1,68 @@
+// Who is signed in, and which community they look at.
+import { computed, reactive, ref } from "vue";
+import { get, onSignedOut, post, remove, useToken } from "./api/client.ts";
+import type { User } from "./api/types.ts";
+
+interface SessionAnswer {
+  user: User;
+  csrf_token: string;
+  expires_at: string;
+}
+
+const state = reactive<{ user: User | null; asked: boolean }>({ user: null, asked: false });
+/** A community chosen by somebody who works for several. */
+export const chosenCommunity = ref<string | null>(null);
+
+export const user = computed(() => state.user);
+export const role = computed(() => state.user?.role ?? "");
+export const ofTheHouse = computed(() => state.user?.community_id.startsWith("~") ?? false);
+export const communityId = computed(() => chosenCommunity.value ?? (ofTheHouse.value ? "" : (state.user?.community_id ?? "")));
+
+function take(answer: SessionAnswer): void {
+  state.user = answer.user;
+  useToken(answer.csrf_token);
+}
+
+onSignedOut(() => {
+  state.user = null;
+});
+
+/** Ask once who is signed in; nobody is no error. */
+export async function restore(): Promise<void> {
+  if (state.asked) return;
+  state.asked = true;
+  try {
+    take(await get<SessionAnswer>("/api/v1/session"));
+  } catch {
+    state.user = null;
+  }
+}
+
+export async function signIn(login: string, password: string): Promise<void> {
+  take(await post<SessionAnswer>("/api/v1/session", { login, password }));
+}
+
+export async function signOut(): Promise<void> {
+  await remove("/api/v1/session");
+  state.user = null;
+  chosenCommunity.value = null;
+}
+
+const OFFICERS = ["subdistrict", "district"];
+const RIGHTS: Record<string, string[]> = {
+  records: ["grid_worker", "community_worker", "secretary", "planner", ...OFFICERS],
+  personal: ["grid_worker", "community_worker", "secretary", ...OFFICERS],
+  write: ["grid_worker", "community_worker", "secretary"],
+  unmask: ["community_worker", "secretary"],
+  inbox: ["grid_worker", "community_worker", "secretary"],
+  cells: ["secretary", "admin"],
+  exports: ["community_worker", "secretary", "planner", ...OFFICERS],
+  personalExports: ["community_worker", "secretary"],
+  people: ["secretary", "admin"],
+  audit: ["secretary", "auditor", "admin"],
+};
+
+/** Whether the role may open a part of the console; the server decides again with every request. */
+export function may(right: keyof typeof RIGHTS): boolean {
+  return RIGHTS[right]?.includes(role.value) ?? false;
+}

@@ -1,0 +1,95 @@
+// Times, numbers and problems in the words of the screen.
+import { ElMessage } from "element-plus";
+import { Problem } from "./api/client.ts";
+import type { By } from "./api/types.ts";
+import { language, t } from "./words/index.ts";
+
+const pad = (n: number) => String(n).padStart(2, "0");
+
+/** A UTC instant as local day and minute; a day stays a day. */
+export function when(iso: string | null | undefined): string {
+  if (!iso) return "";
+  if (/^\d{4}-\d{2}-\d{2}$/.test(iso)) return iso;
+  const at = new Date(iso);
+  if (Number.isNaN(at.getTime())) return iso;
+  return `${day(iso)} ${pad(at.getHours())}:${pad(at.getMinutes())}`;
+}
+
+export function day(iso: string | null | undefined): string {
+  if (!iso) return "";
+  if (/^\d{4}-\d{2}-\d{2}$/.test(iso)) return iso;
+  const at = new Date(iso);
+  return `${at.getFullYear()}-${pad(at.getMonth() + 1)}-${pad(at.getDate())}`;
+}
+
+export function ago(iso: string | null | undefined): string {
+  if (!iso) return "";
+  const then = new Date(day(iso)).getTime();
+  const days = Math.round((new Date(day(new Date().toISOString())).getTime() - then) / 86_400_000);
+  if (days <= 0) return t("common.today");
+  return days === 1 ? t("common.yesterday") : t("common.daysAgo", { n: days });
+}
+
+export function number(n: number | null | undefined, digits = 0): string {
+  if (n === null || n === undefined) return "–";
+  return new Intl.NumberFormat(language.value, { maximumFractionDigits: digits }).format(n);
+}
+
+export function percent(share: number | null | undefined): string {
+  if (share === null || share === undefined) return "–";
+  // 99.6 % must not read as 100 %: what is missing stays visible.
+  const cut = share < 1 ? Math.floor(share * 1000) / 10 : 100;
+  return `${cut}%`;
+}
+
+export function who(by: By | null | undefined): string {
+  return by?.name ?? by?.label ?? t("common.machine");
+}
+
+const KNOWN: Record<string, string> = {
+  "no-connection": "noConnection",
+  "wrong-credentials": "wrongCredentials",
+  "account-locked": "accountLocked",
+  "slow-down": "slowDown",
+  "outside-your-scope": "outsideScope",
+  "not-found": "notFound",
+  "invalid-input": "invalidInput",
+  "invalid-cells": "invalidCells",
+  "already-exists": "alreadyExists",
+  "malformed-body": "malformedBody",
+  "body-too-large": "bodyTooLarge",
+  "unsupported-body": "unsupportedBody",
+  busy: "busy",
+};
+
+/** A problem in one sentence. */
+export function why(error: unknown): string {
+  if (!(error instanceof Problem)) return error instanceof Error ? error.message : String(error);
+  if (error.status === 404 && error.slug !== "not-found") return t("problems.notYet");
+  const known = KNOWN[error.slug];
+  if (known === undefined) return error.message;
+  return error.slug === "invalid-input" && error.errors.length === 0 ? error.message : t(`problems.${known}`);
+}
+
+export function complain(error: unknown): void {
+  if (error instanceof DOMException && error.name === "AbortError") return;
+  ElMessage({ type: "error", message: why(error), grouping: true, showClose: true, duration: 6000 });
+}
+
+export function cheer(message: string): void {
+  ElMessage({ type: "success", message, grouping: true });
+}
+
+export async function copyText(text: string): Promise<void> {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    const area = document.createElement("textarea");
+    area.value = text;
+    document.body.append(area);
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+  }
+  cheer(t("common.copied"));
+}
