@@ -205,6 +205,7 @@ class Memory:
     children: dict[str, set[str]] = field(default_factory=dict)
     blocked: set[str] = field(default_factory=set)
     conflicts: dict[tuple[str, str], OpenConflict] = field(default_factory=dict)
+    has_cell: Callable[[str], bool] = field(default=lambda cell_id: True)
     redirects: dict[str, str] = field(default_factory=dict)
 
     before: dict[str, Before] = field(default_factory=dict)

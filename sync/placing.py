@@ -18,10 +18,27 @@ class IncompletePlan(Exception):
         self.record_id = record_id
 
 
+PIN = "pin"
+"""The field of a record with an own location that says its cell against geometry: {"cell", "edition", "reason", …} (L3)."""
+
+
 @cache
 def placing_fields(form: RecordType) -> frozenset[str]:
     """The fields whose change can move a record of this type."""
-    return frozenset("anchor" if source == "@anchor" else source for source in form.placed_by)
+    named = {"anchor" if source == "@anchor" else source for source in form.placed_by}
+    return frozenset({*named, PIN} if "anchor" in named else named)
+
+
+def pinned_cell(fields: Fields) -> str | None:
+    """The id of the cell that a pin names; None without a pin."""
+    pin = fields.get(PIN)
+    cell = pin.get("cell") if isinstance(pin, dict) else None
+    return cell if isinstance(cell, str) and cell else None
+
+
+def pinned_note(cell_id: str, edition_id: str | None) -> Fields:
+    """What a record keeps about a place that a pin decided."""
+    return {"decision": "pinned", "pin": cell_id, "edition": edition_id}
 
 
 def place_record(form: RecordType, record: Record, memory: Memory) -> str:
@@ -33,6 +50,14 @@ def place_record(form: RecordType, record: Record, memory: Memory) -> str:
     record.place_parent = None
     record.placement = None
     record.lon = record.lat = None
+    pin = pinned_cell(record.fields) if PIN in placing_fields(form) else None
+    if pin is not None and memory.has_cell(pin):
+        location = record.fields.get("anchor")
+        place = memory.place(location) if location is not None else None
+        record.placement = pinned_note(pin, place.note.get("edition") if place is not None else None)
+        if place is not None:
+            record.lon, record.lat = place.lon, place.lat
+        return f"cell/{pin}"
     for source in form.placed_by:
         if source == "@anchor":
             location = record.fields.get("anchor")

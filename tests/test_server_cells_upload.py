@@ -187,3 +187,33 @@ def test_the_lineage_of_a_draft_and_of_what_was_published(secretary):
     assert [round(one["share_of_old"], 2) for one in parts] == [0.5, 0.5]
     assert sum(one["households"] for one in parts) == 1 and first["households"] == 1
     assert problem(secretary.get(f"{path_of()}/{edition_id}/lineage?against=nowhere")) == (404, "not-found")
+
+
+def test_the_dry_run_the_ledger_and_the_way_back_over_http(office, secretary):
+    """What the console shows before publishing, after it, and when somebody wants to go back; personal titles are audited."""
+    document = collection(
+        cell(11, 120.6, 31.3, 120.61, 31.31), cell(12, 120.61, 31.3, 120.615, 31.31), cell(13, 120.615, 31.3, 120.62, 31.31)
+    )
+    edition_id = secretary.post(path_of() + "?datum=wgs84", document).json["edition_id"]
+    place = f"{path_of()}/{edition_id}"
+    told = secretary.get(f"{place}/dry-run?limit=5").json
+    assert told["moves"]["count"] > 5 and len(told["rows"]) == 5 and told["next"]
+    [person, *_] = secretary.get(f"{place}/dry-run?type=person").json["rows"]
+    assert person["title"] and person["from"]["cell_id"] in ("cell-a", "cell-b") and person["zh"] and person["en"]
+    assert problem(secretary.get(f"{place}/dry-run?limit=0")) == (422, "invalid-input")
+    assert problem(secretary.get(f"{place}/dry-run?next=x")) == (422, "invalid-input")
+    blind = office.signed_in("admin").get(f"{place}/dry-run?type=person").json
+    assert blind["moves"] == told["moves"] and {one["title"] for one in blind["rows"]} == {None}
+    assert problem(office.signed_in("planner").get(f"{place}/dry-run")) == (403, "outside-your-scope")
+    assert problem(secretary.get(f"{place}/moves")) == (404, "not-found")
+    assert secretary.post(f"{place}/publish").status_code == 200
+    ledger = secretary.get(f"{place}/moves?limit=500").json
+    assert ledger["moves"]["types"] == told["moves"]["types"] and len(ledger["rows"]) == told["moves"]["count"]
+    assert problem(secretary.get(f"{place}/dry-run")) == (404, "not-found")
+    back = secretary.post(f"{path_of()}/previous/republish")
+    assert back.status_code == 201 and back.json["number"] == 3, back.data
+    again = secretary.get(f"{path_of()}/{back.json['edition_id']}/moves").json
+    assert again["moves"]["count"] == told["moves"]["count"]
+    assert problem(secretary.post(f"{path_of()}/{back.json['edition_id']}/republish")) == (404, "not-found")
+    lines = secretary.get("/api/v1/audit").json
+    assert any("person.name" in str(one) and "edition=" in str(one) for one in lines.get("lines", lines.get("rows", [])))

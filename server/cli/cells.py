@@ -18,7 +18,7 @@ from geo.problem import Problem
 from geo.repairs import Repair, apply
 from server.cli.house import community_id_of, open_house
 from server.house import House
-from server.services import cell_files, draft_repairs, drafts, editions, lineages
+from server.services import cell_files, draft_repairs, drafts, editions, lineages, moves_told
 from server.services.accounts import OPERATOR
 
 # Repairs come in stages (place, rings, borders), each proposed on what the one before has left.
@@ -95,11 +95,12 @@ def repair(file: Path, community: str, buildings: Path | None, out: Path | None,
 @command.command("diff")
 @_common
 def diff(file: Path, community: str, buildings: Path | None, **reading: Any) -> None:
-    """Print what a file of cells would change against the edition in force: each cell's ground and households."""
+    """Print what a file of cells would change against the edition in force: its cells, and the records that would move."""
     with Steps(3) as steps:
         _, house, community_id, draft = _judged(file, community, buildings, steps, **reading)
         steps.begin("comparing 比较")
         standing, cells, lineage = lineages.against_published(house, community_id, draft.cells)
+        moves = moves_told.count_moves(house, community_id, cells, lineage) if reading["layer"] == LAYERS[0] else {}
     for one in lineages.parts_told(lineage.parts, standing, cells):
         old, new = one["old"], one["new"]
         homes = "-" if one["households"] is None else f"{one['households']} 户"
@@ -112,6 +113,8 @@ def diff(file: Path, community: str, buildings: Path | None, **reading: Any) -> 
             )
         )  # fmt: skip
     counts = lineages.counts_of(lineage.parts)
+    for record_type, count in moves.items():
+        click.echo(f"moves 移动\t{record_type}\t{count}")
     click.echo("\t".join(("cells 网格", *(f"{KINDS[kind][0]} {kind} {count}" for kind, count in counts.items() if count))))
 
 
@@ -134,6 +137,20 @@ def publish(file: Path, community: str, buildings: Path | None, **reading: Any) 
     if edition_id is None:
         raise click.ClickException("the cells cannot be published; nothing was changed")
     click.echo(f"published\t{edition_id}")
+
+
+@command.command("back")
+@click.option("--community", required=True, help="Code or id.")
+@click.option("--edition", "edition_id", help="Which edition of the past; else the one before the present one.")
+def back(community: str, edition_id: str | None) -> None:
+    """Put the cells of a past edition in force again, as a new edition; records and assignments follow."""
+    house = open_house()
+    community_id = community_id_of(house, community) or ""
+    with Steps(1) as steps:
+        steps.begin("placing records 归格")
+        wanted = edition_id or editions.previous_edition(house, community_id)
+        new_id = editions.republish(house, OPERATOR, community_id, wanted, progress=steps.part)
+    click.echo(f"published\t{new_id}")
 
 
 def _judged(

@@ -30,6 +30,7 @@ edition = keyed(
     need("created_at"),
     may("published_at"),
     may("published_by"),
+    may("journal_number", BigInteger),  # of the entry that put it in force, under which the ledger has its moves
 )
 
 cell = keyed(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
+from typing import TYPE_CHECKING
 
+from geo.lineage import Lineage
 from server.errors import AlreadyExists, InputError, InvalidInput, NotFound, OutsideScope
 from server.house import House
 from server.permissions import DUTIES, HOUSE, Actor, may
@@ -16,6 +19,9 @@ from server.store import audit as audit_store
 from server.store import people
 from server.store.assignments import Assignment
 from server.store.database import read, stamp, write
+
+if TYPE_CHECKING:
+    from server.store.database import Connection
 
 
 def assign(
@@ -121,6 +127,68 @@ def list_assignments(
     where = None if actor.community_id == HOUSE else (actor.community_id,)
     with read(house.engine) as connection:
         return store.assignments(connection, where, user_id=user_id, on=on)
+
+
+def follow_lineage(
+    connection: Connection, house: House, actor: Actor, community_id: str, lineage: Lineage, *, at: str
+) -> int:
+    """Let running assignments follow their cells into a new edition; how many workers were given other cells.
+
+    Whoever worked a cell works what `Lineage.heirs` makes of it, with the same duty until the same day. Every worker's
+    scope version rises once, so that what they wrote under the old cells is known as late, and lands right (S18).
+    """
+    day = today(house)
+    running = store.assignments(connection, (community_id,))
+    changes: dict[str, list[tuple[Assignment, tuple[str, ...]]]] = {}
+    for one, cells in heirs_of(running, lineage, day):
+        changes.setdefault(one.user_id, []).append((one, cells))
+    held = {(one.user_id, one.cell_id, one.duty) for one in running if _is_running(one, day)}
+    told = {"at": at, "actor_id": actor.user_id, "install_id": "~system", "source": "console"}
+    for user_id, mine in sorted(changes.items()):
+        version = store.raise_scope(connection, community_id, user_id)
+        for one, cells in mine:
+            if one.cell_id not in cells:
+                store.revoke_assignment(connection, community_id, one.assignment_id, at=at, version=version)
+                store.journal_assignment(connection, one, change="revoked", **told)
+                held.discard((user_id, one.cell_id, one.duty))
+            for cell_id in cells:
+                if (user_id, cell_id, one.duty) in held:
+                    continue
+                held.add((user_id, cell_id, one.duty))
+                new = Assignment(
+                    community_id=community_id,
+                    assignment_id=house.new_id(),
+                    user_id=user_id,
+                    cell_id=cell_id,
+                    duty=one.duty,
+                    from_on=max(day, one.from_on),
+                    to_on=one.to_on,
+                    granted_version=version,
+                    granted_at=at,
+                    granted_by=actor.user_id,
+                )
+                store.add_assignment(connection, new)
+                store.journal_assignment(connection, new, change="granted", **told)
+    return len(changes)
+
+
+def heirs_of(
+    running: Iterable[Assignment], lineage: Lineage, day: str
+) -> list[tuple[Assignment, tuple[str, ...]]]:
+    """The assignments that a new edition changes, and the cells that each one becomes; those that stay are left out."""
+    heirs: dict[str, list[str]] = {}
+    for old, new in lineage.heirs():
+        heirs.setdefault(old, []).append(new)
+    gone = {part.old_id for part in lineage.parts if part.old_id is not None}
+    return [
+        (one, tuple(heirs.get(one.cell_id, ())))
+        for one in running
+        if _is_running(one, day) and one.cell_id in gone and heirs.get(one.cell_id) != [one.cell_id]
+    ]
+
+
+def _is_running(one: Assignment, day: str) -> bool:
+    return one.revoked_at is None and (one.to_on is None or one.to_on >= day)
 
 
 def _writer(house: House, actor: Actor) -> dict[str, str]:

@@ -190,7 +190,7 @@ def keep_draft(
     layer, edition_id = layer_of(draft), house.new_id()
     with read(house.engine) as connection:
         standing = cells_in_force(connection, community_id, layer)
-    kept = _told_apart(keep_identities(draft.cells, standing))
+    kept = _told_apart(draft.cells if revives is not None else keep_identities(draft.cells, standing))
     report = report_of(certificate) | {"datum": draft.datum} | ({"revives": revives} if revives is not None else {})
     with write(house.engine) as connection:
         number = 1 + max((row.number for row in store.editions_of(connection, community_id)), default=0)

@@ -1,39 +1,59 @@
-"""Editions: a draft that passed the gate is put in force as a whole, and every record placed anew (L4)."""
+"""Editions: a draft that passed the gate is put in force as a whole, and what must move is moved (L4, S29).
+
+Planned outside the transaction; under the exclusive lock only what came in between is looked at again. Records that
+stay are not written.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from geo.cell import BASE_LAYER, Cell
 from geo.cells import DraftEdition
 from geo.edition import Certificate
+from geo.lineage import Lineage
 from server.errors import NotFound
 from server.permissions import Actor
-from server.services.carry import Entry, Opened, carry_out
-from server.services.drafts import check_draft, demand_publisher, edition_row, errors_of, keep_draft, refused
-from server.services.keys import DataKeys
-from server.services.places import cell_of_row, places_in_force
-from server.services.transact import forms_id
+from server.services.assignments import follow_lineage
+from server.services.carry_moves import carry_cards, carry_moves
+from server.services.drafts import (
+    cells_in_force,
+    check_draft,
+    demand_publisher,
+    edition_row,
+    errors_of,
+    keep_draft,
+    refused,
+)
+from server.services.lineages import between, lineage_rows
+from server.services.move_plan import MovePlan, Planner, Progress
+from server.services.places import cell_of_row, places_of
 from server.store import places as store
 from server.store import push as reading
 from server.store.database import next_journal_number, read, stamp, write
 from server.store.errors import Busy, PlanOutdated
-from sync.effects import REFERENCE_STREAM, keep_card, keep_reference
-from sync.feedrows import Counter
-from sync.memory import UNPLACED, Memory, Writer
-from sync.operation import Operation
-from sync.placing import replace_record
-from sync.record import Chain
 
 if TYPE_CHECKING:
     from server.house import House
     from server.store.database import Connection
 
-Progress = Callable[[int, int], None]
-_TOLD_EVERY = 500
-SYSTEM_INSTALL = "~system"
+_TRIES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """What publishing a draft would do, as one snapshot shows it."""
+
+    row: Any
+    from_edition_id: str | None
+    old: Sequence[Cell]
+    new: Sequence[Cell]
+    lineage: Lineage
+    plan: MovePlan
 
 
 def publish_edition(
@@ -62,14 +82,14 @@ def publish_edition(
 def publish_draft(
     house: House, actor: Actor, community_id: str, edition_id: str, *, progress: Progress | None = None
 ) -> None:
-    """Put a kept draft in force and place every record anew, in one transaction that feeds the phones.
+    """Put a kept draft in force, move what it moves, and let assignments follow; one transaction, which feeds the phones.
 
     A draft that was kept with errors stays refused: what was wrong in its file is not in its cells any more. One that
     was kept clean is checked again, since boundary and retired codes may have changed.
 
     Parameters
     ----------
-    progress : told (records placed, records in all); again from 0 when the transaction starts again
+    progress : told (records judged, records in all); again from 0 when the plan was outdated
 
     Raises
     ------
@@ -77,90 +97,112 @@ def publish_draft(
     """
     demand_publisher(actor, community_id)
     with read(house.engine) as connection:
-        row = _draft_row(connection, community_id, edition_id)
+        row = draft_row(connection, community_id, edition_id)
         cells = [cell_of_row(one, row.layer) for one in store.cells_of(connection, community_id, edition_id)]
     report = orjson.loads(row.certificate) if row.certificate else {}
     known = errors_of(report)
     certificate = check_draft(house, community_id, DraftEdition(tuple(cells), ()), revives=report.get("revives"))
     if known or not certificate.ok:
         raise refused((*known, *certificate.problems))
-    for _ in range(3):
+    for attempt in range(_TRIES):
+        with read(house.engine) as connection:
+            prospect = foresee(connection, house, community_id, edition_id, progress)
         try:
             with write(house.engine) as connection:
-                _publish(connection, house, actor, community_id, edition_id, progress)
+                # Whoever is overtaken again and again plans inside the lock: slower, but nobody can come in between.
+                _publish(connection, house, actor, community_id, prospect, insists=attempt == _TRIES - 1)
             return
         except PlanOutdated:
             continue
     raise Busy(retry_after_s=2)
 
 
-def _draft_row(connection: Connection, community_id: str, edition_id: str) -> Any:
+def republish(
+    house: House, actor: Actor, community_id: str, edition_id: str, *, progress: Progress | None = None
+) -> str:
+    """The way back: the cells of an edition that was in force once, with their identities and codes, as a new edition.
+
+    Returns
+    -------
+    str
+        Id of the new edition, in force.
+
+    Raises
+    ------
+    NotFound
+        No such edition, or it was never in force, or it is in force now.
+    CellsRefused, OutsideScope, Busy
+    """
+    demand_publisher(actor, community_id)
+    with read(house.engine) as connection:
+        row = edition_row(connection, community_id, edition_id)
+        cells = [cell_of_row(one, row.layer) for one in store.cells_of(connection, community_id, edition_id)]
+    if row.state != "retired":
+        raise NotFound("there is no such edition of the past")
+    draft = DraftEdition(tuple(cells), (), "cgcs2000")
+    certificate = check_draft(house, community_id, draft, revives=edition_id)
+    if not certificate.ok:
+        raise refused(certificate.problems)
+    new_id, _ = keep_draft(house, actor, community_id, draft, certificate=certificate, revives=edition_id)
+    publish_draft(house, actor, community_id, new_id, progress=progress)
+    return new_id
+
+
+def previous_edition(house: House, community_id: str, layer: str = BASE_LAYER) -> str:
+    """The edition that was in force before the present one; NotFound when there was none."""
+    with read(house.engine) as connection:
+        past = [
+            row for row in store.editions_of(connection, community_id) if row.layer == layer and row.state == "retired"
+        ]
+    if not past:
+        raise NotFound("there is no edition of the past to go back to")
+    return str(max(past, key=lambda row: (row.published_at, row.number)).edition_id)
+
+
+def draft_row(connection: Connection, community_id: str, edition_id: str) -> Any:
+    """The row of a draft; NotFound once it was published."""
     row = edition_row(connection, community_id, edition_id)
     if row.state != "draft":
         raise NotFound("there is no such draft: the edition was published before")
     return row
 
 
+def foresee(
+    connection: Connection, house: House, community_id: str, edition_id: str, progress: Progress | None = None
+) -> Prospect:
+    """What publishing this draft would do; nothing is changed. NotFound once it was published."""
+    row = draft_row(connection, community_id, edition_id)
+    community = store.community_row(connection, community_id)
+    if community is None:
+        raise NotFound("there is no such community")
+    standing = store.published_edition(connection, community_id, row.layer)
+    old = cells_in_force(connection, community_id, row.layer)
+    places = places_of(connection, str(house.engine.url), community_id, row, row.layer)
+    new = list(places.index.cells)
+    lineage = between(connection, community_id, old, new)
+    planner = Planner(house.registry, community_id, places, lineage)
+    plan = planner.plan(connection, int(community.placement_version), progress)
+    return Prospect(row, standing.edition_id if standing is not None else None, old, new, lineage, plan)
+
+
 def _publish(
-    connection: Connection, house: House, actor: Actor, community_id: str, edition_id: str, progress: Progress | None
+    connection: Connection, house: House, actor: Actor, community_id: str, prospect: Prospect, *, insists: bool
 ) -> None:
-    at = stamp(house.clock())
-    reading.lock_placement(connection, community_id, exclusive=True)
-    draft = _draft_row(connection, community_id, edition_id)  # nobody else published it meanwhile
-    store.put_in_force(connection, community_id, edition_id, "base", at, actor.user_id)
-    places = places_in_force(connection, str(house.engine.url), community_id)
-    ids = store.located_ids(connection, community_id)
-    records, secrets = reading.load_records(connection, community_id, ids)
-    children: dict[str, set[str]] = {}
-    for record in records.values():
-        if record.place_parent is not None:
-            children.setdefault(record.place_parent, set()).add(record.id)
-    makers = {record.created_install for record in records.values()}
-    devices = reading.device_installs(connection, community_id, sorted(makers))
-    streams = {UNPLACED, REFERENCE_STREAM, *(record.home for record in records.values()), *(f"install/{one}" for one in devices)}
-    streams.update(f"cell/{cell_id}" for cell_id in places.index.cell_ids)
-    counters = reading.lock_streams(connection, community_id, streams)
-    keys = DataKeys(house.keys)
-    subjects = keys.missing(record.subject_id for record in records.values())
-    keys.learn(subjects, reading.wrapped_keys(connection, community_id, subjects))
-    memory = Memory(
-        records=records,
-        place=places.place,
-        forms=house.registry.latest,
-        arrived_at=at,
-        today=at[:10],
-        movable=frozenset(records),
-        children=children,
-    )
+    at, edition_id, layer = stamp(house.clock()), prospect.row.edition_id, prospect.row.layer
+    version = reading.lock_placement(connection, community_id, exclusive=True)
+    draft = draft_row(connection, community_id, edition_id)  # nobody else published it meanwhile
+    if draft.content_hash != prospect.row.content_hash or version != prospect.plan.version:
+        if not insists:
+            raise PlanOutdated
+        prospect = foresee(connection, house, community_id, edition_id)
+    places = places_of(connection, str(house.engine.url), community_id, draft, layer)
+    planner = Planner(house.registry, community_id, places, prospect.lineage)
+    planner.renew(connection, prospect.plan)
     number = next_journal_number(connection)
-    places.learn(record.fields["anchor"] for record in records.values() if record.fields.get("anchor") is not None)
-    _place_all(house, memory, number, draft.content_hash or edition_id, progress)
-    entry = Entry(
-        number, "publish", at, actor.user_id, SYSTEM_INSTALL, "console", {"edition": edition_id, "layer": "base"}
-    )
-    opened = Opened(secrets, {one: Counter.read(*row) for one, row in counters.items()}, keys, devices)
-    carry_out(connection, house, community_id, memory, opened, entry)
+    store.put_in_force(connection, community_id, edition_id, layer, at, actor.user_id, number)
+    rows = lineage_rows(community_id, edition_id, prospect.from_edition_id, prospect.lineage)
+    store.insert_lineage(connection, rows)
+    carry_moves(connection, actor, community_id, prospect.plan, layer=layer, number=number, at=at)
+    carry_cards(connection, house, actor, community_id, prospect.plan, places, draft.content_hash or edition_id, at=at)
+    follow_lineage(connection, house, actor, community_id, prospect.lineage, at=at)
     reading.raise_placement_version(connection, community_id)
-
-
-def _place_all(
-    house: House, memory: Memory, number: int, content_hash: str, progress: Progress | None
-) -> None:
-    located = [one for one in memory.records.values() if "anchor" in one.fields]
-    for done, record in enumerate(located):
-        if progress is not None and done % _TOLD_EVERY == 0:
-            progress(done, len(located))
-        form = house.registry.latest(record.type)
-        if "@anchor" in form.placed_by:
-            note = record.placement
-            replace_record(form, record, memory)
-            if record.id not in memory.touched:
-                record.placement = note  # only what changes its stream is written (S29)
-    if progress is not None:
-        progress(len(located), len(located))
-    operation = Operation(house.new_id(), "edition", SYSTEM_INSTALL, "patch", None, {}, {}, 1, None)
-    writer = Writer(SYSTEM_INSTALL, "system", Chain(SYSTEM_INSTALL), system=True)
-    for person in [one for one in memory.records.values() if one.type == "person"]:
-        keep_card(person, operation, number, writer, memory)
-    keep_reference("edition", content_hash, operation, number, writer, memory)
-    keep_reference("forms", forms_id(house.registry), operation, number, writer, memory)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from geo.cell import Cell
+from geo.cell import BASE_LAYER, Cell
 from geo.cell_rows import cell_from_row
 from geo.locate import CellIndex
 from geo.place import RULE_VERSION, PlacementDecision, place_fixes
@@ -45,6 +45,10 @@ class Places:
     edition_id: str | None
     index: CellIndex
     known: dict[tuple[Any, ...], Place]
+    _ids: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        self._ids = frozenset(self.index.cell_ids)
 
     def learn(self, locations: Iterable[Fields]) -> None:
         """Place many locations at once."""
@@ -53,6 +57,10 @@ class Places:
         decisions = place_fixes(self.index, [fresh[key] for key in wanted])
         for key, decision in zip(wanted, decisions, strict=True):
             self.known[key] = self._place(fresh[key], decision)
+
+    def has_cell(self, cell_id: str) -> bool:
+        """Whether this edition has the cell."""
+        return cell_id in self._ids
 
     def place(self, location: Fields) -> Place:
         """The place of one location."""
@@ -85,17 +93,23 @@ def _key(location: Fields) -> tuple[Any, ...]:
     )
 
 
-def places_in_force(connection: Connection, house_id: str, community_id: str) -> Places:
+def places_in_force(connection: Connection, house_id: str, community_id: str, layer: str = BASE_LAYER) -> Places:
     """The cells in force now. ``house_id`` tells databases of one process apart."""
-    edition = store.published_edition(connection, community_id)
-    edition_id = edition.edition_id if edition is not None else None
-    key = (house_id, community_id, edition_id or "")
+    edition = store.published_edition(connection, community_id, layer)
+    if edition is None:
+        return Places(None, CellIndex(()), {})
+    return places_of(connection, house_id, community_id, edition, layer)
+
+
+def places_of(connection: Connection, house_id: str, community_id: str, edition: Any, layer: str = BASE_LAYER) -> Places:
+    """The cells of an edition (its row), in force or not; a draft that is repaired has another content hash."""
+    key = (house_id, community_id, f"{edition.edition_id}/{edition.content_hash}")
     found = _indexes.get(key)
     if found is None:
-        rows = store.cells_of(connection, community_id, edition_id) if edition_id is not None else []
-        found = CellIndex(cell_of_row(row, "base") for row in rows)
+        rows = store.cells_of(connection, community_id, edition.edition_id)
+        found = CellIndex((cell_of_row(row, layer) for row in rows), layer=layer)
         with _gate:
             while len(_indexes) >= _KEPT:
                 _indexes.pop(next(iter(_indexes)))
             _indexes[key] = found
-    return Places(edition_id, found, {})
+    return Places(edition.edition_id, found, {})

@@ -250,6 +250,7 @@ def _remember(
     memory = Memory(
         records=records,
         place=places.place,
+        has_cell=places.has_cell,
         forms=house.registry.latest,
         arrived_at=submission.at,
         today=submission.at[:10],

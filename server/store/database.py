@@ -300,7 +300,7 @@ def rows_of(
     if connection.dialect.name == "postgresql":
         cast = _array_type(table.c[key])
         statement = f'SELECT {names} FROM "{table.name}" t WHERE t.community_id = %s AND t."{key}" = ANY(%s::{cast})'
-        statement += f" AND {also}" if also else ""
+        statement += f" AND {_percent(also)}" if also else ""
         return list(connection.exec_driver_sql(statement, (community_id, list(values))).all())
     statement = (
         f'SELECT {names} FROM json_each(?) k CROSS JOIN "{table.name}" t '

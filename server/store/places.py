@@ -58,7 +58,7 @@ def editions_of(connection: Connection, community_id: str) -> list[Any]:
         run(
             connection,
             "SELECT edition_id, layer, number, state, profile, content_hash, certificate, created_at, published_at, "
-            "published_by FROM edition WHERE community_id = ? ORDER BY layer, number",
+            "published_by, journal_number FROM edition WHERE community_id = ? ORDER BY layer, number",
             (community_id,),
         )
     )
@@ -100,8 +100,10 @@ def insert_cells(connection: Connection, rows: Sequence[Sequence[Any]]) -> None:
     insert_rows(connection, cell, ("community_id", "edition_id", *_CELL), rows)
 
 
-def put_in_force(connection: Connection, community_id: str, edition_id: str, layer: str, at: str, by: str) -> None:
-    """Publish one edition and retire the one before it."""
+def put_in_force(
+    connection: Connection, community_id: str, edition_id: str, layer: str, at: str, by: str, number: int
+) -> None:
+    """Publish one edition and retire the one before it; ``number`` is the journal entry that tells what moved."""
     run(
         connection,
         "UPDATE edition SET state = 'retired' WHERE community_id = ? AND layer = ? AND state = 'published'",
@@ -109,9 +111,9 @@ def put_in_force(connection: Connection, community_id: str, edition_id: str, lay
     )
     run(
         connection,
-        "UPDATE edition SET state = 'published', published_at = ?, published_by = ? "
+        "UPDATE edition SET state = 'published', published_at = ?, published_by = ?, journal_number = ? "
         "WHERE community_id = ? AND edition_id = ?",
-        (at, by, community_id, edition_id),
+        (at, by, number, community_id, edition_id),
     )
 
 

@@ -91,7 +91,7 @@ def upgrade() -> None:
     table("edition",
         key("community_id"), key("edition_id"), need("layer"), need("number", Integer), need("state"),
         need("profile"), may("certificate"), may("content_hash"), need("created_at"), may("published_at"),
-        may("published_by"))
+        may("published_by"), may("journal_number", BigInteger))
     table("enrolment_code",
         key("community_id"), key("code_hash"), need("user_id"), need("created_at"), need("created_by"),
         need("expires_at"), may("used_at"), may("install_id"))

@@ -1,0 +1,217 @@
+"""What an edition would move: planned from one snapshot, and made current again under the lock (S29).
+
+Only records with a location of their own are judged; everything else follows what places it, level by level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+
+from geo.lineage import Lineage
+from geo.place import RULE_VERSION
+from server.services.places import Places
+from server.store import moving as store
+from sync.digest import record_hash
+from sync.effects import CARD
+from sync.memory import UNPLACED
+from sync.placing import pinned_cell, pinned_note
+
+if TYPE_CHECKING:
+    from forms.registry import Registry
+    from server.store.database import Connection
+
+Progress = Callable[[int, int], None]
+FOLLOWS, LIES, PINNED = "follows", "lies", "pinned"
+
+
+@dataclass(slots=True)
+class Moved:
+    """One record that changes its home. ``root`` is the record whose location or pin decides, ``why`` how it is decided."""
+
+    id: str
+    type: str
+    life: str
+    v: int
+    tag: str
+    maker: str
+    dedicated: str | None
+    from_home: str
+    to_home: str
+    why: str
+    root: str
+    note: str | None = None
+
+
+@dataclass(slots=True)
+class MovePlan:
+    """What would move by id, and what it was planned on.
+
+    ``notes`` are placement notes of records that stay but whose doubt changes; ``pins`` the records whose pin follows
+    (new cell) or is taken away (None); ``cards`` the owners of reference cards whose card moves.
+    """
+
+    edition_id: str
+    version: int
+    seqs: Mapping[str, int]
+    judged: int = 0
+    moves: dict[str, Moved] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+    pins: dict[str, str | None] = field(default_factory=dict)
+    cards: set[str] = field(default_factory=set)
+
+
+class Planner:
+    """Plans one edition of the base layer. Changes nothing.
+
+    Parameters
+    ----------
+    places : the cells of the edition, ready to be asked
+    lineage : from the edition in force to this one; pins follow it
+    """
+
+    def __init__(self, registry: Registry, community_id: str, places: Places, lineage: Lineage) -> None:
+        self._community_id, self._places, self._lineage = community_id, places, lineage
+        self._types = tuple(name for name in registry.types() if "@anchor" in registry.latest(name).placed_by)
+        self._known = frozenset(places.index.cell_ids)
+
+    def plan(self, connection: Connection, version: int, progress: Progress | None = None) -> MovePlan:
+        """Everything that would move, from what the connection sees."""
+        tell = progress or (lambda done, of: None)
+        plan = MovePlan(self._places.edition_id or "", version, store.stream_heads(connection, self._community_id))
+        rows = store.located(connection, self._community_id, self._types)
+        plan.judged = len(rows)
+        tell(0, max(plan.judged, 1))
+        fresh = self._judge(connection, rows, plan)
+        self._follow(connection, fresh, plan)
+        tell(max(plan.judged, 1), max(plan.judged, 1))
+        return plan
+
+    def renew(self, connection: Connection, plan: MovePlan) -> int:
+        """Judge again what was written since the plan was made; how many records that were.
+
+        Only what takes no exclusive lock can have come in between: creations, and changes that move nothing.
+        """
+        changed = store.changed_since(connection, self._community_id, plan.seqs)
+        rows = store.heads(connection, self._community_id, changed)
+        fresh: dict[str, Moved] = {}
+        again = []
+        for row in rows:
+            known = plan.moves.get(row.id)
+            if known is not None:
+                known.v, known.tag, known.life = row.v, row.tag, row.life
+            elif row.lon is not None or row.place_parent is None:
+                again.append(row.id)
+        if again:
+            wanted = set(again)
+            located = store.located(connection, self._community_id, self._types)
+            fresh = self._judge(connection, [row for row in located if row.id in wanted], plan)
+        self._follow(connection, fresh, plan)
+        waiting = [row for row in rows if row.id not in plan.moves and row.lon is None and row.place_parent is not None]
+        while waiting:
+            following = {row.id: made for row in waiting if (made := self._follower(row, plan)) is not None}
+            if not following:
+                break
+            plan.moves |= following
+            waiting = [row for row in waiting if row.id not in following]
+        return len(rows)
+
+    # ------------------------------------------------------------ what decides for itself
+    def _judge(self, connection: Connection, rows: list[Any], plan: MovePlan) -> dict[str, Moved]:
+        index = self._places.index
+        fresh: dict[str, Moved] = {}
+        lons = np.array([np.nan if row.lon is None else row.lon for row in rows], dtype=np.float64)
+        lats = np.array([np.nan if row.lat is None else row.lat for row in rows], dtype=np.float64)
+        found, covering = index.locate_counted(lons=lons, lats=lats)
+        # Text per cell, not per record: most records stay.
+        homes = [*(f"cell/{cell_id}" for cell_id in index.cell_ids), UNPLACED]
+        positions, ties = found.tolist(), (covering > 1).tolist()
+        closely = [
+            row.id for row, at in zip(rows, positions, strict=True) if row.pinned or row.doubtful or (at < 0 and row.home != UNPLACED)
+        ]
+        bodies = store.bodies(connection, self._community_id, closely)
+        anchors = {one: anchor for one, (fields, _) in bodies.items() if (anchor := orjson.loads(fields).get("anchor"))}
+        self._places.learn(anchors.values())
+        for row, at, tie in zip(rows, positions, ties, strict=True):
+            home, note, why = homes[at], None, LIES
+            body = bodies.get(row.id)
+            if body is not None:
+                fields = orjson.loads(body[0])
+                place = self._places.place(fields["anchor"]) if fields.get("anchor") else None
+                note = place.note if place is not None else None
+                pin = self._pin(row.id, fields, place, plan)
+                if pin is not None:
+                    home, note, why = f"cell/{pin}", pinned_note(pin, plan.edition_id), PINNED
+                elif plan.pins.get(row.id, "") is None:
+                    note = {**(note or {}), "reopened": pinned_cell(fields), "needs_confirmation": True}
+            if home == row.home:
+                if body is not None and _doubt(note) != _doubt(orjson.loads(body[1]) if body[1] else None):
+                    plan.notes[row.id] = orjson.dumps(note).decode()
+                continue
+            if note is None:
+                note = {"decision": "tie_rule" if tie else "inside", "edition": plan.edition_id, "rule": RULE_VERSION}
+            fresh[row.id] = Moved(
+                row.id, row.type, row.life, row.v, row.tag, row.created_install, row.dedicated, row.home, home, why, row.id,
+                orjson.dumps(note).decode(),
+            )  # fmt: skip
+        return fresh
+
+    def _pin(self, record_id: str, fields: Mapping[str, Any], place: Any, plan: MovePlan) -> str | None:
+        """The cell that a pin names in the new edition: the one successor of its cell, or the one of several that fits.
+
+        Several fit: the pin is taken away and the record asked about again; it is never dropped (S29).
+        """
+        named = pinned_cell(fields)
+        if named is None:
+            return None
+        choices = self._lineage.successors(named) or ((named,) if named in self._known else ())
+        if len(choices) > 1 and place is not None:
+            near = {place.home.removeprefix("cell/"), *(one for one, _ in place.note.get("candidates", ()))}
+            choices = tuple(one for one in choices if one in near)
+        chosen = choices[0] if len(choices) == 1 else None
+        if chosen != named:
+            plan.pins[record_id] = chosen
+        return chosen
+
+    # ------------------------------------------------------------ what follows
+    def _follow(self, connection: Connection, fresh: dict[str, Moved], plan: MovePlan) -> None:
+        """Everything that is placed by what moves, through any number of steps."""
+        frontier = fresh
+        while frontier:
+            plan.moves |= frontier
+            following: dict[str, Moved] = {}
+            for row in store.placed_by(connection, self._community_id, list(frontier)):
+                made = self._follower(row, plan)
+                if made is not None:
+                    following[row.id] = made
+            frontier = following
+
+    def _follower(self, row: Any, plan: MovePlan) -> Moved | None:
+        parent = plan.moves.get(row.place_parent)
+        if parent is None:
+            return None
+        if row.type == CARD:
+            plan.cards.add(row.id)
+            return None
+        if row.home == parent.to_home or row.id in plan.moves:
+            return None
+        return Moved(
+            row.id, row.type, row.life, row.v, row.tag, row.created_install, row.dedicated, row.home, parent.to_home,
+            FOLLOWS, parent.root,
+        )  # fmt: skip
+
+
+def _doubt(note: Mapping[str, Any] | None) -> tuple[Any, ...]:
+    """What of a note tells whether a person must look at it."""
+    if note is None:
+        return ()
+    return (note.get("pin"), note.get("reopened"), [one for one, _ in note.get("candidates", ())], note.get("datum_suspect"))
+
+
+def hash_of(one: Moved) -> int:
+    """What a record counts in the digest of a stream."""
+    return record_hash(one.id, one.v, one.tag)

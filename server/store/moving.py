@@ -1,0 +1,160 @@
+"""Reading what an edition would move, and writing it set by set (S29). Nothing is written of what stays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from server.models import feed, placement_ledger, record, stream
+from server.store.database import insert_rows, rows_of, run, update_rows
+from server.store.scoping import chunks
+
+_HEAD = ("id", "type", "life", "v", "tag", "home", "created_install")
+# A location whose note of uncertainty may change with the cells around it; text of a person is escaped in JSON, so that
+# no value can look like this member.
+_FINAL = "(r.fields LIKE '%\"method\":\"survey\"%' OR r.fields LIKE '%\"method\":\"map_pick\"%')"
+_SLICE = 20_000
+
+
+def stream_heads(connection: Connection, community_id: str) -> dict[str, int]:
+    """The highest seq of every stream that shows records."""
+    rows = run(connection, "SELECT stream_id, seq FROM stream WHERE community_id = ?", (community_id,))
+    return {row.stream_id: int(row.seq) for row in rows if not row.stream_id.startswith("~reference")}
+
+
+def located(connection: Connection, community_id: str, types: Sequence[str]) -> list[Any]:
+    """Every record with a location or a pin of its own: head, lon, lat, ``doubtful`` (1: its fix may touch several cells), ``pinned``."""
+    names = ", ".join(f"r.{name}" for name in _HEAD)
+    marks = ", ".join("?" * len(types))
+    return list(
+        run(
+            connection,
+            f"SELECT {names}, r.dedicated, r.lon, r.lat, CASE WHEN {_FINAL} THEN 0 ELSE 1 END AS doubtful, "
+            "CASE WHEN r.fields LIKE '%\"pin\":{%' THEN 1 ELSE 0 END AS pinned FROM record r "
+            f"WHERE r.community_id = ? AND r.type IN ({marks}) AND (r.lon IS NOT NULL OR r.fields LIKE '%\"pin\":{{%')",
+            (community_id, *types),
+        )
+    )
+
+
+def bodies(connection: Connection, community_id: str, ids: Sequence[str]) -> dict[str, tuple[str, str | None]]:
+    """Fields and placement of records, as JSON texts."""
+    found = {}
+    for part in chunks(ids, _SLICE):
+        for row in rows_of(connection, record, ("id", "fields", "placement"), community_id, "id", part):
+            found[row.id] = (row.fields, row.placement)
+    return found
+
+
+def placed_by(connection: Connection, community_id: str, ids: Sequence[str]) -> list[Any]:
+    """Records whose place is that of one of these: head and place_parent."""
+    found: list[Any] = []
+    for part in chunks(ids, _SLICE):
+        found += rows_of(
+            connection, record, (*_HEAD, "dedicated", "place_parent"), community_id, "place_parent", part, "t.lon IS NULL"
+        )
+    return found
+
+
+def heads(connection: Connection, community_id: str, ids: Sequence[str]) -> list[Any]:
+    """Head, place_parent, lon and lat of records."""
+    columns = (*_HEAD, "dedicated", "place_parent", "lon", "lat")
+    return [row for part in chunks(ids, _SLICE) for row in rows_of(connection, record, columns, community_id, "id", part)]
+
+
+def registered_somewhere(connection: Connection, community_id: str, ids: Sequence[str]) -> list[Any]:
+    """Those of these persons whose registration names a dwelling: id and fields."""
+    also = "t.fields LIKE '%\"registration_dwelling\":%'"
+    return [
+        row
+        for part in chunks(ids, _SLICE)
+        for row in rows_of(connection, record, ("id", "fields"), community_id, "id", part, also)
+    ]
+
+
+def changed_since(connection: Connection, community_id: str, seqs: Mapping[str, int]) -> list[str]:
+    """Records with a row above the given seq in any stream of records, also in streams that were not there."""
+    head = "SELECT DISTINCT f.record_id FROM feed f WHERE f.community_id = ? AND f.kind <> 'STATUS' AND f.stream_id = ? AND f.seq > ?"
+    found: set[str] = set()
+    for stream_id, seq in stream_heads(connection, community_id).items():
+        if seq > seqs.get(stream_id, 0):
+            found.update(row.record_id for row in run(connection, head, (community_id, stream_id, seqs.get(stream_id, 0))))
+    return sorted(found)
+
+
+def write_homes(connection: Connection, community_id: str, rows: Iterable[tuple[str, str | None, str | None]], at: str) -> None:
+    """New homes: (id, home or None where it stays, placement note as JSON or None where it stays)."""
+    moved, noted, both = [], [], []
+    for record_id, home, note in rows:
+        if home is not None and note is not None:
+            both.append((home, note, at, community_id, record_id))
+        elif home is not None:
+            moved.append((home, at, community_id, record_id))
+        elif note is not None:
+            noted.append((note, community_id, record_id))
+    keys = ("community_id", "id")
+    update_rows(connection, record, keys, ("home", "placement", "updated_at"), sorted(both, key=lambda row: row[-1]))
+    update_rows(connection, record, keys, ("home", "updated_at"), sorted(moved, key=lambda row: row[-1]))
+    update_rows(connection, record, keys, ("placement",), sorted(noted, key=lambda row: row[-1]))
+
+
+def write_dedicated(connection: Connection, community_id: str, rows: Sequence[tuple[str | None, str]], at: str) -> None:
+    """New dedicated streams: (stream or None, id)."""
+    values = [(dedicated, at, community_id, record_id) for dedicated, record_id in rows]
+    update_rows(connection, record, ("community_id", "id"), ("dedicated", "updated_at"), values)
+
+
+def write_ledger(connection: Connection, community_id: str, rows: Iterable[tuple[str, int, str, str]], number: int, at: str, reason: str) -> None:
+    """Changes of home: (id, v, from, to)."""
+    columns = ("community_id", "record_id", "v", "step", "from_home", "to_home", "number", "at", "reason")
+    values = [(community_id, one, v, number, source, target, number, at, reason) for one, v, source, target in rows]
+    insert_rows(connection, placement_ledger, columns, values)
+
+
+def write_feed(connection: Connection, community_id: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Feed rows: stream, seq, record, kind, reason, v, tag; each takes the place of the record's row in that stream."""
+    columns = ("community_id", "stream_id", "seq", "record_id", "kind", "reason", "v", "tag")
+    tail = (
+        "ON CONFLICT (community_id, stream_id, record_id) DO UPDATE SET "
+        "seq = excluded.seq, kind = excluded.kind, reason = excluded.reason, v = excluded.v, tag = excluded.tag"
+    )
+    insert_rows(connection, feed, columns, [(community_id, *row) for row in rows], tail)
+
+
+def write_counters(connection: Connection, community_id: str, rows: Sequence[tuple[str, int, int, str]]) -> None:
+    """Counters: stream, seq, count, digest."""
+    values = [(seq, count, digest, community_id, stream_id) for stream_id, seq, count, digest in rows]
+    update_rows(connection, stream, ("community_id", "stream_id"), ("seq", "count", "digest"), values)
+
+
+def typed_bodies(connection: Connection, community_id: str, ids: Sequence[str]) -> list[Any]:
+    """Id, type and fields of records."""
+    return [row for part in chunks(ids, _SLICE) for row in rows_of(connection, record, ("id", "type", "fields"), community_id, "id", part)]
+
+
+def ledger_of(connection: Connection, community_id: str, number: int, after: str | None, limit: int) -> list[Any]:
+    """Moves of one journal entry by record, with the records' types; ``after`` is the last one seen."""
+    return list(
+        run(
+            connection,
+            "SELECT l.record_id, r.type, l.from_home, l.to_home, l.at FROM placement_ledger l JOIN record r "
+            "ON r.community_id = l.community_id AND r.id = l.record_id WHERE l.community_id = ? AND l.number = ? "
+            "AND l.record_id > ? ORDER BY l.record_id LIMIT ?",
+            (community_id, number, after or "", limit),
+        )
+    )
+
+
+def ledger_pairs(connection: Connection, community_id: str, number: int) -> list[Any]:
+    """How many records of each type one journal entry has moved from which home to which."""
+    return list(
+        run(
+            connection,
+            "SELECT r.type, l.from_home, l.to_home, count(*) AS count FROM placement_ledger l JOIN record r "
+            "ON r.community_id = l.community_id AND r.id = l.record_id WHERE l.community_id = ? AND l.number = ? "
+            "GROUP BY r.type, l.from_home, l.to_home",
+            (community_id, number),
+        )
+    )
