@@ -46,4 +46,8 @@ export const rosters = {
   printNote: ["打印的是已显示的 {n} 条", "Printed are the {n} rows shown"],
   loadAll: ["读取全部", "Load all"],
   hiddenPersonal: ["按您的角色，不显示个人信息", "Personal columns are not shown to your role"],
+  residence_state_same_place: ["人户一致", "Lives where registered"],
+  residence_state_lives_not_registered: ["人在户不在", "Lives here, registered elsewhere"],
+  residence_state_registered_not_living: ["户在人不在", "Registered here, lives elsewhere"],
+  residence_state_unknown: ["不详", "Unknown"],
 } satisfies Words;
