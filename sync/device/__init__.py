@@ -18,6 +18,7 @@ from sync.device.errors import (
     Revoked,
     ServerBusy,
     UnknownRecord,
+    WrongArguments,
 )
 from sync.device.phone import Phone
 from sync.device.pull import PullReport
@@ -48,4 +49,5 @@ __all__ = [
     "Standing",
     "Transport",
     "UnknownRecord",
+    "WrongArguments",
 ]

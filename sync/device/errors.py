@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from sync.arguments import Wrong
+
 
 class PhoneError(Exception):
     """Base of all errors of the phone."""
@@ -123,3 +125,11 @@ class InvalidFields(PhoneError):
 
 class GroupTooLarge(PhoneError):
     """The group would never fit one batch; nothing of it was written."""
+
+
+class WrongArguments(PhoneError):
+    """The arguments of a command cannot be meant; ``errors`` name every place by pointer and code."""
+
+    def __init__(self, errors: Sequence[Wrong]) -> None:
+        super().__init__(", ".join(f"{one.pointer}: {one.code}" for one in errors))
+        self.errors = tuple(errors)

@@ -49,6 +49,7 @@ def prune(store: Store, safe_n: int) -> int:
     if last is None:
         return 0
     store.run("UPDATE identity SET pruned_n = ?, pruned_op_id = ?", last["n"], last["op_id"])
+    store.run("DELETE FROM part WHERE n <= ?", last["n"])
     return store.run("DELETE FROM log WHERE n <= ?", last["n"])
 
 

@@ -17,6 +17,7 @@ from sync.device import pull as pulling
 from sync.device import push as pushing
 from sync.device import witness
 from sync.device.calls import accepted, wanted
+from sync.device.commanding import compose, keep_parts
 from sync.device.errors import AlreadyEnrolled, InvalidFields, UnknownRecord
 from sync.device.standing import Standing, standing_of
 from sync.device.store import Fault, Store, no_fault
@@ -227,6 +228,23 @@ class Phone:
                 )
             )
 
+    def command(self, name: str, record_id: str, /, **arguments: Any) -> str:
+        """Write a command about a record (docs/protocol.md): its op_id. What it means is shown at once.
+
+        Raises UnknownRecord, and WrongArguments with every place that cannot be meant.
+        """
+        with self.group():
+            _, form = self._seen(record_id)
+            operation = self._operation(form, "command", record_id, name=name, arguments=arguments)
+            today = self._clock().date().isoformat()
+            parts = compose(
+                self._store, self._registry.latest, operation, self.read,
+                lambda household: self.find("person", residence_household=household), today,
+            )  # fmt: skip
+            op_id = self._write(operation)
+            keep_parts(self._store, self._store.last_n(), parts)
+            return op_id
+
     def _whole(self, record_id: str, kind: str) -> str:
         with self.group():
             _, form = self._seen(record_id)
@@ -273,9 +291,9 @@ class Phone:
     def find(self, record_type: str, /, **filters: Any) -> list[RecordView]:
         """Live records of a type whose fields equal the filters (a list field: contains), sorted by id."""
         found: list[RecordView] = []
-        ids = "SELECT id FROM record WHERE type = ? UNION SELECT record_id FROM log WHERE settled = 0 AND type = ?"
+        ids = "SELECT id FROM record WHERE type = ? UNION SELECT record_id FROM overlay WHERE settled = 0 AND type = ?"
         copies = {row["id"]: row for row in self._store.rows("SELECT * FROM record WHERE type = ?", record_type)}
-        busy = {row["record_id"] for row in self._store.rows("SELECT DISTINCT record_id FROM log WHERE settled = 0")}
+        busy = {row["record_id"] for row in self._store.rows("SELECT DISTINCT record_id FROM overlay WHERE settled = 0")}
         for row in self._store.rows(f"{ids} ORDER BY 1", record_type, record_type):
             record_id = row["id"]
             copy = copies.get(record_id)
@@ -310,7 +328,7 @@ class Phone:
         which version on.
         """
         rows = self._store.rows(
-            "SELECT text, epoch, v, now_outcome FROM log WHERE settled = 0 AND record_id = ? ORDER BY n", record_id
+            "SELECT text, epoch, v, now_outcome FROM overlay WHERE settled = 0 AND record_id = ? ORDER BY n", record_id
         )
         return [
             orjson.loads(row["text"])

@@ -62,6 +62,22 @@ CREATE TABLE log (
 CREATE INDEX log_overlay ON log (record_id, n) WHERE settled = 0;
 CREATE INDEX log_open ON log (n) WHERE state <> 'answered';
 
+-- What the commands of the log mean record by record, to be laid over the copies: one line per record of a command.
+CREATE TABLE part (
+    n INTEGER NOT NULL,
+    record_id TEXT NOT NULL,
+    type TEXT NOT NULL,
+    text TEXT NOT NULL,
+    PRIMARY KEY (record_id, n)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX part_n ON part (n);
+-- Own operations by the record that they change: a command by each of its parts.
+CREATE VIEW overlay AS
+    SELECT n, kind, type, record_id, text, settled, epoch, v, now_outcome FROM log WHERE kind <> 'command'
+    UNION ALL SELECT part.n, 'command', part.type, part.record_id, part.text, settled, epoch,
+        CASE WHEN log.record_id = part.record_id THEN v END, now_outcome
+    FROM part JOIN log ON log.n = part.n;
+
 -- Content at the highest version that any held stream brought. life 'deleted': the envelope only, for restoring.
 CREATE TABLE record (
     id TEXT PRIMARY KEY,

@@ -73,6 +73,8 @@ def life_after(life: str, operations: Iterable[Mapping[str, Any]]) -> str:
             life = "deleted"
         elif operation["kind"] == "restore" and life == "deleted":
             life = "live"
+        elif operation["kind"] == "end" and life == "live":
+            life = "merged"
     return life
 
 

@@ -29,7 +29,7 @@ def copy_base(store: Store, record_id: str) -> Base:
 
 def unfinished(store: Store, record_id: str) -> list[dict[str, Any]]:
     """Own operations on a record that its copy does not contain for certain yet, oldest first."""
-    rows = store.rows("SELECT text FROM log WHERE settled = 0 AND record_id = ? ORDER BY n", record_id)
+    rows = store.rows("SELECT text FROM overlay WHERE settled = 0 AND record_id = ? ORDER BY n", record_id)
     return [orjson.loads(row["text"]) for row in rows]
 
 
