@@ -36,8 +36,16 @@ class ExportSchema(Schema):
 
     format = fields.String(required=True, metadata={"description": ", ".join(exports.FORMATS)})
     layers = fields.List(
-        fields.String(), required=True, validate=validate.Length(1, 20), metadata={"description": ", ".join(LAYERS)}
+        fields.String(),
+        validate=validate.Length(1, 20),
+        metadata={"description": f"{', '.join(LAYERS)}; only a package may leave it out"},
     )
+    formats = fields.List(
+        fields.String(),
+        validate=validate.Length(1, 20),
+        metadata={"description": f"of a package: {', '.join(exports.PACKED)}; all that can be made when left out"},
+    )
+    area = fields.String(metadata={"description": "code of a district or subdistrict, instead of one community"})
     community = fields.String(metadata={"description": "community id, the actor's own when left out"})
     cell = fields.String(metadata={"description": "code of one cell, all when left out"})
     personal = fields.Boolean(load_default=False, metadata={"description": "with personal fields, where the role may"})

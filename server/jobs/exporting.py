@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,14 +17,16 @@ import shapely
 from geo.geojson_out import DATUM_NOTE, feature_collection, geometry_to_geojson, point_feature
 from server.house import House
 from server.jobs.geopackage import write_geopackage
+from server.jobs.package import write_package
 from server.jobs.progress import Progress
-from server.permissions import Actor
+from server.permissions import Actor, Scope
 from server.services import audit
 from server.services.audit import Look
 from server.services.baseline import baseline
-from server.services.exports import KEPT_DAYS, KIND, folder, scope_from
-from server.services.layers import Feature, Layer, cell_layer, record_layer
+from server.services.exports import KEPT_DAYS, KIND, PACKAGE, communities_of, folder, scope_from
+from server.services.layers import Feature, Layer, cell_layer, record_layer, stacked
 from server.services.tables import CSV_MEDIA, XLSX_MEDIA, Column, Sheet, Value, csv_chunks, write_xlsx
+from server.store import assignments as places
 from server.store import exports as store
 from server.store import jobs
 from server.store.database import read, stamp, write
@@ -41,40 +44,64 @@ def export(house: House, job: Job, progress: Progress) -> dict[str, Any]:
     """Run one export job; see `services.exports.request_export` for its arguments."""
     asked = job.arguments
     scope = scope_from(asked["scope"])
-    wanted = asked["layers"]
+    communities = communities_of(job)
     with read(house.engine) as connection:
-        shapes = store.cell_shapes(connection, job.community_id, asked["homes"])
-        cells = {
-            f"cell/{cell.cell_id}": (cell.code, cell.name) for cell in store.cell_shapes(connection, job.community_id)
-        }
-        layers = []
-        for name in wanted:
-            if name == "cells":
-                layers.append(cell_layer(shapes, baseline(house, scope, job.community_id)))
-            else:
-                layers.append(
-                    record_layer(
-                        connection, house.registry, scope, job.community_id, name,
-                        personal=asked["personal"], homes=asked["homes"], cells=cells,
-                    )
-                )  # fmt: skip
+        grounds = {one.community_id: one for one in places.communities(connection)}
+        parts = [_layers(house, connection, scope, one, asked) for one in communities]
+        if asked["format"] == PACKAGE or len(parts) > 1:
+            layers = [
+                stacked([(grounds[one].code, grounds[one].name) for one in communities], same)
+                for same in zip(*parts, strict=True)
+            ]
+        else:
+            layers = parts[0]
         progress.expect(sum(layer.count for layer in layers))
-        suffix, media, writer = _WRITERS[asked["format"]]
-        if len(layers) > 1 and asked["format"] in {"geojson", "csv"}:
-            suffix, media = "zip", ZIP_MEDIA
-        notes = _notes(house, job, shapes)
+        notes = _notes(house, connection, job)
         part = folder(house) / f"{job.job_id}.{job.attempt}.part"
         part.unlink(missing_ok=True)
-        count = writer(part, layers, notes, progress.advance)
-    _note(house, job, [name for layer in layers for name in layer.personal_fields], count)
+        if asked["format"] == PACKAGE:
+            suffix, media = "zip", ZIP_MEDIA
+            write_package(
+                part, layers, notes, progress.advance, formats=asked["formats"], registry=house.registry,
+                geojson=lambda layer: _geojson(layer, notes, lambda _count: None),
+            )  # fmt: skip
+        else:
+            suffix, media, writer = _WRITERS[asked["format"]]
+            if len(layers) > 1 and asked["format"] in {"geojson", "csv"}:
+                suffix, media = "zip", ZIP_MEDIA
+            writer(part, layers, notes, progress.advance)
+        counts = [sum(layer.count for layer in one if layer.personal_fields) for one in parts]
+    for one, count, kept in zip(communities, counts, parts, strict=True):
+        _note(house, job, one, [name for layer in kept for name in layer.personal_fields], count)
     return _finished(house, job, part, suffix, media)
 
 
-def _notes(house: House, job: Job, shapes: Sequence[store.CellShape]) -> dict[str, str]:
+def _layers(house: House, connection: Any, scope: Scope, community_id: str, asked: Mapping[str, Any]) -> list[Layer]:
+    """The layers of one community."""
+    shapes = store.cell_shapes(connection, community_id, asked["homes"])
+    cells = {f"cell/{cell.cell_id}": (cell.code, cell.name) for cell in store.cell_shapes(connection, community_id)}
+    made = []
+    for name in asked["layers"]:
+        if name == "cells":
+            made.append(cell_layer(shapes, baseline(house, scope, community_id)))
+        else:
+            made.append(
+                record_layer(
+                    connection, house.registry, scope, community_id, name,
+                    personal=asked["personal"], homes=asked["homes"], cells=cells,
+                )
+            )  # fmt: skip
+    return made
+
+
+def _notes(house: House, connection: Any, job: Job) -> dict[str, str]:
+    communities = communities_of(job)
+    editions = [shapes[0].edition_number for one in communities if (shapes := store.cell_shapes(connection, one))]
     return {
         "as_of": stamp(house.clock()),
-        "community_id": job.community_id,
-        "edition": str(shapes[0].edition_number) if shapes else "",
+        "community_id": ",".join(communities),
+        "area": job.arguments.get("area") or "",
+        "edition": ",".join(map(str, editions)),
         "cell": job.arguments["cell"] or "",
         "personal": "yes" if job.arguments["personal"] else "no",
         "purpose": job.arguments["purpose"],
@@ -82,7 +109,7 @@ def _notes(house: House, job: Job, shapes: Sequence[store.CellShape]) -> dict[st
     }
 
 
-def _note(house: House, job: Job, fields: list[str], count: int) -> None:
+def _note(house: House, job: Job, community_id: str, fields: list[str], count: int) -> None:
     """What was taken out in the end, into the audit log, before anybody can fetch it."""
     if not fields:
         return
@@ -91,7 +118,7 @@ def _note(house: House, job: Job, fields: list[str], count: int) -> None:
     look = Look(actor, "export", job.arguments["purpose"], job.arguments["request_id"])
     audit.note(
         house, look, scope=f"export={job.job_id} {scope_from(job.arguments['scope']).describe()}",
-        community_id=job.community_id, fields=fields, count=count,
+        community_id=community_id, fields=fields, count=count,
     )  # fmt: skip
 
 
@@ -106,12 +133,18 @@ def _finished(house: House, job: Job, part: Path, suffix: str, media: str) -> di
     day = stamp(house.clock())[:10]
     return {
         "file": name,
-        "name": f"dishu-{'-'.join(job.arguments['layers'][:3])}-{day}.{suffix}",
+        "name": f"dishu-{_called(job)}-{day}.{suffix}",
         "media_type": media,
         "size": size,
         "sha256": digest,
         "expires_at": stamp(house.clock() + timedelta(days=KEPT_DAYS)),
     }
+
+
+def _called(job: Job) -> str:
+    if job.arguments["format"] == PACKAGE:
+        return f"package-{job.arguments['area'] or job.arguments['cell'] or job.community_id[:12]}"
+    return "-".join(job.arguments["layers"][:3])
 
 
 # ---------------------------------------------------------------- GeoJSON
@@ -230,7 +263,10 @@ def sweep_files(house: House) -> None:
             jobs.mark_removed(connection, job)
     for path in folder(house).iterdir():
         age = timedelta(seconds=now.timestamp() - path.stat().st_mtime)
-        unfinished = path.suffix == ".part" or path.name.count(".") > 1
+        unfinished = path.name.count(".") > 1
         # A finished file that no job answers for goes too, a day after it would have gone anyway.
         if age > (_ABANDONED if unfinished else timedelta(days=KEPT_DAYS) + _ABANDONED):
-            path.unlink(missing_ok=True)
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)

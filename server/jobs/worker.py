@@ -87,7 +87,9 @@ class Worker:
                 away = False
             except (StoreError, OperationalError) as error:
                 if not away:  # said once, not every second of a long night
-                    _log.error("worker: the database is away (%s); trying again every %g s", type(error).__name__, self._poll_s)
+                    _log.error(
+                        "worker: the database is away (%s); trying again every %g s", type(error).__name__, self._poll_s
+                    )
                 busy, away = False, True
             except Exception as error:  # a dead worker would help nobody
                 _log.error("worker: unexpected %s", type(error).__name__)

@@ -5,26 +5,32 @@ The scope of the asker is fixed when they ask; personal layers and fields only w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from server.errors import InputError, InvalidInput, NotFound, OutsideScope
 from server.house import House
-from server.permissions import Actor, Scope, cell_stream, may
+from server.permissions import Actor, Scope, below, cell_stream, may
 from server.services import audit
 from server.services.accounts import communities_below
 from server.services.labels import PERSONAL
 from server.services.layers import LAYERS, PERSONAL_LAYERS, RECORD_LAYERS
 from server.services.looks import Look
+from server.store import assignments as places
 from server.store import exports as store
 from server.store import jobs
 from server.store.database import read, write
 from server.store.jobs import Job
 
 KIND = "export"
-FORMATS = ("geojson", "geopackage", "csv", "xlsx")
+PACKAGE = "package"
+FORMATS = ("geojson", "geopackage", "csv", "xlsx", PACKAGE)
+PACKED = ("geopackage", "filegdb", "flatgeobuf", "geojson", "shapefile", "kml", "geoparquet", "pmtiles")
+"""What a package may hold beside its data dictionary."""
+
 KEPT_DAYS = 7
 """How long a finished file is kept."""
 
@@ -49,7 +55,9 @@ def request_export(
 
     Parameters
     ----------
-    asked : ``format``, ``layers``, ``personal`` (default false), ``cell`` (a code, all cells when left out)
+    asked : ``format``, ``layers`` (of a package: all that may be had when left out), ``personal`` (default false), ``cell``
+        (a code, all cells when left out), ``area`` (a subdistrict's or district's code instead of one community),
+        ``formats`` (of a package: all that can be made when left out)
     look : who asks and what for; written into the audit log where personal fields are asked for
 
     Raises
@@ -57,14 +65,14 @@ def request_export(
     InvalidInput
         An unknown format or layer, with its place.
     OutsideScope
-        The community or cell is not the actor's, or personal fields are asked for by somebody who may not export them.
+        The community, area or cell is not the actor's, or personal fields are asked for by somebody who may not export them.
     NotFound
-        No published cell has the code.
+        No published cell has the code, or no community the area's.
     """
-    if not scope.sees_community(community_id):
-        raise OutsideScope("this community is not among those you work for")
-    layers, personal = _checked(asked), bool(asked.get("personal", False))
-    allowed = may(actor, "export_personal", community_id=community_id) and scope.fields == "all"
+    communities = _communities(house, actor, scope, community_id, asked)
+    personal = bool(asked.get("personal", False))
+    layers = _checked(asked, personal)
+    allowed = scope.fields == "all" and all(may(actor, "export_personal", community_id=one) for one in communities)
     refused = [name for name in layers if name in PERSONAL_LAYERS]
     if refused and not allowed:
         raise OutsideScope(f"you may export places and figures, not {', '.join(refused)}")
@@ -72,12 +80,15 @@ def request_export(
         raise OutsideScope("you may not export personal fields")
     job_id = house.new_id()
     with write(house.engine) as connection:
-        homes = _homes(connection, community_id, asked.get("cell"))
+        homes = _homes(connection, communities[0], asked.get("cell"))
         arguments = {
             "format": asked["format"],
+            "formats": packed_formats(asked) if asked["format"] == PACKAGE else None,
             "layers": layers,
             "personal": personal,
             "cell": asked.get("cell"),
+            "area": asked.get("area"),
+            "communities": list(communities),
             "homes": homes,
             "purpose": look.purpose,
             "scope": _scope_document(scope if allowed else replace(scope, fields="internal")),
@@ -86,7 +97,7 @@ def request_export(
         }
         jobs.add(
             connection,
-            community_id=community_id,
+            community_id=communities[0],
             job_id=job_id,
             kind=KIND,
             arguments=arguments,
@@ -94,31 +105,78 @@ def request_export(
             at=house.clock(),
         )
         fields = personal_fields(house, layers) if personal else ()
-        if fields:
+        for one in communities if fields else ():
             audit.store.append(
                 connection,
                 audit.line_of(
-                    house, look, scope=f"export={job_id} {scope.describe()}", community_id=community_id, fields=fields
+                    house, look, scope=f"export={job_id} {scope.describe()}", community_id=one, fields=fields
                 ),
             )
-        made = jobs.find(connection, community_id, job_id)
+        made = jobs.find(connection, communities[0], job_id)
     assert made is not None
     return made
 
 
-def _checked(asked: Mapping[str, Any]) -> list[str]:
+def _communities(
+    house: House, actor: Actor, scope: Scope, community_id: str, asked: Mapping[str, Any]
+) -> tuple[str, ...]:
+    """The communities that are exported: one, or all of an area, every one of which the actor must be allowed."""
+    area = asked.get("area")
+    if area is None:
+        if not scope.sees_community(community_id):
+            raise OutsideScope("this community is not among those you work for")
+        return (community_id,)
+    if asked.get("cell") is not None:
+        raise InvalidInput("one or the other", errors=[InputError("/cell", "conflict", "a cell or an area, not both")])
+    if not area.isdigit() or len(area) not in {6, 9}:
+        message = "six digits of a district or nine of a subdistrict are expected"
+        raise InvalidInput(message, errors=[InputError("/area", "malformed", message)])
+    with read(house.engine) as connection:
+        found = [one.community_id for one in places.communities(connection) if below(area, one.code)]
+    if not found:
+        raise NotFound("no community has a code of this area")
+    allowed = communities_below(house, actor)
+    for one in found:
+        if not scope.sees_community(one) or not may(actor, "export", community_id=one, communities_below=allowed):
+            raise OutsideScope("this area holds communities that you do not work for")
+    return tuple(found)
+
+
+def _checked(asked: Mapping[str, Any], personal: bool) -> list[str]:
     errors = []
     if asked.get("format") not in FORMATS:
         errors.append(InputError("/format", "unknown_format", f"one of {', '.join(FORMATS)} is expected"))
     layers = list(dict.fromkeys(asked.get("layers") or ()))
+    if not layers and asked.get("format") == PACKAGE:
+        layers = [name for name in LAYERS if personal or name not in PERSONAL_LAYERS]
     if not layers:
         errors.append(InputError("/layers", "required", "name at least one layer"))
     for position, name in enumerate(layers):
         if name not in LAYERS:
             errors.append(InputError(f"/layers/{position}", "unknown_layer", f"one of {', '.join(LAYERS)} is expected"))
+    can = available_formats()
+    for position, name in enumerate(asked.get("formats") or ()):
+        if name not in can:
+            errors.append(InputError(f"/formats/{position}", "unknown_format", f"one of {', '.join(can)} is expected"))
     if errors:
         raise InvalidInput("this export cannot be made", errors=errors)
     return layers
+
+
+def available_formats() -> tuple[str, ...]:
+    """What a package can hold in this installation: GeoParquet needs pyarrow."""
+    return tuple(name for name in PACKED if name != "geoparquet" or find_spec("pyarrow") is not None)
+
+
+def packed_formats(asked: Mapping[str, Any]) -> list[str]:
+    """The formats of a package that is asked for, in their own order."""
+    wanted: Sequence[str] = asked.get("formats") or available_formats()
+    return [name for name in available_formats() if name in wanted]
+
+
+def communities_of(job: Job) -> list[str]:
+    """The communities that a job exports."""
+    return list(job.arguments.get("communities") or [job.community_id])
 
 
 def _homes(connection: Any, community_id: str, code: str | None) -> list[str] | None:
@@ -187,6 +245,8 @@ def describe_job(job: Job) -> dict[str, Any]:
         "format": job.arguments["format"],
         "layers": job.arguments["layers"],
         "cell": job.arguments["cell"],
+        "area": job.arguments.get("area"),
+        "formats": job.arguments.get("formats"),
         "personal": job.arguments["personal"],
         "requested_at": job.requested_at,
         "ended_at": job.ended_at,
@@ -216,13 +276,8 @@ def finished_file(house: House, actor: Actor, scope: Scope, job_id: str, look: L
         raise NotFound("this export has no file: not finished yet, failed, or no longer kept")
     if job.arguments["personal"]:
         fields = personal_fields(house, job.arguments["layers"])
-        if fields:
+        for one in communities_of(job) if fields else ():
             audit.note(
-                house,
-                look,
-                scope=f"download={job_id}",
-                community_id=job.community_id,
-                fields=fields,
-                count=job.done_count,
-            )
+                house, look, scope=f"download={job_id}", community_id=one, fields=fields, count=job.done_count
+            )  # fmt: skip
     return path, result

@@ -6,8 +6,8 @@ Codes stay text and stand beside their labels; secret fields are masks; personal
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 from forms.definition import FieldSpec
 from forms.registry import Registry
@@ -36,8 +36,7 @@ PERSONAL_LAYERS = frozenset(name for name, kind in RECORD_LAYERS.items() if kind
 """Layers that say something about single households or persons."""
 
 
-@dataclass(frozen=True, slots=True)
-class Feature:
+class Feature(NamedTuple):
     """One row of a layer: values in the order of the columns, and a point or an outline (WKB) in CGCS2000, or neither."""
 
     feature_id: str
@@ -147,6 +146,27 @@ def record_layer(
         codes=table.codes,
         personal_fields=table.personal_fields,
         count=store.count_records(connection, scope, community_id, table.kind, homes),
+        batches=batches,
+    )
+
+
+GROUND_COLUMNS = (Column("community_code", "社区编码"), Column("community_name", "社区名称"))
+"""What says where a row of several communities is from."""
+
+
+def stacked(grounds: Sequence[tuple[str, str]], layers: Sequence[Layer]) -> Layer:
+    """One layer of several communities: the same layer of each, beside (code, name) of the community."""
+    first = layers[0]
+
+    def batches() -> Iterator[Sequence[Feature]]:
+        for ground, layer in zip(grounds, layers, strict=True):
+            for batch in layer.batches():
+                yield [Feature(one.feature_id, (*ground, *one.values), one.lon, one.lat, one.outline) for one in batch]
+
+    return replace(
+        first,
+        columns=(*GROUND_COLUMNS, *first.columns),
+        count=sum(layer.count for layer in layers),
         batches=batches,
     )
 

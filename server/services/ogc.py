@@ -21,7 +21,7 @@ from server.house import House
 from server.permissions import Actor, Scope, may
 from server.services.cql2_match import Match
 from server.services.labels import PERSONAL
-from server.services.layers import RECORD_LAYERS, RecordTable, record_table
+from server.services.layers import GROUND_COLUMNS, RECORD_LAYERS, RecordTable, record_table
 from server.services.looks import Look, seen
 from server.services.paging import make_cursor, read_cursor
 from server.services.tables import Column, Value
@@ -32,9 +32,8 @@ from server.store.scoping import PLACE_TYPES
 SERVED = ("cells", "estates", "buildings", "entrances", "dwellings", "households", "organizations", "resources")
 """Every collection in the order in which they are listed."""
 
-_GROUND = (Column("community_code", "社区编码"), Column("community_name", "社区名称"))
 _CELL = (
-    *_GROUND,
+    *GROUND_COLUMNS,
     Column("code", "网格编码"),
     Column("name", "网格名称"),
     Column("order_number", "序号", "integer"),
@@ -115,7 +114,7 @@ def describe_collection(registry: Registry, name: str, *, personal: bool) -> Col
     table = record_table(registry, name, personal=personal)
     form = registry.latest(table.kind)
     # The id stands in the feature itself.
-    columns = (*_GROUND, *table.columns[1:])
+    columns = (*GROUND_COLUMNS, *table.columns[1:])
     hidden = {spec.name for spec in table.specs if spec.privacy in PERSONAL}
     hidden |= {f"{each}_label" for each in hidden}
     kinds = {column.name: _plain_kind(column) for column in columns if column.name not in hidden}
