@@ -59,7 +59,7 @@ def test_s26_a_copy_that_does_not_hold_does_not_count(ground, tmp_path):
     phone.write(*home(0, "某人").operations)
     back_up(ground.house, tmp_path / "copies")
     with write(ground.house.engine) as connection:
-        run(connection, "DELETE FROM record_index")
+        run(connection, "DELETE FROM record_index_new")
     made = back_up(ground.house, tmp_path / "copies")
     assert made.difference is not None and made.counted == 1 and made.archive.name.endswith(".unverified")
     assert safe_n(ground, phone) == 0

@@ -136,7 +136,7 @@ def test_a_copy_that_differs_is_restored_only_when_asked(ground, tmp_path):
     """The only archive left has a row that the journal does not account for: refused with its name, possible all the same."""
     ground.worker(0).write(*home(0, "某人").operations)
     with write(ground.house.engine) as connection:
-        run(connection, "DELETE FROM record_index")
+        run(connection, "DELETE FROM record_index_new")
     made = back_up(ground.house, tmp_path / "copies")
     assert made.difference is not None
     with pytest.raises(restoring.Differs):

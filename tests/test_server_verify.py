@@ -36,6 +36,7 @@ from server.services.verify import Report, verify, verify_snapshot
 from server.settings import Settings
 from server.start import prepare
 from server.store.database import read, run, write
+from server.store.search import fold
 
 PERSONAL = ("张三", "李四", "王五", "10200000001", "999999196001010015")
 
@@ -103,6 +104,8 @@ def _write_a_week(ground: Ground) -> None:
 @pytest.fixture
 def ground(prepared_database, tmp_path):
     made = open_ground(prepared_database(busy), tmp_path)
+    with write(made.house.engine) as connection:
+        fold(connection, COMMUNITY)
     yield made
     made.close()
 

@@ -26,7 +26,16 @@ from server.models.people import (
     user_scope,
 )
 from server.models.places import cell, cell_lineage, community, edition
-from server.models.records import conflict, conflict_sibling, data_key, history, record, record_index, redirect
+from server.models.records import (
+    conflict,
+    conflict_sibling,
+    data_key,
+    history,
+    record,
+    record_index,
+    record_index_new,
+    redirect,
+)
 from server.models.streams import feed, placement_ledger, stream
 
 __all__ = [
@@ -60,6 +69,7 @@ __all__ = [
     "read_token",
     "record",
     "record_index",
+    "record_index_new",
     "recovery",
     "redirect",
     "sequence",

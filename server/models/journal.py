@@ -72,8 +72,8 @@ Index(
 Index(
     "ix_operation_open",
     operation.c.community_id,
-    operation.c.now,
     operation.c.install_id,
+    operation.c.group_n,
     sqlite_where=text("now IN ('held', 'quarantined')"),
     postgresql_where=text("now IN ('held', 'quarantined')"),
 )

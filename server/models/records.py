@@ -52,8 +52,10 @@ Index(
 )
 
 # Exact search: the key is a keyed hash (H64) of an indexed field's name and normalised text, for secret ones and others
-# alike, beside the 16 bytes of the record's id: this is the tree that every new record changes in many places.
+# alike, beside the 16 bytes of the record's id. New ones wait in rows of many, because this tree is changed in as many places as
+# there are entries (server.store.search).
 record_index = keyed("record_index", key("key", BigInteger), key("record_uuid", LargeBinary), clustered=True)
+record_index_new = keyed("record_index_new", key("number", BigInteger), need("entries", LargeBinary))
 
 # In order of arrival: a change lands beside the last change, not beside each record's own past.
 history = keyed(

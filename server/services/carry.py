@@ -15,7 +15,7 @@ from forms.index import index_entries, mask_value
 from server.services.conflicts import conflict_rows
 from server.services.keys import COMMUNITY, DataKeys
 from server.services.prepare import is_record_id
-from server.store import commands, writing
+from server.store import commands, search, writing
 from server.store.database import stamp
 from sync.digest import made_id
 from sync.feedrows import Counter, stream_changes
@@ -218,7 +218,7 @@ def _write_records(
                 index_new += sorted(new - old)
     writing.insert_records(connection, inserts)
     writing.update_records(connection, community_id, updates)
-    writing.write_index(connection, community_id, index_old, index_new)
+    search.write_index(connection, community_id, entry.number, index_old, index_new)
 
 
 def _split_secret(

@@ -14,7 +14,7 @@ from server.services.places import Places
 from server.services.transact import forms_id
 from server.store import moving as store
 from server.store import push as reading
-from server.store import writing
+from server.store import search, writing
 from server.store.database import next_journal_number
 from sync.digest import MODULUS, made_id
 from sync.effects import CARD, REFERENCE, change_fields, keep_card, keep_reference
@@ -176,7 +176,7 @@ def _owners(connection: Connection, house: House, community_id: str, plan: MoveP
     moved = plan.moves
     dwellings = [one.id for one in moves_of(plan, "dwelling")]
     keys = [house.keys.search_key("registration_dwelling", one) for one in dwellings]
-    owners = set(reading.indexed_under(connection, community_id, keys))
+    owners = {one for _, one in search.found_under(connection, community_id, keys)}
     registered = store.registered_somewhere(connection, community_id, [one.id for one in moves_of(plan, "person")])
     at_home: set[str] = set()
     for row in registered:

@@ -22,8 +22,7 @@ from server.services.find_index import KINDS, CommunityIndex, Found, Shelf, inde
 from server.services.inbox import cells_by_home
 from server.services.labels import PERSONAL, code_labels, field_label
 from server.services.looks import Look, seen
-from server.store import find as store
-from server.store import record_page
+from server.store import record_page, search
 from server.store.database import read, stamp
 from server.store.scoping import see_community
 
@@ -130,7 +129,7 @@ def _words(house: House, community_id: str, plain: list[str]) -> list[Word]:
     exact: dict[str, dict[str, str]] = {word: {} for word in plain}
     if keys:
         with read(house.engine) as connection:
-            for key, record_id in store.under_keys(connection, community_id, list(keys)):
+            for key, record_id in search.found_under(connection, community_id, list(keys)):
                 word, field = keys[key]
                 exact[word][record_id] = field
     return [Word(word, exact[word]) for word in plain]

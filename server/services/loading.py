@@ -12,6 +12,7 @@ from forms.definition import RecordType
 from server.sealing import KeyRing, unseal
 from server.services.keys import DataKeys
 from server.store import push as store
+from server.store import search
 from sync.arguments import bases_of, made_records, named_records
 from sync.digest import made_id
 from sync.effects import CARD_CAUSES, judged_with_secrets
@@ -23,6 +24,9 @@ from sync.record import PastVersion, Record
 if TYPE_CHECKING:
     from forms.registry import Registry
     from server.store.database import Connection
+
+Loaded = tuple[dict[str, Record], dict[str, bytes]]
+"""Records by id, and the sealed secrets of those that have some."""
 
 _LIFE_KINDS = frozenset({"delete", "restore"})
 
@@ -99,11 +103,15 @@ def load_all(
     community_id: str,
     groups: Iterable[Sequence[Prepared]],
     needs: Needs,
-    moved: Iterable[str],
+    moved: Sequence[str],
     ring: KeyRing,
-) -> tuple[dict[str, Record], dict[str, bytes]]:
-    """Every record that deciding may look at: the named, those placed by them, and what may place them anew."""
-    records, secrets = store.load_records(connection, community_id, sorted(needs.ids | set(moved)))
+    early: Loaded | None = None,
+) -> Loaded:
+    """Every record that deciding may look at: the named, those placed by them, and what may place them anew.
+
+    ``early`` are the named ones, where they were read already.
+    """
+    records, secrets = early or store.load_records(connection, community_id, sorted(needs.ids))
 
     def more(ids: Iterable[str | None]) -> None:
         wanted = sorted({one for one in ids if one is not None and one not in records})
@@ -112,6 +120,7 @@ def load_all(
             records.update(fresh)
             secrets.update(sealed)
 
+    more(moved)
     changes = {one.operation.id: one.values for group in groups for one in group if one.operation is not None}
     refs: list[str] = []
     persons = set(needs.persons)
@@ -150,7 +159,8 @@ def load_all(
 
 def _registered_in(connection: Connection, community_id: str, dwellings: Iterable[str], ring: KeyRing) -> list[str]:
     """The persons registered in these dwellings, whose reference cards follow them (S24)."""
-    return store.indexed_under(connection, community_id, [ring.search_key("registration_dwelling", one) for one in dwellings])
+    keys = [ring.search_key("registration_dwelling", one) for one in dwellings]
+    return sorted({record_id for _, record_id in search.found_under(connection, community_id, keys)})
 
 
 def open_secrets(

@@ -36,7 +36,7 @@ from server.services.roster_values import (
     table_value,
 )
 from server.services.tables import Column, Sheet, Value
-from server.store import baseline
+from server.store import baseline, search
 from server.store import rosters as store
 from server.store.database import read, stamp
 from server.store.rosters import Entry
@@ -324,7 +324,7 @@ def _narrowed(connection: Any, house: House, ground: Ground, query: Query) -> tu
         if not spec.indexed or not isinstance(item.value, str):
             continue
         key = house.keys.search_key(spec.name, normalise_for_search(item.value, spec.format))
-        parts.append(store.indexed(connection, key, ground.community_id))
+        parts.append(search.indexed(connection, key, ground.community_id))
     if not parts:
         return None, False
     return (" AND ".join(text for text, _ in parts), [value for _, given in parts for value in given]), True

@@ -33,7 +33,7 @@ from sync.memory import UNPLACED, Decided, Memory, Prepared, Writer
 from sync.outcome import HELD, OPEN, QUARANTINED, Refusal
 from sync.placing import IncompletePlan
 from sync.plan import decide
-from sync.record import Chain
+from sync.record import Chain, Record
 from sync.redirects import followed
 
 if TYPE_CHECKING:
@@ -96,7 +96,9 @@ def decide_and_write(
     moved = reading.dependants(connection, community_id, needs.movers) if needs.exclusive else []
     needs.persons.update(one[0] for one in moved if one[1] == "person")
     cards = {made_id("card", person) for person in needs.persons}
-    there = reading.homes_of(connection, community_id, sorted(needs.ids | cards))
+    wanted = sorted(needs.ids | cards)
+    early = reading.load_early(connection, community_id, wanted)
+    there = _homes(early[0]) if early is not None else reading.homes_of(connection, community_id, wanted)
     _created_again(needs, there, attempt)
     counters, devices = _lock(connection, submission, needs, attempt, places, [*there, *((one[0], *one[2:]) for one in moved)])
     keys = DataKeys(house.keys)
@@ -106,7 +108,7 @@ def decide_and_write(
         keys.learn(missing, reading.wrapped_keys(connection, community_id, missing))
 
     moved_ids = [one[0] for one in moved]
-    memory, secrets = _remember(connection, house, submission, groups, needs, moved_ids, cards, places, keys, learn)
+    memory, secrets = _remember(connection, house, submission, groups, needs, moved_ids, cards, places, keys, learn, early)
     memory.redirects |= redirects
     mark_repeats(connection, submission, groups)
     writer = _writer(connection, house, submission, memory)
@@ -156,6 +158,10 @@ def _follow(
         attempt.movers |= found.movers
         raise PlanOutdated
     return groups, found
+
+
+def _homes(records: dict[str, Record]) -> list[tuple[str, str, str]]:
+    return [(one.id, one.home, one.created_install) for one in records.values()]
 
 
 def _created_again(needs: loading.Needs, there: Iterable[tuple[str, str, str]], attempt: Attempt) -> None:
@@ -231,9 +237,10 @@ def _remember(
     places: Places,
     keys: DataKeys,
     learn: Callable[[Iterable[str | None]], None],
+    early: loading.Loaded | None,
 ) -> tuple[Memory, dict[str, bytes]]:
     community_id = submission.community_id
-    records, secrets = loading.load_all(connection, house.registry, community_id, groups, needs, moved_ids, house.keys)
+    records, secrets = loading.load_all(connection, house.registry, community_id, groups, needs, moved_ids, house.keys, early)
     learn({record.subject_id for record in records.values()} | _declared(groups))
     loading.open_secrets(house.registry, groups, records, secrets, keys)
     since = loading.wanted_past(groups, records)

@@ -294,19 +294,40 @@ def rows_of(
 
     ``also`` is a further fixed condition on ``t``, such as that of a partial index.
     """
+    return list(_asked(connection, table, columns, community_id, key, values, also).all()) if values else []
+
+
+def tuples_of(
+    connection: Connection, table: Table, columns: tuple[str, ...], community_id: str, key: str, values: Sequence[Any]
+) -> list[tuple[Any, ...]]:
+    """The same as plain tuples, for many rows at a time."""
     if not values:
         return []
-    names = ", ".join(f't."{name}"' for name in columns)
+    result = _asked(connection, table, columns, community_id, key, values, "")
+    found: list[tuple[Any, ...]] = result.cursor.fetchall()
+    result.close()
+    return found
+
+
+def _asked(
+    connection: Connection,
+    table: Table,
+    columns: tuple[str, ...],
+    community_id: str,
+    key: str,
+    values: Sequence[Any],
+    also: str,
+) -> Any:
+    names = ", ".join([f't."{name}"' for name in columns])
+    also = f" AND {also}" if also else ""
     if connection.dialect.name == "postgresql":
         cast = _array_type(table.c[key])
-        statement = f'SELECT {names} FROM "{table.name}" t WHERE t.community_id = %s AND t."{key}" = ANY(%s::{cast})'
-        statement += f" AND {_percent(also)}" if also else ""
-        return list(connection.exec_driver_sql(statement, (community_id, list(values))).all())
+        statement = f'SELECT {names} FROM "{table.name}" t WHERE t.community_id = %s AND t."{key}" = ANY(%s::{cast}){_percent(also)}'
+        return connection.exec_driver_sql(statement, (community_id, list(values)))
     statement = (
-        f'SELECT {names} FROM json_each(?) k CROSS JOIN "{table.name}" t '
-        f'ON t.community_id = ? AND t."{key}" = k.value'
-    ) + (f" AND {also}" if also else "")
-    return list(connection.exec_driver_sql(statement, (orjson.dumps(list(values)).decode(), community_id)).all())
+        f'SELECT {names} FROM json_each(?) k CROSS JOIN "{table.name}" t ON t.community_id = ? AND t."{key}" = k.value{also}'
+    )
+    return connection.exec_driver_sql(statement, (orjson.dumps(list(values)).decode(), community_id))
 
 
 def next_journal_number(connection: Connection) -> int:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import Connection
 
-from server.models import record, record_index
+from server.models import record
 from server.store.database import rows_of, run
 from server.store.scoping import among
 
@@ -57,9 +56,3 @@ def all_of(connection: Connection, community_id: str, kinds: Sequence[str]) -> I
 def some_of(connection: Connection, community_id: str, ids: Iterable[str]) -> list[Any]:
     """The same of these records, whatever their type and life."""
     return rows_of(connection, record, _COLUMNS, community_id, "id", sorted(ids))
-
-
-def under_keys(connection: Connection, community_id: str, keys: Sequence[int]) -> list[tuple[int, str]]:
-    """(search key, record id) of the records that have one of these search keys."""
-    rows = rows_of(connection, record_index, ("key", "record_uuid"), community_id, "key", keys)
-    return [(int(row[0]), str(UUID(bytes=bytes(row[1])))) for row in rows]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
-from uuid import UUID
 
 import orjson
 from sqlalchemy import Connection
@@ -21,10 +20,9 @@ from server.models import (
     operation,
     placement_ledger,
     record,
-    record_index,
     stream,
 )
-from server.store.database import insert_rows, rows_of, run
+from server.store.database import insert_rows, rows_of, run, tuples_of
 from sync.digest import ZERO_DIGEST
 from sync.memory import OpenConflict, OpenSibling
 from sync.record import Record
@@ -89,12 +87,6 @@ def dependants(connection: Connection, community_id: str, ids: Iterable[str]) ->
     return list(found.values())
 
 
-def indexed_under(connection: Connection, community_id: str, keys: Sequence[int]) -> list[str]:
-    """The records with one of these search keys."""
-    rows = rows_of(connection, record_index, ("record_uuid",), community_id, "key", keys)
-    return sorted({str(UUID(bytes=bytes(row.record_uuid))) for row in rows})
-
-
 def lock_streams(connection: Connection, community_id: str, stream_ids: Iterable[str]) -> dict[str, list[Any]]:
     """Lock the counter rows in one global order; id → [seq, count, digest text]. Missing rows are made first."""
     wanted = sorted(set(stream_ids))
@@ -126,6 +118,13 @@ def _make_streams(connection: Connection, community_id: str, stream_ids: Sequenc
     insert_rows(connection, stream, columns, rows, "ON CONFLICT DO NOTHING")
 
 
+def load_early(
+    connection: Connection, community_id: str, ids: Sequence[str]
+) -> tuple[dict[str, Record], dict[str, bytes]] | None:
+    """As `load_records` before the counters are locked, where that is late enough: SQLite has one writer, and it is us."""
+    return load_records(connection, community_id, ids) if connection.dialect.name == "sqlite" else None
+
+
 def load_records(connection: Connection, community_id: str, ids: Sequence[str]) -> tuple[dict[str, Record], dict[str, bytes]]:
     """Working copies of the records that exist, and the sealed secret part of those that have one.
 
@@ -134,7 +133,7 @@ def load_records(connection: Connection, community_id: str, ids: Sequence[str]) 
     records: dict[str, Record] = {}
     secrets: dict[str, bytes] = {}
     loads = orjson.loads
-    for row in rows_of(connection, record, _RECORD_COLUMNS, community_id, "id", ids):
+    for row in tuples_of(connection, record, _RECORD_COLUMNS, community_id, "id", ids):
         (
             record_id, type_, v, tag, life, home, place_parent, subject_id, fields, stamps, conflicts, confirmed,
             form_version, created_install, created_n, dedicated, placement, lon, lat, secret,

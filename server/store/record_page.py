@@ -10,8 +10,8 @@ from sqlalchemy import Connection
 from server.models import finding
 from server.permissions import Scope
 from server.store.database import rows_of, run
-from server.store.rosters import indexed
 from server.store.scoping import Condition, among, both, json_text, record_cut
+from server.store.search import indexed
 
 _COLUMNS = (
     "r.id, r.type, r.v, r.tag, r.life, r.home, r.place_parent, r.subject_id, r.fields, r.secret, r.stamps, r.conflicts, "

@@ -102,21 +102,6 @@ def live_entries(
     return [_entry(row) for row in run(connection, statement, values)]
 
 
-_ID_POSTGRES = "encode(x.record_uuid, 'hex')::uuid::text"
-_ID_SQLITE = "lower(" + " || '-' || ".join(
-    f"substr(hex(x.record_uuid), {start}, {length})" for start, length in ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))
-) + ")"  # fmt: skip
-
-
-def indexed(connection: Connection, key: int, community_id: str) -> Condition:
-    """Records with this search key (the keyed hash of an indexed field and its normalised text)."""
-    record_id = _ID_POSTGRES if connection.dialect.name == "postgresql" else _ID_SQLITE
-    return (
-        f"r.id IN (SELECT {record_id} FROM record_index x WHERE x.community_id = ? AND x.key = ?)",
-        [community_id, key],
-    )
-
-
 def field_among(connection: Connection, field: str, values: Iterable[str]) -> Condition:
     """Records whose own text field is one of the values."""
     return among(json_text(connection, "r", field), values)

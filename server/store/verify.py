@@ -7,6 +7,8 @@ either database, so that lanes can be merged. Nothing here decides.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from heapq import merge
+from operator import itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -31,6 +33,7 @@ from server.models import (
     stream,
 )
 from server.store.push import pieces, wrapped_keys
+from server.store.search import new_entries
 
 _CHUNK = 1_000
 _COMMUNITY_KEY = "~community"
@@ -178,9 +181,11 @@ def open_conflicts(connection: Connection, community_id: str) -> Rows:
 
 
 def search_entries(connection: Connection, community_id: str) -> Rows:
-    """(record, key) by record."""
+    """(record, key) by record: of the tree, and of the few thousands that are not in it yet."""
     statement = "SELECT record_uuid, key FROM record_index WHERE community_id = ? ORDER BY record_uuid"
-    return ((str(UUID(bytes=bytes(row.record_uuid))), row.key) for row in _lane(connection, statement, (community_id,)))
+    tree = ((bytes(row[0]), row[1]) for row in _lane(connection, statement, (community_id,)))
+    new = sorted((record_uuid, key) for key, record_uuid in new_entries(connection, community_id))
+    return ((str(UUID(bytes=record_uuid)), key) for record_uuid, key in merge(tree, new, key=itemgetter(0)))
 
 
 # ---------------------------------------------------------------- by stream

@@ -22,10 +22,9 @@ from server.models import (
     operation_status,
     placement_ledger,
     record,
-    record_index,
     stream,
 )
-from server.store.database import delete_rows, insert_rows, run, update_rows
+from server.store.database import insert_rows, run, update_rows
 from sync.digest import made_id
 from sync.feedrows import FeedRow
 from sync.memory import Found
@@ -80,17 +79,6 @@ def update_records(connection: Connection, community_id: str, rows: Rows) -> Non
         columns = _CONTENT + (() if place_stays else _PLACE)
         columns += (() if secret_stays else ("secret",)) + (() if fresh_stays else ("fresh_at",))
         update_rows(connection, record, ("community_id", "id"), columns, changed)
-
-
-def write_index(connection: Connection, community_id: str, old: Rows, new: Rows) -> None:
-    """Search entries that went and that came: key, record id."""
-    columns = ("community_id", "key", "record_uuid")
-    delete_rows(connection, record_index, columns, _entries(community_id, old))
-    insert_rows(connection, record_index, columns, sorted(_entries(community_id, new)), "ON CONFLICT DO NOTHING")
-
-
-def _entries(community_id: str, rows: Rows) -> list[tuple[str, int, bytes]]:
-    return [(community_id, key, bytes.fromhex(record_id.replace("-", ""))) for key, record_id in rows]
 
 
 def insert_history(connection: Connection, rows: Rows) -> None:

@@ -135,7 +135,7 @@ def upgrade() -> None:
         may("detail"), may("claimed_at"), need("arrived_at"), may("entered_id"), may("repaired_number", BigInteger),
         may("repaired_subject"), clustered=True)
     index("uq_operation_op_id", "operation", ["community_id", "op_id"], unique=True, where="canonical = 1")
-    index("ix_operation_open", "operation", ["community_id", "now", "install_id"],
+    index("ix_operation_open", "operation", ["community_id", "install_id", "group_n"],
         where="now IN ('held', 'quarantined')")
     table("operation_status",
         key("community_id"), key("install_id"), key("n", BigInteger), key("status", Integer), need("outcome"),
@@ -162,6 +162,8 @@ def upgrade() -> None:
     index("ix_record_place_parent", "record", ["community_id", "place_parent"], where="place_parent IS NOT NULL")
     table("record_index",
         key("community_id"), key("key", BigInteger), key("record_uuid", LargeBinary), clustered=True)
+    table("record_index_new",
+        key("community_id"), key("number", BigInteger), need("entries", LargeBinary))
     table("recovery",
         key("community_id"), key("recovery_id"), need("record_id"), need("record_type"), need("v", Integer),
         need("tag"), may("home"), need("epoch"), need("install_id"), need("offered_at"), need("state"),

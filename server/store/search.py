@@ -1,0 +1,92 @@
+"""Exact search by keyed hashes: the tree ``record_index``, and in front of it the entries that are not yet in it.
+
+A hash lands anywhere in the tree, so that each new record would change pages all over it. New entries are kept in one
+row per journal entry instead, and go into the tree some ten thousands at a time, in its order. Who searches looks at both.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from server.models import record_index, record_index_new
+from server.store.database import delete_rows, insert_rows, rows_of, run
+from server.store.scoping import Condition, among, is_postgres
+
+Entries = Sequence[tuple[int, str]]
+"""(search key, record id)"""
+
+MOST_NEW = 40_000
+"""So many entries of a community wait at most; to look through them takes some milliseconds."""
+_MOST_ROWS = 400
+
+_ENTRY = struct.Struct(">q16s")
+_COLUMNS = ("community_id", "key", "record_uuid")
+
+
+def write_index(connection: Connection, community_id: str, number: int, old: Entries, new: Entries) -> None:
+    """Search entries that went and that came with a journal entry. Where any went, all go to the tree at once."""
+    if old:
+        fold(connection, community_id)
+        delete_rows(connection, record_index, _COLUMNS, [(community_id, *one) for one in map(_bytes, old)])
+        _into_tree(connection, community_id, map(_bytes, new))
+        return
+    if new:
+        packed = b"".join([_ENTRY.pack(key, bytes.fromhex(record_id.replace("-", ""))) for key, record_id in new])
+        insert_rows(connection, record_index_new, ("community_id", "number", "entries"), [(community_id, number, packed)])
+        statement = "SELECT count(*), sum(length(entries)) FROM record_index_new WHERE community_id = ?"
+        rows, size = run(connection, statement, (community_id,)).one()
+        if rows > _MOST_ROWS or size > MOST_NEW * _ENTRY.size:
+            fold(connection, community_id)
+
+
+def fold(connection: Connection, community_id: str) -> None:
+    """Bring the new entries of a community into the tree."""
+    gone = run(connection, "DELETE FROM record_index_new WHERE community_id = ? RETURNING entries", (community_id,))
+    _into_tree(connection, community_id, [entry for row in gone for entry in _ENTRY.iter_unpack(bytes(row[0]))])
+
+
+def _into_tree(connection: Connection, community_id: str, entries: Iterable[tuple[int, bytes]]) -> None:
+    rows = sorted({(community_id, *one) for one in entries})
+    insert_rows(connection, record_index, _COLUMNS, rows, "ON CONFLICT DO NOTHING")
+
+
+def new_entries(connection: Connection, community_id: str) -> list[tuple[int, bytes]]:
+    """(search key, 16 bytes of the record's id) of the entries that are not in the tree."""
+    rows = run(connection, "SELECT entries FROM record_index_new WHERE community_id = ?", (community_id,))
+    return [entry for row in rows for entry in _ENTRY.iter_unpack(bytes(row[0]))]
+
+
+def found_under(connection: Connection, community_id: str, keys: Sequence[int]) -> list[tuple[int, str]]:
+    """(search key, record id) of the records that have one of these search keys; none twice."""
+    if not keys:
+        return []
+    wanted = frozenset(keys)
+    found = {entry for entry in new_entries(connection, community_id) if entry[0] in wanted}
+    rows = rows_of(connection, record_index, ("key", "record_uuid"), community_id, "key", sorted(wanted))
+    found.update((int(row[0]), bytes(row[1])) for row in rows)
+    return sorted((key, str(UUID(bytes=record_uuid))) for key, record_uuid in found)
+
+
+_ID_POSTGRES = "encode(x.record_uuid, 'hex')::uuid::text"
+_ID_SQLITE = "lower(" + " || '-' || ".join(
+    f"substr(hex(x.record_uuid), {start}, {length})" for start, length in ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))
+) + ")"  # fmt: skip
+
+
+def indexed(connection: Connection, key: int, community_id: str) -> Condition:
+    """Records ``r`` with this search key (the keyed hash of an indexed field and its normalised text)."""
+    record_id = _ID_POSTGRES if is_postgres(connection) else _ID_SQLITE
+    condition = f"r.id IN (SELECT {record_id} FROM record_index x WHERE x.community_id = ? AND x.key = ?)"
+    fresh = [str(UUID(bytes=one)) for its_key, one in new_entries(connection, community_id) if its_key == key]
+    if not fresh:
+        return condition, [community_id, key]
+    also, ids = among("r.id", fresh)
+    return f"({condition} OR {also})", [community_id, key, *ids]
+
+
+def _bytes(entry: tuple[int, str]) -> tuple[int, bytes]:
+    return entry[0], bytes.fromhex(entry[1].replace("-", ""))
