@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from server import auth
 from server.openapi import describe
 from server.services import baseline
+from server.services.baseline_then import baseline_then
+from server.services.roster_query import moment_of
 
 blueprint = Blueprint("baseline", __name__)
 
@@ -26,14 +28,14 @@ _SUMMARY = {
             },
         },
         "freshness": {
-            "type": "object",
+            "type": ["object", "null"],
             "properties": {
                 "records": {"type": "integer"},
                 "median_days": {"type": ["integer", "null"]},
                 "oldest_days": {"type": ["integer", "null"]},
             },
         },
-        "open_conflicts": {"type": "integer"},
+        "open_conflicts": {"type": ["integer", "null"]},
     },
 }
 _BASELINE: dict[str, Any] = {
@@ -57,11 +59,26 @@ _BASELINE: dict[str, Any] = {
     en="Figures per cell: counts, coverage, freshness, open conflicts. No personal values.",
     tag="花名册与底数",
     auth="any",
+    query={
+        "as_of": {"type": "string", "format": "date", "description": "按此日的实际情况 / what was true on that day"},
+        "known_at": {"type": "string", "description": "按此时已登记的内容 / what was recorded by then, date or date-time"},
+        "edition": {"type": "string", "description": "按哪一版网格：版号或编号 / in the cells of which edition: number or id"},
+    },
     response=_BASELINE,
-    problems=("not-found",),
+    problems=("invalid-input", "not-found"),
+    more="Of another day the figures are counted from the records, in the cells of that day unless an edition is named; "
+    "freshness and open conflicts are of the present and null then.",
 )
 def show_baseline(community_id: str) -> Response:
     """Needs ``read_baseline`` in the community."""
     actor = auth.somebody("read_baseline", community_id=community_id)
-    found = baseline.baseline(auth.house(), auth.scope(actor), community_id)
+    asked = moment_of(request.args.get("as_of"), request.args.get("known_at"))
+    edition = request.args.get("edition") or None
+    if any(asked) or edition is not None:
+        day, known_at = asked
+        found = baseline_then(
+            auth.house(), auth.scope(actor), community_id, baseline.COUNTED, as_of=day, known_at=known_at, edition=edition
+        )
+    else:
+        found = baseline.baseline(auth.house(), auth.scope(actor), community_id)
     return Response(orjson.dumps(found), content_type="application/json")

@@ -36,6 +36,10 @@ _QUERY: dict[str, Any] = {
     "limit": {"type": "integer", "minimum": 1, "maximum": MOST_ROWS, "default": DEFAULT_ROWS},
     "next": {"type": "string", "description": "上一页给出的 next / the cursor of the page before"},
     "known_at": {"type": "string", "description": "按此时已登记的内容 / what was recorded by then, date or date-time"},
+    "as_of": {"type": "string", "format": "date", "description": "按此日的实际情况 / what was true on that day: residence and "
+              "registration by their episodes, care and tenure by their dates; in the cells of that day"},
+    "edition": {"type": "string", "description": "按哪一版网格：版号或编号，current 为现行 / in the cells of which edition: number, id "
+                "or current"},
     "format": {"type": "string", "enum": list(_FORMATS), "description": "缺省按 Accept / by Accept when left out"},
 }
 _PROBLEMS = ("invalid-input", "malformed-body", "not-found", "outside-your-scope", "busy")
@@ -45,6 +49,8 @@ _ROSTER: dict[str, Any] = {
     "properties": {
         "as_of": {"type": "string", "format": "date-time"},
         "known_at": {"type": ["string", "null"], "format": "date-time"},
+        "true_on": {"type": ["string", "null"], "format": "date", "description": "the day that as_of asked for"},
+        "edition": {"type": ["object", "null"], "description": "whose cells these are"},
         "roster": {"type": "object"},
         "place": {"type": "object"},
         "columns": {"type": "array", "items": {"type": "object"}},
@@ -74,6 +80,8 @@ class SearchSchema(Schema):
     limit = fields.Integer(strict=True)
     next = fields.String(allow_none=True)
     known_at = fields.String(allow_none=True)
+    as_of = fields.String(allow_none=True)
+    edition = fields.String(allow_none=True)
     format = fields.String(validate=validate.OneOf(list(_FORMATS)))
     purpose = fields.String(validate=validate.Length(max=120))
 
@@ -93,7 +101,7 @@ def list_rosters() -> Response:
           media=_MEDIA, problems=_PROBLEMS, more=_MORE)  # fmt: skip
 def show_cell_roster(code: str, name: str) -> Response:
     """Needs ``read_records``, and ``read_personal`` for personal columns."""
-    return _by_address(name, lambda scope: rosters.cell_ground(auth.house(), scope, code))
+    return _by_address(name, lambda scope, query: rosters.cell_ground(auth.house(), scope, code, query))
 
 
 @blueprint.get("/api/v1/communities/<community_id>/roster/<name>")
@@ -101,7 +109,7 @@ def show_cell_roster(code: str, name: str) -> Response:
           media=_MEDIA, problems=_PROBLEMS, more=_MORE)  # fmt: skip
 def show_community_roster(community_id: str, name: str) -> Response:
     """Needs ``read_records``, and ``read_personal`` for personal columns."""
-    return _by_address(name, lambda scope: rosters.community_ground(auth.house(), scope, community_id))
+    return _by_address(name, lambda scope, query: rosters.community_ground(auth.house(), scope, community_id, query))
 
 
 @blueprint.post("/api/v1/cells/<code>/roster/<name>/search")
@@ -109,7 +117,7 @@ def show_community_roster(community_id: str, name: str) -> Response:
           request=SearchSchema, response=_ROSTER, media=_MEDIA, problems=_PROBLEMS)  # fmt: skip
 def search_cell_roster(code: str, name: str) -> Response:
     """Needs ``search_personal``."""
-    return _by_body(name, lambda scope: rosters.cell_ground(auth.house(), scope, code))
+    return _by_body(name, lambda scope, query: rosters.cell_ground(auth.house(), scope, code, query))
 
 
 @blueprint.post("/api/v1/communities/<community_id>/roster/<name>/search")
@@ -117,20 +125,20 @@ def search_cell_roster(code: str, name: str) -> Response:
           request=SearchSchema, response=_ROSTER, media=_MEDIA, problems=_PROBLEMS)  # fmt: skip
 def search_community_roster(community_id: str, name: str) -> Response:
     """Needs ``search_personal``."""
-    return _by_body(name, lambda scope: rosters.community_ground(auth.house(), scope, community_id))
+    return _by_body(name, lambda scope, query: rosters.community_ground(auth.house(), scope, community_id, query))
 
 
-def _by_address(name: str, find: Callable[[Scope], Ground]) -> Response:
+def _by_address(name: str, find: Callable[[Scope, Query], Ground]) -> Response:
     actor = auth.somebody("read_records")
     roster = rosters.find_roster(auth.house(), name)
     scope = auth.scope(actor)
     personal = rosters.sees_personal(scope, roster)
     parameters = [(key, value) for key, value in request.args.items(multi=True)]
     query = from_address(roster, parameters, personal=personal)
-    return _answer(actor, scope, find(scope), query, "read", request.args.get("format"), f"roster: {name}")
+    return _answer(actor, scope, find(scope, query), query, "read", request.args.get("format"), f"roster: {name}")
 
 
-def _by_body(name: str, find: Callable[[Scope], Ground]) -> Response:
+def _by_body(name: str, find: Callable[[Scope, Query], Ground]) -> Response:
     actor = auth.signed_in("search_personal")
     roster = rosters.find_roster(auth.house(), name)
     scope = auth.scope(actor)
@@ -138,7 +146,7 @@ def _by_body(name: str, find: Callable[[Scope], Ground]) -> Response:
     asked = SearchSchema().load(read_json(100_000))
     query = from_body(roster, asked, personal=personal)
     purpose = asked.get("purpose") or f"roster: {name}"
-    return _answer(actor, scope, find(scope), query, "search", asked.get("format"), purpose)
+    return _answer(actor, scope, find(scope, query), query, "search", asked.get("format"), purpose)
 
 
 def _answer(

@@ -156,7 +156,7 @@ def previous_edition(house: House, community_id: str, layer: str = BASE_LAYER) -
         ]
     if not past:
         raise NotFound("there is no edition of the past to go back to")
-    return str(max(past, key=lambda row: (row.published_at, row.number)).edition_id)
+    return str(max(past, key=lambda row: (row.published_at or "", row.number)).edition_id)
 
 
 def draft_row(connection: Connection, community_id: str, edition_id: str) -> Any:

@@ -160,7 +160,7 @@ class Planner:
             )  # fmt: skip
         return fresh
 
-    def _pin(self, record_id: str, fields: Mapping[str, Any], place: Any, plan: MovePlan) -> str | None:
+    def _pin(self, record_id: str, fields: dict[str, Any], place: Any, plan: MovePlan) -> str | None:
         """The cell that a pin names in the new edition: the one successor of its cell, or the one of several that fits.
 
         Several fit: the pin is taken away and the record asked about again; it is never dropped (S29).

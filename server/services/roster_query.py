@@ -14,7 +14,7 @@ from server.store.database import stamp
 
 DEFAULT_ROWS = 100
 MOST_ROWS = 5_000
-RESERVED = frozenset({"sort", "limit", "next", "known_at", "format", "columns"})
+RESERVED = frozenset({"sort", "limit", "next", "known_at", "as_of", "edition", "format", "columns"})
 """Query parameters that are not filters."""
 
 _TRUE = {"true": True, "false": False, "1": True, "0": False}
@@ -31,7 +31,10 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A checked request. ``columns`` are those that may be given; ``known_at`` is a stamp or None for now."""
+    """A checked request. ``columns`` are those that may be given; ``known_at`` is a stamp or None for now.
+
+    ``as_of`` is the day whose truth is asked for, ``edition`` the id or number of the edition whose cells are meant.
+    """
 
     roster: Roster
     columns: tuple[RosterColumn, ...]
@@ -40,6 +43,8 @@ class Query:
     limit: int
     cursor: str | None
     known_at: str | None
+    as_of: str | None = None
+    edition: str | None = None
 
     @property
     def needed(self) -> tuple[RosterColumn, ...]:
@@ -71,7 +76,7 @@ def from_address(roster: Roster, parameters: Sequence[tuple[str, str]], *, perso
     """
     given = dict(parameters)
     asked: dict[str, Any] = {"filters": []}
-    for name in ("next", "known_at"):
+    for name in ("next", "known_at", "as_of", "edition"):
         if name in given:
             asked[name] = given[name]
     for name in ("sort", "columns"):
@@ -123,12 +128,13 @@ def _query(
     if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= MOST_ROWS:
         errors.append(InputError("/limit", "not_a_limit", f"a whole number from 1 to {MOST_ROWS} is expected"))
     known_at = _instant(asked.get("known_at"), errors)
+    as_of = _day(asked.get("as_of"), errors)
     if known_at is not None and any(item.column.privacy == "secret" for item in filters):
         message = "a document number is only searched among what is known now"
         errors.append(InputError("/known_at", "not_searchable_then", message))
     if errors:
         raise InvalidInput("the roster cannot be asked like this", errors=errors)
-    return Query(roster, columns, tuple(filters), sort, limit, asked.get("next"), known_at)
+    return Query(roster, columns, tuple(filters), sort, limit, asked.get("next"), known_at, as_of, asked.get("edition") or None)
 
 
 def _filter(
@@ -200,13 +206,37 @@ def _sort(
     return tuple(order)
 
 
+def moment_of(as_of: str | None, known_at: str | None) -> tuple[str | None, str | None]:
+    """A day and a time as they were asked for, checked; InvalidInput names what cannot be read."""
+    errors: list[InputError] = []
+    found = _day(as_of, errors), _instant(known_at, errors)
+    if errors:
+        raise InvalidInput("the figures cannot be asked like this", errors=errors)
+    return found
+
+
+def end_of_day(day: str) -> str:
+    """The end of a day in the communities (UTC+8), as a stamp."""
+    return stamp(datetime.fromisoformat(f"{day}T23:59:59.999+08:00"))
+
+
+def _day(text: Any, errors: list[InputError]) -> str | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text).isoformat()
+    except (TypeError, ValueError):
+        errors.append(InputError("/as_of", "not_a_day", "a day such as 2026-03-02 is expected"))
+        return None
+
+
 def _instant(text: Any, errors: list[InputError]) -> str | None:
     """A time as a stamp; a bare date is its end in the communities (UTC+8)."""
     if text is None:
         return None
     try:
         if len(text) == 10:
-            return stamp(datetime.fromisoformat(f"{text}T23:59:59.999+08:00"))
+            return end_of_day(text)
         at = datetime.fromisoformat(text.replace(" ", "+"))
         return stamp(at if at.tzinfo is not None else at.replace(tzinfo=UTC))
     except (TypeError, ValueError, AttributeError):

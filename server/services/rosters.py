@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -18,13 +18,14 @@ from forms.index import normalise_for_search
 from forms.roster import Roster
 from server.errors import NotFound, OutsideScope
 from server.house import House
-from server.permissions import Scope, cell_stream
+from server.permissions import Scope
 from server.services import audit
 from server.services.labels import PERSONAL
 from server.services.looks import Look, seen
 from server.services.paging import make_cursor, read_cursor
+from server.services.roster_grounds import Ground, cell_ground, community_ground, source_of
 from server.services.roster_query import Filter, Query
-from server.services.roster_source import Now, Source, Then
+from server.services.roster_source import Source
 from server.services.roster_values import (
     Reader,
     Values,
@@ -40,18 +41,9 @@ from server.store import baseline, search
 from server.store import rosters as store
 from server.store.database import read, stamp
 from server.store.rosters import Entry
-from server.store.scoping import PLACE_TYPES, UNPLACED, Condition
+from server.store.scoping import PLACE_TYPES, Condition
 
-
-@dataclass(frozen=True, slots=True)
-class Ground:
-    """What a roster is of: a community, or one cell of it. ``homes`` are its home streams in the order of cells."""
-
-    community_id: str
-    name: str
-    cell_code: str | None
-    homes: tuple[str, ...]
-    codes: dict[str, str]
+__all__ = ["Ground", "cell_ground", "community_ground", "find_roster", "page", "sees_personal", "table"]
 
 
 def find_roster(house: House, name: str) -> Roster:
@@ -69,43 +61,6 @@ def sees_personal(scope: Scope, roster: Roster) -> bool:
     if scope.fields == "internal" and roster.base in PLACE_TYPES:
         return False
     raise OutsideScope("this roster is about single households or persons; figures are in the baseline")
-
-
-def cell_ground(house: House, scope: Scope, code: str) -> Ground:
-    """The published cell with this code in the scope.
-
-    Raises
-    ------
-    NotFound
-        No published cell has this code.
-    OutsideScope
-        It is somebody else's cell.
-    """
-    with read(house.engine) as connection:
-        found = store.cells_with_code(connection, code)
-    if not found:
-        raise NotFound("no published cell has this code")
-    for cell in found:
-        home = cell_stream(cell.cell_id)
-        if scope.sees_stream(cell.community_id, home):
-            return Ground(cell.community_id, cell.name, code, (home,), {home: code})
-    raise OutsideScope("this cell is not among those you work for")
-
-
-def community_ground(house: House, scope: Scope, community_id: str) -> Ground:
-    """All cells of a community that the scope sees, and what is unplaced where the scope sees all of it."""
-    if not scope.sees_community(community_id):
-        raise OutsideScope("this community is not among those you work for")
-    with read(house.engine) as connection:
-        community = baseline.community_of(connection, community_id)
-        cells = baseline.published_cells(connection, community_id)
-    if community is None:
-        raise NotFound("no such community")
-    codes = {cell_stream(cell.cell_id): cell.code for cell in cells}
-    homes = [home for home in codes if scope.streams is None or home in scope.streams]
-    if scope.streams is None:
-        homes.append(UNPLACED)
-    return Ground(community_id, community["name"], None, tuple(homes), codes)
 
 
 def page(house: House, scope: Scope, ground: Ground, query: Query, look: Look) -> dict[str, Any]:
@@ -147,6 +102,10 @@ def page(house: House, scope: Scope, ground: Ground, query: Query, look: Look) -
     answer = {
         "as_of": stamp(house.clock()),
         "known_at": query.known_at,
+        "true_on": query.as_of,
+        "edition": None
+        if ground.edition is None
+        else {"edition_id": ground.edition.edition_id, "number": ground.edition.number},
         "roster": {"name": query.roster.name, "label": query.roster.label},
         "place": {"community_id": ground.community_id, "cell_code": ground.cell_code, "name": ground.name},
         "columns": [
@@ -191,6 +150,8 @@ def table(house: House, scope: Scope, ground: Ground, query: Query, look: Look) 
         ("范围", f"{ground.name} {ground.cell_code or ''}".strip()),
         ("截至", stamp(house.clock())),
         ("按此时已知", query.known_at or "现在"),
+        ("按此日情况", query.as_of or "现在"),
+        ("网格版本", f"第{ground.edition.number}版" if ground.edition is not None else "无"),
         ("行数", str(len(rows))),
         ("用途", look.purpose),
     ]
@@ -200,15 +161,33 @@ def table(house: House, scope: Scope, ground: Ground, query: Query, look: Look) 
     ]
 
 
+def counted(house: House, scope: Scope, ground: Ground, query: Query, look: Look) -> dict[str | None, int]:
+    """How many rows a roster has in each cell, by code; None for what is in no cell. Cells without any are left out."""
+    counts: dict[str | None, int] = {}
+    column = query.roster.column("cell_code")
+    with read(house.engine) as connection:
+        run = _Run(house, connection, scope, ground, replace(query, sort=()))
+        for _, found in run.ordered(None):
+            entries = [entry for entry, _ in found]
+            run.values.load(entries, [column] if column is not None else [])
+            reader = run.values.reader(column) if column is not None else None
+            for entry in entries:
+                code = reader(entry) if reader is not None else None
+                counts[code] = counts.get(code, 0) + 1
+    seen(
+        house, look, scope, ground.community_id, fields=query.personal, count=sum(counts.values()),
+        where=_where(ground, query), record_type=query.roster.base,
+    )  # fmt: skip
+    return counts
+
+
 class _Run:
     """One asking of one roster in one transaction."""
 
     def __init__(self, house: House, connection: Any, scope: Scope, ground: Ground, query: Query) -> None:
         self.house, self.scope, self.ground, self.query = house, scope, ground, query
-        self.source: Source = (
-            Now(connection, scope, ground.community_id)
-            if query.known_at is None
-            else Then(connection, house, scope, ground.community_id, query.known_at)
+        self.source: Source = source_of(
+            connection, house, scope, ground, known_at=query.known_at, as_of=query.as_of
         )
         self.narrowed, searched = _narrowed(connection, house, ground, query)
         falling = self._falls_by_cell()
@@ -217,7 +196,7 @@ class _Run:
         else:
             self.groups = [(home,) for home in self._by_code(falling)]
         at = datetime.fromisoformat(query.known_at) if query.known_at else house.clock()
-        today = (at + timedelta(hours=8)).date()
+        today = date.fromisoformat(query.as_of) if query.as_of else (at + timedelta(hours=8)).date()
         homes = self._homes(ground.homes)
         self.values = Values(self.source, house.registry, scope, ground.codes, today, homes)
 
@@ -307,7 +286,7 @@ def _narrowed(connection: Any, house: House, ground: Ground, query: Query) -> tu
     (condition, searched)
         ``searched`` says that only few records are left, so that cells need not be read one by one.
     """
-    if query.known_at is not None:
+    if query.known_at is not None or query.as_of is not None or ground.places is not None:
         return None, False
     form = house.registry.latest(query.roster.base)
     parts: list[Condition] = []
@@ -333,7 +312,8 @@ def _narrowed(connection: Any, house: House, ground: Ground, query: Query) -> tu
 def _use(ground: Ground, query: Query) -> str:
     """Names list, filters and order, so that a cursor fits only the question that it came from."""
     question = [
-        query.roster.name, ground.community_id, ground.cell_code, query.known_at,
+        query.roster.name, ground.community_id, ground.cell_code, query.known_at, query.as_of,
+        ground.edition.edition_id if query.edition and ground.edition is not None else None,
         [[item.column.name, item.op, item.value] for item in query.filters],
         [[column.name, falling] for column, falling in query.sort],
     ]  # fmt: skip
@@ -347,5 +327,7 @@ def _where(ground: Ground, query: Query) -> str:
     ]
     if query.known_at:
         parts.append(f"known_at={query.known_at}")
+    if query.as_of:
+        parts.append(f"as_of={query.as_of}")
     filters = sorted({item.column.name for item in query.filters if item.column.privacy in PERSONAL})
     return " ".join([*parts, f"filters={','.join(filters)}"] if filters else parts)

@@ -66,13 +66,17 @@ def _entry(row: Any) -> Entry:
     )  # fmt: skip
 
 
-def cells_with_code(connection: Connection, code: str) -> list[CellPlace]:
-    """The cells of published base editions that have this code, one for each community that uses it."""
+def cells_with_code(connection: Connection, code: str, *, past: bool = False) -> list[CellPlace]:
+    """The cells of published base editions that have this code, one for each community that uses it.
+
+    ``past``: also of editions that are not in force any more, the last one of each community.
+    """
+    states = "e.state <> 'draft'" if past else "e.state = 'published'"
     rows = run(
         connection,
         "SELECT c.community_id, c.cell_id, c.code, c.name FROM cell c JOIN edition e "
         "ON e.community_id = c.community_id AND e.edition_id = c.edition_id "
-        "WHERE c.code = ? AND e.layer = 'base' AND e.state = 'published' ORDER BY c.community_id",
+        f"WHERE c.code = ? AND e.layer = 'base' AND {states} ORDER BY c.community_id, e.number DESC",
         (code,),
     )
     return [CellPlace(*row) for row in rows]
@@ -170,6 +174,22 @@ def waiting_counts(connection: Connection, community_id: str, kind: str) -> dict
     ):
         found[now] = int(number)
     return found
+
+
+def standing(connection: Connection, community_id: str) -> list[Any]:
+    """What places every record of a community: id, place_parent, lon, lat, and the cell of a pin."""
+    pin = (
+        "CASE WHEN r.placement LIKE '%\"pin\":%' THEN "
+        + ("r.placement::json ->> 'pin'" if is_postgres(connection) else "json_extract(r.placement, '$.pin')")
+        + " END AS pin"
+    )
+    return list(
+        run(
+            connection,
+            f"SELECT r.id, r.place_parent, r.lon, r.lat, {pin} FROM record r WHERE r.community_id = ?",
+            (community_id,),
+        )
+    )
 
 
 # ---------------------------------------------------------------- what was known by a time
