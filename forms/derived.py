@@ -37,6 +37,12 @@ DERIVED: dict[str, Derived] = {
         Derived("members_count", "household", "integer", "internal", "在户人数", "Members", stored=True),
         Derived("households_count", "dwelling", "integer", "internal", "住户数", "Households", stored=True),
         Derived("members_known_count", "organization", "integer", "internal", "党员数", "Party members", stored=True),
+        Derived("members_with_phone_count", "household", "integer", "internal", "留有电话的人数", "Members with a phone", stored=True),
+        Derived("check_ins_count", "party_member", "integer", "internal", "有效报到数", "Check-ins in force", stored=True),
+        Derived(
+            "lives_alone", "person", "boolean", "personal", "独自居住", "Lives alone",
+            ("residence_household.dwelling",), stored=True,
+        ),  # fmt: skip
         Derived("age", "person", "integer", "personal", "年龄", "Age", ("birth_date", "died_on")),
         Derived("is_head", "person", "boolean", "personal", "是否户主", "Is head", ("residence_household.head",)),
         Derived(

@@ -18,6 +18,7 @@ from forms.errors import DefinitionError, UnknownCodeList, UnknownRecordType, Un
 from forms.loading import read_record_type
 
 if TYPE_CHECKING:
+    from forms.question import Question
     from forms.roster import Roster
 
 
@@ -25,8 +26,9 @@ class Registry:
     """A closed set of declarations. Build it with ``load_registry``; it never changes afterwards."""
 
     def __init__(
-        self, codelists: Mapping[str, CodeList], types: Iterable[RecordType], rosters: Iterable[Mapping[str, Any]] = ()
-    ) -> None:
+        self, codelists: Mapping[str, CodeList], types: Iterable[RecordType], rosters: Iterable[Mapping[str, Any]] = (),
+        questions: Iterable[Mapping[str, Any]] = (),
+    ) -> None:  # fmt: skip
         self._codelists = dict(codelists)
         self._versions: dict[str, dict[int, RecordType]] = {}
         for record_type in types:
@@ -42,6 +44,12 @@ class Registry:
 
             roster = read_roster(document, self)
             self._rosters[roster.name] = roster
+        self._questions: dict[str, Question] = {}
+        for document in questions:
+            from forms.question import read_question
+
+            question = read_question(document, self)
+            self._questions[question.name] = question
 
     def latest(self, name: str) -> RecordType:
         """Newest version of a record type.
@@ -102,6 +110,10 @@ class Registry:
         """All rosters by name."""
         return dict(self._rosters)
 
+    def questions(self) -> dict[str, Question]:
+        """All questions by name, in their order."""
+        return dict(sorted(self._questions.items(), key=lambda item: (item[1].place, item[0])))
+
     def _check_refs(self) -> None:
         for versions in self._versions.values():
             for record_type in versions.values():
@@ -137,14 +149,14 @@ def load_registry(extra: Iterable[Mapping[str, Any]] = (), codelists: Iterable[M
             raise DefinitionError(f"codelists/{found.name}", "/name", "a list of this name is already declared")
         lists[found.name] = found
     types = [read_record_type(document, _finder(lists)) for document in (*_documents("definitions"), *documents)]
-    return Registry(lists, types, _documents("rosters"))
+    return Registry(lists, types, _documents("rosters"), _documents("questions"))
 
 
 @lru_cache(maxsize=1)
 def _built_in() -> Registry:
     codelists = {found.name: found for found in map(read_code_list, _documents("codelists"))}
     types = [read_record_type(document, _finder(codelists)) for document in _documents("definitions")]
-    return Registry(codelists, types, _documents("rosters"))
+    return Registry(codelists, types, _documents("rosters"), _documents("questions"))
 
 
 def _finder(codelists: Mapping[str, CodeList]) -> Callable[[str], CodeList]:

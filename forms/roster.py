@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from forms.registry import Registry
 
 FILTER_OPS: dict[str, frozenset[str]] = {
-    "text": frozenset({"eq", "in", "starts_with", "contains", "is_null"}),
+    "text": frozenset({"eq", "in", "not_in", "starts_with", "contains", "contains_any", "is_null"}),
     "text_set": frozenset({"has", "is_null"}),
     "integer": frozenset({"eq", "in", "lt", "lte", "gt", "gte", "is_null"}),
     "decimal": frozenset({"lt", "lte", "gt", "gte", "is_null"}),
     "boolean": frozenset({"eq", "is_null"}),
     "date": frozenset({"eq", "lt", "lte", "gt", "gte", "is_null"}),
     "datetime": frozenset({"lt", "lte", "gt", "gte", "is_null"}),
-    "select_one": frozenset({"eq", "in", "is_null"}),
+    "select_one": frozenset({"eq", "in", "not_in", "is_null"}),
     "select_multiple": frozenset({"has", "is_null"}),
     "ref": frozenset({"eq", "in", "is_null"}),
     "location": frozenset({"is_null"}),

@@ -6,7 +6,6 @@ residence and registration by their dated episodes, care and tenure by their dat
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from server.permissions import cell_stream
-from server.services.roster_source import Source
+from server.services.roster_source import Counting, Source
 from server.store import rosters as store
 from server.store.rosters import Entry
 from server.store.scoping import UNPLACED, Condition
@@ -60,19 +59,25 @@ class Elsewhere:
         """See `Source`."""
         return {name: self._moved(one) for name, one in self._inner.by_id(ids).items()}
 
-    def placed(self, kind: str, ref: str, parents: Sequence[str], homes: Sequence[str] | None) -> dict[str, int]:
+    def placed(
+        self, kind: str, ref: str, parents: Sequence[str], homes: Sequence[str] | None, *, having: str | None = None
+    ) -> dict[str, int]:
         """See `Source`."""
-        return self._inner.placed(kind, ref, parents, None)
+        return self._inner.placed(kind, ref, parents, None, having=having)
 
-    def referring(self, kind: str, ref: str) -> dict[str, int]:
+    def referring(self, kind: str, ref: str, *, unless: tuple[str, str] | None = None) -> dict[str, int]:
         """See `Source`."""
-        return self._inner.referring(kind, ref)
+        return self._inner.referring(kind, ref, unless=unless)
+
+    def living(self, dwellings: Sequence[str], homes: Sequence[str] | None) -> dict[str, int]:
+        """See `Source`."""
+        return self._inner.living(dwellings, None)
 
     def _moved(self, one: Entry) -> Entry:
         return replace(one, home=self._homes.get(one.id, UNPLACED))
 
 
-class OnDay:
+class OnDay(Counting):
     """Records as they were true on a day.
 
     Parameters
@@ -99,15 +104,15 @@ class OnDay:
         persons = {one.id: one for one in self._persons([one for one in found.values() if one.type == "person"], placed=False)}
         return {name: persons.get(name, one) for name, one in found.items()}
 
-    def placed(self, kind: str, ref: str, parents: Sequence[str], homes: Sequence[str] | None) -> dict[str, int]:
-        """See `Source`."""
-        alive = (one for one in self.base(kind, None) if one.fields.get("vital_status") != "deceased")
-        counts = Counter(one.fields.get(ref) for one in alive)
-        return {parent: counts[parent] for parent in parents if counts[parent]}
+    def placed(
+        self, kind: str, ref: str, parents: Sequence[str], homes: Sequence[str] | None, *, having: str | None = None
+    ) -> dict[str, int]:
+        """See `Source`; where somebody stands now says nothing of where they stood then."""
+        return super().placed(kind, ref, parents, None, having=having)
 
-    def referring(self, kind: str, ref: str) -> dict[str, int]:
+    def living(self, dwellings: Sequence[str], homes: Sequence[str] | None) -> dict[str, int]:
         """See `Source`."""
-        return dict(Counter(value for one in self.base(kind, None) if (value := one.fields.get(ref)) is not None))
+        return super().living(dwellings, None)
 
     # ------------------------------------------------------------ what holds on the day
     def _holds(self, one: Entry) -> bool:

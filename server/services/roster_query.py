@@ -17,12 +17,15 @@ MOST_ROWS = 5_000
 RESERVED = frozenset({"sort", "limit", "next", "known_at", "as_of", "edition", "format", "columns"})
 """Query parameters that are not filters."""
 
+LISTED = frozenset({"in", "not_in", "contains_any"})
+"""Operators that take a list of values."""
+
 _TRUE = {"true": True, "false": False, "1": True, "0": False}
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """One condition on a column. ``value`` is typed as the column is; a list for ``in``; a boolean for ``is_null``."""
+    """One condition on a column. ``value`` is typed as the column is; a list for those of `LISTED`; a boolean for ``is_null``."""
 
     column: RosterColumn
     op: str
@@ -97,7 +100,7 @@ def from_address(roster: Roster, parameters: Sequence[tuple[str, str]], *, perso
             continue
         op = op or ("has" if column is not None and "has" in roster.filters.get(column_name, ()) else "eq")
         pointers.append(f"/{name}")
-        asked["filters"].append({"column": column_name, "op": op, "value": text.split(",") if op == "in" else text})
+        asked["filters"].append({"column": column_name, "op": op, "value": text.split(",") if op in LISTED else text})
     return _query(roster, asked, personal, pointers, errors)
 
 
@@ -156,7 +159,7 @@ def _filter(
     try:
         if op == "is_null":
             typed: Any = _boolean(value)
-        elif op == "in":
+        elif op in LISTED:
             typed = [_typed(column, one) for one in (value if isinstance(value, list) else [value])]
         else:
             typed = _typed(column, value)

@@ -24,11 +24,16 @@ class Source(Protocol):
     def by_id(self, ids: Iterable[str]) -> dict[str, Entry]:
         """Records by id, whatever their scope and life."""
 
-    def placed(self, kind: str, ref: str, parents: Sequence[str], homes: Sequence[str] | None) -> dict[str, int]:
-        """How many records of a type stand in each of these places."""
+    def placed(
+        self, kind: str, ref: str, parents: Sequence[str], homes: Sequence[str] | None, *, having: str | None = None
+    ) -> dict[str, int]:
+        """How many records of a type (``having`` a value in a field) stand in each of these places."""
 
-    def referring(self, kind: str, ref: str) -> dict[str, int]:
-        """How many records of a type name each record."""
+    def referring(self, kind: str, ref: str, *, unless: tuple[str, str] | None = None) -> dict[str, int]:
+        """How many records of a type name each record, those left out whose field has the value of ``unless``."""
+
+    def living(self, dwellings: Sequence[str], homes: Sequence[str] | None) -> dict[str, int]:
+        """How many persons live in each of these dwellings, whatever their household; who is away for long does not."""
 
 
 class Now:
@@ -45,16 +50,55 @@ class Now:
         """See `Source`."""
         return store.entries_by_id(self._connection, self._community_id, ids)
 
-    def placed(self, kind: str, ref: str, parents: Sequence[str], homes: Sequence[str] | None) -> dict[str, int]:
+    def placed(
+        self, kind: str, ref: str, parents: Sequence[str], homes: Sequence[str] | None, *, having: str | None = None
+    ) -> dict[str, int]:
         """See `Source`."""
-        return store.count_placed(self._connection, self._community_id, kind, ref, parents)
+        return store.count_placed(self._connection, self._community_id, kind, ref, parents, having=having)
 
-    def referring(self, kind: str, ref: str) -> dict[str, int]:
+    def referring(self, kind: str, ref: str, *, unless: tuple[str, str] | None = None) -> dict[str, int]:
         """See `Source`."""
-        return store.count_referring(self._connection, self._community_id, kind, ref)
+        return store.count_referring(self._connection, self._community_id, kind, ref, unless=unless)
+
+    def living(self, dwellings: Sequence[str], homes: Sequence[str] | None) -> dict[str, int]:
+        """See `Source`."""
+        return store.count_living(self._connection, self._community_id, dwellings)
 
 
-class Then:
+class Counting:
+    """Counts from the records themselves, for sources that have them in memory."""
+
+    def base(self, kind: str, homes: Sequence[str] | None, narrowed: Condition | None = None) -> list[Entry]:
+        """See `Source`."""
+        raise NotImplementedError
+
+    def placed(
+        self, kind: str, ref: str, parents: Sequence[str], homes: Sequence[str] | None, *, having: str | None = None
+    ) -> dict[str, int]:
+        """See `Source`; what stands in a place has the place's home."""
+        alive = (entry for entry in self.base(kind, homes) if entry.fields.get("vital_status") != "deceased")
+        counts = Counter(entry.fields.get(ref) for entry in alive if having is None or entry.fields.get(having))
+        return {parent: counts[parent] for parent in parents if counts[parent]}
+
+    def referring(self, kind: str, ref: str, *, unless: tuple[str, str] | None = None) -> dict[str, int]:
+        """See `Source`."""
+        found = self.base(kind, None)
+        kept = (entry for entry in found if unless is None or entry.fields.get(unless[0]) != unless[1])
+        return dict(Counter(value for entry in kept if (value := entry.fields.get(ref)) is not None))
+
+    def living(self, dwellings: Sequence[str], homes: Sequence[str] | None) -> dict[str, int]:
+        """See `Source`; who lives in a dwelling has its home."""
+        wanted = set(dwellings)
+        door = {entry.id: entry.fields.get("dwelling") for entry in self.base("household", homes)}
+        counts = Counter(
+            door.get(entry.fields.get("residence_household", ""))
+            for entry in self.base("person", homes)
+            if entry.fields.get("vital_status") != "deceased" and entry.fields.get("presence") != "away_long"
+        )
+        return {one: number for one, number in counts.items() if one in wanted}
+
+
+class Then(Counting):
     """What was recorded by a time: present fields, with every later change taken back from history."""
 
     def __init__(self, connection: Any, house: House, scope: Scope, community_id: str, at: str) -> None:
@@ -76,16 +120,6 @@ class Then:
         found = store.entries_by_id(self._connection, self._community_id, ids)
         known = [entry for entry in found.values() if entry.created_at <= self._at]
         return {entry.id: entry for entry in self._rewind(known)}
-
-    def placed(self, kind: str, ref: str, parents: Sequence[str], homes: Sequence[str] | None) -> dict[str, int]:
-        """See `Source`; what stands in a place has the place's home."""
-        alive = (entry for entry in self.base(kind, homes) if entry.fields.get("vital_status") != "deceased")
-        counts = Counter(entry.fields.get(ref) for entry in alive)
-        return {parent: counts[parent] for parent in parents if counts[parent]}
-
-    def referring(self, kind: str, ref: str) -> dict[str, int]:
-        """See `Source`."""
-        return dict(Counter(value for entry in self.base(kind, None) if (value := entry.fields.get(ref)) is not None))
 
     def _in_topics(self, entry: Entry) -> bool:
         topics = self._scope.topics

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -21,10 +22,27 @@ from server.store.rosters import Entry
 Path = tuple[str, ...]
 Reader = Callable[[Entry], Any]
 
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """What a derived number counts: records of a type by the ref field that names the holder.
+
+    ``placed``: they stand in the holder, else they only name it. ``having``: only those with a value in this field.
+    ``unless``: not those with this value in this field.
+    """
+
+    kind: str
+    ref: str
+    placed: bool = True
+    having: str | None = None
+    unless: tuple[str, str] | None = None
+
+
 _COUNTS = {
-    "members_count": ("placed", "person", "residence_household"),
-    "households_count": ("placed", "household", "dwelling"),
-    "members_known_count": ("referring", "party_member", "organization"),
+    "members_count": _Counted("person", "residence_household"),
+    "members_with_phone_count": _Counted("person", "residence_household", having="phones"),
+    "households_count": _Counted("household", "dwelling"),
+    "members_known_count": _Counted("party_member", "organization", placed=False),
+    "check_ins_count": _Counted("check_in", "party_member", placed=False, unless=("state", "ended")),
 }
 _DIGITS = re.compile(r"(\d+)")
 
@@ -53,6 +71,7 @@ class Values:
         self._ends: dict[Path, dict[str, Entry]] = {}
         self._counts: dict[tuple[str, str], int] = {}
         self._counted: set[str] = set()
+        self._living: dict[str, int] = {}
 
     def load(self, entries: Sequence[Entry], columns: Iterable[RosterColumn]) -> None:
         """Fetch what these columns of these entries refer to: one query per step of the longest path."""
@@ -75,6 +94,8 @@ class Values:
         for column in columns:
             if column.derived in _COUNTS:
                 self._count(column, entries)
+            elif column.derived == "lives_alone":
+                self._count_living(column, entries)
 
     def _paths(self, column: RosterColumn) -> Iterable[Path]:
         """Paths of references that must be known for a column."""
@@ -87,17 +108,36 @@ class Values:
                 yield (*start, *need.split(".")[:-1])
 
     def _count(self, column: RosterColumn, entries: Sequence[Entry]) -> None:
-        how, kind, ref = _COUNTS[column.derived or ""]
-        if how == "referring":
+        counted = _COUNTS[column.derived or ""]
+        if not counted.placed:
             if column.derived not in self._counted:
                 self._counted.add(column.derived or "")
-                found = self._source.referring(kind, ref)
+                found = self._source.referring(counted.kind, counted.ref, unless=counted.unless)
                 self._counts.update({(column.derived or "", name): number for name, number in found.items()})
             return
         holders = (self.follow(entry, column.paths[0]) for entry in entries)
         parents = sorted({holder.id for holder in holders if holder is not None})
-        found = self._source.placed(kind, ref, parents, self._homes)
+        found = self._source.placed(counted.kind, counted.ref, parents, self._homes, having=counted.having)
         self._counts.update({(column.derived or "", name): number for name, number in found.items()})
+
+    def _count_living(self, column: RosterColumn, entries: Sequence[Entry]) -> None:
+        """How many live behind each door of these people."""
+        doors: set[str] = set()
+        for entry in entries:
+            holder = self.follow(entry, column.paths[0])
+            home = self.follow(holder, ("residence_household",)) if holder is not None else None
+            if home is not None and isinstance(door := home.fields.get("dwelling"), str):
+                doors.add(door)
+        self._living.update(self._source.living(sorted(doors - self._living.keys()), self._homes))
+
+    def _alone(self, holder: Entry) -> bool:
+        """Whether a person lives behind a door where nobody else does; in a collective household nobody is alone."""
+        home = self.follow(holder, ("residence_household",))
+        if home is None or home.fields.get("kind") == "collective":
+            return False
+        if holder.fields.get("vital_status") == "deceased" or holder.fields.get("presence") == "away_long":
+            return False
+        return self._living.get(home.fields.get("dwelling", "")) == 1
 
     def follow(self, entry: Entry | None, path: Path) -> Entry | None:
         """The record at the end of a path of references; None where a step leads nowhere."""
@@ -149,6 +189,8 @@ class Values:
             return lambda entry: (
                 self._counts.get((name, holder.id), 0) if (holder := self.follow(entry, start)) else None
             )
+        if name == "lives_alone":
+            return lambda entry: self._alone(holder) if (holder := self.follow(entry, start)) else None
         needs = [(need, tuple(need.split("."))) for need in DERIVED[name].needs]
 
         def read(entry: Entry) -> Any:
@@ -176,13 +218,15 @@ def holds(condition: Filter, value: Any, text_format: str | None) -> bool:
     if op == "is_null":
         return (value is None or value == []) is wanted
     if value is None:
-        return False
-    if op == "in":
-        return any(_same(value, one, text_format) for one in wanted)
+        return op == "not_in"
+    if op in {"in", "not_in"}:
+        return (op == "in") is any(_same(value, one, text_format) for one in wanted)
     if op == "eq":
         return _same(value, wanted, text_format)
     if op == "has":
         return any(_same(one, wanted, text_format) for one in value)
+    if op == "contains_any":
+        return any(normalise_for_search(one, text_format) in normalise_for_search(str(value), text_format) for one in wanted)
     if op in {"starts_with", "contains"}:
         here, there = normalise_for_search(str(value), text_format), normalise_for_search(wanted, text_format)
         return here.startswith(there) if op == "starts_with" else there in here

@@ -125,17 +125,21 @@ def entries_by_id(connection: Connection, community_id: str, ids: Iterable[str])
 
 
 def count_placed(
-    connection: Connection, community_id: str, kind: str, ref: str, parents: Sequence[str]
+    connection: Connection, community_id: str, kind: str, ref: str, parents: Sequence[str], *, having: str | None = None
 ) -> dict[str, int]:
-    """How many live records of a type stand in each place, by the ref field that says so; deceased persons left out."""
+    """How many live records of a type stand in each place, by the ref field that says so; deceased persons left out.
+
+    ``having``: only those with a value in this field; an empty set is none.
+    """
     counts: dict[str, int] = {}
     field, vital = json_text(connection, "r", ref), json_text(connection, "r", "vital_status")
+    also = f"AND COALESCE({json_text(connection, 'r', having)}, '[]') <> '[]' " if having is not None else ""
     for slice_ in chunks(parents, 500):
         wanted, values = among("r.place_parent", slice_)
         for parent, number in run(
             connection,
             f"SELECT r.place_parent, COUNT(*) FROM record r WHERE r.community_id = ? AND {wanted} AND r.type = ? "
-            f"AND r.life = 'live' AND {field} = r.place_parent AND COALESCE({vital}, '') <> 'deceased' "
+            f"AND r.life = 'live' AND {field} = r.place_parent AND COALESCE({vital}, '') <> 'deceased' {also}"
             "GROUP BY r.place_parent",
             (community_id, *values, kind),
         ):
@@ -143,16 +147,39 @@ def count_placed(
     return counts
 
 
-def count_referring(connection: Connection, community_id: str, kind: str, ref: str) -> dict[str, int]:
-    """How many live records of a type name each record in a ref field."""
+def count_living(connection: Connection, community_id: str, dwellings: Sequence[str]) -> dict[str, int]:
+    """How many persons live in each dwelling, over all its households; the deceased and who is away for long do not."""
+    counts: dict[str, int] = {}
+    vital, presence = json_text(connection, "r", "vital_status"), json_text(connection, "r", "presence")
+    home, door = json_text(connection, "r", "residence_household"), json_text(connection, "h", "dwelling")
+    for slice_ in chunks(dwellings, 500):
+        wanted, values = among("h.place_parent", slice_)
+        for dwelling, number in run(
+            connection,
+            "SELECT h.place_parent, COUNT(*) FROM record h JOIN record r ON r.community_id = h.community_id "
+            f"AND r.place_parent = h.id WHERE h.community_id = ? AND {wanted} AND h.type = 'household' AND h.life = 'live' "
+            f"AND {door} = h.place_parent AND r.type = 'person' AND r.life = 'live' AND {home} = h.id "
+            f"AND COALESCE({vital}, '') <> 'deceased' AND COALESCE({presence}, '') <> 'away_long' GROUP BY h.place_parent",
+            (community_id, *values),
+        ):
+            counts[dwelling] = int(number)
+    return counts
+
+
+def count_referring(
+    connection: Connection, community_id: str, kind: str, ref: str, *, unless: tuple[str, str] | None = None
+) -> dict[str, int]:
+    """How many live records of a type name each record in a ref field; ``unless`` leaves out those with a value in a field."""
     field = json_text(connection, "r", ref)
+    also = f"AND COALESCE({json_text(connection, 'r', unless[0])}, '') <> ? " if unless is not None else ""
+    values = [unless[1]] if unless is not None else []
     return {
         parent: int(number)
         for parent, number in run(
             connection,
             f"SELECT {field}, COUNT(*) FROM record r WHERE r.community_id = ? AND r.type = ? AND r.life = 'live' "
-            f"AND {field} IS NOT NULL GROUP BY {field}",
-            (community_id, kind),
+            f"AND {field} IS NOT NULL {also}GROUP BY {field}",
+            (community_id, kind, *values),
         )
     }
 
