@@ -89,6 +89,26 @@ class UnsupportedBody(ServerError):
     """Another media type or content encoding than the endpoint reads."""
 
 
+class UploadExpired(ServerError):
+    """The upload was not finished in time; what had arrived is gone."""
+
+
+class OffsetDiffers(ServerError):
+    """The upload goes on at another byte than the one that was sent."""
+
+
+class HashDiffers(ServerError):
+    """The bytes that arrived are not those that were announced; they were not kept."""
+
+
+class ProtocolVersion(ServerError):
+    """Another version of the upload protocol than the one spoken here."""
+
+
+class StorageUnreachable(ServerError):
+    """The storage of photos is not there or does not answer."""
+
+
 class SlowDown(ServerError):
     """Too many tries from one place."""
 

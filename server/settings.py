@@ -37,6 +37,8 @@ class Settings:
     host, port : where `dishu serve` listens
     secure : cookies for HTTPS only and HSTS; `dishu serve --tls` sets it
     proxies : how many reverse proxies in front set X-Forwarded-* (0: such headers are ignored)
+    blobs_url : where photos are kept: a folder (file://…, default ``<data_dir>/blobs``) or S3-compatible storage (s3://bucket/prefix)
+    max_blob_bytes : largest photo
     max_body_bytes : largest request body, packed or unpacked, where an endpoint names no smaller one
     session_hours, code_hours, token_days : how long a sign-in, an enrolment code and a read token live
     attempts, lock_minutes : wrong passwords in a row before an account is closed for a while
@@ -47,6 +49,8 @@ class Settings:
     database_url: str
     key: bytes | None = field(default=None, repr=False)
     key_file: Path = Path("house.key")
+    blobs_url: str = ""
+    max_blob_bytes: int = 20_000_000
     host: str = "127.0.0.1"
     port: int = 8000
     secure: bool = False
@@ -68,6 +72,7 @@ class Settings:
             "data_dir": folder,
             "database_url": f"sqlite:///{folder / 'dishu.sqlite3'}",
             "key_file": folder / "house.key",
+            "blobs_url": (folder / "blobs").as_uri(),
         }
         return cls(**(defaults | changes))
 
@@ -85,6 +90,8 @@ class Settings:
             found["key"] = _secret(given["DISHU_KEY"], "DISHU_KEY")
         if "DISHU_KEY_FILE" in given:
             found["key_file"] = Path(given["DISHU_KEY_FILE"]).absolute()
+        if "DISHU_BLOBS_URL" in given:
+            found["blobs_url"] = _blobs_url(given["DISHU_BLOBS_URL"])
         if "DISHU_HOST" in given:
             found["host"] = given["DISHU_HOST"]
         if "DISHU_SECURE" in given:
@@ -108,6 +115,7 @@ _NUMBERS = (
     ("PORT", "port", 0, 65_535),
     ("DISHU_PROXIES", "proxies", 0, 8),
     ("DISHU_MAX_BODY_BYTES", "max_body_bytes", 100_000, 1_000_000_000),
+    ("DISHU_MAX_BLOB_BYTES", "max_blob_bytes", 10_000, 1_000_000_000),
     ("DISHU_SESSION_HOURS", "session_hours", 1, 24 * 31),
     ("DISHU_CODE_HOURS", "code_hours", 1, 24 * 31),
     ("DISHU_TOKEN_DAYS", "token_days", 1, 3650),
@@ -132,6 +140,14 @@ def _database_url(text: str) -> str:
     if text.startswith("postgresql+psycopg://"):
         return text
     raise SettingsError("DISHU_DATABASE_URL must begin with sqlite:/// or postgresql://")
+
+
+def _blobs_url(text: str) -> str:
+    if text.startswith("s3://") and len(text) > len("s3://"):
+        return text.rstrip("/")
+    if text.startswith("file:///") or "://" not in text:
+        return Path(text.removeprefix("file://")).absolute().as_uri()
+    raise SettingsError("DISHU_BLOBS_URL must be a folder or begin with s3://")
 
 
 def _secret(text: str, source: str) -> bytes:

@@ -44,9 +44,9 @@ class DemoSite:
 def browser_type_launch_args() -> dict[str, Any]:
     """The machine's own Chromium, which asks nobody on the network."""
     quiet = ["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        pytest.skip("no Chromium on this machine; `make setup-ci` installs it")
+    from conftest import required_program
+
+    path = shutil.which("google-chrome") or shutil.which("chromium-browser") or required_program("chromium")
     return {"executable_path": path, "args": quiet}
 
 

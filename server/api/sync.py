@@ -15,6 +15,7 @@ from server.errors import InputError, InvalidInput
 from server.openapi import describe
 from server.services import pull as pulling
 from server.services import push as pushing
+from server.services.blobs import held_by_phone
 from server.services.lives import acknowledged
 from server.services.prepare import MAX_OPERATION_BYTES
 from server.store.database import read, stamp
@@ -26,6 +27,7 @@ blueprint = Blueprint("sync", __name__, url_prefix="/api/v1/sync")
 
 PROTOCOL = 1
 MAX_BODY_BYTES = 8_000_000
+MOST_BLOBS = 1000
 _MOST = 1 << 53
 _OUTCOME = {"type": "object", "properties": {"outcome": {"type": "string"}, "reason": {"type": ["string", "null"]}}}
 
@@ -125,6 +127,12 @@ def push() -> Response:
             "cursor": {"type": ["string", "null"]},
             "limit": {"type": ["integer", "null"], "minimum": 1},
             "replace": {"type": "array", "items": {"type": "string"}},
+            "blobs": {
+                "type": "array",
+                "items": {"type": "string"},
+                "maxItems": MOST_BLOBS,
+                "description": "SHA-256 of photos that the phone holds; a complete page says which are missing and which are safe",
+            },
         },
     },
     response={"type": "object", "required": ["epoch", "cursor", "complete", "scope", "replace", "rows"]},
@@ -144,8 +152,14 @@ def pull() -> Response:
     if not isinstance(replace, list) or not all(isinstance(one, str) for one in replace):
         raise _wrong("/replace", "a list of streams")
     reader = pulling.Reader(actor.community_id, actor.install_id or "", actor.user_id, actor.role)
+    held = body.get("blobs") or []
+    if not isinstance(held, list) or len(held) > MOST_BLOBS or not all(isinstance(one, str) for one in held):
+        raise _wrong("/blobs", f"a list of at most {MOST_BLOBS} SHA-256")
     look = auth.look(actor, "read", "sync")
-    return _json(pulling.pull(auth.house(), reader, cursor, look, limit=limit, replace=tuple(replace)))
+    answer = pulling.pull(auth.house(), reader, cursor, look, limit=limit, replace=tuple(replace))
+    if held and answer["complete"]:
+        answer |= held_by_phone(auth.house(), actor.community_id, held)
+    return _json(answer)
 
 
 def read_batch(body: dict[str, Any], install_id: str, now: datetime) -> pushing.Batch:

@@ -1,11 +1,12 @@
 """Every table, as SQLAlchemy Core tables of one metadata; no queries here.
 
 `records` what is recorded and its history; `journal` what happened; `streams` what phones follow;
-`places` cells and editions; `people` who may ask; `office` jobs, audit and what else the office keeps.
+`places` cells and editions; `people` who may ask; `blobs` photos; `office` jobs, audit and what else the office keeps.
 Every key starts with ``community_id``, so that the schema can be distributed by community.
 """
 
 from server.models.base import HOUSE, metadata
+from server.models.blobs import blob, blob_holder, upload
 from server.models.journal import (
     held_wait,
     journal,
@@ -15,7 +16,7 @@ from server.models.journal import (
     operation_target,
     sequence,
 )
-from server.models.office import audit, backup_copy, backup_install, database_life, finding, job, recovery
+from server.models.office import audit, backup_blob, backup_copy, backup_install, database_life, finding, job, recovery
 from server.models.people import (
     assignment,
     enrolment_code,
@@ -25,7 +26,7 @@ from server.models.people import (
     user_account,
     user_scope,
 )
-from server.models.places import cell, cell_lineage, community, edition
+from server.models.places import cell, cell_lineage, community, edition, published_figure
 from server.models.records import (
     conflict,
     conflict_sibling,
@@ -42,8 +43,11 @@ __all__ = [
     "HOUSE",
     "assignment",
     "audit",
+    "backup_blob",
     "backup_copy",
     "backup_install",
+    "blob",
+    "blob_holder",
     "cell",
     "cell_lineage",
     "community",
@@ -66,6 +70,7 @@ __all__ = [
     "operation_status",
     "operation_target",
     "placement_ledger",
+    "published_figure",
     "read_token",
     "record",
     "record_index",
@@ -75,6 +80,7 @@ __all__ = [
     "sequence",
     "sign_in_session",
     "stream",
+    "upload",
     "user_account",
     "user_scope",
 ]

@@ -78,6 +78,9 @@ backup_copy = keyed(
 # How far each install was consumed in a copy, read inside the copy.
 backup_install = keyed("backup_install", key("install_id"), key("backup_id"), need("n", BigInteger), clustered=True)
 
+# The photos in a copy, read inside the copy.
+backup_blob = keyed("backup_blob", key("sha256"), key("backup_id"), clustered=True)
+
 # Copies that phones hold of records that a restored database lacks: shown to people, never merged unasked (S25).
 recovery = keyed(
     "recovery",

@@ -21,6 +21,7 @@ from server.services.accounts import OPERATOR
 from server.services.archive import ArchiveDamaged, Writer, head_of
 from server.services.archive import read as read_archive
 from server.services.audit import Look, note
+from server.services.blob_archive import COLUMNS, MEMBER, blob_lines, check_blobs, take_blobs
 from server.services.differences import Difference, Progress
 from server.services.verify import verify_snapshot
 from server.store import backup as store
@@ -50,6 +51,16 @@ class Backup:
     difference: Difference | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """What was found in an archive when it was restored aside."""
+
+    manifest: dict[str, Any]
+    installs: list[tuple[str, str, int]]
+    blobs: list[tuple[str, str]]
+    difference: Difference | None
+
+
 def back_up(
     house: House, folder: Path, *, key_folder: Path | None = None, keep_days: int = KEEP_DAYS,
     progress: Progress | None = None,
@@ -75,24 +86,24 @@ def back_up(
         key_file = _write_key(house, key_folder, backup_id, expires_at)
         try:
             _write_archive(house, part, key_file, backup_id, stamp(now), work)
-            manifest, installs, difference = _verified(house, part, key_file, work, progress)
+            copy = _verified(house, part, key_file, work, progress)
         except BaseException:
             part.unlink(missing_ok=True)
             key_file.unlink(missing_ok=True)
             raise
-        if difference is not None:
+        if copy.difference is not None:
             archive = archive.with_name(archive.name + ".unverified")
         os.replace(part, archive)
         sync_folder(folder)
         destroyed: tuple[str, ...] = ()
-        if difference is None:
-            _count(house, manifest, installs, expires_at, archive.name)
+        if copy.difference is None:
+            _count(house, copy, expires_at, archive.name)
             destroyed = _expire(house, key_folder)
     with read(house.engine) as connection:
         counted = len(store.copies(connection))
-    rows = sum(table["rows"] for table in manifest["tables"].values())
+    rows = sum(table["rows"] for table in copy.manifest["tables"].values())
     size = archive.stat().st_size
-    return Backup(backup_id, archive, key_file, rows, size, counted, destroyed, difference)
+    return Backup(backup_id, archive, key_file, rows, size, counted, destroyed, copy.difference)
 
 
 @contextmanager
@@ -222,6 +233,7 @@ def _write_archive(house: House, path: Path, key_file: Path, backup_id: str, at:
                 said[name] = archive.table(name, columns, store.lines(connection, name, columns))
                 if said[name]["rows"] != store.count(connection, name):
                     raise StartError(f"the copy of table {name} has not as many rows as the table")
+            said[MEMBER] = archive.table(MEMBER, COLUMNS, blob_lines(house, connection))
             manifest = {
                 "backup_id": backup_id, "at": at, "epoch": epoch(connection), "revision": revision, "tables": said,
                 "journal_number": store.journal_number(connection), "installs": store.consumed(connection),
@@ -247,13 +259,15 @@ def load_archive(connection: Connection, house: House, archive: Path, key_file: 
         known = store.tables()
 
         def take(name: str, columns: list[tuple[str, str]], blocks: Iterator[bytes]) -> None:
+            if name == MEMBER:
+                return take_blobs(house, blocks)
             if name not in known:
                 raise ArchiveDamaged(f"the backup has a table {name}, which this version does not know")
             store.load(connection, name, columns, blocks)
 
         manifest = read_archive(file, key, take)
     for name, table in manifest["tables"].items():
-        if store.count(connection, name) != table["rows"]:
+        if name != MEMBER and store.count(connection, name) != table["rows"]:
             raise ArchiveDamaged(f"table {name} has not as many rows as in the backup")
     store.set_journal_number(connection, manifest["journal_number"])
     return manifest
@@ -279,10 +293,11 @@ def new_file(house: House, path: Path, revision: str) -> House:
 
 def _verified(
     house: House, archive: Path, key_file: Path, work: Path, progress: Progress | None
-) -> tuple[dict[str, Any], list[tuple[str, str, int]], Difference | None]:
+) -> _Copy:
     """Open the archive again, restore it into a file of its own, and fold its journal there."""
     revision = revision_of(house, archive, key_file)
     aside = new_file(house, work / "restored.sqlite3", revision)
+    aside = replace(aside, settings=replace(house.settings, blobs_url=(work / "blobs").as_uri()))
     try:
         with write(aside.engine) as connection:
             manifest = load_archive(connection, aside, archive, key_file)
@@ -292,19 +307,19 @@ def _verified(
             installs = store.consumed(connection)
             if epoch(connection) != manifest["epoch"] or [list(one) for one in installs] != manifest["installs"]:
                 raise ArchiveDamaged("the restored copy is not what the manifest says")
+            blobs = check_blobs(aside, connection)
             report = verify_snapshot(connection, aside, progress=progress)
     finally:
         aside.engine.dispose()
-    return manifest, installs, report.difference
+    return _Copy(manifest, installs, blobs, report.difference)
 
 
-def _count(
-    house: House, manifest: dict[str, Any], installs: list[tuple[str, str, int]], expires_at: str, name: str
-) -> None:
+def _count(house: House, copy: _Copy, expires_at: str, name: str) -> None:
+    manifest = copy.manifest
     with write(house.engine) as connection:
         if epoch(connection) != manifest["epoch"]:
             raise NotFound("the database began another life meanwhile; this copy does not count, make another")
         store.add_copy(
             connection, backup_id=manifest["backup_id"], epoch=manifest["epoch"], at=manifest["at"],
-            expires_at=expires_at, file_name=name, installs=installs,
+            expires_at=expires_at, file_name=name, installs=copy.installs, blobs=copy.blobs,
         )  # fmt: skip

@@ -18,7 +18,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Engine, Float, Integer, LargeBinary
 
-from server.models import HOUSE, backup_copy, backup_install, metadata
+from server.models import HOUSE, backup_blob, backup_copy, backup_install, metadata
 from server.store.database import delete_rows, insert_rows, run
 
 _ROWS = 1_000
@@ -166,13 +166,15 @@ def consumed(connection: Connection) -> list[tuple[str, str, int]]:
 
 def add_copy(
     connection: Connection, *, backup_id: str, epoch: str, at: str, expires_at: str, file_name: str,
-    installs: Sequence[tuple[str, str, int]],
+    installs: Sequence[tuple[str, str, int]], blobs: Sequence[tuple[str, str]] = (),
 ) -> None:  # fmt: skip
     """A copy was verified: from now on it counts."""
     columns = ("community_id", "backup_id", "epoch", "at", "expires_at", "file_name")
     insert_rows(connection, backup_copy, columns, [(HOUSE, backup_id, epoch, at, expires_at, file_name)])
     rows = [(community_id, install_id, backup_id, n) for community_id, install_id, n in installs]
     insert_rows(connection, backup_install, ("community_id", "install_id", "backup_id", "n"), rows)
+    photos = [(community_id, sha256, backup_id) for community_id, sha256 in blobs]
+    insert_rows(connection, backup_blob, ("community_id", "sha256", "backup_id"), photos)
 
 
 def copies(connection: Connection) -> list[Any]:
@@ -195,6 +197,7 @@ def forget_copies(connection: Connection, backup_ids: Sequence[str], at: str) ->
         rows = run(connection, "SELECT community_id, install_id FROM backup_install WHERE backup_id = ?", (backup_id,))
         gone = [(row[0], row[1], backup_id) for row in rows.all()]
         delete_rows(connection, backup_install, ("community_id", "install_id", "backup_id"), gone)
+        run(connection, "DELETE FROM backup_blob WHERE backup_id = ?", (backup_id,))
 
 
 # The lower n of the two: no clock is trusted to say which of them is older (L9).

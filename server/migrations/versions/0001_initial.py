@@ -55,11 +55,17 @@ def upgrade() -> None:
         may("count", BigInteger), may("request_id"))
     index("ix_audit_at", "audit", ["community_id", "at"])
     index("ix_audit_record", "audit", ["community_id", "record_type", "record_id", "at"])
+    table("backup_blob", key("community_id"), key("sha256"), key("backup_id"), clustered=True)
     table("backup_copy",
         key("community_id"), key("backup_id"), need("epoch"), need("at"), need("expires_at"), may("destroyed_at"),
         need("file_name"))
     table("backup_install",
         key("community_id"), key("install_id"), key("backup_id"), need("n", BigInteger), clustered=True)
+    table("blob",
+        key("community_id"), key("sha256"), need("media_type"), need("size_bytes", BigInteger), need("kept_sha256"),
+        need("stored_at"), may("wrapped_key", LargeBinary))
+    table("blob_holder",
+        key("community_id"), key("sha256"), key("install_id"), need("since"), clustered=True)
     table("cell",
         key("community_id"), key("edition_id"), key("cell_id"), need("code"), need("name"),
         need("order_number", Integer), need("geometry", LargeBinary), need("area_m2", Float),
@@ -135,6 +141,7 @@ def upgrade() -> None:
         may("detail"), may("claimed_at"), need("arrived_at"), may("entered_id"), may("repaired_number", BigInteger),
         may("repaired_subject"), clustered=True)
     index("uq_operation_op_id", "operation", ["community_id", "op_id"], unique=True, where="canonical = 1")
+    index("ix_operation_entered", "operation", ["community_id", "entered_id"], where="entered_id IS NOT NULL")
     index("ix_operation_open", "operation", ["community_id", "install_id", "group_n"],
         where="now IN ('held', 'quarantined')")
     table("operation_status",
@@ -146,6 +153,9 @@ def upgrade() -> None:
         key("community_id"), key("record_id"), key("v", Integer), key("step", BigInteger), need("from_home"),
         need("to_home"), need("number", BigInteger), need("at"), may("reason"), clustered=True)
     index("ix_placement_ledger_from_home", "placement_ledger", ["community_id", "from_home"])
+    table("published_figure",
+        key("community_id"), key("edition_id"), key("period"), key("cell_id"), key("measure"), may("value", BigInteger),
+        need("made_at"), clustered=True)
     table("read_token",
         key("community_id"), key("token_id"), need("token_hash"), need("user_id"), need("label"),
         need("created_at"), need("expires_at"), may("revoked_at"))
@@ -180,6 +190,10 @@ def upgrade() -> None:
         key("community_id"), key("stream_id"), need("seq", BigInteger, default="0"),
         need("count", BigInteger, default="0"), need("digest", default="00000000000000000000000000000000"),
         need("floor", BigInteger, default="0"), clustered=True)
+    table("upload",
+        key("community_id"), key("upload_id"), need("sha256"), need("media_type"), need("length_bytes", BigInteger),
+        need("offset_bytes", BigInteger), need("install_id"), need("expires_at"))
+    index("ix_upload_install", "upload", ["community_id", "install_id"])
     table("user_account",
         key("community_id"), key("user_id"), need("login"), need("name"), need("role"), may("area_code"),
         need("topics", default="[]"), need("password_hash"), need("failed_count", Integer, default="0"),

@@ -1,0 +1,34 @@
+"""Files beside the records: photos by their SHA-256, uploads that are not whole yet, who has held what."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Index, LargeBinary
+
+from server.models.base import key, keyed, may, need
+
+# The content is a sealed file of the blob store; its key is wrapped here, and destroyed with an erasure.
+blob = keyed(
+    "blob",
+    key("sha256"),  # of what was uploaded: the name under which records refer to it
+    need("media_type"),
+    need("size_bytes", BigInteger),  # of what is kept, without metadata that tells a place
+    need("kept_sha256"),
+    need("stored_at"),
+    may("wrapped_key", LargeBinary),
+)
+
+# Installs that have uploaded or fetched a blob: a reference counts only from one of them.
+blob_holder = keyed("blob_holder", key("sha256"), key("install_id"), need("since"), clustered=True)
+
+# Uploads by the tus protocol; the bytes wait in a file of the data folder. What was received beyond offset_bytes is ignored.
+upload = keyed(
+    "upload",
+    key("upload_id"),
+    need("sha256"),
+    need("media_type"),
+    need("length_bytes", BigInteger),
+    need("offset_bytes", BigInteger),
+    need("install_id"),
+    need("expires_at"),
+)
+Index("ix_upload_install", upload.c.community_id, upload.c.install_id)

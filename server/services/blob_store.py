@@ -1,0 +1,73 @@
+"""Where sealed photos lie: a folder, or S3-compatible storage with the same four verbs.
+
+S3 takes its credentials and its endpoint from the usual environment (``AWS_ACCESS_KEY_ID``, ``AWS_ENDPOINT_URL`` …).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import unquote
+
+from server.errors import StorageUnreachable
+
+if TYPE_CHECKING:
+    from server.house import House
+
+Given = TypeVar("Given")
+
+
+def put(house: House, community_id: str, sha256: str, sealed: bytes) -> None:
+    """Keep the bytes; whole or not at all. StorageUnreachable where the storage does not answer."""
+    import obstore
+
+    _asked(lambda: obstore.put(_store(house.settings.blobs_url), _path(community_id, sha256), sealed))
+
+
+def get(house: House, community_id: str, sha256: str) -> bytes | None:
+    """The bytes, None where there are none."""
+    import obstore
+
+    try:
+        return _asked(lambda: bytes(obstore.get(_store(house.settings.blobs_url), _path(community_id, sha256)).bytes()))
+    except FileNotFoundError:
+        return None
+
+
+def drop(house: House, community_id: str, sha256: str) -> None:
+    """Destroy the bytes; nothing happens where there are none."""
+    import obstore
+
+    try:
+        _asked(lambda: obstore.delete(_store(house.settings.blobs_url), _path(community_id, sha256)))
+    except FileNotFoundError:
+        pass
+
+
+def _path(community_id: str, sha256: str) -> str:
+    return f"{community_id}/{sha256[:2]}/{sha256}"
+
+
+@lru_cache(maxsize=8)
+def _store(url: str) -> Any:
+    # Loaded when the first photo arrives: a native library that most requests do not need.
+    from obstore.store import LocalStore, from_url
+
+    if url.startswith("file://"):
+        folder = Path(unquote(url.removeprefix("file://")))
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return LocalStore(folder)
+    return from_url(url, client_options={"allow_http": True, "timeout": "30s"})
+
+
+def _asked(act: Callable[[], Given]) -> Given:
+    from obstore.exceptions import BaseError
+
+    try:
+        return act()
+    except FileNotFoundError:
+        raise
+    except (BaseError, OSError) as error:
+        raise StorageUnreachable("the storage of photos does not answer", retry_after_s=30) from error

@@ -1,0 +1,126 @@
+"""Rows of photos, of uploads under way and of who has held what. No file is touched here."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from server.models import backup_blob, blob, blob_holder, upload
+from server.permissions import Scope
+from server.store.backup import copies
+from server.store.database import insert_rows, rows_of, run
+from server.store.scoping import record_cut
+from server.store.search import found_under
+
+PHOTOS = "photos"
+"""The field of every record type that has photos, and the unit that it is."""
+
+
+# ---------------------------------------------------------------- uploads
+def add_upload(connection: Connection, row: Sequence[Any]) -> None:
+    """A new upload: community, upload id, SHA-256, media type, length, offset, install, end of its life."""
+    columns = ("community_id", "upload_id", "sha256", "media_type", "length_bytes", "offset_bytes", "install_id", "expires_at")
+    insert_rows(connection, upload, columns, [row])
+
+
+def upload_of(connection: Connection, community_id: str, install_id: str, upload_id: str) -> Any | None:
+    """An upload of this install; None for any other."""
+    return run(
+        connection,
+        "SELECT upload_id, sha256, media_type, length_bytes, offset_bytes, expires_at FROM upload"
+        " WHERE community_id = ? AND upload_id = ? AND install_id = ?",
+        (community_id, upload_id, install_id),
+    ).first()
+
+
+def count_uploads(connection: Connection, community_id: str, install_id: str) -> int:
+    """Uploads of this install, finished ones that are still remembered too."""
+    statement = "SELECT count(*) FROM upload WHERE community_id = ? AND install_id = ?"
+    return int(run(connection, statement, (community_id, install_id)).scalar_one())
+
+
+def advance_upload(connection: Connection, community_id: str, upload_id: str, *, before: int, after: int) -> bool:
+    """Note what has arrived; False where another request was faster."""
+    statement = "UPDATE upload SET offset_bytes = ? WHERE community_id = ? AND upload_id = ? AND offset_bytes = ?"
+    return bool(run(connection, statement, (after, community_id, upload_id, before)).rowcount)
+
+
+def drop_upload(connection: Connection, community_id: str, upload_id: str) -> None:
+    """Forget an upload."""
+    run(connection, "DELETE FROM upload WHERE community_id = ? AND upload_id = ?", (community_id, upload_id))
+
+
+def expired_uploads(connection: Connection, now: str) -> list[Any]:
+    """(community, upload id) of uploads past their time."""
+    return list(run(connection, "SELECT community_id, upload_id FROM upload WHERE expires_at < ?", (now,)))
+
+
+# ---------------------------------------------------------------- blobs
+def add_blob(connection: Connection, row: Sequence[Any]) -> None:
+    """A stored blob: community, SHA-256, media type, size, SHA-256 of what is kept, time, wrapped key.
+
+    Stored twice at the same time, the first row stays: `blob_of` tells which key opens the file.
+    """
+    columns = ("community_id", "sha256", "media_type", "size_bytes", "kept_sha256", "stored_at", "wrapped_key")
+    insert_rows(connection, blob, columns, [row], "ON CONFLICT DO NOTHING")
+
+
+def blob_of(connection: Connection, community_id: str, sha256: str) -> Any | None:
+    """The row of a blob."""
+    return run(
+        connection,
+        "SELECT media_type, size_bytes, kept_sha256, wrapped_key FROM blob WHERE community_id = ? AND sha256 = ?",
+        (community_id, sha256),
+    ).first()
+
+
+def stored_among(connection: Connection, community_id: str, names: Sequence[str]) -> set[str]:
+    """Of these SHA-256, those that are stored."""
+    return {row[0] for row in rows_of(connection, blob, ("sha256",), community_id, "sha256", names)}
+
+
+def backed_up(connection: Connection, community_id: str, names: Sequence[str]) -> set[str]:
+    """Of these SHA-256, those whose files are in both of the two newest verified copies (S26)."""
+    newest = [row.backup_id for row in copies(connection)[:2]]
+    if len(newest) < 2:
+        return set()
+    rows = rows_of(connection, backup_blob, ("sha256", "backup_id"), community_id, "sha256", names)
+    counted = Counter(row[0] for row in rows if row[1] in newest)
+    return {name for name, times in counted.items() if times == 2}
+
+
+def every_blob(connection: Connection) -> list[Any]:
+    """(community, SHA-256) of all blobs of the house, in order."""
+    return list(run(connection, "SELECT community_id, sha256 FROM blob ORDER BY community_id, sha256"))
+
+
+# ---------------------------------------------------------------- who may read
+def add_holder(connection: Connection, community_id: str, sha256: str, install_id: str, at: str) -> None:
+    """This install has the bytes."""
+    columns = ("community_id", "sha256", "install_id", "since")
+    insert_rows(connection, blob_holder, columns, [(community_id, sha256, install_id, at)], "ON CONFLICT DO NOTHING")
+
+
+def holders(connection: Connection, community_id: str, sha256: str) -> set[str]:
+    """The installs that have had the bytes."""
+    return {row[0] for row in rows_of(connection, blob_holder, ("install_id",), community_id, "sha256", [sha256])}
+
+
+def referring(connection: Connection, scope: Scope, community_id: str, key: int) -> list[Any]:
+    """(id, type) of living records in the scope that are indexed under this key."""
+    ids = [record_id for _, record_id in found_under(connection, community_id, [key])]
+    found: list[Any] = []
+    cut, values = record_cut(connection, scope, community_id)
+    for record_id in ids:
+        statement = f"SELECT r.id, r.type FROM record r WHERE {cut} AND r.id = ? AND r.life = 'live'"
+        found += run(connection, statement, (*values, record_id)).all()
+    return found
+
+
+def writers_of_photos(connection: Connection, community_id: str, record_id: str) -> set[str]:
+    """The installs whose writes of this record's photos stand in its history."""
+    statement = "SELECT DISTINCT install_id FROM history WHERE community_id = ? AND record_id = ? AND units LIKE ?"
+    return {row[0] for row in run(connection, statement, (community_id, record_id, f'%"{PHOTOS}"%'))}
