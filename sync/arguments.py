@@ -107,7 +107,16 @@ COMMANDS: dict[str, Command] = {
             "floor_number": Argument("field", "dwelling.floor_number", clears=True),
         },
     ),
+    "merge_persons": Command(
+        ("person",), {"merged": Argument("ref", "person", required=True), "set": Argument("values")}
+    ),
+    "merge_households": Command(
+        ("household",), {"merged": Argument("ref", "household", required=True), "set": Argument("values")}
+    ),
+    "undo": Command(("person", "household"), {"command": Argument("op", required=True)}),
 }
+
+MERGES = frozenset({"merge_persons", "merge_households"})
 
 MOST_NAMED = 500
 """Records that one command may name."""
@@ -177,6 +186,8 @@ def _senseless(operation: Operation) -> list[Wrong]:
             return [Wrong("/arguments/head", "not_a_member")]
         if "new_head" in given and given["new_head"] in given["members"]:
             return [Wrong("/arguments/new_head", "leaves")]
+    if name in MERGES and given["merged"] == operation.id:
+        return [Wrong("/arguments/merged", "the_same")]
     if name == "join_households" and given["household"] == operation.id:
         return [Wrong("/arguments/household", "the_same")]
     if given.get("new_head") == operation.id:

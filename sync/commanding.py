@@ -7,15 +7,17 @@ from collections.abc import Iterable
 from sync.arguments import COMMANDS, made_records, named_records
 from sync.commands import Expansion, Step, expand
 from sync.digest import version_tag
-from sync.effects import CARD_CAUSES, Leaving, episodes_of, keep_card, moved_persons
-from sync.entering import change, enter, merged
+from sync.effects import CARD, CARD_CAUSES, EPISODE, Leaving, episodes_of, keep_card, moved_persons
+from sync.entering import change, enter, merged, write
 from sync.memory import Decided, Found, Memory, Prepared, Version, Writer
+from sync.merge import Merge
 from sync.operation import Fields, Operation
 from sync.outcome import APPLIED, CONFLICT, ERASED, MERGED, UNCHANGED
-from sync.record import Record
+from sync.placing import replace_record
+from sync.record import Record, by_unit, unit_fields
 
 _WORSE = (UNCHANGED, APPLIED, MERGED, CONFLICT)
-_ORDER = {"create": 0, "patch": 1, "end": 3}
+_ORDER = {"create": 0, "patch": 1, "end": 3, "revive": 3}
 
 
 def targets_of(operation: Operation) -> set[str]:
@@ -35,18 +37,38 @@ def enter_command(prepared: Prepared, writer: Writer, memory: Memory) -> Decided
     principal = memory.records[operation.id]
     if principal.life == "erased":
         return Decided(prepared, ERASED)
-    expansion = expand(operation, memory.records, memory.today)
+    expansion = _expanded(operation, memory)
     old = {one: dict(memory.records[one].fields) for one in expansion.steps if one in memory.records}
     moves_before = len(memory.moves)
     outcomes = [UNCHANGED]
     changed: dict[str, set[str]] = {}
     for step in sorted(expansion.steps.values(), key=lambda one: (_ORDER[one.kind], one.type == "person", one.id)):
         outcomes.append(_enter_step(step, expansion, prepared, operation, writer, memory, changed))
-    _keep_episodes(expansion, old, changed, operation, prepared.n, writer, memory)
-    for person in _persons(changed, moves_before, memory):
+    ends = [step.id for step in expansion.steps.values() if step.kind in ("end", "revive")]
+    if ends:
+        _place_again(ends, expansion, memory)
+    if not expansion.corrects:
+        _keep_episodes(expansion, old, changed, operation, prepared.n, writer, memory)
+    for person in _persons(changed, ends, moves_before, memory):
         keep_card(person, operation, prepared.n, writer, memory)
     outcome = max(outcomes, key=_WORSE.index)
     return Decided(prepared, outcome, v=principal.v, tag=principal.tag)
+
+
+def _expanded(operation: Operation, memory: Memory) -> Expansion:
+    merge = memory.merge_of(operation.arguments["command"]) if operation.name == "undo" else None
+    past = memory.past_of(merge.survivor) if merge is not None else ()
+    return expand(operation, memory.records, memory.today, memory.forms, merge, past)
+
+
+def _place_again(ends: Iterable[str], expansion: Expansion, memory: Memory) -> None:
+    """What stands by a record that leads elsewhere now, or no longer, stands by the one that its reference leads to (S8)."""
+    parents = {*ends, *expansion.steps}
+    for child_id in sorted({child for parent in parents for child in memory.children.get(parent, ())}):
+        child = memory.records.get(child_id)
+        if child is not None and child.type not in (CARD, EPISODE):
+            memory.touch(child)
+            replace_record(memory.forms(child.type), child, memory)
 
 
 def _enter_step(
@@ -70,6 +92,8 @@ def _enter_step(
     part = _part(step, operation, form.version, record)
     if step.kind == "end":
         return _end(record, part, expansion.redirects[step.id], prepared.n, writer, memory)
+    if step.kind == "revive":
+        return _revive(record, step, part, prepared.n, writer, memory, changed, expansion)
     if not step.set:
         return UNCHANGED
     result = change(form, record, part, prepared.n, dict(step.set), writer, memory)
@@ -85,7 +109,7 @@ def _part(step: Step, operation: Operation, form_version: int, record: Record | 
         base, was = (other.base, other.was) if other is not None else (None, {})
     if base is None and record is not None and step.kind != "create":
         base = (record.v, record.tag)
-    kind = "delete" if step.kind == "end" else step.kind
+    kind = {"end": "delete", "revive": "restore"}.get(step.kind, step.kind)
     return Operation(
         operation.op_id, step.type, step.id, kind, base, step.set, was, form_version, operation.claimed_at
     )
@@ -102,6 +126,35 @@ def _end(record: Record, part: Operation, target_id: str, n: int, writer: Writer
     write_life(record, "merged", part, n, writer, memory)
     memory.lead(record.id, target_id)
     return MERGED if unseen.outcome != APPLIED else APPLIED
+
+
+def _revive(
+    record: Record,
+    step: Step,
+    part: Operation,
+    n: int,
+    writer: Writer,
+    memory: Memory,
+    changed: dict[str, set[str]],
+    expansion: Expansion,
+) -> str:
+    """A merged record stands by itself again, with what was written to its id meanwhile."""
+    form = memory.forms(record.type)
+    result = Merge(APPLIED, life="live")
+    for unit, values in by_unit(form, step.set).items():
+        current = record.unit_value(unit_fields(form, unit))
+        fresh = {name: value for name, value in values.items() if value != current.get(name)}
+        if fresh:
+            result.applied[unit], result.previous[unit] = fresh, current
+    memory.touch(record)
+    write(record, part, n, result, writer, memory)
+    target_id = memory.redirects[record.id]
+    memory.lead(record.id, None)
+    replace_record(form, record, memory)
+    changed[record.id] = result.fields
+    if expansion.review:
+        memory.findings.append(Found("merge_undone", part.op_id, target_id, expansion.review))
+    return APPLIED
 
 
 def write_life(record: Record, life: str, operation: Operation, n: int, writer: Writer, memory: Memory) -> None:
@@ -135,12 +188,15 @@ def _keep_episodes(
             episodes_of(person, old[person_id], names, operation, n, writer, memory, leaving)
 
 
-def _persons(changed: dict[str, set[str]], moves_before: int, memory: Memory) -> Iterable[Record]:
+def _persons(
+    changed: dict[str, set[str]], ends: Iterable[str], moves_before: int, memory: Memory
+) -> Iterable[Record]:
     """Whose reference card may have changed, each once."""
     found = {
         one: memory.records[one]
         for one, names in changed.items()
         if memory.records[one].type == "person" and not names.isdisjoint(CARD_CAUSES)
     }
+    found.update((one, memory.records[one]) for one in ends if memory.records[one].type == "person")
     found.update((one.id, one) for one in moved_persons(memory, moves_before))
     return found.values()

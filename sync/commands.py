@@ -5,12 +5,13 @@ Pure: it looks at the records that were read and says what to change; how each c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sync.arguments import HEAD, day_of, relation_of
+from sync.arguments import HEAD, MERGES, Forms, day_of, relation_of
+from sync.duplicates import PastMerge, undo, values_of_merge
 from sync.operation import Fields, Operation
-from sync.record import Record
+from sync.record import PastVersion, Record
 
 Records = Mapping[str, Record]
 
@@ -19,7 +20,7 @@ _RESIDENCE = ("residence_household", "relation_to_head", "resident_from", "joine
 
 @dataclass(slots=True)
 class Step:
-    """One record's part of a command: ``kind`` is ``create``, ``patch`` or ``end`` (its life becomes ``merged``)."""
+    """One record's part of a command: ``create``, ``patch``, ``end`` (it leads to another from now on) or ``revive``."""
 
     id: str
     type: str
@@ -32,7 +33,8 @@ class Expansion:
     """What a command stands for: at most one step per record, in the order in which they are entered.
 
     ``left_on`` and ``left_reason`` are for the episodes of those who leave a household; ``moved_from`` is the dwelling that
-    a household left with everybody in it; ``redirects`` maps ids that end to those that they lead to from now on.
+    a household left with everybody in it; ``redirects`` maps ids that end to those that they lead to from now on. ``review``: units of the survivor of an undone merge
+    that were written since.
     """
 
     steps: dict[str, Step] = field(default_factory=dict)
@@ -40,6 +42,9 @@ class Expansion:
     left_reason: str | None = None
     moved_from: str | None = None
     redirects: dict[str, str] = field(default_factory=dict)
+    review: tuple[str, ...] = ()
+    corrects: bool = False
+    """Nobody has moved: no episode is closed."""
 
     def patch(self, record_id: str, record_type: str, **values: object) -> None:
         """Change fields of a record; further changes of it join the same step."""
@@ -47,7 +52,14 @@ class Expansion:
         step.set |= values
 
 
-def expand(operation: Operation, records: Records, today: str) -> Expansion:
+def expand(
+    operation: Operation,
+    records: Records,
+    today: str,
+    forms: Forms,
+    merge: PastMerge | None = None,
+    past: Sequence[PastVersion] = (),
+) -> Expansion:
     """The plain changes that a command stands for.
 
     Parameters
@@ -55,6 +67,7 @@ def expand(operation: Operation, records: Records, today: str) -> Expansion:
     operation : a command whose arguments were found right
     records : what was read: everything that it names, and everybody who lives in the households that it names
     today : the day of arrival, for commands that do not say ``on``
+    merge, past : for ``undo``, the merge that it names and its survivor's history (None: there is nothing to undo)
 
     Returns
     -------
@@ -62,8 +75,43 @@ def expand(operation: Operation, records: Records, today: str) -> Expansion:
         A record that is not there, or no longer alive where that matters, has no step.
     """
     found = Expansion(left_on=day_of(operation, today))
-    _EXPAND[operation.name or ""](operation, records, found)
+    if operation.name in MERGES:
+        _merge(operation, records, forms, found)
+    elif operation.name == "undo":
+        _undo(operation, records, forms, merge, past, found)
+    else:
+        _EXPAND[operation.name or ""](operation, records, found)
     return found
+
+
+def _merge(operation: Operation, records: Records, forms: Forms, found: Expansion) -> None:
+    """Only roots get here; the same root on both sides means that there is nothing left to merge (S8)."""
+    found.corrects = True
+    survivor, merged = records.get(operation.id), records.get(operation.arguments["merged"])
+    if survivor is None or merged is None or survivor.id == merged.id:
+        return
+    values = values_of_merge(operation, forms(operation.type), survivor, merged)
+    found.patch(survivor.id, operation.type, **values)
+    found.steps[merged.id] = Step(merged.id, operation.type, "end", {})
+    found.redirects[merged.id] = survivor.id
+
+
+def _undo(
+    operation: Operation,
+    records: Records,
+    forms: Forms,
+    merge: PastMerge | None,
+    past: Sequence[PastVersion],
+    found: Expansion,
+) -> None:
+    found.corrects = True
+    survivor = records.get(merge.survivor) if merge is not None else None
+    if merge is None or survivor is None or merge.merged not in records:
+        return
+    back = undo(forms(survivor.type), survivor, operation.arguments["command"], merge, past)
+    found.patch(survivor.id, survivor.type, **back.survivor)
+    found.steps[merge.merged] = Step(merge.merged, survivor.type, "revive", back.merged)
+    found.review = back.review
 
 
 def living_in(household: str, records: Records) -> list[str]:

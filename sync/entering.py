@@ -50,7 +50,7 @@ def change(
     if not result.changes:
         return result
     memory.touch(record)
-    _write(record, operation, n, result, writer, memory)
+    write(record, operation, n, result, writer, memory)
     changed = result.fields
     old_parent = record.place_parent
     if not placing_fields(form).isdisjoint(changed):
@@ -151,7 +151,7 @@ def subject_of(form: RecordType, record_id: str, fields: dict[str, object]) -> s
     return subject if isinstance(subject, str) else None
 
 
-def _write(
+def write(
     record: Record,
     operation: Operation,
     n: int,
@@ -159,6 +159,7 @@ def _write(
     writer: Writer,
     memory: Memory,
 ) -> None:
+    """Make a version of a record: its fields, life, confirmations and conflicts, and its row of history."""
     units = tuple(sorted(result.applied))
     record.v += 1
     record.tag = version_tag(record.tag, operation.op_id, units)

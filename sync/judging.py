@@ -9,6 +9,7 @@ from sync.arguments import made_records, named_records, pointer_of
 from sync.memory import Memory, Prepared, Writer
 from sync.operation import Operation
 from sync.outcome import HELD, PROPOSAL, QUARANTINED, Refusal
+from sync.placing import PIN, pinned_cell
 from sync.record import Record
 
 
@@ -38,6 +39,9 @@ def refusal_of(
     missing = _missing_reference(form, prepared, memory, coming)
     if missing is not None:
         return missing
+    if writer.scope is not None and PIN in prepared.values and not _may_pin(prepared, record):
+        error = _error(f"/set/{PIN}", "not_a_candidate", "only a cell that the record's own fix touches")
+        return Refusal(QUARANTINED, "invalid", errors=[error])
     return _outside_scope(form, prepared, record, writer, memory, made, coming)
 
 
@@ -57,6 +61,12 @@ def _refusal_of_command(
         if actual is not None and actual != expected:
             error = _error(pointer_of(operation, record_id), "wrong_type", f"a {expected} is expected")
             return Refusal(QUARANTINED, "invalid", errors=[error])
+    if operation.name == "undo":
+        merge = memory.merge_of(operation.arguments["command"])
+        if merge is not None and not (merge.latest and operation.id == merge.survivor):
+            error = _error("/arguments/command", "not_the_latest", "a later merge has to be undone first")
+            return Refusal(QUARANTINED, "invalid", errors=[error])
+        named = {**named, **({merge.merged: operation.type} if merge is not None else {})}
     if writer.scope is None:
         return None
     for record_id in named:
@@ -70,6 +80,13 @@ def _in_scope(record: Record, n: int, writer: Writer, memory: Memory) -> bool:
     before = memory.before.get(record.id)
     home = before.home if before is not None else record.home
     return writer.scope is None or writer.scope.allows(record, n, writer.chain, home)
+
+
+def _may_pin(prepared: Prepared, record: Record | None) -> bool:
+    """Whoever works single cells confirms one of the cells that a fix may lie in; any other pin is the secretary's (L3)."""
+    note = record.placement if record is not None else None
+    cell = pinned_cell(prepared.values)
+    return cell is not None and cell in {one[0] for one in (note or {}).get("candidates", ())}
 
 
 def _error(pointer: str, code: str, message: str) -> dict[str, str]:
@@ -110,7 +127,9 @@ def _outside_scope(
     if scope is None or operation is None:
         return None
     if record is not None:
-        return None if _in_scope(record, prepared.n, writer, memory) else _not_in_scope()
+        addressed = memory.records.get(operation.addressed) if operation.addressed is not None else None
+        theirs = addressed is not None and _in_scope(addressed, prepared.n, writer, memory)
+        return None if theirs or _in_scope(record, prepared.n, writer, memory) else _not_in_scope()
     if operation.id in made:
         return None
     named = [parent for name in form.parents if isinstance(parent := prepared.values.get(name), str)]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from forms.definition import RecordType
+from sync.duplicates import PastMerge
 from sync.merge import Dispute
 from sync.operation import Fields, Operation
 from sync.outcome import Refusal
@@ -207,6 +208,7 @@ class Memory:
     conflicts: dict[tuple[str, str], OpenConflict] = field(default_factory=dict)
     has_cell: Callable[[str], bool] = field(default=lambda cell_id: True)
     redirects: dict[str, str] = field(default_factory=dict)
+    merges: dict[str, PastMerge] = field(default_factory=dict)
 
     before: dict[str, Before] = field(default_factory=dict)
     created: dict[str, Record] = field(default_factory=dict)
@@ -233,6 +235,16 @@ class Memory:
     def root(self, record_id: str) -> str:
         """The record that an id leads to: itself, or the survivor of the merges that it went into (S8)."""
         return self.rooted(self.redirects)(record_id)
+
+    def merge_of(self, command_op_id: str) -> PastMerge | None:
+        """The merge that a command made, in the store or a moment ago; None where it was undone, or is none."""
+        found = self.merges.get(command_op_id)
+        if found is not None:
+            return found if self.redirects.get(found.merged) == found.survivor else None
+        for record_id, target_id in self.redirects.items():
+            if any(one.op_id == command_op_id and one.life == "merged" for one in self.written.get(record_id, ())):
+                return PastMerge(target_id, record_id, latest=True)
+        return None
 
     def lead(self, record_id: str, target_id: str | None) -> None:
         """Let an id lead to another record from now on (None: to its own again)."""

@@ -19,6 +19,7 @@ from forms.validate import validator
 from sync.arguments import bases_of, wrong_arguments
 from sync.commanding import targets_of
 from sync.digest import MODULUS, record_hash
+from sync.duplicates import PastMerge
 from sync.feedrows import Counter, StreamChanges, stream_changes, streams_of
 from sync.memory import UNPLACED, Decided, Memory, OpenConflict, Place, Prepared, Writer
 from sync.operation import operation_of
@@ -83,6 +84,8 @@ class Village:
     typed: list[Any] = field(default_factory=list)
     ancestors: dict[str, dict[str, int]] = field(default_factory=dict)
     redirects: dict[str, str] = field(default_factory=dict)
+    entered: dict[tuple[str, int], tuple[str, str]] = field(default_factory=dict)  # (install, n) → addressed, entered
+    merged_by: dict[str, str] = field(default_factory=dict)  # op_id of a merge → the record that it ended
 
     def place(self, location: Mapping[str, Any]) -> Place:
         lon = float(location["lon"])
@@ -125,6 +128,7 @@ class Village:
                     continue
                 v = base[0] if self.knows(record_id, base) and base else 0
                 since[record.id] = min(v, since.get(record.id, v))
+        since |= {self.redirects[merged]: 0 for merged in self.merged_by.values() if merged in self.redirects}
         past = {key: [row for row in self.past[key] if row.v >= v] for key, v in since.items()}
         children: dict[str, set[str]] = {}
         for record in self.records.values():
@@ -143,7 +147,17 @@ class Village:
             blocked=set(self.blocked.get(install, ())),
             conflicts=copy.deepcopy(self.conflicts),
             redirects=dict(self.redirects),
+            merges={op_id: self.past_merge(merged) for op_id, merged in self.merged_by.items() if merged in self.redirects},
         )
+
+    def past_merge(self, merged: str) -> PastMerge:
+        """A merge that still holds, as the store tells it."""
+        survivor = self.redirects[merged]
+        later = [one for one, target in self.redirects.items() if target == survivor]
+        family = {one for one in [merged, *self.redirects] if one == merged or self.redirects.get(one) == merged}
+        written = {key for key, (addressed, entered) in self.entered.items() if addressed in family and entered == survivor}
+        latest = survivor not in self.redirects and later[-1] == merged
+        return PastMerge(survivor, merged, latest, frozenset(written))
 
     def knows(self, record_id: str, base: tuple[int, str] | None) -> bool:
         return any((row.v, row.tag) == base for row in self.past.get(record_id, ()))
@@ -169,6 +183,11 @@ class Village:
                 sibling.op_id = sibling.op_id or self.writer_of(record_id, sibling.install, sibling.n)
         self.listed += memory.disputes
         self.redirects = memory.redirects
+        self.merged_by |= {one.op_id: one.record_id for one in memory.versions if one.life == "merged"}
+        for one in memory.decided:
+            operation = one.prepared.operation
+            if operation is not None and operation.addressed is not None:
+                self.entered[install, one.prepared.n] = (operation.addressed, operation.id)
         for found in memory.findings:
             self.findings[(found.kind, found.name, found.record_id)] = found.opens
         for decided in memory.decided:

@@ -281,3 +281,98 @@ def test_somebody_who_died_is_not_counted_and_not_looked_for(ground):
     assert ground.record(person["id"]).home == ground.streams[1]
     assert (person["id"], near.dwelling, "died") in episodes(ground)
     phone.pull()
+
+
+# ---------------------------------------------------------------- S8
+def twice(ground, phone):
+    """Somebody who was recorded in two households, with a care record under the second."""
+    near, far = home(0, "王一"), home(1)
+    phone.push(near.operations, far.operations)
+    other = resident(far.household, "王一", document_type="passport", document_number="E00000001", document_missing_reason=None,
+                     phones=["13800000000"])  # fmt: skip
+    care = create("care_status", {"person": other["id"], "kind": "aged"})
+    phone.write(other, care)
+    return near, far, near.persons[0], other["id"], care["id"]
+
+
+def plain(ground, record_id):
+    return {name: one for name, one in ground.fields(record_id).items() if name != "document_number"}
+
+
+def test_two_records_of_one_person_are_merged_and_parted_again(ground):
+    """S8, L7: secrets, search, streams and the care record follow; taken back after further edits everything has its own."""
+    phone, other = ground.worker(0, 1), ground.worker(1)
+    near, far, one, two, care = twice(ground, phone)
+    old = ground.base(two)
+    other.pull()
+    before = {record_id: plain(ground, record_id) for record_id in (one, two)}
+    asked = {"type": "person", "id": one, "merged": two}
+    seen = office(ground)("/api/v1/merges/preview", asked).json
+    assert {row["unit"]: row["state"] for row in seen["units"]} == {
+        "identity_document": "differs", "name": "same", "phones": "only_merged", "residence": "differs"}  # fmt: skip
+    assert seen["findings"] == [{"kind": "identity_differs", "units": ["identity_document"]}]
+    by_hand = {"document_type": "passport", "document_number": "E00000001", "document_missing_reason": None}
+    merge = command(ground, "merge_persons", one, {"merged": two, "set": by_hand}, two)
+    assert {**merge, **seen["command"], "arguments": merge["arguments"]} == merge
+    assert phone.outcomes([merge]) == [("applied", None)]
+    assert ground.record(two).life == "merged" and ground.fields(one)["document_number"] == {"mask": ground.fields(two)["document_number"]["mask"]}
+    assert ground.record(care).home == ground.streams[0] and ground.fields(care)["person"] == two
+    other.pull()
+    assert two not in other.visible and (f"cell/{ground.cells[1]}", two, "merged") in other.removed
+    late = other.push([operation("patch", "person", two, {"employer_text": "面粉厂"}, base=old)])[0]
+    assert late["now"]["outcome"] == "merged" and late["record"] == {"id": one, **ground.base(one)}
+    assert ground.fields(one)["employer_text"] == "面粉厂"
+    phone.write(patch(ground, one, {"marital_code": "20"}))
+    report = verify(ground.house)
+    assert report.agrees, str(report.difference)
+    undo = operation("command", "person", one, name="undo", arguments={"command": merge["op_id"]})
+    assert phone.outcomes([undo]) == [("applied", None)]
+    assert plain(ground, one) == before[one] | {"marital_code": "20"}
+    assert plain(ground, two) == before[two] | {"employer_text": "面粉厂"}
+    assert ground.record(two).life == "live" and ground.record(care).home == ground.streams[1]
+    assert ground.rows("SELECT * FROM redirect") == []
+    found = ground.rows("SELECT record_id, units FROM finding WHERE kind = 'merge_undone' AND state = 'open'")
+    assert [(row.record_id, json.loads(row.units)) for row in found] == [(one, ["marital_code"])]
+    phone.pull()
+    other.pull()
+
+
+def test_two_phones_merge_the_same_two_people_the_other_way_round(ground):
+    """S8, S15: at once, in both directions: one survives, no circle, nobody is lost."""
+    phones = [ground.worker(0, 1) for _ in range(2)]
+    _, _, one, two, _ = twice(ground, phones[0])
+    merges = [command(ground, "merge_persons", a, {"merged": b}, b) for a, b in ((one, two), (two, one))]
+    with ThreadPoolExecutor(2) as pool:
+        said = list(pool.map(lambda pair: pair[0].push([pair[1]])[0]["now"]["outcome"], zip(phones, merges, strict=True)))
+    assert sorted(said) == ["applied", "unchanged"]
+    assert sorted(ground.record(one_).life for one_ in (one, two)) == ["live", "merged"]
+    for phone in phones:
+        phone.pull()
+
+
+def test_merged_and_undone_in_one_batch(ground):
+    """S8, S12: a phone that merged and thought better of it before it had a line."""
+    phone = ground.worker(0, 1)
+    _, _, one, two, _ = twice(ground, phone)
+    before = plain(ground, one)
+    merge = command(ground, "merge_persons", one, {"merged": two}, two)
+    undo = operation("command", "person", one, name="undo", arguments={"command": merge["op_id"]})
+    assert phone.outcomes([merge], [undo]) == [("applied", None), ("applied", None)]
+    assert plain(ground, one) == before and ground.record(two).life == "live"
+    again = operation("command", "person", one, name="undo", arguments={"command": merge["op_id"]})
+    assert phone.outcomes([again]) == [("unchanged", None)]
+    phone.pull()
+
+
+def test_two_households_of_one_family_are_merged(ground):
+    """S8: the members of both stand in one home; a move takes all of them; somebody new under the old id comes along."""
+    phone = ground.worker(0, 1)
+    near, far = two_homes(phone)
+    merge = command(ground, "merge_households", near.household, {"merged": far.household}, far.household)
+    assert phone.outcomes([merge])[0][0] in ("applied", "unchanged")
+    late = resident(far.household, "李四")
+    phone.write(late)
+    assert {ground.record(one).home for one in (*far.persons, late["id"])} == {ground.streams[0]}
+    phone.write(command(ground, "correct_place", near.dwelling, {"building": far.building}))
+    assert {ground.record(one).home for one in (*near.persons, *far.persons, late["id"])} == {ground.streams[1]}
+    phone.pull()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sync_kit import REGISTRY, Village, anchored, operation, uid
 
-from sync.arguments import COMMANDS, wrong_arguments
+from sync.arguments import COMMANDS, MERGES, wrong_arguments
 from sync.operation import operation_of
 from sync.scope import ScopeRule
 
@@ -283,4 +283,4 @@ def test_every_command_expands():
     """No name without a meaning."""
     from sync.commands import _EXPAND
 
-    assert _EXPAND.keys() == COMMANDS.keys()
+    assert _EXPAND.keys() | {*MERGES, "undo"} == COMMANDS.keys()

@@ -70,6 +70,13 @@ Index(
     postgresql_where=text("canonical = 1"),
 )
 Index(
+    "ix_operation_entered",
+    operation.c.community_id,
+    operation.c.entered_id,
+    sqlite_where=text("entered_id IS NOT NULL"),
+    postgresql_where=text("entered_id IS NOT NULL"),
+)
+Index(
     "ix_operation_open",
     operation.c.community_id,
     operation.c.install_id,

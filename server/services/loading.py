@@ -13,8 +13,9 @@ from server.sealing import KeyRing, unseal
 from server.services.keys import DataKeys
 from server.store import push as store
 from server.store import search
-from sync.arguments import bases_of, made_records, named_records
+from sync.arguments import MERGES, bases_of, made_records, named_records
 from sync.digest import made_id
+from sync.duplicates import PastMerge
 from sync.effects import CARD_CAUSES, judged_with_secrets
 from sync.memory import Prepared
 from sync.operation import Operation
@@ -42,11 +43,20 @@ class Needs:
     persons: set[str] = field(default_factory=set)  # whose reference card may change
     locations: list[dict[str, object]] = field(default_factory=list)
     commands: bool = False
+    undone: set[str] = field(default_factory=set)  # op_ids of merges that are to be taken back
+    merges: dict[str, PastMerge] = field(default_factory=dict)
 
     @property
     def exclusive(self) -> bool:
         """Whether existing records may move, so that the placement lock must be exclusive."""
         return bool(self.movers) or self.commands
+
+    def take_back(self, merges: dict[str, PastMerge]) -> None:
+        """The merges that are to be taken back, and both records of each: they may move."""
+        self.merges |= merges
+        for one in merges.values():
+            self.ids |= {one.survivor, one.merged}
+            self.movers |= {one.survivor, one.merged}
 
 
 def needs_of(groups: Iterable[Sequence[Prepared]]) -> Needs:
@@ -95,6 +105,8 @@ def _needs_of_command(operation: Operation, needs: Needs) -> None:
     needs.unplaced = needs.commands = True
     needs.persons.update(one for one, record_type in named.items() if record_type == "person")
     needs.movers.update(one for one in named if one not in needs.made)
+    if operation.name == "undo":
+        needs.undone.add(operation.arguments["command"])
 
 
 def load_all(
@@ -169,22 +181,31 @@ def open_secrets(
     records: dict[str, Record],
     secrets: dict[str, bytes],
     keys: DataKeys,
+    needs: Needs,
 ) -> None:
     """Open the secret fields of the records whose operations touch them or compare them."""
     if not secrets:
         return
+
+    def open_one(record_id: str) -> None:
+        record = records.get(record_id)
+        if record is not None and not record.secret_open and record_id in secrets:
+            record.fields.update(orjson.loads(unseal(keys.of(record.subject_id), secrets[record_id])))
+            record.secret_open = True
+
+    for merge in needs.merges.values():
+        open_one(merge.survivor)
+        open_one(merge.merged)
     for group in groups:
         for prepared in group:
             operation, form = prepared.operation, prepared.form
             if operation is None or form is None or not form.secret_fields:
                 continue
-            record = records.get(operation.id)
-            if record is None or record.secret_open or record.id not in secrets:
-                continue
             if operation.kind == "patch" and not _touches_secret(form, prepared):
                 continue
-            record.fields.update(orjson.loads(unseal(keys.of(record.subject_id), secrets[record.id])))
-            record.secret_open = True
+            open_one(operation.id)
+            if operation.name in MERGES and prepared.refusal is None:
+                open_one(operation.arguments["merged"])
 
 
 def _touches_secret(form: RecordType, prepared: Prepared) -> bool:

@@ -91,6 +91,9 @@ def decide_and_write(
     redirects = commands.redirects_of(connection, community_id, needs.ids)
     if redirects:
         groups, needs = _follow(groups, redirects, needs, attempt)
+    if needs.commands:
+        redirects |= commands.leading_to(connection, community_id, needs.ids)
+        needs.take_back(commands.past_merges(connection, community_id, needs.undone))
     places = places_in_force(connection, str(house.engine.url), community_id)
     places.learn(needs.locations)
     moved = reading.dependants(connection, community_id, needs.movers) if needs.exclusive else []
@@ -110,6 +113,7 @@ def decide_and_write(
     moved_ids = [one[0] for one in moved]
     memory, secrets = _remember(connection, house, submission, groups, needs, moved_ids, cards, places, keys, learn, early)
     memory.redirects |= redirects
+    memory.merges |= needs.merges
     mark_repeats(connection, submission, groups)
     writer = _writer(connection, house, submission, memory)
     try:
@@ -242,8 +246,8 @@ def _remember(
     community_id = submission.community_id
     records, secrets = loading.load_all(connection, house.registry, community_id, groups, needs, moved_ids, house.keys, early)
     learn({record.subject_id for record in records.values()} | _declared(groups))
-    loading.open_secrets(house.registry, groups, records, secrets, keys)
-    since = loading.wanted_past(groups, records)
+    loading.open_secrets(house.registry, groups, records, secrets, keys, needs)
+    since = loading.wanted_past(groups, records) | {one.survivor: 0 for one in needs.merges.values()}
     past, known = loading.read_past(connection, community_id, since, keys, learn)
     everything = loading.unknown_bases(groups, since, known)
     if everything:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from server.models import operation, operation_target, redirect
 from server.store.database import insert_rows, rows_of, run, update_rows
+from sync.duplicates import PastMerge
 
 
 def redirects_of(connection: Connection, community_id: str, ids: Iterable[str]) -> dict[str, str]:
@@ -22,6 +23,53 @@ def redirects_of(connection: Connection, community_id: str, ids: Iterable[str]) 
         fresh = {row.id: row.target_id for row in rows if row.id not in found}
         found |= fresh
         frontier = sorted(set(fresh.values()) - found.keys())
+    return found
+
+
+def leading_to(connection: Connection, community_id: str, ids: Iterable[str]) -> dict[str, str]:
+    """The ids that lead to one of these, through any number of merges, and where each leads."""
+    found: dict[str, str] = {}
+    targets = set(ids)
+    rows = run(connection, "SELECT id, target_id FROM redirect WHERE community_id = ?", (community_id,))
+    pending = {row.id: row.target_id for row in rows}
+    while True:
+        fresh = {one: target for one, target in pending.items() if target in targets and one not in found}
+        if not fresh:
+            return found
+        found |= fresh
+        targets |= fresh.keys()
+
+
+def past_merges(connection: Connection, community_id: str, op_ids: Iterable[str]) -> dict[str, PastMerge]:
+    """The merges that these commands made and that still hold, by op_id."""
+    found: dict[str, PastMerge] = {}
+    for op_id in sorted(op_ids):
+        row = run(
+            connection,
+            "SELECT d.id, d.target_id, d.number FROM redirect d JOIN record r ON r.community_id = d.community_id AND r.id = d.id "
+            "JOIN history h ON h.community_id = r.community_id AND h.record_id = r.id AND h.v = r.v "
+            "WHERE d.community_id = ? AND h.op_id = ?",
+            (community_id, op_id),
+        ).first()
+        if row is None:
+            continue
+        later = run(
+            connection,
+            "SELECT 1 FROM redirect WHERE community_id = ? AND (id = ? OR (target_id = ? AND number > ?)) LIMIT 1",
+            (community_id, row.target_id, row.target_id, row.number),
+        ).first()
+        family = [row.id, *leading_to(connection, community_id, [row.id])]
+        addressed = [
+            (one.install_id, int(one.n))
+            for one in run(
+                connection,
+                "SELECT install_id, n, record_id FROM operation WHERE community_id = ? AND entered_id = ? "
+                "AND entered_id IS NOT NULL",
+                (community_id, row.target_id),
+            )
+            if one.record_id in family
+        ]
+        found[op_id] = PastMerge(row.target_id, row.id, later is None, frozenset(addressed))
     return found
 
 

@@ -35,7 +35,7 @@ def counts(connection: Connection, scope: Scope, community_id: str) -> dict[str,
         "conflicts": run(
             connection,
             "SELECT COUNT(*) FROM conflict k JOIN record r ON r.community_id = k.community_id AND r.id = k.record_id "
-            f"WHERE k.community_id = ? AND k.state = 'open' AND {cut}",
+            f"WHERE k.community_id = ? AND k.state = 'open' AND r.life <> 'merged' AND {cut}",
             (community_id, *values),
         ).scalar_one()
     }
@@ -68,7 +68,7 @@ def open_conflicts(connection: Connection, scope: Scope, community_id: str) -> R
             connection,
             "SELECT k.conflict_id, k.unit, k.kind, k.opened_at, r.type, r.form_version FROM conflict k "
             "JOIN record r ON r.community_id = k.community_id AND r.id = k.record_id "
-            f"WHERE k.community_id = ? AND k.state = 'open' AND {cut}",
+            f"WHERE k.community_id = ? AND k.state = 'open' AND r.life <> 'merged' AND {cut}",
             (community_id, *values),
         )
     )
@@ -81,7 +81,7 @@ def conflicts_by_id(connection: Connection, scope: Scope, community_id: str, ids
     found = _rows(
         run(
             connection,
-            f"{_CONFLICT} WHERE k.community_id = ? AND k.state = 'open' AND {wanted} AND {cut}",
+            f"{_CONFLICT} WHERE k.community_id = ? AND k.state = 'open' AND r.life <> 'merged' AND {wanted} AND {cut}",
             (community_id, *marks, *values),
         )
     )

@@ -44,7 +44,7 @@ def compose(
         found = [read(record_id), *(residents(record_id) if record_type == "household" else ())]
         views.update((view.id, view) for view in found if view is not None)
     records = {record_id: _record(view) for record_id, view in views.items()}
-    expansion = expand(command, records, today)
+    expansion = expand(command, records, today, forms)
     _look(store, forms, operation, expansion, views)
     return [
         {"op_id": operation["op_id"], "type": one.type, "id": one.id, "kind": one.kind, "set": one.set}
