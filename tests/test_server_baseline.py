@@ -70,9 +70,10 @@ def test_freshness_is_days_since_the_last_confirmation(office, clock):
 
 
 def test_who_may_read_figures(office):
-    """Planners, auditors and officers read figures; a grid worker those of the own cell; nobody those of a neighbour."""
-    for role in ("planner", "auditor", "subdistrict"):
-        assert figures(office, role)["total"]["counts"]["person"] == 4
+    """Auditors and officers read figures, planners those that may be told; a grid worker those of the own cell; nobody
+    those of a neighbour."""
+    for role, told in (("planner", None), ("auditor", 4), ("subdistrict", 4)):
+        assert figures(office, role)["total"]["counts"]["person"] == told
     own = figures(office, "grid_worker")
     assert [cell["code"] for cell in own["cells"]] == [CODE_A]
     assert own["partial"] and own["total"]["counts"]["person"] == 3

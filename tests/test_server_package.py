@@ -59,7 +59,7 @@ def counts(path, layers):
 def test_a_package_holds_the_same_in_every_format(office, tmp_path):
     """One click gives every format, and each of them, reopened by GDAL, holds the same features and Chinese values."""
     folder = packed(office.signed_in("planner"), office, tmp_path / "package")
-    expected = {"cells": 2, **RECORDS}
+    expected = {"cells": 2, "figures": 2, **RECORDS}
     assert counts(folder / "dishu.gpkg", expected) == expected
     assert counts(folder / "dishu.gdb", expected) == expected
     for place, suffix in (("flatgeobuf", "fgb"), ("geojson", "geojson"), ("shapefile", "shp"), ("kml", "kml")):
@@ -108,10 +108,10 @@ def test_a_geopackage_is_as_the_standard_wants(office, tmp_path):
     assert database.execute("PRAGMA foreign_key_check").fetchall() == []
     assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     assert database.execute("PRAGMA journal_mode").fetchone() == ("delete",)
-    for name in ("cells", *RECORDS):
+    for name in ("cells", "figures", *RECORDS):
         assert database.execute(f"SELECT rtreecheck('rtree_{name}_geom')").fetchone() == ("ok",)
     styles = database.execute("SELECT f_table_name, styleQML, styleSLD, useAsDefault FROM layer_styles").fetchall()
-    assert {name for name, *_ in styles} == {"cells", *RECORDS}
+    assert {name for name, *_ in styles} == {"cells", "figures", *RECORDS}
     for name, qml, sld, default in styles:
         tree = xml.fromstring(qml[qml.index("<qgis") :])
         assert tree.find("renderer-v2/symbols/symbol") is not None and default == 1, name
@@ -234,7 +234,7 @@ def test_one_command_makes_the_package(prepared_database, tmp_path):
     words = ("export", "package", "--as", "planner-1", "--format", "geopackage", "--output", str(target))
     made = dishu(*words, env=env)
     assert made.exit_code == 0, made.output
-    assert "11 rows" in made.output
+    assert "13 rows" in made.output
     with zipfile.ZipFile(target) as archive:
         assert sorted(archive.namelist()) == ["README.txt", "dictionary.xlsx", "dishu.gpkg"]
     assert "--as is required" in dishu("export", "package", env=env).output

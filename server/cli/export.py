@@ -122,7 +122,7 @@ def _export(
     click.echo(f"{target}: {done.done_count} rows, {result['size']} bytes, sha256 {result['sha256']}")
 
 
-_PLAIN = ("cells", "estates", "buildings", "entrances", "dwellings", "organizations", "resources")
+_PLAIN = ("cells", "figures", "estates", "buildings", "entrances", "dwellings", "organizations", "resources")
 
 
 def _run(house: House, actor: Actor, job: Job) -> Job:

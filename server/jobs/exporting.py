@@ -24,7 +24,8 @@ from server.services import audit
 from server.services.audit import Look
 from server.services.baseline import baseline
 from server.services.exports import KEPT_DAYS, KIND, PACKAGE, communities_of, folder, scope_from
-from server.services.layers import Feature, Layer, cell_layer, record_layer, stacked
+from server.services.figures import figures
+from server.services.layers import Feature, Layer, cell_layer, figure_layer, record_layer, stacked
 from server.services.tables import CSV_MEDIA, XLSX_MEDIA, Column, Sheet, Value, csv_chunks, write_xlsx
 from server.store import assignments as places
 from server.store import exports as store
@@ -84,6 +85,8 @@ def _layers(house: House, connection: Any, scope: Scope, community_id: str, aske
     for name in asked["layers"]:
         if name == "cells":
             made.append(cell_layer(shapes, baseline(house, scope, community_id)))
+        elif name == "figures":
+            made.append(figure_layer(shapes, figures(house, community_id)))
         else:
             made.append(
                 record_layer(

@@ -64,3 +64,15 @@ cell_lineage = keyed(
     need("counts", Integer),  # 0: too little to decide the kind
     clustered=True,
 )
+
+# What was told to people without personal fields, as it was told: every file of a month says the same (ADR 0016).
+published_figure = keyed(
+    "published_figure",
+    key("edition_id"),
+    key("period"),  # month in the communities, 2026-03
+    key("cell_id"),  # or ~total
+    key("measure"),
+    may("value", BigInteger),  # null: withheld
+    need("made_at"),
+    clustered=True,
+)

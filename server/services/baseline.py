@@ -1,6 +1,6 @@
 """The baseline 底数: how many of what stand in each cell, how much of it was surveyed, and how fresh it is.
 
-No personal value passes through here, so planners and auditors may ask too.
+No personal value passes through here, so planners and auditors may ask too; planners get rounded counts of people.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 from server.errors import NotFound
 from server.house import House
 from server.permissions import Scope, cell_stream
+from server.services.figures import guarded
 from server.store import baseline as store
 from server.store.database import read, stamp
 from server.store.scoping import UNPLACED
@@ -36,7 +37,8 @@ def baseline(house: House, scope: Scope, community_id: str) -> dict[str, Any]:
 
     Parameters
     ----------
-    scope : a grid worker gets the figures of the assigned cells only, and ``partial`` is true
+    scope : a grid worker gets the figures of the assigned cells only, and ``partial`` is true; whoever sees no personal
+        fields gets counts of people as they are told (`services.figures`): rounded, or None where withheld
 
     Returns
     -------
@@ -60,7 +62,7 @@ def baseline(house: House, scope: Scope, community_id: str) -> dict[str, Any]:
     for item in figures:
         by_home[item.home].append(item)
     visible = [cell for cell in cells if scope.streams is None or cell_stream(cell.cell_id) in scope.streams]
-    return {
+    answer = {
         "as_of": stamp(now),
         "community": community,
         "edition": {"edition_id": cells[0].edition_id, "number": cells[0].edition_number} if cells else None,
@@ -73,6 +75,7 @@ def baseline(house: House, scope: Scope, community_id: str) -> dict[str, Any]:
         "unplaced": _summary(by_home[UNPLACED], ages.get(UNPLACED, Counter())),
         "total": _summary(figures, sum(ages.values(), Counter())),
     }
+    return guarded(house, scope, community_id, answer)
 
 
 def _summary(figures: Iterable[store.TypeFigures], ages: Counter[int]) -> dict[str, Any]:

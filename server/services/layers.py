@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from forms.definition import FieldSpec
 from forms.registry import Registry
 from server.permissions import Scope
+from server.services.figures import MEASURES, Told
 from server.services.labels import PERSONAL
 from server.services.tables import Column, Value, joined
 from server.store import exports as store
@@ -31,7 +32,7 @@ RECORD_LAYERS = {
 }
 """Layers of records by the type they hold."""
 
-LAYERS = ("cells", *RECORD_LAYERS)
+LAYERS = ("cells", "figures", *RECORD_LAYERS)
 PERSONAL_LAYERS = frozenset(name for name, kind in RECORD_LAYERS.items() if kind not in PLACE_TYPES)
 """Layers that say something about single households or persons."""
 
@@ -44,6 +45,30 @@ class Feature(NamedTuple):
     lon: float | None = None
     lat: float | None = None
     outline: bytes | None = None
+
+
+class CellOutline(Protocol):
+    """What a row about a cell needs of it."""
+
+    @property
+    def cell_id(self) -> str:
+        """Its id."""
+
+    @property
+    def code(self) -> str:
+        """Its code."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def area_m2(self) -> float:
+        """Its area."""
+
+    @property
+    def edition_number(self) -> int:
+        """The edition it belongs to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +243,38 @@ def cell_layer(shapes: Sequence[store.CellShape], figures: Mapping[str, Any]) ->
         yield [feature(shape) for shape in shapes]
 
     return Layer("cells", "网格", "Polygon", _CELL_COLUMNS, {}, (), len(shapes), batches)
+
+
+FIGURE_COLUMNS = (
+    Column("cell_id", "编号"),
+    Column("code", "网格编码"),
+    Column("name", "网格名称"),
+    Column("area_m2", "面积（平方米）", "decimal"),
+    Column("edition", "网格版本", "integer"),
+    Column("period", "发布期"),
+    Column("made_at", "发布时间"),
+    *(Column(measure, title, "integer") for measure, title in MEASURES.items()),
+    Column("withheld", "不予公布的指标"),
+)
+
+
+def figure_values(shape: CellOutline, told: Told) -> tuple[Value, ...]:
+    """The row of one cell: rounded counts, nothing where one is withheld, and which ones are."""
+    values = told.values.get(shape.cell_id, {})
+    counts = [values.get(measure) for measure in MEASURES]
+    hidden = joined(title for measure, title in MEASURES.items() if values.get(measure) is None)
+    return (
+        shape.cell_id, shape.code, shape.name, round(shape.area_m2, 1), shape.edition_number, told.period, told.made_at,
+        *counts, hidden or None,
+    )  # fmt: skip
+
+
+def figure_layer(shapes: Sequence[store.CellShape], told: Told | None) -> Layer:
+    """Counts of people by cell as they may be told to anybody who may see the place."""
+    rows = (
+        [Feature(shape.cell_id, figure_values(shape, told), outline=shape.geometry) for shape in shapes] if told else []
+    )
+    return Layer("figures", "汇总", "Polygon", FIGURE_COLUMNS, {}, (), len(rows), lambda: iter([rows] if rows else []))
 
 
 def plain(spec: FieldSpec, value: Any) -> Value:

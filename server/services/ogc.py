@@ -20,8 +20,16 @@ from server.errors import NotFound
 from server.house import House
 from server.permissions import Actor, Scope, may
 from server.services.cql2_match import Match
+from server.services.figures import Told, figures
 from server.services.labels import PERSONAL
-from server.services.layers import GROUND_COLUMNS, RECORD_LAYERS, RecordTable, record_table
+from server.services.layers import (
+    FIGURE_COLUMNS,
+    GROUND_COLUMNS,
+    RECORD_LAYERS,
+    RecordTable,
+    figure_values,
+    record_table,
+)
 from server.services.looks import Look, seen
 from server.services.paging import make_cursor, read_cursor
 from server.services.tables import Column, Value
@@ -29,7 +37,17 @@ from server.store import ogc as store
 from server.store.database import read
 from server.store.scoping import PLACE_TYPES
 
-SERVED = ("cells", "estates", "buildings", "entrances", "dwellings", "households", "organizations", "resources")
+SERVED = (
+    "cells",
+    "figures",
+    "estates",
+    "buildings",
+    "entrances",
+    "dwellings",
+    "households",
+    "organizations",
+    "resources",
+)
 """Every collection in the order in which they are listed."""
 
 _CELL = (
@@ -89,7 +107,7 @@ class ItemPage:
 def collections(house: House, actor: Actor, scope: Scope) -> list[Collection]:
     """What this actor may read."""
     personal = _personal(actor, scope)
-    shown = [name for name in SERVED if personal or name == "cells" or RECORD_LAYERS[name] in PLACE_TYPES]
+    shown = [name for name in SERVED if personal or name not in RECORD_LAYERS or RECORD_LAYERS[name] in PLACE_TYPES]
     return [describe_collection(house.registry, name, personal=personal) for name in shown]
 
 
@@ -111,6 +129,10 @@ def describe_collection(registry: Registry, name: str, *, personal: bool) -> Col
     if name == "cells":
         kinds = {column.name: _plain_kind(column) for column in _CELL} | {"published_at": "instant"}
         return Collection(name, "网格", "Cells", "Polygon", _CELL, kinds, frozenset(), {}, "published_at")
+    if name == "figures":
+        columns = (*GROUND_COLUMNS, *FIGURE_COLUMNS[1:])
+        kinds = {column.name: _plain_kind(column) for column in columns} | {"made_at": "instant"}
+        return Collection(name, "汇总", "Figures", "Polygon", columns, kinds, frozenset(), {}, "made_at")
     table = record_table(registry, name, personal=personal)
     form = registry.latest(table.kind)
     # The id stands in the feature itself.
@@ -159,7 +181,8 @@ def page(house: House, scope: Scope, asked: Collection, query: ItemQuery, look: 
             if ground.community_id < position[0]:
                 continue
             after = position[1] if ground.community_id == position[0] else ""
-            for feature in _features(connection, scope, asked, ground, after, query, query.limit + 1 - len(taken)):
+            wanted = query.limit + 1 - len(taken)
+            for feature in _features(house, connection, scope, asked, ground, after, query, wanted):
                 taken.append((ground, feature))
                 if len(taken) > query.limit:
                     break
@@ -185,7 +208,7 @@ def item(house: House, scope: Scope, asked: Collection, feature_id: str, look: L
             for ground in grounds:
                 for cell in store.served_cells(connection, scope, ground.community_id):
                     if cell.cell_id == feature_id:
-                        found = _cell_feature(asked, query, ground, cell)
+                        found = _cell_feature(asked, query, ground, cell, _told(house, asked, ground))
         else:
             where = store.community_of_record(connection, feature_id, [one.community_id for one in grounds])
             ground = next((one for one in grounds if one.community_id == where), None)  # type: ignore[assignment]
@@ -219,13 +242,25 @@ def _given(query: ItemQuery, name: str) -> bool:
 
 
 # ---------------------------------------------------------------- features
+def _told(house: House, asked: Collection, ground: store.Ground) -> Told | None:
+    return figures(house, ground.community_id) if asked.name == "figures" else None
+
+
 def _features(
-    connection: Any, scope: Scope, asked: Collection, ground: store.Ground, after: str, query: ItemQuery, wanted: int
+    house: House,
+    connection: Any,
+    scope: Scope,
+    asked: Collection,
+    ground: store.Ground,
+    after: str,
+    query: ItemQuery,
+    wanted: int,
 ) -> Iterator[dict[str, Any]]:
     """Features of one community behind an id that pass, as many as are taken from this iterator."""
     if asked.table is None:
+        told = _told(house, asked, ground)
         for cell in store.served_cells(connection, scope, ground.community_id, after):
-            feature = _cell_feature(asked, query, ground, cell)
+            feature = _cell_feature(asked, query, ground, cell, told)
             if feature is not None:
                 yield feature
         return
@@ -257,15 +292,22 @@ def _narrowed(asked: Collection, query: ItemQuery) -> store.Narrowed:
 
 
 def _cell_feature(
-    asked: Collection, query: ItemQuery, ground: store.Ground, cell: store.ServedCell
+    asked: Collection, query: ItemQuery, ground: store.Ground, cell: store.ServedCell, told: Told | None
 ) -> dict[str, Any] | None:
-    # A cell is in force from its publication on, so it meets every interval that does not end before.
-    if query.until is not None and cell.published_at is not None and cell.published_at > query.until:
+    begun = told.made_at if told is not None else cell.published_at
+    # It holds from then on, so it meets every interval that does not end before.
+    if query.until is not None and begun is not None and begun > query.until:
         return None
-    values: tuple[Value, ...] = (
-        ground.code, ground.name, cell.code, cell.name, cell.order_number, round(cell.area_m2, 1), cell.edition_number,
-        cell.published_at,
-    )  # fmt: skip
+    values: tuple[Value, ...]
+    if asked.name == "figures":
+        if told is None or told.edition_id != cell.edition_id:
+            return None  # another edition was published in this moment
+        values = (ground.code, ground.name, *figure_values(cell, told)[1:])
+    else:
+        values = (
+            ground.code, ground.name, cell.code, cell.name, cell.order_number, round(cell.area_m2, 1),
+            cell.edition_number, cell.published_at,
+        )  # fmt: skip
     named = dict(zip((column.name for column in asked.columns), values, strict=True))
     shape = shapely.from_wkb(cell.geometry)
     if query.match is not None and not query.match.check(named, shape):

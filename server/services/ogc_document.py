@@ -113,7 +113,8 @@ def queryables(one: Collection, base: str) -> dict[str, Any]:
             labels = one.codes[name]
             properties[name]["enum"] = list(labels)
             properties[name]["description"] = "；".join(f"{code} {label}" for code, label in labels.items())
-    properties[one.time]["x-ogc-role"] = "primary-instant" if one.time == "updated_at" else "primary-interval-start"
+    role = "primary-instant" if one.time == "updated_at" else "primary-interval-start"
+    properties[one.time]["x-ogc-role"] = role
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"{base}/collections/{one.name}/queryables",

@@ -42,6 +42,7 @@ class ServedCell:
     geometry: bytes
     edition_number: int
     published_at: str | None
+    edition_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +73,13 @@ def served_cells(connection: Connection, scope: Scope, community_id: str, after:
     see_community(scope, community_id)
     rows = run(
         connection,
-        "SELECT c.cell_id, c.code, c.name, c.order_number, c.area_m2, c.geometry, e.number, e.published_at FROM edition e "
+        "SELECT c.cell_id, c.code, c.name, c.order_number, c.area_m2, c.geometry, e.number, e.published_at, e.edition_id "
+        "FROM edition e "
         "JOIN cell c ON c.community_id = e.community_id AND c.edition_id = e.edition_id "
         "WHERE e.community_id = ? AND e.layer = 'base' AND e.state = 'published' AND c.cell_id > ? ORDER BY c.cell_id",
         (community_id, after),
     )
-    found = [ServedCell(row[0], row[1], row[2], row[3], row[4], bytes(row[5]), row[6], row[7]) for row in rows]
+    found = [ServedCell(row[0], row[1], row[2], row[3], row[4], bytes(row[5]), row[6], row[7], row[8]) for row in rows]
     return [cell for cell in found if scope.sees_stream(community_id, f"cell/{cell.cell_id}")]
 
 

@@ -1,0 +1,189 @@
+"""Figures that may be told to people without personal fields: of cells and communities, once a month, kept as told.
+
+They are told of the cells of an edition and of their sum, never of other areas. A publication is made when somebody first
+asks in a month and kept: every export of that month tells the same. What was withheld of an edition once stays withheld.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from server.house import House
+from server.permissions import Scope
+from server.services.accounts import today
+from server.services.disclosure import Figure, Sum, rounded, withheld
+from server.store import baseline
+from server.store import figures as store
+from server.store.database import read, stamp, write
+
+TOTAL = "~total"
+"""Stands for the sum of all cells."""
+
+MEASURES: Mapping[str, str] = {
+    "household_count": "住户数",
+    "person_count": "人员数",
+    "resident_person_count": "居住人数",
+    "age_0_14": "居住人口 0–14 岁",
+    "age_15_59": "居住人口 15–59 岁",
+    "age_60_79": "居住人口 60–79 岁",
+    "age_80_up": "居住人口 80 岁及以上",
+    "age_unknown": "居住人口 年龄不详",
+    "male": "居住人口 男",
+    "female": "居住人口 女",
+    "sex_unknown": "居住人口 性别不详",
+    "party_member_count": "党员数",
+}
+"""What is counted, and its title."""
+
+_AGES = ("age_0_14", "age_15_59", "age_60_79", "age_80_up", "age_unknown")
+_SEXES = ("male", "female", "sex_unknown")
+
+Key = tuple[str, str]  # cell id or TOTAL, measure
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One publication. ``values`` by cell id (or TOTAL) and measure; None is withheld."""
+
+    edition_id: str
+    period: str
+    made_at: str
+    values: Mapping[str, Mapping[str, int | None]]
+
+
+def figures(house: House, community_id: str) -> Told | None:
+    """The publication of this month, made now if nobody has asked before; None without published cells.
+
+    Whoever may read the community's places may read it: no scope changes what is told.
+    """
+    day = date.fromisoformat(today(house))
+    period = f"{day:%Y-%m}"
+    with read(house.engine) as connection:
+        cells = baseline.published_cells(connection, community_id)
+        if not cells:
+            return None
+        edition_id = cells[0].edition_id
+        rows = store.told(connection, community_id, edition_id, period)
+        if not rows:
+            true = _true(connection, community_id, [cell.cell_id for cell in cells], day)
+            before = store.ever_withheld(connection, community_id, edition_id)
+    if not rows:
+        made = _made(house, community_id, true, before)
+        with write(house.engine) as connection:
+            # Another process may have been faster: then its publication stands, whole.
+            if not store.told(connection, community_id, edition_id, period):
+                store.keep(connection, community_id, edition_id, period, made, at=stamp(house.clock()))
+            rows = store.told(connection, community_id, edition_id, period)
+    values: dict[str, dict[str, int | None]] = defaultdict(dict)
+    for cell_id, measure, value, _ in rows:
+        values[cell_id][measure] = value
+    return Told(edition_id, period, rows[0][3], dict(values))
+
+
+def _made(
+    house: House, community_id: str, true: Mapping[Key, Figure], before: set[Key]
+) -> list[tuple[str, str, int | None]]:
+    hidden = withheld(true, sums_of(sorted({cell for cell, _ in true if cell != TOTAL})), before)
+    return [
+        (cell, measure, None if (cell, measure) in hidden else rounded(
+            house.keys.hashing, f"{community_id}/{cell}/{measure}", figure.value
+        ))
+        for (cell, measure), figure in sorted(true.items())
+    ]  # fmt: skip
+
+
+def sums_of(cells: list[str]) -> list[Sum]:
+    """How the figures of these cells hang together: cells make the community; ages, and sexes, make the residents."""
+    across = [Sum((TOTAL, measure), tuple((cell, measure) for cell in cells)) for measure in MEASURES]
+    within = [
+        Sum((cell, "resident_person_count"), tuple((cell, part) for part in parts))
+        for cell in [*cells, TOTAL]
+        for parts in (_AGES, _SEXES)
+    ]
+    return across + within
+
+
+def _true(connection: Any, community_id: str, cells: list[str], day: date) -> dict[Key, Figure]:
+    """The true counts with their largest contributors."""
+    homes = {f"cell/{cell}": cell for cell in cells}
+    counted: dict[Key, Counter[str]] = defaultdict(Counter)  # by contributor: the household of a person
+
+    def add(cell: str, measure: str, who: str) -> None:
+        counted[cell, measure][who] += 1
+        counted[TOTAL, measure][who] += 1
+
+    for number, (home, household, birth, sex) in enumerate(store.persons(connection, community_id)):
+        cell = homes.get(home)
+        if cell is None:
+            continue
+        who = household or f"~{number}"  # who lives in no household contributes alone
+        add(cell, "person_count", who)
+        if household is not None:
+            add(cell, "resident_person_count", who)
+            add(cell, _age(birth, day), who)
+            add(cell, {"1": "male", "2": "female"}.get(sex or "", "sex_unknown"), who)
+    made = {
+        (cell, measure): Figure(sum(by.values()), max(by.values(), default=0))
+        for cell in [*cells, TOTAL]
+        for measure in MEASURES
+        for by in (counted.get((cell, measure), Counter()),)
+    }
+    for measure, kind in (("household_count", "household"), ("party_member_count", "party_member")):
+        by_home = store.counts(connection, community_id, kind)
+        for home, cell in homes.items():
+            made[cell, measure] = Figure(by_home.get(home, 0))
+        made[TOTAL, measure] = Figure(sum(by_home.get(home, 0) for home in homes))
+    return made
+
+
+def _age(birth: str | None, day: date) -> str:
+    try:
+        born = date.fromisoformat(birth or "")
+    except ValueError:
+        return "age_unknown"
+    years = day.year - born.year - ((day.month, day.day) < (born.month, born.day))
+    if years < 15:
+        return "age_0_14"
+    return "age_15_59" if years < 60 else "age_60_79" if years < 80 else "age_80_up"
+
+
+# ---------------------------------------------------------------- the baseline of people without personal fields
+_OF_BASELINE = {
+    "household": "household_count",
+    "person": "person_count",
+    "resident_person": "resident_person_count",
+    "party_member": "party_member_count",
+}
+
+
+def guarded(
+    house: House, scope: Scope, community_id: str, answer: dict[str, Any], *, past: bool = False
+) -> dict[str, Any]:
+    """A baseline as the scope may have it: whoever sees no personal fields gets counts of people as they are told.
+
+    Parameters
+    ----------
+    answer : of `baseline.baseline`; changed in place
+    past : of another day or other cells: then nothing about people is told, because it would be one more publication
+    """
+    if scope.fields != "internal":
+        return answer
+    told = None if past else figures(house, community_id)
+    values = told.values if told is not None else {}
+    for cell in answer["cells"]:
+        _guard(cell, values.get(cell["cell_id"], {}))
+    _guard(answer["unplaced"], {})
+    _guard(answer["total"], values.get(TOTAL, {}))
+    return answer
+
+
+def _guard(summary: dict[str, Any], values: Mapping[str, int | None]) -> None:
+    for kind, measure in _OF_BASELINE.items():
+        if kind in summary["counts"]:
+            summary["counts"][kind] = values.get(measure)
+    if summary.get("freshness") is not None:
+        summary["freshness"]["records"] = None

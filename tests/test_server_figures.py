@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import json
+import uuid
+
+import pytest
+from front_door import COMMUNITY
+from records_kit import CODE_A, IDS, office_with_records
+from test_server_exports import exported
+
+from server.services.figures import MEASURES, TOTAL, figures
+from server.store.database import write
+
+PATH = f"/api/v1/communities/{COMMUNITY}/baseline"
+
+
+@pytest.fixture
+def office(prepared_database, tmp_path, clock):
+    found = office_with_records(prepared_database, tmp_path, clock)
+    yield found
+    found.house.engine.dispose()
+
+
+def crowd(office, cell, count, *, households=5, like="zhang", changes=None):
+    """Copies of a person, living in so many households of a cell."""
+    with write(office.house.engine) as connection:
+        row = dict(connection.exec_driver_sql(f"SELECT * FROM record WHERE id = '{IDS[like]}'").mappings().one())
+        for number in range(count):
+            fields = json.loads(row["fields"]) | (changes or {})
+            fields["residence_household"] = f"household-{cell}-{number % households}"
+            row |= {"id": str(uuid.uuid4()), "home": f"cell/{cell}", "fields": json.dumps(fields)}
+            marks = ", ".join(f"%({name})s" if connection.dialect.name == "postgresql" else f":{name}" for name in row)
+            names = ", ".join(row)
+            connection.exec_driver_sql(f"INSERT INTO record ({names}) VALUES ({marks})", row)
+
+
+def told(office):
+    return figures(office.house, COMMUNITY).values
+
+
+def test_a_small_community_tells_nothing_about_people(office):
+    """With five persons on record no count of people leaves for a planner: not in files, not over OGC, not as baseline."""
+    _, answer = exported(office, role="planner", layers=["figures"])
+    rows = [one["properties"] for one in answer.json["features"]]
+    assert [row["code"] for row in rows] == [CODE_A, f"{CODE_A[:-1]}2"]
+    assert all(row[measure] is None for row in rows for measure in MEASURES)
+    assert "人员数" in rows[0]["withheld"]
+    _, answer = exported(office, role="planner", layers=["cells"])
+    cell = answer.json["features"][0]["properties"]
+    assert (cell["person_count"], cell["household_count"], cell["dwelling_count"]) == (None, None, 1)
+    planner = office.signed_in("planner")
+    items = planner.get("/ogc/collections/figures/items").json["features"]
+    assert [one["properties"]["person_count"] for one in items] == [None, None]
+    baseline = planner.get(PATH).json
+    assert baseline["total"]["counts"]["person"] is None and baseline["total"]["counts"]["dwelling"] == 3
+    assert baseline["cells"][0]["freshness"]["records"] is None
+    assert office.signed_in("secretary").get(PATH).json["total"]["counts"]["person"] == 4
+
+
+def test_enough_people_are_told_rounded(office):
+    """Counts with enough behind them are told, near the truth, in fives; cells and community alike in every interface."""
+    crowd(office, "cell-a", 63)
+    crowd(office, "cell-b", 48)
+    values = told(office)
+    assert values["cell-a"]["person_count"] in (65, 70)
+    assert values["cell-b"]["person_count"] == 50 or values["cell-b"]["person_count"] == 45
+    assert values[TOTAL]["person_count"] in (110, 115)
+    assert values["cell-a"]["female"] is None and values["cell-a"]["male"] is None
+    planner = office.signed_in("planner")
+    _, answer = exported(office, role="planner", layers=["figures"])
+    by_file = {one["id"]: one["properties"]["person_count"] for one in answer.json["features"]}
+    by_ogc = {
+        one["id"]: one["properties"]["person_count"]
+        for one in planner.get("/ogc/collections/figures/items").json["features"]
+    }
+    by_baseline = {one["cell_id"]: one["counts"]["person"] for one in planner.get(PATH).json["cells"]}
+    assert by_file == by_ogc == by_baseline == {cell: values[cell]["person_count"] for cell in ("cell-a", "cell-b")}
+    one = planner.get("/ogc/collections/figures/items/cell-a").json["properties"]
+    assert one["person_count"] == by_file["cell-a"]
+    found = planner.get("/ogc/collections/figures/items?filter=person_count > 60").json["features"]
+    assert [each["id"] for each in found] == ["cell-a"]
+
+
+def test_a_dormitory_is_not_told(office):
+    """A cell in which nearly everybody lives in one household is withheld, and so is what would give it away."""
+    crowd(office, "cell-a", 80, households=1)
+    crowd(office, "cell-b", 60)
+    values = told(office)
+    assert values["cell-a"]["resident_person_count"] is None
+    assert values["cell-b"]["resident_person_count"] is None  # else community minus cell b is cell a
+
+
+def test_a_month_is_told_once(office, clock):
+    """Somebody who moves in changes no file of this month, so two files of it differ in nothing."""
+    crowd(office, "cell-a", 63)
+    crowd(office, "cell-b", 48)
+    before = figures(office.house, COMMUNITY)
+    crowd(office, "cell-a", 30)
+    assert figures(office.house, COMMUNITY) == before
+    clock.advance(days=31)
+    later = figures(office.house, COMMUNITY)
+    assert later.period != before.period
+    assert later.values["cell-a"]["person_count"] in (95, 100)
+    assert later.values["cell-b"] == before.values["cell-b"]  # what did not change is told the same
+
+
+def test_what_was_withheld_stays_withheld(office, clock):
+    """A cell that grows past the threshold is not told suddenly: the earlier month would follow from the difference."""
+    crowd(office, "cell-b", 48)
+    assert told(office)["cell-a"]["person_count"] is None
+    crowd(office, "cell-a", 63)
+    clock.advance(days=31)
+    assert told(office)["cell-a"]["person_count"] is None
+
+
+def test_figures_are_kept_for_everybody(office):
+    """A secretary's figures layer is the planner's: it is one publication, whoever asks first."""
+    crowd(office, "cell-a", 63)
+    crowd(office, "cell-b", 48)
+    _, first = exported(office, role="secretary", layers=["figures"])
+    _, second = exported(office, role="planner", layers=["figures"])
+    assert first.json["features"] == second.json["features"]
