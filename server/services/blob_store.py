@@ -6,6 +6,7 @@ S3 takes its credentials and its endpoint from the usual environment (``AWS_ACCE
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -23,7 +24,10 @@ def put(house: House, community_id: str, sha256: str, sealed: bytes) -> None:
     """Keep the bytes; whole or not at all. StorageUnreachable where the storage does not answer."""
     import obstore
 
-    _asked(lambda: obstore.put(_store(house.settings.blobs_url), _path(community_id, sha256), sealed))
+    try:
+        _asked(lambda: obstore.put(_store(house.settings.blobs_url), _path(community_id, sha256), sealed))
+    except FileNotFoundError as error:
+        raise StorageUnreachable("the storage of photos has no such bucket or folder", retry_after_s=30) from error
 
 
 def get(house: House, community_id: str, sha256: str) -> bytes | None:
@@ -59,7 +63,8 @@ def _store(url: str) -> Any:
         folder = Path(unquote(url.removeprefix("file://")))
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return LocalStore(folder)
-    return from_url(url, client_options={"allow_http": True, "timeout": "30s"})
+    patience = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
+    return from_url(url, client_options={"allow_http": True, "timeout": "30s"}, retry_config=patience)
 
 
 def _asked(act: Callable[[], Given]) -> Given:
