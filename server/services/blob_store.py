@@ -63,8 +63,9 @@ def _store(url: str) -> Any:
         folder = Path(unquote(url.removeprefix("file://")))
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return LocalStore(folder)
-    patience = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
-    return from_url(url, client_options={"allow_http": True, "timeout": "30s"}, retry_config=patience)
+    patience: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
+    client: Any = {"allow_http": True, "timeout": "30s"}
+    return from_url(url, client_options=client, retry_config=patience)
 
 
 def _asked(act: Callable[[], Given]) -> Given:
