@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sync.memory import Closing, Listed, Memory, OpenConflict, OpenSibling, Writer
+from sync.memory import Closing, Listed, Memory, OpenConflict, OpenSibling, Reopening, Writer
 from sync.merge import Dispute, Siblings
 from sync.operation import Operation
 from sync.record import Record
@@ -62,9 +62,23 @@ def close_siblings(
     conflict = memory.conflicts.get((record.id, unit))
     if conflict is None:
         return
+    named = list(conflict.siblings)
     conflict.siblings = [one for one in conflict.siblings if one.op_id not in siblings]
     settles = not conflict.waits(record.stamp(unit))
+    if settles and record.life == "deleted":
+        memory.settled[record.id, unit] = OpenConflict(conflict.conflict_id, named)
     memory.disputes.append(Closing(record.id, unit, siblings, operation.op_id, n, conflict, settles))
     if settles:
         del memory.conflicts[record.id, unit]
         record.open_units = [one for one in record.open_units if one != unit]
+
+
+def reopen_settled(record: Record, memory: Memory) -> None:
+    """S5: restoring a record opens again what was settled while it was deleted: the question is whether that still holds."""
+    for (record_id, unit), conflict in sorted(memory.settled.items()):
+        if record_id != record.id or unit in record.open_units:
+            continue
+        memory.conflicts[record_id, unit] = conflict
+        record.open_units = sorted([*record.open_units, unit])
+        memory.disputes.append(Reopening(record_id, unit, conflict))
+    memory.settled = {key: one for key, one in memory.settled.items() if key[0] != record.id}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from forms.definition import RecordType
 from sync.digest import ZERO_TAG, version_tag
-from sync.disputes import close_siblings, keep_dispute, open_siblings
+from sync.disputes import close_siblings, keep_dispute, open_siblings, reopen_settled
 from sync.effects import CARD_CAUSES, episodes_of, keep_card, keep_findings, moved_persons
 from sync.memory import Decided, Found, Memory, Prepared, Version, Writer
 from sync.merge import Merge, merge
@@ -178,6 +178,8 @@ def write(
             **record.confirmed,
             unit: {"op_id": operation.op_id, "claimed_at": operation.claimed_at, "arrived_at": memory.arrived_at},
         }
+    if operation.kind == "restore" and result.life == "live" and memory.settled:
+        reopen_settled(record, memory)
     for unit, siblings in result.closes:
         close_siblings(record, unit, siblings, operation, n, memory)
     for dispute in result.disputes:

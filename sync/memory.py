@@ -162,6 +162,15 @@ class Closing:
 
 
 @dataclass(frozen=True, slots=True)
+class Reopening:
+    """A conflict that was settled while its record was deleted, open again since the record was restored (S5)."""
+
+    record_id: str
+    unit: str
+    conflict: OpenConflict
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """A finding for the secretary; ``opens`` False closes the open one of the same kind, name and record."""
 
@@ -192,7 +201,7 @@ class Memory:
 
     ``past`` has an entry for every record whose stored version is not the base of an operation; ``known`` holds the
     (record, v, tag) that history confirms. ``children`` maps a record to those placed by it, complete for every record
-    in ``movable``. ``redirects`` are ids of merged records and where each leads; ``led`` what deciding changes of them.
+    in ``movable``. ``settled`` are conflicts that were settled while their record was deleted. ``redirects`` are ids of merged records and where each leads; ``led`` what deciding changes of them.
     """
 
     records: dict[str, Record]
@@ -209,6 +218,7 @@ class Memory:
     has_cell: Callable[[str], bool] = field(default=lambda cell_id: True)
     redirects: dict[str, str] = field(default_factory=dict)
     merges: dict[str, PastMerge] = field(default_factory=dict)
+    settled: dict[tuple[str, str], OpenConflict] = field(default_factory=dict)
 
     before: dict[str, Before] = field(default_factory=dict)
     created: dict[str, Record] = field(default_factory=dict)
@@ -216,7 +226,7 @@ class Memory:
     versions: list[Version] = field(default_factory=list)
     written: dict[str, list[Version]] = field(default_factory=dict)
     moves: list[Move] = field(default_factory=list)
-    disputes: list[Listed | Closing] = field(default_factory=list)
+    disputes: list[Listed | Closing | Reopening] = field(default_factory=list)
     findings: list[Found] = field(default_factory=list)
     decided: list[Decided] = field(default_factory=list)
     led: dict[str, str | None] = field(default_factory=dict)

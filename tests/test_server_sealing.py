@@ -12,6 +12,7 @@ from records_kit import id_number
 from server_kit import (
     COMMUNITY,
     anchor,
+    building,
     create,
     furnish,
     home,
@@ -283,6 +284,47 @@ def test_delete_over_edit_and_edit_over_delete_are_listed(ground):
     one.write(operation("restore", "person", person, base=ground.base(person)))
     one.pull()
     assert one.bodies[person]["fields"]["employer_text"] == "某校" and person in one.visible
+
+
+def test_restoring_opens_again_what_was_settled_while_the_record_was_deleted(ground):
+    """S5: settled for a record that was thought gone; now that it is back somebody looks again, with the same values."""
+    one, two = ground.worker(0), ground.worker(0)
+    made = home(0, "张一")
+    one.write(*made.operations)
+    person, base = made.persons[0], ground.base(made.persons[0])
+    one.write(patch(ground, person, {"occupation_text": "教师"}))
+    assert two.outcomes([operation("delete", "person", person, base=base)]) == [("conflict", None)]
+    office = secretary(ground)
+    row = office.get("/api/v1/inbox/conflicts").json["rows"][0]
+    before = sorted(one["op_id"] for one in row["siblings"])
+    office.post(f"/api/v1/inbox/conflicts/{row['conflict_id']}/resolve", {"set": {"occupation_text": None}})
+    assert office.get("/api/v1/inbox/conflicts").json["count"] == 0
+    one.write(operation("restore", "person", person, base=ground.base(person)))
+    again = office.get("/api/v1/inbox/conflicts").json["rows"]
+    assert [(one["conflict_id"], one["unit"]) for one in again] == [(row["conflict_id"], "occupation_text")]
+    assert sorted(one["op_id"] for one in again[0]["siblings"]) == before
+    one.pull()
+    assert one.bodies[person]["conflicts"] == ["occupation_text"]
+    office.post(f"/api/v1/inbox/conflicts/{row['conflict_id']}/resolve", {"choose": before[0]})
+    assert office.get("/api/v1/inbox/conflicts").json["count"] == 0 and ground.fields(person)["occupation_text"] == "教师"
+    restored = operation("restore", "person", person, base=ground.base(person))
+    assert one.outcomes([restored]) == [("unchanged", None)], "nothing to restore opens nothing"
+    assert office.get("/api/v1/inbox/conflicts").json["count"] == 0
+
+
+def test_deleted_settled_and_restored_in_one_batch(ground):
+    """S5, S12: the same within one transaction."""
+    one, two = ground.worker(0), ground.worker(0)
+    house = building(0, name="甲")
+    one.write(house)
+    base = ground.base(house["id"])
+    edit = patch(ground, house["id"], {"anchor": anchor(0.2)})
+    one.write(edit)
+    settle = operation("resolve", "building", house["id"], {}, unit="anchor", siblings=[edit["op_id"]], base=base)
+    said = two.outcomes([operation("delete", "building", house["id"], base=base)], [settle], [operation("restore", "building", house["id"], base=base)])
+    assert [outcome for outcome, _ in said][0] == "conflict"
+    assert json.loads(ground.record(house["id"]).conflicts) == ["anchor"]
+    assert ground.rows("SELECT count(*) FROM conflict WHERE state = 'open'")[0][0] == 1
 
 
 def test_a_policy_that_decides_leaves_a_row_closed_at_birth(ground):

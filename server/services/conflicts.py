@@ -9,7 +9,7 @@ import orjson
 from server.sealing import seal
 from server.services.keys import DataKeys
 from server.store import push as reading
-from sync.memory import Closing, Listed, Memory
+from sync.memory import Closing, Listed, Memory, Reopening
 
 if TYPE_CHECKING:
     from server.house import House
@@ -33,7 +33,7 @@ def conflict_rows(
     A dispute that needs no decision is closed at birth. A second dispute of an open (record, unit) adds a sibling; a
     later value of the same chain replaces its own.
     """
-    rows: Rows = {"conflicts": [], "siblings": [], "sibling_states": [], "closed": []}
+    rows: Rows = {"conflicts": [], "siblings": [], "sibling_states": [], "closed": [], "reopened": []}
     listed = [one for one in memory.disputes if isinstance(one, Listed)]
     stamps = {(one.record_id, one.dispute.stamp[0], one.dispute.stamp[2]) for one in listed}
     writers = reading.writers_of(connection, community_id, stamps)
@@ -44,8 +44,10 @@ def conflict_rows(
     for one in memory.disputes:
         if isinstance(one, Listed):
             _list(one, house, keys, number, at, install_id, rows, added, writers, users, claims)
-        else:
+        elif isinstance(one, Closing):
             _close(one, number, at, users.get(install_id), rows, added)
+        else:
+            _reopen(one, rows, added)
     rows["siblings"] = [tuple(row) for row in added.values()]
     return rows
 
@@ -109,4 +111,12 @@ def _close(
     for op_id in closing.siblings:
         _say(closing.conflict.conflict_id, op_id, "closed", rows, added)
     if closing.settles:
+        rows["reopened"] = [row for row in rows["reopened"] if row[0] != closing.conflict.conflict_id]
         rows["closed"].append((closing.conflict.conflict_id, at, number, user_id))
+
+
+def _reopen(one: Reopening, rows: Rows, added: dict[tuple[str, str], list[Any]]) -> None:
+    rows["closed"] = [row for row in rows["closed"] if row[0] != one.conflict.conflict_id]
+    rows["reopened"].append((one.conflict.conflict_id,))
+    for sibling in one.conflict.siblings:
+        _say(one.conflict.conflict_id, sibling.op_id, "open", rows, added)

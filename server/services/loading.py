@@ -43,6 +43,7 @@ class Needs:
     persons: set[str] = field(default_factory=set)  # whose reference card may change
     locations: list[dict[str, object]] = field(default_factory=list)
     commands: bool = False
+    restored: set[str] = field(default_factory=set)
     undone: set[str] = field(default_factory=set)  # op_ids of merges that are to be taken back
     merges: dict[str, PastMerge] = field(default_factory=dict)
 
@@ -91,6 +92,8 @@ def needs_of(groups: Iterable[Sequence[Prepared]]) -> Needs:
                 continue
             if (operation.kind in _LIFE_KINDS or named) and operation.id not in needs.made:
                 needs.movers.add(operation.id)
+            if operation.kind == "restore":
+                needs.restored.add(operation.id)
             if form.name == "person" and (operation.kind in _LIFE_KINDS or not CARD_CAUSES.isdisjoint(values)):
                 needs.persons.add(operation.id)
     needs.ids.update(made_id("card", person) for person in needs.persons)

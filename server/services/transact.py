@@ -271,6 +271,7 @@ def _remember(
         children=children,
         blocked=reading.blocked_records(connection, community_id, submission.install_id, groups[0][0].n),
         conflicts=reading.open_conflicts(connection, community_id, disputed),
+        settled=reading.settled_conflicts(connection, community_id, sorted(needs.restored)),
     )
     return memory, secrets
 

@@ -232,6 +232,27 @@ def open_conflicts(connection: Connection, community_id: str, record_ids: Sequen
     return found
 
 
+def settled_conflicts(connection: Connection, community_id: str, record_ids: Sequence[str]) -> dict[tuple[str, str], OpenConflict]:
+    """Conflicts that somebody settled since each of these records was deleted last, the latest of each unit (S5)."""
+    found: dict[tuple[str, str], OpenConflict] = {}
+    for record_id in record_ids:
+        rows = run(
+            connection,
+            "SELECT k.conflict_id, k.unit FROM conflict k WHERE k.community_id = ? AND k.record_id = ? AND k.state = 'closed' "
+            "AND coalesce(k.closed_by, '') <> 'policy' AND k.closed_number > (SELECT max(h.number) FROM history h "
+            "WHERE h.community_id = k.community_id AND h.record_id = k.record_id AND h.life = 'deleted') ORDER BY k.closed_number",
+            (community_id, record_id),
+        )
+        for row in rows:
+            found[record_id, row.unit] = OpenConflict(row.conflict_id, [])
+    of = {one.conflict_id: key for key, one in found.items()}
+    columns = ("conflict_id", "op_id", "role", "state", "install_id", "n")
+    for row in rows_of(connection, conflict_sibling, columns, community_id, "conflict_id", list(of)):
+        if row.state == "closed":
+            found[of[row.conflict_id]].siblings.append(OpenSibling(row.op_id, row.install_id, row.n, row.role))
+    return found
+
+
 def ledger_homes(connection: Connection, community_id: str, record_ids: Sequence[str]) -> dict[str, frozenset[str]]:
     """Every stream that these records have left or entered, by record."""
     homes: dict[str, set[str]] = {}

@@ -195,7 +195,7 @@ def write_findings(connection: Connection, community_id: str, found: Sequence[Fo
 
 
 def write_conflicts(connection: Connection, community_id: str, rows: dict[str, list[tuple[Any, ...]]]) -> None:
-    """Conflict rows: ``conflicts`` and ``siblings`` to insert, ``replaced`` siblings, ``closed_siblings``, ``closed``."""
+    """Conflict rows: ``conflicts`` and ``siblings`` to insert, new states of siblings, ``closed``, ``reopened``."""
     columns = (
         "community_id", "conflict_id", "record_id", "unit", "kind", "policy", "state", "opened_at", "opened_number",
         "closed_at", "closed_number", "closed_by", "subject_id", "sealed",
@@ -220,6 +220,9 @@ def write_conflicts(connection: Connection, community_id: str, rows: dict[str, l
         ("state", "closed_at", "closed_number", "closed_by"),
         values,
     )
+    reopened = [("open", None, None, None, community_id, conflict_id) for (conflict_id,) in rows["reopened"]]
+    state = ("state", "closed_at", "closed_number", "closed_by")
+    update_rows(connection, conflict, ("community_id", "conflict_id"), state, reopened)
 
 
 def advance_install(
