@@ -205,6 +205,14 @@ class CellIndex:
         )
         return [(self.cell_ids[at], -share) for share, at in ranked]
 
+    def distance_m(self, cell_id: str, *, lon: float, lat: float) -> float:
+        """Metres from a point to a cell, 0 inside and on its border; KeyError for a cell that is not here."""
+        try:
+            at = self.cell_ids.index(cell_id)
+        except ValueError:
+            raise KeyError(cell_id) from None
+        return self.surroundings.distance(at, lon=lon, lat=lat)
+
     def nearest(self, *, lon: float, lat: float) -> tuple[str, float] | None:
         """The nearest cell and its distance in metres (0 inside); ties in tie order; None without cells."""
         if not self.cells or not (math.isfinite(lon) and math.isfinite(lat)):

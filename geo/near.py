@@ -88,6 +88,10 @@ class CellSurroundings:
         best = int(np.argmin(distances_m))
         return int(positions[best]), float(distances_m[best])
 
+    def distance(self, cell: int, *, lon: float, lat: float) -> float:
+        """Metres from a point to a cell (position)."""
+        return float(self._distance_m(np.array([cell]), snap(lon), snap(lat))[0])
+
     def _distance_m(self, cells: NDArray[np.intp], x: int, y: int) -> NDArray[np.float64]:
         offsets = self._offsets(cells, np.full(len(cells), x), np.full(len(cells), y))
         return np.asarray(shapely.distance(self._twins[cells], shapely.points(offsets)))

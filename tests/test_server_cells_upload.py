@@ -217,3 +217,26 @@ def test_the_dry_run_the_ledger_and_the_way_back_over_http(office, secretary):
     assert problem(secretary.post(f"{path_of()}/{back.json['edition_id']}/republish")) == (404, "not-found")
     lines = secretary.get("/api/v1/audit").json
     assert any("person.name" in str(one) and "edition=" in str(one) for one in lines.get("lines", lines.get("rows", [])))
+
+
+def test_placement_over_http(office, secretary):
+    """The console asks why, pins with a reason, takes the pin back, and works off what has no place."""
+    from records_kit import IDS
+
+    place = f"/api/v1/records/building/{IDS['building_a']}/placement"
+    assert secretary.get(place).json["decision"] == "inside"
+    answer = secretary.post(f"{place}/pin", {"cell": f"{CODE}002", "reason": "正门在东侧"})
+    assert answer.status_code == 200, answer.data
+    assert answer.json["placement"]["decision"] == "pinned" and answer.json["placement"]["home"]["cell_id"] == "cell-b"
+    assert secretary.get(f"/api/v1/records/entrance/{IDS['entrance_a']}/placement").json["decision"] == "inside"
+    back = secretary.client.delete(f"{place}/pin", headers=secretary.headers)
+    assert back.json["placement"]["home"]["cell_id"] == "cell-a"
+    assert problem(secretary.post(f"{place}/pin", {"cell": f"{CODE}002"})) == (422, "invalid-input")
+    assert problem(secretary.post(f"{place}/pin", {"cell": "nowhere", "reason": "x"})) == (404, "not-found")
+    assert problem(secretary.get("/api/v1/records/building/nobody/placement")) == (404, "not-found")
+    planner = office.signed_in("planner")
+    assert problem(planner.post(f"{place}/pin", {"cell": f"{CODE}002", "reason": "x"})) == (403, "outside-your-scope")
+    held = secretary.post(f"/api/v1/records/dwelling/{IDS['dwelling_c']}/placement/holder", {"set": {"building": IDS["building_a"]}})
+    assert held.status_code == 200 and held.json["placement"]["home"]["cell_id"] == "cell-a", held.data
+    assert secretary.get("/api/v1/inbox/placements").json["rows"] == []
+    assert "placements" in secretary.get("/api/v1/inbox").json["counts"]

@@ -18,9 +18,10 @@ from server.services.paging import make_cursor, read_cursor
 from server.services.unsealing import open_sealed
 from server.store import baseline
 from server.store import inbox as store
+from server.store import placements
 from server.store.database import read, stamp
 
-KINDS = ("conflicts", "quarantine", "unplaced", "findings", "held")
+KINDS = ("conflicts", "quarantine", "unplaced", "placements", "findings", "held")
 MOST_PER_PAGE = 200
 
 _HARM = {"identifying": 0, "secret": 1, "personal": 1, "internal": 2, "public": 3}
@@ -30,6 +31,8 @@ def counts(house: House, scope: Scope, community_id: str) -> dict[str, Any]:
     """How many items of each kind wait in the actor's scope."""
     with read(house.engine) as connection:
         found = store.counts(connection, scope, community_id)
+        types = tuple(name for name in house.registry.types() if "@anchor" in house.registry.latest(name).placed_by)
+        found["placements"] = placements.count_doubtful(connection, scope, community_id, types)
     return {"as_of": stamp(house.clock()), "counts": found, "total": sum(found.values())}
 
 

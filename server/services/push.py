@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from server.errors import InputError, InstallRevoked, InvalidInput, NotFound, ServerError
+from server.errors import InputError, InstallRevoked, InvalidInput, NotFound, OutsideScope, ServerError
 from server.house import time_of_uuid7
 from server.permissions import Actor
 from server.services.enrolment import user_install
@@ -337,12 +337,14 @@ def _as_json(house: House, sender: Sender, batch: Batch, answer: _Answer) -> dic
     return said
 
 
-def accept_user_operation(house: House, actor: Actor, operation: dict[str, Any]) -> dict[str, Any]:
+def accept_user_operation(
+    house: House, actor: Actor, operation: dict[str, Any], *, may_confirm: bool = False
+) -> dict[str, Any]:
     """One operation of somebody at the office, through the user's own install like every other write.
 
     ``operation`` lacks what is given here: op_id, form version and claimed time. Returns its result.
     """
-    return accept_user_group(house, actor, [user_operation(house, operation)])[0]
+    return accept_user_group(house, actor, [user_operation(house, operation)], may_confirm=may_confirm)[0]
 
 
 def user_operation(house: House, given: Mapping[str, Any]) -> str:
@@ -358,14 +360,17 @@ def user_operation(house: House, given: Mapping[str, Any]) -> str:
 
 
 def accept_user_group(
-    house: House, actor: Actor, texts: Sequence[str], *, scope_version: int | None = None
+    house: House, actor: Actor, texts: Sequence[str], *, scope_version: int | None = None, may_confirm: bool = False
 ) -> list[dict[str, Any]]:
     """Operations of somebody at the office that apply together or not at all; their results in the same order.
 
     Parameters
     ----------
+    may_confirm : a pin among these operations was judged already (`placement.pin`)
     scope_version : of a grid worker: the version of the scope that they see, by which the group is judged (S18)
     """
+    if actor.role != "secretary" and scope_version is None and not may_confirm and any('"pin"' in text for text in texts):
+        raise OutsideScope("which cell a record stands in against its place is said by the secretary")
     writer = user_install(house, actor)
     scoped = scope_version is not None
     sender = Sender(actor.community_id, writer.install_id or "", actor.user_id, "user", scoped, "console")
