@@ -1,0 +1,57 @@
+// What the server tells about editions.
+import type { CellCollection, CellName, Label } from "../../api/types.ts";
+
+export interface EditionListed {
+  edition_id: string;
+  layer: string;
+  number: number;
+  state: "draft" | "published" | "retired";
+  profile: string;
+  content_hash: string | null;
+  created_at: string;
+  published_at: string | null;
+  ok?: boolean | null;
+  counts?: { cells?: number; errors?: number; warnings?: number } | null;
+}
+
+export interface CellProblem {
+  code: string;
+  severity: "error" | "warning";
+  cells: string[];
+  lon: number | null;
+  lat: number | null;
+  zh: string;
+  en: string;
+}
+
+export interface Certificate {
+  ok: boolean;
+  problems: CellProblem[];
+  counts: Record<string, number>;
+}
+
+export interface EditionWhole {
+  edition: EditionListed;
+  certificate: Certificate | null;
+  cells: CellCollection;
+}
+
+export interface Moves {
+  count: number;
+  types: Record<string, number>;
+  pairs: { from: CellName | null; to: CellName | null; count: number }[];
+}
+
+export interface DryRun {
+  as_of?: string;
+  moves: Moves;
+  doubts?: number;
+  lineage?: Record<string, number>;
+}
+
+export interface Repair extends Label {
+  repair_id: string;
+  kind: string;
+  cells: string[];
+  largest_area_change_m2: number;
+}
