@@ -3,3 +3,8 @@ export * from "./types.ts";
 export type * from "./reference-types.ts";
 export type * from "./search-types.ts";
 export * from "./parts-types.ts";
+export { openEngine } from "./engine.ts";
+export { browserParts } from "./browser.ts";
+export { indexedDbStore } from "./store-idb.ts";
+export { MemoryDisk, memoryStore } from "./store-memory.ts";
+export { httpTransport } from "./transport.ts";

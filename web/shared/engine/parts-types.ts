@@ -59,4 +59,8 @@ export interface EngineParts {
   /** Called with the name of every step; tests stop the engine there. */
   fault?: (step: string) => void;
   appVersion?: string;
+  /** Asks the browser for storage that it does not clear by itself; false: it may. */
+  persist?: () => Promise<boolean>;
+  /** Rows per page of a pull; left out: the server's own measure. */
+  pageLimit?: number;
 }

@@ -2,6 +2,7 @@
 // everything that is read here is read from memory, everything that is written is durable before it is shown.
 // Member names on the wire (`op_id`, `claimed_at` …) stay as docs/protocol.md writes them; names of the engine are camelCase.
 
+import type { Form } from "../forms/form.ts";
 import type { Reference } from "./reference-types.ts";
 import type { SearchHit, SearchOptions } from "./search-types.ts";
 
@@ -275,6 +276,8 @@ export interface Engine {
   state(): EngineState;
   identity(): Identity | null;
   problems(): readonly Problem[];
+  /** The device's forms, for those who draw screens from definitions; null for a type that was not delivered. */
+  form(type: string): Form | null;
   /** Returns the function that ends the subscription. */
   on(listener: (event: EngineEvent) => void): () => void;
 
@@ -332,6 +335,7 @@ export interface Engine {
   /** What became of own operations, newest first. */
   operations(options?: { recordId?: string; limit?: number; onlyOpen?: boolean }): Standing[];
   notices(): Notice[];
+  /** A notice by its id, or the problem `scope_changed`, was read. */
   dismiss(noticeId: string): Promise<void>;
   /** `{stream: {count, digest}}`, computed from the rows on this phone. */
   digests(): Record<string, { count: number; digest: string }>;

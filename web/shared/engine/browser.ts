@@ -1,0 +1,17 @@
+// The parts of an engine in a browser.
+
+import { indexedDbStore } from "./store-idb.ts";
+import { httpTransport } from "./transport.ts";
+import { webLocks } from "./turn.ts";
+import type { EngineParts } from "./parts-types.ts";
+
+/** IndexedDB, fetch and Web Locks; `server` is the address of the server, `/` for the one that the page came from. */
+export function browserParts(server: string, { name = "dishu-field", appVersion = "" }: { name?: string; appVersion?: string } = {}): EngineParts {
+  return {
+    store: indexedDbStore(name),
+    transport: httpTransport(server === "/" ? "" : server),
+    turn: webLocks(name),
+    appVersion,
+    persist: async () => (await navigator.storage?.persisted?.()) || ((await navigator.storage?.persist?.()) ?? true),
+  };
+}

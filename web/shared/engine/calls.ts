@@ -1,0 +1,89 @@
+// One call of the sync protocol: the token, and what a status other than 200 means. The twin of sync/device/calls.py.
+
+import type { Ledger } from "./ledger.ts";
+import { Offline, type Answer, type Transport } from "./parts-types.ts";
+import type { Problem } from "./types.ts";
+import { problem } from "./words.ts";
+
+export const PROTOCOL = 1;
+
+/** What stopped a synchronisation. Everything is still there, and the same may be sent again. */
+export class Stopped extends Error {
+  constructor(readonly problem: Problem) {
+    super(problem.says.en);
+  }
+
+  get slug(): string {
+    return String(this.problem.details?.["slug"] ?? "");
+  }
+}
+
+/** An answer that does not follow the protocol; nothing of it was stored. */
+export class NotUnderstood extends Stopped {
+  constructor(why: string) {
+    super(problem("not_understood", { details: { why } }));
+  }
+}
+
+/** Counts what travelled, for people with a small data plan. */
+export interface Meter {
+  bytesUp: number;
+  bytesDown: number;
+}
+
+/** What a synchronisation works with. */
+export interface Line {
+  ledger: Ledger;
+  transport: Transport;
+  fault: (step: string) => void;
+  now: () => number;
+  appVersion: string;
+  meter: Meter;
+}
+
+const seconds = (text: string | undefined): number | undefined => {
+  const found = Number(text);
+  return text !== undefined && Number.isFinite(found) && found >= 0 ? found : undefined;
+};
+
+/** The body of a 200, 201 or 304; everything else as a problem. */
+export function accepted(answer: Answer): Answer {
+  const { status, body, headers } = answer;
+  if (status === 200 || status === 201 || status === 304) return answer;
+  if (status === 429 || status >= 500) {
+    const retryAfterS = seconds(headers["retry-after"]);
+    throw new Stopped(problem("busy", retryAfterS === undefined ? {} : { retryAfterS }));
+  }
+  const slug = String(body["type"] ?? "").split("/").pop() ?? "";
+  const details = { slug, status };
+  if (slug === "install-revoked") throw new Stopped(problem("revoked", { details }));
+  if (slug === "outside-your-scope") throw new Stopped(problem("role_refused", { details }));
+  if (status === 401) throw new Stopped(problem("token_refused", { details }));
+  throw new Stopped(problem("refused", { details }));
+}
+
+/** Sends one request of the enrolled phone. */
+export async function call(line: Line, name: string, method: "GET" | "POST", path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer> {
+  line.fault(`${name}: before sending`);
+  let answer: Answer;
+  try {
+    answer = await line.transport.request(method, path, { token: line.ledger.core.token, ...(body === undefined ? {} : { body }), ...(headers ? { headers } : {}) });
+  } catch (error) {
+    if (error instanceof Offline) throw new Stopped(problem("offline"));
+    throw error;
+  }
+  line.meter.bytesDown += answer.bytesDown;
+  line.meter.bytesUp += answer.bytesUp;
+  line.fault(`${name}: answered`);
+  return accepted(answer);
+}
+
+type Kinds = { string: string; number: number; boolean: boolean; object: Record<string, unknown>; array: Record<string, unknown>[] };
+
+/** A member that the protocol promises. */
+export function wanted<K extends keyof Kinds>(body: Record<string, unknown>, name: string, kind: K): Kinds[K] {
+  const value = body[name];
+  const actual = Array.isArray(value) ? "array" : value === null ? "null" : typeof value;
+  if (actual !== kind || (kind === "number" && !Number.isSafeInteger(value))) throw new NotUnderstood(`'${name}' is missing or no ${kind}`);
+  return value as Kinds[K];
+}

@@ -1,0 +1,402 @@
+// The engine of one device: what `types.ts` promises, put together. Reading is from memory; writing is durable first.
+
+import { FormRegistry, type Form } from "../forms/form.ts";
+import { validate } from "../forms/validate.ts";
+import { CellIndex } from "../geo/locate.ts";
+import { place as placed } from "../geo/near.ts";
+import { loadPinyin } from "../pinyin/pinyin.ts";
+import { keepBlob, readBlob, type Blob } from "./blobs.ts";
+import type { Meter } from "./calls.ts";
+import { totals } from "./copies.ts";
+import { deskFor, freshCore } from "./desk.ts";
+import { Finding } from "./finding.ts";
+import { uuid7Source } from "./ids.ts";
+import { Ledger, type Change } from "./ledger.ts";
+import { Lookup } from "./lookup.ts";
+import { Fenced, StorageFull, type EngineParts } from "./parts-types.ts";
+import type { Reference } from "./reference-types.ts";
+import { exportRescue, importRescue, isRescued } from "./rescue.ts";
+import { Seal, SealBroken } from "./sealing.ts";
+import type { SearchHit, SearchOptions } from "./search-types.ts";
+import { noticesOf, outboxOf, standingOf } from "./standing.ts";
+import { enrol, standingProblems, synchronise } from "./syncing.ts";
+import {
+  EngineError, type Draft, type Engine, type EngineEvent, type EngineState, type FieldError, type Fields, type Identity,
+  type Labels, type Notice, type Outbox, type PlaceGuess, type Problem, type RecordView, type Standing, type SyncProgress, type SyncReport,
+  type UnlockResult, type Value, type Where, type Written,
+} from "./types.ts";
+import { Vault, type About } from "./vault.ts";
+import { problem } from "./words.ts";
+import { Group } from "./writing.ts";
+
+const TOO_MANY_TO_NAME = 500;
+const MOST_DISMISSED = 500;
+const PIN = /^\S{4,64}$/;
+
+/** Everything that is there only while the PIN has been given. */
+interface Opened {
+  ledger: Ledger;
+  registry: FormRegistry;
+  lookup: Lookup;
+  finding: Finding;
+  cells: CellIndex | null;
+}
+
+const stateError = (): EngineError => new EngineError("state", { zh: "现在不能这样做", en: "this cannot be done now" });
+
+class DeviceEngine implements Engine {
+  private now: EngineState = "unenrolled";
+  private opened: Opened | null = null;
+  private vault: Vault | null = null;
+  private known: Problem[] = [];
+  private running: Promise<SyncReport> | null = null;
+  private readonly listeners = new Set<(event: EngineEvent) => void>();
+  private readonly clock: () => number;
+  private readonly fault: (step: string) => void;
+  readonly newId: () => string;
+
+  constructor(private readonly parts: EngineParts) {
+    this.clock = parts.now ?? Date.now;
+    this.newId = parts.newId ?? uuid7Source(this.clock);
+    this.fault = parts.fault ?? (() => undefined);
+  }
+
+  // ---------------------------------------------------------------- where it stands
+
+  async begin(steal = false): Promise<EngineState> {
+    if (globalThis.crypto?.subtle === undefined) return this.become("insecure");
+    const lost = (): void => this.lost();
+    if (this.parts.turn && !(await this.parts.turn.take({ steal, lost }))) return this.become("elsewhere");
+    try {
+      const { about } = await this.parts.store.open();
+      this.vault = about === null ? null : new Vault(this.parts.store, this.clock, this.parts.pinRounds, JSON.parse(about) as About);
+    } catch {
+      this.mention([problem("storage_broken")]);
+      return this.become("insecure");
+    }
+    return this.become(this.vault ? "locked" : "unenrolled");
+  }
+
+  private become(state: EngineState): EngineState {
+    this.now = state;
+    this.emit({ name: "state", state });
+    return state;
+  }
+
+  /** Another tab took the turn, or the storage: nothing is written from here any more. */
+  private lost(): void {
+    this.shut();
+    this.become("elsewhere");
+  }
+
+  private shut(): void {
+    this.opened?.ledger.abandon();
+    this.opened = null;
+  }
+
+  private mention(problems: Problem[]): void {
+    this.known = problems;
+    this.emit({ name: "problems" });
+  }
+
+  private emit(event: EngineEvent): void {
+    for (const listener of [...this.listeners]) listener(event);
+  }
+
+  state(): EngineState {
+    return this.now;
+  }
+
+  identity(): Identity | null {
+    const core = this.opened?.ledger.core;
+    if (!core) return null;
+    const { communityId, installId, user, label } = core;
+    return { communityId, installId, userId: user.user_id, userName: user.name, role: user.role, label };
+  }
+
+  problems(): readonly Problem[] {
+    return this.known;
+  }
+
+  on(listener: (event: EngineEvent) => void): () => void {
+    this.listeners.add(listener);
+    return () => void this.listeners.delete(listener);
+  }
+
+  // ---------------------------------------------------------------- beginning, locking, leaving
+
+  async enrol({ code, label, pin, appVersion }: { code: string; label: string; pin: string; appVersion?: string }): Promise<Identity> {
+    if (this.now !== "unenrolled") throw stateError();
+    if (!PIN.test(pin)) throw new EngineError("passphrase", { zh: "密码至少 4 位", en: "a PIN has four characters or more" });
+    const seal = await Seal.fresh();
+    const vault = await Vault.fresh(this.parts.store, this.clock, this.parts.pinRounds, seal, pin);
+    this.fault("enrol: before sending");
+    const enrolled = await enrol(this.parts.transport, { code: code.trim(), label, app_version: appVersion ?? this.parts.appVersion ?? "" });
+    this.fault("enrol: answered");
+    const ledger = new Ledger(this.parts.store, seal, freshCore(enrolled), this.fault, (change) => this.changed(change));
+    this.open(ledger);
+    try {
+      await ledger.change("enrol", (change) => change.patchCore({ completed: 0 }), vault.text());
+    } catch (error) {
+      this.shut();
+      throw this.failed(error);
+    }
+    this.vault = vault;
+    this.become("ready");
+    void this.askToPersist();
+    return enrolled.identity;
+  }
+
+  async unlock(pin: string): Promise<UnlockResult> {
+    if (this.now !== "locked" || !this.vault) throw stateError();
+    let found: { seal: Seal | null; result: UnlockResult };
+    try {
+      found = await this.vault.open(pin);
+      if (!found.seal) return found.result;
+      const ledger = await Ledger.open(this.parts.store, found.seal, this.fault, (change) => this.changed(change));
+      if (!ledger) throw new SealBroken("core");
+      this.open(ledger);
+    } catch (error) {
+      if (error instanceof SealBroken) this.mention([problem("storage_broken")]);
+      throw this.failed(error);
+    }
+    this.become("ready");
+    void this.askToPersist();
+    return found.result;
+  }
+
+  private open(ledger: Ledger): void {
+    const registry = new FormRegistry(ledger.reference?.content ?? null);
+    const lookup = new Lookup(ledger, registry);
+    this.opened = { ledger, registry, lookup, finding: new Finding(lookup), cells: null };
+    this.mention(standingProblems(ledger, null));
+    void loadPinyin().catch(() => undefined); // names are found by their characters meanwhile
+  }
+
+  private async askToPersist(): Promise<void> {
+    const isLasting = (await this.parts.persist?.().catch(() => false)) ?? true;
+    if (!isLasting && !this.known.some((one) => one.code === "storage_temporary")) this.mention([...this.known, problem("storage_temporary")]);
+  }
+
+  lock(): void {
+    if (this.now !== "ready") return;
+    this.shut();
+    this.become("locked");
+  }
+
+  async changePin(oldPin: string, newPin: string): Promise<UnlockResult> {
+    if (this.now !== "ready" || !this.vault) throw stateError();
+    if (!PIN.test(newPin)) throw new EngineError("passphrase", { zh: "密码至少 4 位", en: "a PIN has four characters or more" });
+    const { seal, result } = await this.vault.open(oldPin);
+    if (seal) await this.vault.rewrap(seal, newPin);
+    return result;
+  }
+
+  takeOver(): Promise<EngineState> {
+    return this.now === "elsewhere" ? this.begin(true) : Promise.resolve(this.now);
+  }
+
+  async signOut({ abandonUnsent = false }: { abandonUnsent?: boolean } = {}): Promise<void> {
+    if (this.now !== "ready" && this.now !== "locked") throw stateError();
+    const isSafe = this.opened !== null && isRescued(this.opened.ledger);
+    if (!isSafe && !abandonUnsent) {
+      throw new EngineError("unsent", { zh: "还有没上传的内容：先同步，或保存救援文件", en: "there is unsent work: synchronise, or save a rescue file" });
+    }
+    await this.running?.catch(() => undefined);
+    await this.attempt(this.parts.store.destroy());
+    this.shut();
+    this.vault = null;
+    this.mention([]);
+    this.become("unenrolled");
+  }
+
+  close(): void {
+    this.shut();
+    this.parts.turn?.release();
+    this.parts.store.close();
+    this.listeners.clear();
+  }
+
+  // ---------------------------------------------------------------- changes
+
+  private changed(change: Change): void {
+    const { opened } = this;
+    if (!opened) return;
+    if (change.reference) {
+      opened.registry = new FormRegistry(change.reference.content);
+      opened.cells = null;
+      opened.lookup.rebuild(opened.registry);
+      this.emit({ name: "reference" });
+      this.emit({ name: "records", ids: null });
+      return;
+    }
+    const ids = change.entries.size || change.rows.size ? opened.lookup.follow(change) : new Set<string>();
+    if (ids.size) this.emit({ name: "records", ids: ids.size > TOO_MANY_TO_NAME ? null : ids });
+    if (change.rows.size) this.emit({ name: "outbox" });
+    if (change.rows.size || change.entries.size) this.emit({ name: "notices" });
+  }
+
+  /** What a failed change means to a person; a tab that lost its turn says so. */
+  private failed(error: unknown): unknown {
+    if (error instanceof StorageFull) {
+      const full = problem("storage_full");
+      if (!this.known.some((one) => one.code === "storage_full")) this.mention([...this.known, full]);
+      return new EngineError("storage_full", full.says, [], full);
+    }
+    if (error instanceof Fenced) {
+      if (this.opened) this.lost();
+      return new EngineError("elsewhere", { zh: "另一个页面正在使用", en: "another page is in use" });
+    }
+    return error instanceof SealBroken ? new EngineError("storage_broken", problem("storage_broken").says) : error;
+  }
+
+  private ready(): Opened {
+    if (this.now !== "ready" || !this.opened) throw stateError();
+    return this.opened;
+  }
+
+  private async attempt<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      throw this.failed(error);
+    }
+  }
+
+  private async keep<T>(name: string, compute: (change: Change, opened: Opened) => T): Promise<T> {
+    const opened = this.ready();
+    return this.attempt(opened.ledger.change(name, (change) => compute(change, opened)));
+  }
+
+  // ---------------------------------------------------------------- reading
+
+  read = (id: string): RecordView | null => this.opened?.lookup.read(id) ?? null;
+  list = (type: string, where?: Where): RecordView[] => this.opened?.lookup.list(type, where) ?? [];
+  count = (type: string, where?: Where): number => (where ? this.list(type, where).length : (this.opened?.lookup.ids(type).size ?? 0));
+  members = (householdId: string): RecordView[] => this.opened?.finding.members(householdId) ?? [];
+  households = (dwellingId: string): RecordView[] => this.opened?.finding.households(dwellingId) ?? [];
+  dwellings = (placeId: string): RecordView[] => this.opened?.finding.dwellings(placeId) ?? [];
+  entrances = (buildingId: string): RecordView[] => this.opened?.finding.entrances(buildingId) ?? [];
+  buildings = (estateId?: string): RecordView[] => this.opened?.finding.buildings(estateId) ?? [];
+  address = (id: string): string => this.opened?.finding.address(id) ?? "";
+  search = (text: string, options?: SearchOptions): SearchHit[] => this.opened?.finding.search(text, options) ?? [];
+  duplicates = (fields: Fields, exceptId?: string): { view: RecordView; because: Labels; certain: boolean }[] =>
+    this.opened?.finding.duplicates(fields, exceptId) ?? [];
+  reference = (): Reference | null => this.opened?.ledger.reference?.content ?? null;
+  form = (type: string): Form | null => this.opened?.registry.get(type) ?? null;
+
+  // ---------------------------------------------------------------- writing
+
+  check(type: string, fields: Fields, creating: boolean): FieldError[] {
+    const form = this.form(type);
+    return form ? validate(form, fields, creating).errors.map((error) => ({ ...error, draft: 0 })) : [];
+  }
+
+  async write(group: readonly Draft[]): Promise<Written> {
+    const written = await this.keep("write", (change, opened) => new Group(deskFor(change, opened.lookup, opened.registry, this.newId, new Date(this.clock()))).write(group));
+    if (this.known.some((one) => one.code === "storage_full")) this.mention(this.known.filter((one) => one.code !== "storage_full"));
+    return written;
+  }
+
+  async keepBlob(bytes: Uint8Array, mime: string): Promise<string> {
+    return this.attempt(keepBlob(this.ready().ledger, { bytes, mime }));
+  }
+
+  readBlob = async (name: string): Promise<Blob | null> => readBlob(this.ready().ledger, this.parts.store, name);
+
+  // ---------------------------------------------------------------- agreeing
+
+  sync(onProgress?: (progress: SyncProgress) => void): Promise<SyncReport> {
+    if (this.running) return this.running;
+    const opened = this.ready();
+    const meter: Meter = { bytesUp: 0, bytesDown: 0 };
+    const line = { ledger: opened.ledger, transport: this.parts.transport, fault: this.fault, now: this.clock, appVersion: this.parts.appVersion ?? "", meter };
+    const progress = (one: SyncProgress): void => {
+      onProgress?.(one);
+      this.emit({ name: "progress", progress: one });
+    };
+    const run = async (): Promise<SyncReport> => {
+      try {
+        const { report, problems } = await synchronise({ line, registry: () => opened.registry, progress, pageLimit: this.parts.pageLimit ?? null });
+        if (report.problem?.details?.["why"] === "fenced" && this.opened) this.lost();
+        else if (this.opened) this.mention([...problems, ...this.known.filter((one) => one.code === "storage_temporary")]);
+        return report;
+      } finally {
+        this.running = null;
+      }
+    };
+    this.running = run();
+    return this.running;
+  }
+
+  outbox(): Outbox {
+    if (!this.opened) return { unsent: 0, records: 0, oldestClaimedAt: null, lastSyncAt: null, waiting: 0, photos: 0 };
+    return outboxOf(this.opened.ledger);
+  }
+
+  unsentCount = (): number => this.outbox().unsent;
+
+  operations({ recordId, limit = 200, onlyOpen = false }: { recordId?: string; limit?: number; onlyOpen?: boolean } = {}): Standing[] {
+    const rows = [...(this.opened?.ledger.log.values() ?? [])].reverse();
+    const wanted = rows.filter((row) => (recordId === undefined || row.steps.some((step) => step.id === recordId)) && !(onlyOpen && row.settled));
+    return wanted.slice(0, limit).map(standingOf);
+  }
+
+  notices(): Notice[] {
+    return this.opened ? noticesOf(this.opened.ledger, this.opened.lookup, this.opened.registry) : [];
+  }
+
+  async dismiss(noticeId: string): Promise<void> {
+    if (noticeId === "scope_changed") {
+      await this.keep("dismiss", (change) => change.patchCore({ scopeNews: null }));
+      this.mention(this.known.filter((one) => one.code !== "scope_changed"));
+      return;
+    }
+    await this.keep("dismiss", (change) => change.patchCore({ dismissed: [...change.core.dismissed, noticeId].slice(-MOST_DISMISSED) }));
+    this.emit({ name: "notices" });
+  }
+
+  digests(): Record<string, { count: number; digest: string }> {
+    const { ledger } = this.ready();
+    return totals({ core: ledger.core, allEntries: () => ledger.entries.values() });
+  }
+
+  // ---------------------------------------------------------------- rescue
+
+  async exportRescue(passphrase: string): Promise<Uint8Array> {
+    return exportRescue(this.ready().ledger, passphrase, this.clock(), this.parts.pinRounds);
+  }
+
+  markRescueSaved(): Promise<void> {
+    return this.keep("rescue: saved", (change) => change.patchCore({ rescuedN: change.lastN() }));
+  }
+
+  async importRescue(file: Uint8Array, passphrase: string): Promise<{ operations: number; skipped: number }> {
+    return this.attempt(importRescue(this.ready().ledger, file, passphrase));
+  }
+
+  // ---------------------------------------------------------------- places
+
+  private cells(): CellIndex | null {
+    const { opened } = this;
+    const reference = opened?.ledger.reference?.content;
+    if (!opened || !reference) return null;
+    const edition = reference.edition?.edition_id;
+    opened.cells ??= new CellIndex(reference.cells.features.filter((cell) => edition === undefined || cell.properties.edition_id === edition));
+    return opened.cells;
+  }
+
+  locate = (lon: number, lat: number): string | null => this.cells()?.locate(lon, lat) ?? null;
+
+  place(fix: Value): PlaceGuess | null {
+    const cells = this.cells();
+    return cells ? placed(cells, fix) : null;
+  }
+}
+
+/** The engine of this device, in the state that it was left in. */
+export async function openEngine(parts: EngineParts): Promise<Engine> {
+  const engine = new DeviceEngine(parts);
+  await engine.begin();
+  return engine;
+}

@@ -1,0 +1,220 @@
+// Who lives where, what a place is called, and finding people by name, sound, phone, document, address.
+
+import { readings, soundsAlike, soundsAt } from "../pinyin/pinyin.ts";
+import type { Lookup } from "./lookup.ts";
+import type { SearchHit, SearchOptions } from "./search-types.ts";
+import type { Fields, Labels, RecordView, Value } from "./types.ts";
+
+const DEFAULT_TYPES = ["person", "household", "dwelling", "entrance", "building", "organization"];
+const NUMERIC = new Intl.Collator("zh", { numeric: true });
+
+const textOf = (value: Value | undefined): string => (typeof value === "string" ? value : typeof value === "number" ? String(value) : "");
+const listOf = (value: Value | undefined): string[] => (Array.isArray(value) ? value.filter((one): one is string => typeof one === "string") : []);
+const plain = (text: string): string => text.normalize("NFKC").toLowerCase().replace(/[\s\-·.]+/g, "");
+const mask = (value: Value | undefined): string =>
+  typeof value === "object" && value !== null && !Array.isArray(value) ? textOf((value as Record<string, Value>)["mask"]) : textOf(value);
+
+interface Needle {
+  view: RecordView;
+  title: string;
+  name: readonly string[];
+  plain: string;
+  other: readonly string[];
+  phones: readonly string[];
+  document: string;
+  number: string;
+}
+
+/** Questions over the records of one phone. */
+export class Finding {
+  private needles = new Map<string, Needle>();
+  private addresses = new Map<string, string>();
+  private plainAddresses = new Map<string, string>();
+  private revision = -1;
+
+  constructor(private readonly lookup: Lookup) {}
+
+  private byNumber(views: RecordView[], ...fields: string[]): RecordView[] {
+    const key = (view: RecordView): string => textOf(fields.map((field) => view.fields[field]).find((value) => value !== undefined));
+    return views.sort((one, two) => NUMERIC.compare(key(one), key(two)) || (one.id < two.id ? -1 : 1));
+  }
+
+  members(householdId: string): RecordView[] {
+    const head = this.lookup.read(householdId)?.fields["head"];
+    const rank = (view: RecordView): number => (view.id === head ? 0 : 1);
+    const by = (view: RecordView, field: string): string => textOf(view.fields[field]) || "~";
+    return this.lookup
+      .list("person", { residence_household: householdId })
+      .sort((one, two) => rank(one) - rank(two) || NUMERIC.compare(by(one, "relation_to_head"), by(two, "relation_to_head")) || (by(one, "birth_date") < by(two, "birth_date") ? -1 : 1));
+  }
+
+  households(dwellingId: string): RecordView[] {
+    return this.byNumber(this.lookup.list("household", { dwelling: dwellingId }), "household_number");
+  }
+
+  entrances(buildingId: string): RecordView[] {
+    return this.byNumber(this.lookup.list("entrance", { building: buildingId }), "number", "name");
+  }
+
+  buildings(estateId?: string): RecordView[] {
+    return this.byNumber(this.lookup.list("building", estateId === undefined ? {} : { estate: estateId }), "number", "name");
+  }
+
+  dwellings(placeId: string): RecordView[] {
+    const found = new Map<string, RecordView>();
+    for (const one of this.lookup.list("dwelling", { entrance: placeId })) found.set(one.id, one);
+    for (const one of this.lookup.list("dwelling", { building: placeId })) found.set(one.id, one);
+    for (const entrance of this.lookup.list("entrance", { building: placeId })) {
+      for (const one of this.lookup.list("dwelling", { entrance: entrance.id })) found.set(one.id, one);
+    }
+    return this.byNumber([...found.values()], "door_number");
+  }
+
+  address(id: string): string {
+    this.freshen();
+    const known = this.addresses.get(id);
+    if (known !== undefined) return known;
+    const view = this.lookup.read(id);
+    const found = view ? this.addressOf(view) : "";
+    this.addresses.set(id, found);
+    return found;
+  }
+
+  private addressOf(view: RecordView): string {
+    const { fields } = view;
+    const named = (of: Fields, suffix: string): string => textOf(of["name"]) || (textOf(of["number"]) ? `${textOf(of["number"])}${suffix}` : "");
+    switch (view.type) {
+      case "building":
+        return named(fields, "幢");
+      case "entrance":
+        return [this.address(textOf(fields["building"])), named(fields, "单元")].filter(Boolean).join(" ");
+      case "dwelling": {
+        const place = this.address(textOf(fields["entrance"])) || this.address(textOf(fields["building"]));
+        const door = textOf(fields["door_number"]);
+        return place || door ? [place, door].filter(Boolean).join(" ") : textOf(fields["address_text"]);
+      }
+      case "household":
+        return this.address(textOf(fields["dwelling"]));
+      case "person":
+        return this.address(textOf(fields["residence_household"])) || textOf(fields["registration_address_text"]);
+      default:
+        return textOf(fields["address_text"]) || this.address(textOf(fields["building"]) || textOf(fields["dwelling"]));
+    }
+  }
+
+  private freshen(): void {
+    if (this.revision === this.lookup.revision) return;
+    this.revision = this.lookup.revision;
+    this.addresses = new Map();
+    this.plainAddresses = new Map();
+  }
+
+  private plainAddress(id: string): string {
+    const known = this.plainAddresses.get(id);
+    if (known !== undefined) return known;
+    const found = plain(this.address(id));
+    this.plainAddresses.set(id, found);
+    return found;
+  }
+
+  private needle(view: RecordView): Needle {
+    const known = this.needles.get(view.id);
+    if (known?.view === view) return known;
+    const { fields } = view;
+    const title = textOf(fields["name"]) || textOf(fields["door_number"]) || textOf(fields["household_number"]) || textOf(fields["number"]);
+    const lower = title.toLowerCase();
+    const needle: Needle = {
+      view,
+      title,
+      name: Array.from(lower),
+      plain: plain(title),
+      other: listOf(fields["former_names"]).map(plain),
+      phones: [...listOf(fields["phones"]), textOf(fields["phone"]), textOf(fields["contact_phone"])].map((one) => one.replace(/\D/g, "")).filter(Boolean),
+      document: mask(fields["document_number"]).replace(/\*/g, "").toLowerCase(),
+      number: plain(textOf(fields["household_number"]) || textOf(fields["credit_code"])),
+    };
+    this.needles.set(view.id, needle);
+    return needle;
+  }
+
+  search(text: string, options: SearchOptions = {}): SearchHit[] {
+    const query = plain(text);
+    if (!query) return [];
+    this.freshen();
+    const found: { rank: number; hit: Needle; matched: SearchHit["matched"] }[] = [];
+    for (const type of options.types ?? DEFAULT_TYPES) {
+      for (const id of this.lookup.ids(type)) {
+        const hit = this.needle(this.lookup.read(id) as RecordView);
+        const match = this.match(query, hit);
+        if (match) found.push({ rank: match[0], matched: match[1], hit });
+      }
+    }
+    found.sort((one, two) => one.rank - two.rank || NUMERIC.compare(one.hit.title, two.hit.title) || (one.hit.view.id < two.hit.view.id ? -1 : 1));
+    return found.slice(0, options.limit ?? 50).map(({ hit, matched }) => this.shown(hit, matched));
+  }
+
+  /** How well a record fits (0 best) and by what; null where it does not. */
+  private match(query: string, hit: Needle): [number, SearchHit["matched"]] | null {
+    if (hit.plain === query) return [0, "name"];
+    if (/^[0-9x]+$/.test(query)) {
+      if (query.length >= 3 && hit.phones.some((phone) => phone.endsWith(query))) return [1, "phone"];
+      if (query.length >= 3 && hit.document && (hit.document.endsWith(query) || query.endsWith(hit.document))) return [2, "document"];
+      if (hit.number && hit.number.endsWith(query)) return [3, "number"];
+      if (query.length >= 3 && hit.phones.some((phone) => phone.includes(query))) return [4, "phone"];
+    }
+    if (hit.plain) {
+      if (hit.plain.startsWith(query)) return [1, "name"];
+      if (hit.plain.includes(query) || hit.other.some((one) => one.includes(query))) return [2, "name"];
+      if (/[a-z]/.test(query)) {
+        const at = soundsAt(query, hit.name);
+        if (at >= 0) return [at === 0 ? 3 : 5, "pinyin"];
+      }
+    }
+    // people and households are found by their door; a person only behind the door itself
+    const isPlace = hit.view.type !== "organization" && hit.view.type !== "person";
+    if (isPlace && query.length > 1 && this.plainAddress(hit.view.id).includes(query)) return [hit.view.type === "dwelling" ? 6 : 7, "address"];
+    if (hit.view.type === "person" && query.length > 2 && this.plainAddress(hit.view.id).endsWith(query)) return [8, "address"];
+    return null;
+  }
+
+  private shown(hit: Needle, matched: SearchHit["matched"]): SearchHit {
+    const { view } = hit;
+    const people = view.type === "household" ? this.members(view.id).map((one) => textOf(one.fields["name"])) : [];
+    const isDoor = view.type === "dwelling" || view.type === "entrance" || view.type === "household";
+    const title = isDoor ? this.address(view.id) || hit.title : hit.title;
+    const detail = view.type === "household" ? people.slice(0, 4).join(" ") : isDoor ? "" : this.address(view.id);
+    return { id: view.id, type: view.type, title, detail: detail === title ? "" : detail, matched };
+  }
+
+  duplicates(fields: Fields, exceptId?: string): { view: RecordView; because: Labels; certain: boolean }[] {
+    const name = textOf(fields["name"]).trim();
+    const document = textOf(fields["document_number"]).trim().toUpperCase();
+    const birth = textOf(fields["birth_date"]);
+    const phones = new Set(listOf(fields["phones"]));
+    const household = textOf(fields["residence_household"]);
+    const found: { score: number; view: RecordView; because: Labels; certain: boolean }[] = [];
+    for (const id of this.lookup.ids("person")) {
+      if (id === exceptId) continue;
+      const view = this.lookup.read(id) as RecordView;
+      const other = view.fields;
+      const held = other["document_number"];
+      const sameBirth = birth !== "" && other["birth_date"] === birth;
+      const otherName = textOf(other["name"]);
+      const sameName = name !== "" && (otherName === name || listOf(other["former_names"]).includes(name));
+      const alike = !sameName && name.length > 1 && readings(name.charAt(0)).length > 0 && soundsAlike(name, otherName);
+      const tail = mask(held).replace(/\*/g, "");
+      const sameTail = document !== "" && tail.length >= 4 && document.endsWith(tail.toUpperCase());
+      const samePhone = listOf(other["phones"]).some((one) => phones.has(one));
+      const sameHome = household !== "" && other["residence_household"] === household;
+      const add = (score: number, zh: string, en: string, certain = false): void => void found.push({ score, view, because: { zh, en }, certain });
+      if (typeof held === "string" && document !== "" && held === document) add(100, "证件号码相同", "the same document number", true);
+      else if (sameTail && (sameBirth || sameName)) add(90, sameName ? "姓名与证件号后几位相同" : "出生日期与证件号后几位相同", sameName ? "the same name and end of the document number" : "the same birth date and end of the document number");
+      else if (sameName && sameBirth) add(80, "姓名与出生日期相同", "the same name and birth date");
+      else if (sameName && samePhone) add(70, "姓名与电话相同", "the same name and phone");
+      else if (sameName && sameHome) add(60, "同一户里姓名相同", "the same name in the same household");
+      else if (alike && (sameBirth || sameHome)) add(50, sameBirth ? "姓名同音，出生日期相同" : "同一户里姓名同音", sameBirth ? "a name that sounds alike, the same birth date" : "a name that sounds alike in the same household");
+      else if (sameName) add(20, "姓名相同", "the same name");
+    }
+    return found.sort((one, two) => two.score - one.score || (one.view.id < two.view.id ? -1 : 1)).slice(0, 20).map(({ view, because, certain }) => ({ view, because, certain }));
+  }
+}

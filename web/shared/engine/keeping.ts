@@ -1,0 +1,71 @@
+// How long own operations stay in the log (S21), what the server says of them, and what another life of its database
+// means for them (S25). The twin of sync/device/keeping.py.
+
+import type { LogRow } from "./kept-types.ts";
+import type { Change, Ledger } from "./ledger.ts";
+
+const KEPT_S = 90 * 86_400;
+
+type Looked = Pick<Change, "row" | "core">;
+
+/** The own op_id at n: in the log, or the last one that was forgotten; null where this log does not know. */
+export function opIdAt(at: Looked, n: number): string | null {
+  const row = at.row(n);
+  if (row) return row.opId;
+  return n > 0 && at.core.prunedN === n ? at.core.prunedOpId : null;
+}
+
+/** Whether the server's head is of this log (S21). What lies before the forgotten part cannot be told. */
+export function isOwn(at: Looked, n: number, opId: unknown): boolean {
+  if (n === 0 || n < at.core.prunedN) return true;
+  const own = opIdAt(at, n);
+  return own !== null && own === opId;
+}
+
+/** A ledger as something to look at outside a change. */
+export const looked = (ledger: Ledger): Looked => ({ row: (n) => ledger.log.get(n) ?? null, core: ledger.core });
+
+/** Forgets the oldest operations that are final, contained in the copies, and safe; whole groups; how many. */
+export function prune(change: Change, safeN: number): number {
+  const aged = (change.core.serverTime ?? 0) - KEPT_S;
+  const rows = change.allRows();
+  const first = rows.find((row) => row.state !== "answered" || !row.settled || (row.n > safeN && (row.acknowledgedAt ?? aged) >= aged));
+  const upto = first ? first.group - 1 : change.lastN();
+  const last = rows.filter((row) => row.n <= upto).pop();
+  if (!last) return 0;
+  change.patchCore({ prunedN: last.n, prunedOpId: last.opId });
+  const gone = rows.filter((row) => row.n <= last.n);
+  for (const row of gone) change.rows.set(row.n, null);
+  return gone.length;
+}
+
+/** The server's database began another life: what became of operations there counts no more, what was said first does. */
+export function anotherLife(change: Change, epoch: string): void {
+  for (const row of change.allRows()) {
+    if (row.state !== "answered" || row.epoch === epoch) continue;
+    change.patchRow(row.n, { now: row.first, reason: row.firstReason, status: Math.min(row.status, 1), settled: false, v: null, epoch });
+  }
+}
+
+/** What the server said of an operation. */
+export interface Said {
+  outcome?: unknown;
+  reason?: unknown;
+  status?: unknown;
+}
+
+/** Keeps what the server says now of an operation, unless something newer is known already. */
+export function noteStatus(change: Change, row: LogRow | null, epoch: string, now: Said, said: { record?: unknown; errors?: unknown }): void {
+  if (!row) return;
+  const status = Number(now.status ?? 0);
+  if (row.status > status && row.epoch === epoch) return;
+  const v = (said.record as { v?: number } | null | undefined)?.v ?? null;
+  change.patchRow(row.n, {
+    now: (now.outcome as string | undefined) ?? null,
+    reason: (now.reason as string | null | undefined) ?? null,
+    status,
+    errors: (said.errors as LogRow["errors"] | undefined) ?? [],
+    epoch,
+    v,
+  });
+}

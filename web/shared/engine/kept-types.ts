@@ -1,0 +1,146 @@
+// What the engine keeps: who it is, its log of operations, copies of the server's records with the rows of the streams.
+
+import type { Reference } from "./reference-types.ts";
+import type { RowHash } from "./digest.ts";
+import type { Confirmation, Fields, Value, Version } from "./types.ts";
+
+/** A copy of a record at the highest version that any held stream brought. `type` null: every field is hidden (S23). */
+export interface Copy {
+  type: string | null;
+  epoch: string;
+  v: number;
+  tag: string;
+  life: string;
+  formVersion: number;
+  home: string | null;
+  fields: Fields;
+  conflicts: string[];
+  confirmed: Record<string, Confirmation>;
+}
+
+/** One row of a stream. REMOVE rows wait here until a pull is complete. `v` of a STATUS row is the status number. */
+export interface FeedRow {
+  stream: string;
+  seq: number;
+  kind: "PUT" | "REMOVE" | "STATUS";
+  reason: string | null;
+  v: number;
+  tag: string | null;
+  generation: number;
+  /** Counted once; never stored. */
+  hash?: RowHash;
+}
+
+/** A record (or, under an op_id, a status) with the rows that streams have about it. Never changed in place. */
+export interface Entry {
+  id: string;
+  copy: Copy | null;
+  rows: readonly FeedRow[];
+}
+
+/** What a command or a plain operation does to one record, as it is laid over the copy. */
+export interface Step {
+  id: string;
+  type: string;
+  kind: "create" | "patch" | "confirm" | "delete" | "restore" | "resolve" | "end";
+  set: Fields;
+  was: Fields;
+  units?: readonly string[];
+}
+
+/** One own operation. `text` is frozen; nothing else of an operation is ever sent. Never changed in place. */
+export interface LogRow {
+  n: number;
+  group: number;
+  opId: string;
+  kind: string;
+  type: string;
+  id: string;
+  text: string;
+  claimedAt: string;
+  /** What it does to each record that it touches. */
+  steps: readonly Step[];
+  /** Its base for each record that it touches; a later write of the same unit keeps it. */
+  bases: Readonly<Record<string, Version | null>>;
+  state: "unsent" | "sent" | "answered";
+  acknowledged: boolean;
+  acknowledgedAt: number | null;
+  settled: boolean;
+  first: string | null;
+  now: string | null;
+  reason: string | null;
+  firstReason: string | null;
+  status: number;
+  errors: readonly { pointer: string; code: string; message: string }[];
+  epoch: string | null;
+  v: number | null;
+}
+
+/** A stream that this phone follows. */
+export interface StreamState {
+  generation: number;
+  building: boolean;
+  doubted: boolean;
+}
+
+export interface Limits {
+  max_ops: number;
+  max_bytes: number;
+  max_op_bytes: number;
+  page_rows: number;
+}
+
+/** A copy from an earlier life of the database, to be offered once (S25). */
+export interface Witness {
+  epoch: string;
+  record: Value;
+}
+
+/** A value of this person that somebody else wrote over. */
+export interface Overwritten {
+  opId: string;
+  id: string;
+  type: string;
+  unit: string;
+  mine: Fields;
+}
+
+/** Everything small; one block. Never changed in place. */
+export interface Core {
+  communityId: string;
+  installId: string;
+  token: string;
+  user: { user_id: string; name: string; role: string };
+  label: string;
+  epoch: string | null;
+  cursor: string | null;
+  scopeVersion: number;
+  scopeLastN: number;
+  limits: Limits | null;
+  configAt: number;
+  configBy: string;
+  safeN: number;
+  skewS: number | null;
+  receipt: string | null;
+  serverTime: number | null;
+  prunedN: number;
+  prunedOpId: string | null;
+  completed: number;
+  needsFork: { n: number; op_id: string | null } | null;
+  streams: Readonly<Record<string, StreamState>>;
+  witnesses: readonly Witness[];
+  overwritten: readonly Overwritten[];
+  dismissed: readonly string[];
+  lastSyncAt: string | null;
+  /** The last n that a saved rescue file holds. */
+  rescuedN: number;
+  /** Streams that came or went, told until the person has seen it. */
+  scopeNews: { added: string[]; dropped: string[] } | null;
+  blobs: Readonly<Record<string, { mime: string; size: number }>>;
+}
+
+/** Reference data and its tag. */
+export interface KeptReference {
+  etag: string | null;
+  content: Reference;
+}

@@ -1,0 +1,94 @@
+// What became of the own operations, and what this person should hear of it.
+
+import type { FormRegistry } from "../forms/form.ts";
+import type { LogRow } from "./kept-types.ts";
+import type { Ledger } from "./ledger.ts";
+import type { Lookup } from "./lookup.ts";
+import type { Fields, Labels, Notice, Outbox, Standing } from "./types.ts";
+import { FINAL_OUTCOMES } from "./view.ts";
+import { outcomeWords } from "./words.ts";
+
+export function standingOf(row: LogRow): Standing {
+  return {
+    n: row.n,
+    groupN: row.group,
+    opId: row.opId,
+    kind: row.kind,
+    type: row.type,
+    id: row.id,
+    claimedAt: row.claimedAt,
+    state: row.state,
+    settled: row.settled,
+    outcome: row.now,
+    reason: row.reason,
+    errors: row.errors,
+    says: outcomeWords(row.state, row.now, row.reason, row.settled),
+  };
+}
+
+/** The outbox in one look. */
+export function outboxOf(ledger: Ledger): Outbox {
+  let unsent = 0;
+  let waiting = 0;
+  let oldest: string | null = null;
+  const records = new Set<string>();
+  for (const row of ledger.log.values()) {
+    if (row.state !== "answered") {
+      unsent += 1;
+      oldest ??= row.claimedAt;
+      records.add(row.id);
+    } else if (!FINAL_OUTCOMES.has(row.now ?? "")) waiting += 1;
+  }
+  return { unsent, records: records.size, oldestClaimedAt: oldest, lastSyncAt: ledger.core.lastSyncAt, waiting, photos: Object.keys(ledger.core.blobs).length };
+}
+
+const SAYS = {
+  conflict: { zh: "两人填的不一样：你的值和别人的值都已保留，等人决定", en: "Two people wrote different things: your value and the other one are both kept, somebody decides" },
+  stands: { zh: "两人填的不一样，现在记的是你的值", en: "Two people wrote different things; yours is the one that stands now" },
+  decided: { zh: "两人填的不一样，已经决定，现在记的是另一个值", en: "Two people wrote different things; it was decided, and another value stands now" },
+  overwritten: { zh: "你填的值后来被别人改了", en: "What you wrote was changed by somebody else later" },
+} as const;
+
+function noticesOfConflict(row: LogRow, lookup: Lookup, registry: FormRegistry): Notice[] {
+  return row.steps.flatMap((step) => {
+    const view = lookup.read(step.id);
+    const form = registry.get(step.type);
+    if (!form) return [];
+    const now = view?.fields ?? {};
+    const units = form.byUnit(step.set);
+    return [...units].flatMap(([unit, mine]) => {
+      const isOpen = view?.conflicts.includes(unit) ?? false;
+      const stands = Object.entries(mine).every(([name, value]) => JSON.stringify(now[name] ?? null) === JSON.stringify(value));
+      // which unit was in dispute is only told while the conflict is open; afterwards a value that stands needs no word
+      if (!isOpen && (stands || form.policyOf(Object.keys(mine)[0] as string) === "union")) return [];
+      const says: Labels = isOpen ? SAYS.conflict : SAYS.decided;
+      const shown = Object.fromEntries(form.unitFields(unit).flatMap((name) => (now[name] === undefined ? [] : [[name, now[name]]]))) as Fields;
+      return [{ id: `${row.opId}/${unit}`, kind: "conflict" as const, opId: row.opId, recordId: step.id, type: step.type, unit, mine, now: shown, says, needsMe: isOpen }];
+    });
+  });
+}
+
+/** Everything that the person has not dismissed, newest first. */
+export function noticesOf(ledger: Ledger, lookup: Lookup, registry: FormRegistry): Notice[] {
+  const dismissed = new Set(ledger.core.dismissed);
+  const found: Notice[] = [];
+  for (const row of ledger.log.values()) {
+    if (row.now === null || row.state !== "answered") continue;
+    if (row.now === "conflict") found.push(...noticesOfConflict(row, lookup, registry));
+    else {
+      const kind = row.reason === "declined" ? "declined" : row.now === "held" || row.now === "quarantined" || row.now === "erased" ? row.now : row.first !== row.now && row.first !== null && !FINAL_OUTCOMES.has(row.first) ? "released" : null;
+      if (kind === null) continue;
+      const says = kind === "released" ? { zh: "等的那一条到了，你填的已写入", en: "What it waited for arrived: your entry is recorded" } : outcomeWords(row.state, row.now, row.reason, row.settled);
+      const mine = row.steps.find((step) => step.id === row.id)?.set ?? {};
+      const id = kind === "released" ? `${row.opId}/released` : row.opId;
+      found.push({ id, kind, opId: row.opId, recordId: row.id, type: row.type, unit: null, mine, now: lookup.read(row.id)?.fields ?? {}, says, needsMe: kind === "quarantined" || kind === "declined" });
+    }
+  }
+  for (const one of ledger.core.overwritten) {
+    const now = lookup.read(one.id)?.fields ?? {};
+    const fields = registry.get(one.type)?.unitFields(one.unit) ?? [one.unit];
+    const shown = Object.fromEntries(fields.flatMap((name) => (now[name] === undefined ? [] : [[name, now[name]]]))) as Fields;
+    found.push({ id: `${one.opId}/${one.unit}/over`, kind: "overwritten", opId: one.opId, recordId: one.id, type: one.type, unit: one.unit, mine: one.mine, now: shown, says: SAYS.overwritten, needsMe: false });
+  }
+  return found.filter((one) => !dismissed.has(one.id)).reverse();
+}

@@ -1,0 +1,136 @@
+// Blocks in IndexedDB. Two object stores, no library: every commit is one transaction that first looks whether this
+// opener still has the storage, and is durable (`strict`) when it resolves.
+
+import { Fenced, StorageFull, type BlockStore } from "./parts-types.ts";
+
+type Block = Uint8Array<ArrayBuffer>;
+
+const request = <T>(asked: IDBRequest<T>): Promise<T> =>
+  new Promise((resolve, reject) => {
+    asked.onsuccess = () => resolve(asked.result);
+    asked.onerror = () => reject(asked.error);
+  });
+
+function opened(name: string, lost: () => void): Promise<IDBDatabase> {
+  return new Promise((resolve, reject) => {
+    const asked = indexedDB.open(name, 1);
+    asked.onupgradeneeded = () => {
+      asked.result.createObjectStore("blocks");
+      asked.result.createObjectStore("meta");
+    };
+    asked.onsuccess = () => {
+      asked.result.onversionchange = () => {
+        asked.result.close(); // another tab deletes the database or opens a newer layout
+        lost();
+      };
+      resolve(asked.result);
+    };
+    asked.onerror = () => reject(asked.error);
+    asked.onblocked = () => reject(new Error("an older page keeps the database open"));
+  });
+}
+
+/** The store of one database of the browser. */
+export function indexedDbStore(name: string): BlockStore {
+  let database: IDBDatabase | null = null;
+  let fence = -1;
+
+  const live = async (): Promise<IDBDatabase> => {
+    database ??= await opened(name, () => {
+      database = null;
+    });
+    return database;
+  };
+
+  /** One transaction; `work` asks for everything at once, so that the transaction does not end in between. */
+  const transact = async (mode: IDBTransactionMode, work: (transaction: IDBTransaction, abort: (error: Error) => void) => void): Promise<void> => {
+    const open = await live();
+    await new Promise<void>((resolve, reject) => {
+      let reason: Error | null = null;
+      const transaction = open.transaction(["blocks", "meta"], mode, { durability: "strict" });
+      transaction.oncomplete = () => resolve();
+      transaction.onerror = () => undefined; // the abort that follows says it
+      transaction.onabort = () => {
+        const error = reason ?? transaction.error ?? new Error("the transaction was aborted");
+        reject(error.name === "QuotaExceededError" ? new StorageFull(error.message) : error);
+      };
+      const abort = (error: Error): void => {
+        reason = error;
+        transaction.abort();
+      };
+      try {
+        work(transaction, abort);
+      } catch (error) {
+        abort(error as Error);
+      }
+    });
+  };
+
+  const holding = (transaction: IDBTransaction, abort: (error: Error) => void, then: () => void): void => {
+    const asked = transaction.objectStore("meta").get("fence") as IDBRequest<number | undefined>;
+    asked.onsuccess = () => {
+      if (asked.result !== fence) abort(new Fenced("another page has the storage"));
+      else {
+        try {
+          then();
+        } catch (error) {
+          abort(error as Error);
+        }
+      }
+    };
+  };
+
+  return {
+    async open() {
+      let about: string | null = null;
+      await transact("readwrite", (transaction) => {
+        const meta = transaction.objectStore("meta");
+        const last = meta.get("fence") as IDBRequest<number | undefined>;
+        last.onsuccess = () => {
+          fence = (last.result ?? 0) + 1;
+          meta.put(fence, "fence");
+        };
+        const text = meta.get("about") as IDBRequest<string | undefined>;
+        text.onsuccess = () => {
+          about = text.result ?? null;
+        };
+      });
+      return { about };
+    },
+    async readAll(prefix) {
+      const blocks = (await live()).transaction("blocks").objectStore("blocks");
+      const range = IDBKeyRange.bound(prefix, `${prefix}\uffff`, false, true);
+      const [names, values] = await Promise.all([request(blocks.getAllKeys(range)), request(blocks.getAll(range) as IDBRequest<Block[]>)]);
+      return names.map((one, at) => [one as string, values[at] as Block]);
+    },
+    async read(one) {
+      const blocks = (await live()).transaction("blocks").objectStore("blocks");
+      return (await request(blocks.get(one) as IDBRequest<Block | undefined>)) ?? null;
+    },
+    commit(changes, about) {
+      return transact("readwrite", (transaction, abort) =>
+        holding(transaction, abort, () => {
+          const blocks = transaction.objectStore("blocks");
+          for (const [one, block] of changes) {
+            if (block === null) blocks.delete(one);
+            else blocks.put(block, one);
+          }
+          if (about !== null) transaction.objectStore("meta").put(about, "about");
+        }),
+      );
+    },
+    destroy() {
+      return transact("readwrite", (transaction, abort) =>
+        holding(transaction, abort, () => {
+          transaction.objectStore("blocks").clear();
+          transaction.objectStore("meta").delete("about");
+        }),
+      );
+    },
+    close() {
+      database?.close();
+      database = null;
+      fence = -1;
+    },
+  };
+}

@@ -1,0 +1,50 @@
+// Blocks in memory: for tests, and for trials where nothing may stay.
+
+import { Fenced, StorageFull, type BlockStore } from "./parts-types.ts";
+
+/** What several openers of one memory store share: the "disk". */
+export class MemoryDisk {
+  blocks = new Map<string, Uint8Array<ArrayBuffer>>();
+  about: string | null = null;
+  fence = 0;
+  /** Bytes that fit; more is refused as a full disk does. */
+  room = Infinity;
+}
+
+export function memoryStore(disk: MemoryDisk = new MemoryDisk()): BlockStore {
+  let mine = -1;
+  const check = (): void => {
+    if (disk.fence !== mine) throw new Fenced("another opener has the storage");
+  };
+  return {
+    async open() {
+      mine = ++disk.fence;
+      return { about: disk.about };
+    },
+    async readAll(prefix) {
+      return [...disk.blocks].filter(([name]) => name.startsWith(prefix)).sort(([one], [two]) => (one < two ? -1 : 1));
+    },
+    async read(name) {
+      return disk.blocks.get(name) ?? null;
+    },
+    async commit(blocks, about) {
+      check();
+      const next = new Map(disk.blocks);
+      for (const [name, block] of blocks) {
+        if (block === null) next.delete(name);
+        else next.set(name, block);
+      }
+      if ([...next.values()].reduce((sum, block) => sum + block.length, 0) > disk.room) throw new StorageFull("the disk is full");
+      disk.blocks = next;
+      if (about !== null) disk.about = about;
+    },
+    async destroy() {
+      check();
+      disk.blocks = new Map();
+      disk.about = null;
+    },
+    close() {
+      mine = -1;
+    },
+  };
+}

@@ -1,0 +1,146 @@
+// One synchronisation: what it sends and reads, in which order, and what it tells. It never throws.
+
+import { accepted, call, NotUnderstood, Stopped, wanted, type Line } from "./calls.ts";
+import type { KeptReference } from "./kept-types.ts";
+import { Fenced, StorageFull, type Ledger } from "./ledger.ts";
+import { Offline, type Transport } from "./parts-types.ts";
+import { offerWitnesses, pull, type PullReport } from "./pull.ts";
+import { push, readConfig } from "./push.ts";
+import type { Reference } from "./reference-types.ts";
+import { EngineError, type Identity, type Problem, type SyncProgress, type SyncReport } from "./types.ts";
+import { problem } from "./words.ts";
+import type { FormRegistry } from "../forms/form.ts";
+
+const SKEW_S = 300;
+
+/** What a synchronisation needs besides the line. */
+export interface SyncDesk {
+  line: Line;
+  registry: () => FormRegistry;
+  progress: (progress: SyncProgress) => void;
+  pageLimit?: number | null;
+}
+
+/** Push, then pull: so that every own operation has its answer before the copies contain it. */
+export async function synchronise(desk: SyncDesk): Promise<{ report: SyncReport; problems: Problem[] }> {
+  const { line } = desk;
+  const { ledger } = line;
+  const started = line.now();
+  const report: SyncReport = {
+    complete: false, sent: 0, unsentLeft: 0, received: 0, outcomes: {}, added: [], dropped: [], reopened: 0,
+    referenceChanged: false, bytesUp: 0, bytesDown: 0, seconds: 0, problem: null,
+  };
+  const tell = (phase: SyncProgress["phase"], done: number, total: number | null): void =>
+    desk.progress({ phase, done, total, bytesDown: line.meter.bytesDown, bytesUp: line.meter.bytesUp });
+  const pushAll = async (): Promise<void> => {
+    const unsent = [...ledger.log.values()].filter((row) => row.state !== "answered").length;
+    tell("push", 0, unsent);
+    const pushed = await push(line, (done) => tell("push", done, Math.max(unsent, done)));
+    report.sent += pushed.answered;
+    for (const [outcome, count] of Object.entries(pushed.outcomes)) report.outcomes[outcome] = (report.outcomes[outcome] ?? 0) + count;
+  };
+  const pullAll = async (): Promise<PullReport> => {
+    const before = report.received;
+    tell("pull", before, null);
+    const pulled = await pull(line, desk.registry(), desk.pageLimit ?? null, (rows) => tell("pull", before + rows, null));
+    report.received += pulled.rows;
+    report.added.push(...pulled.added);
+    report.dropped.push(...pulled.dropped);
+    report.reopened += pulled.reopened;
+    return pulled;
+  };
+  try {
+    await readConfig(line);
+    if (!ledger.reference) report.referenceChanged = await readReference(line, tell);
+    await pushAll();
+    const pulled = await pullAll();
+    if (pulled.reopened && !pulled.needsFork) {
+      await pushAll();
+      await pullAll();
+    }
+    await offerWitnesses(line);
+    if (!report.referenceChanged) report.referenceChanged = await readReference(line, tell);
+    await ledger.change("sync: done", (change) => change.patchCore({ lastSyncAt: new Date(line.now()).toISOString() }));
+    report.complete = !pulled.needsFork && ledger.core.needsFork === null;
+  } catch (error) {
+    report.problem = problemOf(error);
+    if (report.problem === null) throw error;
+  }
+  if (!report.problem && ledger.core.needsFork) report.problem = problem("fork_needed", { details: { n: ledger.core.needsFork.n } });
+  report.unsentLeft = [...ledger.log.values()].filter((row) => row.state !== "answered").length;
+  report.bytesUp = line.meter.bytesUp;
+  report.bytesDown = line.meter.bytesDown;
+  report.seconds = Math.max(0, (line.now() - started) / 1000);
+  tell("done", report.received, report.received);
+  return { report, problems: standingProblems(ledger, report.problem) };
+}
+
+/** Problems that hold until the next synchronisation says otherwise. */
+export function standingProblems(ledger: Ledger, met: Problem | null): Problem[] {
+  const found = met ? [met] : [];
+  const { skewS, scopeNews, needsFork, streams } = ledger.core;
+  if (skewS !== null && Math.abs(skewS) > SKEW_S) found.push(problem("clock_wrong", { details: { skew_s: Math.round(skewS) } }));
+  if (scopeNews) found.push(problem("scope_changed", { details: { added: scopeNews.added, dropped: scopeNews.dropped } }));
+  if (needsFork && met?.code !== "fork_needed") found.push(problem("fork_needed", { details: { n: needsFork.n } }));
+  if (Object.values(streams).some((state) => state.doubted) && met?.code !== "copies_doubtful") found.push(problem("copies_doubtful"));
+  return found;
+}
+
+/** What stopped it, in words; null where the engine itself was closed or is at fault. */
+export function problemOf(error: unknown): Problem | null {
+  if (error instanceof Stopped) return error.problem;
+  if (error instanceof StorageFull) return problem("storage_full");
+  if (error instanceof Fenced) return problem("storage_broken", { details: { why: "fenced" } });
+  return null;
+}
+
+async function readReference(line: Line, tell: (phase: "reference", done: number, total: number | null) => void): Promise<boolean> {
+  const { ledger } = line;
+  tell("reference", 0, 1);
+  const known = ledger.reference?.etag;
+  const answer = await call(line, "reference", "GET", "/api/v1/reference", undefined, known ? { "if-none-match": known } : {});
+  tell("reference", 1, 1);
+  if (answer.status === 304) return false;
+  const content = answer.body as unknown as Reference;
+  for (const name of ["forms", "codelists", "cells"]) wanted(answer.body, name, "object");
+  const reference: KeptReference = { etag: answer.headers["etag"] ?? null, content };
+  await ledger.change("reference", (change) => {
+    change.reference = reference;
+  });
+  return true;
+}
+
+/** What the answer to an enrolment says. */
+export interface Enrolled {
+  identity: Identity;
+  token: string;
+  user: { user_id: string; name: string; role: string };
+}
+
+/** A one-time code becomes an install. Throws EngineError. */
+export async function enrol(transport: Transport, body: { code: string; label: string; app_version: string }): Promise<Enrolled> {
+  try {
+    const answer = accepted(await transport.request("POST", "/api/v1/enroll", { body })).body;
+    const user = wanted(answer, "user", "object") as Enrolled["user"];
+    const identity: Identity = {
+      communityId: wanted(answer, "community_id", "string"),
+      installId: wanted(answer, "install_id", "string"),
+      userId: user.user_id,
+      userName: user.name,
+      role: user.role,
+      label: body.label,
+    };
+    return { identity, token: wanted(answer, "device_token", "string"), user };
+  } catch (error) {
+    if (error instanceof Offline) throw new EngineError("offline", problem("offline").says, [], problem("offline"));
+    if (!(error instanceof Stopped)) throw error;
+    const slug = error.slug;
+    const says: Record<string, [string, string]> = {
+      "enrolment-code-unknown": ["没有这个登记码，请再核对", "There is no such code: check it"],
+      "enrolment-code-used": ["登记码已经用过，请要一个新的", "The code was used already: ask for a new one"],
+      "enrolment-code-expired": ["登记码已经过期，请要一个新的", "The code has expired: ask for a new one"],
+    };
+    const [zh, en] = says[slug] ?? [error.problem.says.zh, error.problem.says.en];
+    throw new EngineError(error instanceof NotUnderstood || !says[slug] ? "refused" : "code", { zh, en }, [], error.problem);
+  }
+}

@@ -1,0 +1,66 @@
+// The PIN: what stands in the clear beside the sealed blocks. Wrong PINs slow down, then lock.
+
+import type { BlockStore } from "./parts-types.ts";
+import { Seal, type WrappedKey } from "./sealing.ts";
+import type { UnlockResult } from "./types.ts";
+
+const FREE_TRIES = 3;
+const MOST_TRIES = 10;
+const FIRST_WAIT_S = 15;
+const LONGEST_WAIT_S = 3600;
+
+/** In the clear: nothing here is about a person. */
+export interface About {
+  format: 1;
+  key: WrappedKey;
+  wrong: number;
+  /** The device's time before which no try is looked at. */
+  waitUntil: number;
+  /** Latest time that was seen: a clock that is set back does not shorten the wait. */
+  seen: number;
+}
+
+/** Whose key it is, and how often it was tried. */
+export class Vault {
+  constructor(
+    private readonly store: BlockStore,
+    private readonly now: () => number,
+    private readonly rounds: number | undefined,
+    public about: About,
+  ) {}
+
+  static async fresh(store: BlockStore, now: () => number, rounds: number | undefined, seal: Seal, pin: string): Promise<Vault> {
+    return new Vault(store, now, rounds, { format: 1, key: await seal.wrap(pin, rounds), wrong: 0, waitUntil: 0, seen: now() });
+  }
+
+  text(): string {
+    return JSON.stringify(this.about);
+  }
+
+  private result(ok: boolean): UnlockResult {
+    const { wrong, waitUntil, seen } = this.about;
+    const waitS = Math.max(0, Math.ceil((waitUntil - Math.max(this.now(), Math.min(seen, waitUntil))) / 1000));
+    return { ok, triesLeft: Math.max(0, MOST_TRIES - wrong), waitS: ok ? 0 : waitS, lockedOut: wrong >= MOST_TRIES };
+  }
+
+  /** The seal behind a PIN. A try is counted before it is looked at, so that a kill does not give one for free. */
+  async open(pin: string): Promise<{ seal: Seal | null; result: UnlockResult }> {
+    const now = Math.max(this.now(), this.about.seen);
+    if (this.about.wrong >= MOST_TRIES || now < this.about.waitUntil) return { seal: null, result: this.result(false) };
+    const wrong = this.about.wrong + 1;
+    const waitS = wrong < FREE_TRIES ? 0 : Math.min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** (wrong - FREE_TRIES));
+    await this.keep({ ...this.about, wrong, waitUntil: now + waitS * 1000, seen: now });
+    const seal = await Seal.unwrap(this.about.key, pin);
+    if (seal) await this.keep({ ...this.about, wrong: 0, waitUntil: 0 });
+    return { seal, result: this.result(seal !== null) };
+  }
+
+  async rewrap(seal: Seal, pin: string): Promise<void> {
+    await this.keep({ ...this.about, key: await seal.wrap(pin, this.rounds) });
+  }
+
+  private async keep(about: About): Promise<void> {
+    await this.store.commit(new Map(), JSON.stringify(about));
+    this.about = about;
+  }
+}

@@ -1,0 +1,75 @@
+// What became of an operation, and what stops a synchronisation, in the words that a person is shown.
+
+import { FINAL_OUTCOMES } from "./view.ts";
+import type { Labels, Problem, ProblemCode } from "./types.ts";
+
+const STATE_WORDS: Record<string, Labels> = {
+  unsent: { zh: "仅在本机，等待上传", en: "on this phone only, waiting to be sent" },
+  sent: { zh: "已发出，等待回执", en: "sent, waiting for the answer" },
+};
+
+const OUTCOME_WORDS: Record<string, Labels> = {
+  applied: { zh: "已写入", en: "recorded" },
+  merged: { zh: "已合并：他人同时改了别的内容", en: "merged: others changed other things meanwhile" },
+  unchanged: { zh: "内容相同，无需改动", en: "nothing to change: the same was already recorded" },
+  conflict: { zh: "两人填的不一样：两个值都已保留，等人决定", en: "two people wrote different things: both are kept, somebody decides" },
+  held: { zh: "已收到，等另一条", en: "received, waits for another one" },
+  quarantined: { zh: "已收到，待核对", en: "received, set apart until somebody has looked at it" },
+  erased: { zh: "当事人资料已依法删除", en: "the person's data was lawfully erased" },
+};
+
+const REASON_WORDS: Record<string, Labels> = {
+  parent: { zh: "所属的记录还没有到", en: "the record it belongs to has not arrived yet" },
+  form: { zh: "服务器还不认识这一版表单", en: "the server does not know this version of the form yet" },
+  behind: { zh: "前一条还没有处理完", en: "an earlier one of the same record is not done yet" },
+  install: { zh: "设备待确认", en: "the device has to be confirmed" },
+  proposal: { zh: "涉及别的网格，等有权限的人确认", en: "it concerns other cells: somebody over all of them confirms" },
+  declined: { zh: "未同意", en: "declined" },
+  group: { zh: "同组的其他内容有问题", en: "another part of the same group has a problem" },
+  out_of_scope: { zh: "不在负责的网格内", en: "outside the cells this phone is responsible for" },
+  invalid: { zh: "填写内容有误", en: "what was filled in is not acceptable" },
+  malformed: { zh: "内容读不出来", en: "it cannot be read" },
+  oversized: { zh: "内容过大", en: "it is too large" },
+};
+
+const CONTAINED: Labels = { zh: "，本机已更新", en: ", and this phone is up to date" };
+const plain = (text: string): Labels => ({ zh: text, en: text });
+
+/** Words for what became of one operation. What this phone does not know is shown as it came. */
+export function outcomeWords(state: string, outcome: string | null, reason: string | null, settled: boolean): Labels {
+  if (outcome === null) return STATE_WORDS[state] ?? plain(state);
+  const said = OUTCOME_WORDS[outcome] ?? plain(outcome);
+  if (reason === "declined") return REASON_WORDS["declined"] as Labels;
+  if (!FINAL_OUTCOMES.has(outcome) && reason) {
+    const why = REASON_WORDS[reason] ?? plain(reason);
+    return { zh: `${said.zh}（${why.zh}）`, en: `${said.en} (${why.en})` };
+  }
+  const isRecorded = settled && (outcome === "applied" || outcome === "merged" || outcome === "unchanged");
+  return isRecorded ? { zh: said.zh + CONTAINED.zh, en: said.en + CONTAINED.en } : said;
+}
+
+type Words = [severity: Problem["severity"], says: [string, string], next: [string, string]];
+
+const PROBLEM_WORDS: Record<ProblemCode, Words> = {
+  offline: ["wait", ["没有网络", "No network"], ["照常工作，有信号时再同步", "Go on working; synchronise when there is a signal"]],
+  busy: ["wait", ["服务器忙", "The server is busy"], ["稍后会自动再试", "It is tried again in a while"]],
+  revoked: ["stop", ["这台手机已被停用", "This phone was revoked"], ["先导出未上传的内容，再联系社区", "Export what is not sent, then ask the community"]],
+  token_refused: ["stop", ["服务器不认这台手机的登记", "The server does not take this phone's registration"], ["先导出未上传的内容，再向社区要新的登记码", "Export what is not sent, then ask for a new code"]],
+  role_refused: ["stop", ["这个账号不能用手机采集", "This account may not work with a phone"], ["请联系社区", "Ask the community"]],
+  version_old: ["stop", ["程序版本太旧", "The program is too old"], ["连上网络后更新程序，内容都会保留", "Update the program; everything stays"]],
+  clock_wrong: ["warn", ["手机时间不准", "The phone's clock is wrong"], ["请在系统设置里打开自动时间", "Turn on automatic time in the settings"]],
+  storage_temporary: ["warn", ["浏览器可能会清除本机内容", "The browser may remove what is on this phone"], ["请把程序安装到主屏幕，并尽快同步", "Install the app to the home screen and synchronise soon"]],
+  storage_full: ["stop", ["手机存储已满，刚才那一条没有保存", "The phone is full: the last entry was not kept"], ["先清出空间，再重新保存", "Free some space, then save again"]],
+  storage_broken: ["stop", ["本机存储读不出来", "What is stored on this phone cannot be read"], ["请把手机交给社区处理，不要清除数据", "Hand the phone to the community; do not clear the data"]],
+  scope_changed: ["warn", ["负责的网格有变化", "Your cells have changed"], ["请看一下现在的网格；已填的内容都会上传", "Look at your cells; everything written is sent"]],
+  fork_needed: ["stop", ["服务器上有另一台手机用同样的登记传过内容", "Another phone has sent work under this registration"], ["先导出未上传的内容，再用新的登记码登记", "Export what is not sent, then register with a new code"]],
+  copies_doubtful: ["warn", ["本机内容与服务器核对不上", "The copies here differ from the server's"], ["可以继续填写；请告诉社区管理员", "Go on writing; tell the administrator"]],
+  refused: ["stop", ["服务器拒绝了这次同步", "The server refused this synchronisation"], ["内容都在本机；请联系社区管理员", "Everything is still here; tell the administrator"]],
+  not_understood: ["wait", ["服务器的回答读不懂", "The server's answer cannot be understood"], ["内容都在本机；稍后再试", "Everything is still here; try again later"]],
+};
+
+/** A problem in words. */
+export function problem(code: ProblemCode, more: Partial<Problem> = {}): Problem {
+  const [severity, says, next] = PROBLEM_WORDS[code];
+  return { code, severity, says: { zh: says[0], en: says[1] }, next: { zh: next[0], en: next[1] }, ...more };
+}
