@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from flask import Flask
+from flask_compress import Compress
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from forms.registry import load_registry
@@ -56,6 +57,19 @@ def create_app(
         MAX_FORM_MEMORY_SIZE=settings.max_body_bytes,
         PROPAGATE_EXCEPTIONS=False,
     )
+    # Pictures and archives are packed already; small answers gain nothing.
+    app.config.update(
+        COMPRESS_ALGORITHM=["zstd", "gzip"],
+        COMPRESS_STREAMS=False,  # finished exports are fetched in ranges of their own bytes
+        COMPRESS_MIN_SIZE=1_000,
+        COMPRESS_ZSTD_LEVEL=3,
+        COMPRESS_LEVEL=5,
+        COMPRESS_EVALUATE_CONDITIONAL_REQUEST=True,
+        COMPRESS_MIMETYPES=[
+            "application/geo+json", "application/json", "application/manifest+json", "application/openapi+json",
+            "application/problem+json", "image/svg+xml", "text/css", "text/csv", "text/html", "text/javascript",
+        ],
+    )  # fmt: skip
     if settings.proxies:
         count = settings.proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
@@ -76,6 +90,7 @@ def create_app(
     )
     app.extensions["dishu_rates"] = RateLimits(settings)
     register_request_rules(app)
+    Compress(app)
     register_problems(app)
     register_blueprints(app)
     return app

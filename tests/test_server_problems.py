@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 from geo.errors import LocationError
 from server import errors
 from server.access_log import redacted
-from server.api.body import read_json
+from server.api.body import read_json, zstd
 from server.app import create_app
 from server.problems import PROBLEMS, TABLE, register_problems, schema_errors
 from server.requests import register_request_rules
@@ -134,6 +134,7 @@ def test_errors_of_http_itself(app, path, status):
 
 JSON = {"Content-Type": "application/json"}
 PACKED = JSON | {"Content-Encoding": "gzip"}
+ZSTD = JSON | {"Content-Encoding": "zstd"}
 
 
 @pytest.mark.parametrize(
@@ -154,10 +155,16 @@ PACKED = JSON | {"Content-Encoding": "gzip"}
         (gzip.compress(b'{"a":1}')[:-4], PACKED, (400, "malformed-body")),
         (gzip.compress(b'{"a":1}') + b"more", PACKED, (400, "malformed-body")),
         (b'{"a":1}', PACKED, (400, "malformed-body")),
+        (zstd.compress(b'{"a":1}'), ZSTD, 200),
+        (zstd.compress(b'{"a":"' + b"x" * 10_000_000 + b'"}'), ZSTD, (413, "body-too-large")),
+        (zstd.compress(b'{"a":1}')[:-2], ZSTD, (400, "malformed-body")),
+        (zstd.compress(b'{"a":1}') + b"more", ZSTD, (400, "malformed-body")),
+        (b'{"a":1}', ZSTD, (400, "malformed-body")),
     ],
     ids=[
         "plain", "packed", "cut short", "a list", "nothing", "not text", "nested", "a form", "another packing", "large",
         "a bomb", "large once unpacked", "packed and cut", "packed with a tail", "not packed",
+        "zstd", "a zstd bomb", "zstd and cut", "zstd with a tail", "not zstd",
     ],
 )  # fmt: skip
 def test_bodies_are_read_within_bounds(app, body, headers, wanted):
@@ -167,6 +174,18 @@ def test_bodies_are_read_within_bounds(app, body, headers, wanted):
         assert (answer.status_code, answer.text) == (200, "{'a': 1}")
         return
     assert (answer.status_code, answer.json["type"]) == (wanted[0], f"/problems/{wanted[1]}")
+
+
+@pytest.mark.parametrize("encoding", ["zstd", "gzip"])
+def test_answers_are_packed_for_those_who_can_read_it(tmp_path, encoding):
+    """Weak lines carry the API's document, a program or a page of a pull in a fraction of its bytes; others get it plain."""
+    client = create_app(Settings.in_folder(tmp_path)).test_client()
+    plain = client.get("/api/v1/openapi.json", headers={"Accept-Encoding": "identity"})
+    packed = client.get("/api/v1/openapi.json", headers={"Accept-Encoding": f"br, {encoding}"})
+    assert "Content-Encoding" not in plain.headers
+    assert (packed.headers["Content-Encoding"], packed.headers["Vary"]) == (encoding, "Accept-Encoding")
+    unpacked = zstd.decompress(packed.data) if encoding == "zstd" else gzip.decompress(packed.data)
+    assert unpacked == plain.data and len(packed.data) * 4 < len(plain.data)
 
 
 def test_answers_are_hardened(app):

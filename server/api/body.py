@@ -1,12 +1,18 @@
-"""Reading request bodies: JSON, plain or gzip, never larger than an endpoint takes."""
+"""Reading request bodies: JSON, plain or packed with gzip or zstd, never larger than an endpoint takes."""
 
 from __future__ import annotations
 
+import sys
 import zlib
 from typing import Any
 
 import orjson
 from flask import request
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 from server.errors import BodyTooLarge, MalformedBody, UnsupportedBody
 
@@ -36,21 +42,23 @@ def read_json(max_bytes: int) -> dict[str, Any]:
 
 
 def read_bytes(max_bytes: int, *, media: tuple[str, ...] = ()) -> bytes:
-    """The request body, unpacked when Content-Encoding is gzip; any media type when ``media`` is empty."""
+    """The request body, unpacked when Content-Encoding says so; any media type when ``media`` is empty."""
     if media and request.mimetype not in media:
         raise UnsupportedBody(f"send {' or '.join(media)}")
     encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
-    if encoding not in {"identity", "gzip", "x-gzip"}:
-        raise UnsupportedBody("the only content encoding read here is gzip")
+    if encoding not in {"identity", "gzip", "x-gzip", "zstd"}:
+        raise UnsupportedBody("the content encodings read here are gzip and zstd")
     if (request.content_length or 0) > max_bytes:
         raise BodyTooLarge(f"at most {max_bytes} bytes are taken")
     packed = request.stream.read(max_bytes + 1)
     if len(packed) > max_bytes:
         raise BodyTooLarge(f"at most {max_bytes} bytes are taken")
-    return packed if encoding == "identity" else _unpack(packed, max_bytes)
+    if encoding == "identity":
+        return packed
+    return _unpack_zstd(packed, max_bytes) if encoding == "zstd" else _unpack_gzip(packed, max_bytes)
 
 
-def _unpack(packed: bytes, max_bytes: int) -> bytes:
+def _unpack_gzip(packed: bytes, max_bytes: int) -> bytes:
     """Unpack a gzip body, stopping as soon as it grows beyond the limit."""
     reader = zlib.decompressobj(wbits=31)
     try:
@@ -61,4 +69,18 @@ def _unpack(packed: bytes, max_bytes: int) -> bytes:
         raise BodyTooLarge(f"unpacked, at most {max_bytes} bytes are taken")
     if not reader.eof or reader.unused_data:
         raise MalformedBody("the gzip body is cut short or has something behind it")
+    return plain
+
+
+def _unpack_zstd(packed: bytes, max_bytes: int) -> bytes:
+    """Unpack one zstd frame, stopping as soon as it grows beyond the limit."""
+    reader = zstd.ZstdDecompressor()
+    try:
+        plain = reader.decompress(packed, max_bytes + 1)
+    except zstd.ZstdError as error:
+        raise MalformedBody("not a zstd body") from error
+    if len(plain) > max_bytes:
+        raise BodyTooLarge(f"unpacked, at most {max_bytes} bytes are taken")
+    if not reader.eof or reader.unused_data:
+        raise MalformedBody("the zstd body is cut short or has something behind it")
     return plain

@@ -64,6 +64,9 @@ def _file(screen: str, name: str) -> Response:
     if not folder.is_dir():
         abort(404)
     answer = send_from_directory(folder, name, conditional=True)
+    if answer.status_code == 200:
+        answer.direct_passthrough = False
+        answer.get_data()  # whole, so that it can be packed
     # Names below assets/ carry a hash of the content; everything else is asked for again.
     answer.headers["Cache-Control"] = f"public, max-age={_YEAR_S}, immutable" if name.startswith("assets/") else "no-cache"
     answer.headers["Content-Security-Policy"] = _POLICY

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 from server.errors import InvalidInput
 
@@ -45,7 +46,7 @@ def without_places(content: bytes, media_type: str) -> bytes:
             if (side := image.getexif().get(_ORIENTATION)) is not None:
                 exif[_ORIENTATION] = side
             kept = io.BytesIO()
-            quality = {"JPEG": {"quality": "keep"}, "WEBP": {"quality": 90}}.get(FORMATS[media_type], {})
+            quality: dict[str, Any] = {"JPEG": {"quality": "keep"}, "WEBP": {"quality": 90}}.get(FORMATS[media_type], {})
             for name in _TELLING:
                 image.info.pop(name, None)
             image.save(kept, FORMATS[media_type], exif=exif.tobytes() if side is not None else b"", **quality)
