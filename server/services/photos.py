@@ -12,6 +12,7 @@ FORMATS = {"image/jpeg": "JPEG", "image/png": "PNG", "image/webp": "WEBP"}
 
 _MOST_PIXELS = 64_000_000
 _ORIENTATION = 0x0112
+_QUALITY: dict[str, dict[str, Any]] = {"image/jpeg": {"quality": "keep"}, "image/webp": {"quality": 90}}
 _TELLING = ("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif", "comment", "photoshop")
 
 
@@ -46,7 +47,7 @@ def without_places(content: bytes, media_type: str) -> bytes:
             if (side := image.getexif().get(_ORIENTATION)) is not None:
                 exif[_ORIENTATION] = side
             kept = io.BytesIO()
-            quality: dict[str, Any] = {"JPEG": {"quality": "keep"}, "WEBP": {"quality": 90}}.get(FORMATS[media_type], {})
+            quality = _QUALITY.get(media_type, {})
             for name in _TELLING:
                 image.info.pop(name, None)
             image.save(kept, FORMATS[media_type], exif=exif.tobytes() if side is not None else b"", **quality)
