@@ -17,6 +17,7 @@ from forms.question import filters_on, read_question
 from forms.registry import load_registry
 from server.app import create_app, house_of
 from server.demo.load import COMMUNITY_ID, PASSWORD, ensure_demo
+from server.house import uuid7
 from server.models import audit, cell, edition, record
 from server.settings import Settings
 from server.start import prepare
@@ -37,6 +38,7 @@ class Demo:
         assert self.secretary.sign_in("secretary", PASSWORD).status_code == 200
         self.today = (self.house.clock() + CHINA).date()
         self._move_some()
+        self._record_some_twice()
         self.read()
 
     def _move_some(self):
@@ -53,6 +55,27 @@ class Demo:
         ops = [self._patch(row, gone) for row in living[10:14]] + [self._patch(row, arrived) for row in living[20:23]]
         answer = self.secretary.post("/api/v1/groups", json={"ops": ops})
         assert {one["now"]["outcome"] for one in answer.json["results"]} == {"applied"}, answer.json
+
+    def _record_some_twice(self):
+        """Three people are recorded again by somebody else: as they are, with a number misheard, with a name misheard."""
+        with read(self.house.engine) as connection:
+            rows = connection.execute(select(record).where(record.c.type == "person").order_by(record.c.id)).all()
+        known = [(row.id, json.loads(row.fields)) for row in rows]
+        whole = [(one, told) for one, told in known if told.get("birth_date") and told.get("phones") and told.get("sex")]
+        self.twice = set()
+        for (one, told), change in zip(
+            [whole[100], whole[200], whole[300]],
+            [{}, {"phones": ["10200009999"]}, {"name": "某" + whole[300][1]["name"][1:]}], strict=True,
+        ):  # fmt: skip
+            again = uuid7()
+            values = {name: told[name] for name in ("name", "birth_date", "sex", "phones")} | change
+            if "residence_household" in told:
+                values["residence_household"] = told["residence_household"]
+            values["document_missing_reason"] = "not_asked"
+            op = {"kind": "create", "type": "person", "id": again, "set": values}
+            answer = self.secretary.post("/api/v1/groups", json={"ops": [op]})
+            assert answer.json["results"][0]["now"]["outcome"] == "applied", answer.json
+            self.twice.add(frozenset({one, again}))
 
     @staticmethod
     def _patch(row, values):
@@ -173,7 +196,7 @@ def test_registered_here_and_living_elsewhere(demo):
         outside = person.get("registration_address_text") is not None or person.get("registration_division_code") is not None
         if door is not None and lives != door:
             away.add(one)
-        if lives is not None and (door is not None and door != lives or door is None and outside):
+        if lives is not None and ((door is not None and door != lives) or (door is None and outside)):
             lodging.add(one)
     assert answer(demo, "registered_elsewhere", "registered_not_living")[0] == away and len(away) > 50
     assert answer(demo, "registered_elsewhere", "lives_not_registered")[0] == lodging and len(lodging) > 50
@@ -245,6 +268,14 @@ def test_shops_by_cell(demo):
     wanted = {one for one, fields in demo.of["dwelling"].items() if fields.get("use") in {"shop", "mixed"}}
     found, cells = answer(demo, "shops")
     assert found == wanted and cells == per_cell(demo, wanted) and len(cells) > 3
+
+
+def test_probable_duplicates(demo):
+    """Whoever was recorded twice is in the queue, and nobody else of six thousand people."""
+    told = demo.secretary.get("/api/v1/inbox/duplicates").json
+    assert {frozenset(one["id"] for one in row["records"]) for row in told["rows"]} == demo.twice
+    assert told["count"] == 3 and [row["score"] for row in told["rows"]] == sorted((row["score"] for row in told["rows"]), reverse=True)
+    assert question(demo, "duplicates")["queue"] == "duplicates"
 
 
 # ---------------------------------------------------------------- on both databases

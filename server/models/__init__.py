@@ -1,12 +1,14 @@
 """Every table, as SQLAlchemy Core tables of one metadata; no queries here.
 
 `records` what is recorded and its history; `journal` what happened; `streams` what phones follow;
-`places` cells and editions; `people` who may ask; `blobs` photos; `office` jobs, audit and what else the office keeps.
+`places` cells and editions; `people` who may ask; `blobs` photos; `office` jobs, audit and what else the office keeps;
+`desk` what people at the office keep for their own work.
 Every key starts with ``community_id``, so that the schema can be distributed by community.
 """
 
 from server.models.base import HOUSE, metadata
 from server.models.blobs import blob, blob_holder, upload
+from server.models.desk import daily_figure, distinct_pair, saved_roster
 from server.models.journal import (
     held_wait,
     journal,
@@ -53,8 +55,10 @@ __all__ = [
     "community",
     "conflict",
     "conflict_sibling",
+    "daily_figure",
     "data_key",
     "database_life",
+    "distinct_pair",
     "edition",
     "enrolment_code",
     "feed",
@@ -77,6 +81,7 @@ __all__ = [
     "record_index_new",
     "recovery",
     "redirect",
+    "saved_roster",
     "sequence",
     "sign_in_session",
     "stream",

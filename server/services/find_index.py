@@ -74,13 +74,14 @@ class Shelf:
 
 @dataclass(slots=True)
 class CommunityIndex:
-    """A community in memory; use it under its ``gate``."""
+    """A community in memory; use it under its ``gate``. ``derived`` is what others keep until something changes."""
 
     life: str | None = None
     heads: dict[str, int] = field(default_factory=dict)
     entries: dict[str, Found] = field(default_factory=dict)
     above: dict[str, Entry] = field(default_factory=dict)
     shelves: dict[str, Shelf] = field(default_factory=dict)
+    derived: dict[str, Any] = field(default_factory=dict)
     gate: threading.Lock = field(default_factory=threading.Lock)
 
     def shelf(self, kind: str) -> Shelf:
@@ -125,6 +126,7 @@ class CommunityIndex:
     def take(self, rows: Iterable[Any]) -> None:
         """Records as they are now; one that lives no more is dropped."""
         touched: set[str] = set()
+        self.derived.clear()
         for record_id, kind, life, home, v, text in rows:
             touched.add(kind)
             if life != "live" or kind not in _ALL:

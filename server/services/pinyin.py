@@ -45,20 +45,31 @@ def _with_v(told: str) -> str:
     return told.translate(str.maketrans("ǖǘǚǜü", "vvvvv"))
 
 
+def _readings(name: str) -> list[tuple[str, ...]]:
+    """Readings of a name as syllables, at most `MOST_READINGS`; none for a name without a reading."""
+    characters = [found for character in name if (found := syllables(character))]
+    if not characters:
+        return []
+    # The last one varies first: turned round, all readings of the family name are among them.
+    turned = itertools.islice(itertools.product(*reversed(characters)), MOST_READINGS)
+    return [reading[::-1] for reading in turned]
+
+
+@lru_cache(maxsize=100_000)
+def spellings(name: str) -> frozenset[str]:
+    """The whole name as it may be spelt: ``zengmou`` and ``cengmou`` for 曾某."""
+    return frozenset("".join(reading) for reading in _readings(name))
+
+
 @lru_cache(maxsize=100_000)
 def sounds(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """How a name may be typed: (full spellings, initials), each without repeats.
 
     Full spellings begin at every syllable, so that ``san`` finds 张三 too. Empty for a name without a reading.
     """
-    characters = [found for character in name if (found := syllables(character))]
-    if not characters:
-        return (), ()
     full: dict[str, None] = {}
     initials: dict[str, None] = {}
-    # The last one varies first: turned round, all readings of the family name are among them.
-    for turned in itertools.islice(itertools.product(*reversed(characters)), MOST_READINGS):
-        reading = turned[::-1]
+    for reading in _readings(name):
         for start in range(len(reading)):
             full["".join(reading[start:])] = None
         initials["".join(one[0] for one in reading)] = None

@@ -43,6 +43,13 @@ def in_scope(connection: Connection, scope: Scope, community_id: str, ids: Itera
     return {row[0] for row in run(connection, f"SELECT r.id FROM record r WHERE {cut} AND {wanted}", (*values, *marks))}
 
 
+def tags_of(connection: Connection, community_id: str, ids: Iterable[str]) -> dict[str, str]:
+    """The tag of each of these records."""
+    wanted, marks = among("r.id", sorted(set(ids)))
+    found = run(connection, f"SELECT r.id, r.tag FROM record r WHERE r.community_id = ? AND {wanted}", (community_id, *marks))
+    return {row[0]: row[1] for row in found}
+
+
 def existing(connection: Connection, community_id: str, ids: Iterable[str]) -> set[str]:
     """Those of these records that exist in the community, whoever may see them."""
     wanted, marks = among("r.id", sorted(set(ids)))

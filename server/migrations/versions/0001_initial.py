@@ -90,10 +90,13 @@ def upgrade() -> None:
         key("community_id"), key("conflict_id"), key("op_id"), need("role"), need("state"), need("install_id"),
         need("n", BigInteger), may("user_id"), may("claimed_at"), need("arrived_at"), may("form_version", Integer),
         may("sealed", LargeBinary), clustered=True)
+    table("daily_figure", key("community_id"), key("day"), key("home"), need("figures"), clustered=True)
     table("data_key",
         key("community_id"), key("subject_id"), may("wrapped", LargeBinary), may("destroyed_at"), clustered=True)
     table("database_life",
         key("epoch"), need("started_at"))
+    table("distinct_pair",
+        key("community_id"), key("first_id"), key("second_id"), need("decided_at"), need("decided_by"), clustered=True)
     table("edition",
         key("community_id"), key("edition_id"), need("layer"), need("number", Integer), need("state"),
         need("profile"), may("certificate"), may("content_hash"), need("created_at"), may("published_at"),
@@ -181,6 +184,10 @@ def upgrade() -> None:
     index("ix_recovery_open", "recovery", ["community_id", "state", "offered_at"])
     table("redirect",
         key("community_id"), key("id"), need("target_id"), need("number", BigInteger), clustered=True)
+    table("saved_roster",
+        key("community_id"), key("saved_id"), need("user_id"), need("name"), need("roster"), may("cell_code"),
+        need("shared", Integer, default="0"), need("created_at"), need("changed_at"), need("sealed", LargeBinary))
+    index("ix_saved_roster_user", "saved_roster", ["community_id", "user_id"])
     table("sequence",
         key("name"), need("value", BigInteger))
     table("sign_in_session",

@@ -1,0 +1,128 @@
+"""Which two persons are probably one: pairs that share a name, a day of birth, a phone, a door or the tail of a document.
+
+Pure: it looks at what the search index holds and says how much speaks for a pair. Whoever decides, decides.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+
+ENOUGH = 60
+"""Points from which on a pair is shown."""
+
+POINTS: Mapping[str, int] = {
+    "same_name": 30, "same_sound": 20, "one_character": 10, "same_birth": 30, "same_phone": 20, "same_door": 15,
+    "same_tail": 35, "other_birth": -40, "other_sex": -30, "other_tail": -60,
+}  # fmt: skip
+"""What speaks for a pair and what against it."""
+
+REASONS: Mapping[str, tuple[str, str]] = {
+    "same_name": ("姓名相同", "Same name"),
+    "same_sound": ("姓名同音", "Names that sound alike"),
+    "one_character": ("姓名差一字", "Names that differ in one character"),
+    "same_birth": ("出生日期相同", "Same day of birth"),
+    "same_phone": ("电话相同", "Same phone"),
+    "same_door": ("住在同一房屋", "Same door"),
+    "same_tail": ("证件尾号相同", "Same tail of the document"),
+    "other_birth": ("出生日期不同", "Another day of birth"),
+    "other_sex": ("性别不同", "Another sex"),
+    "other_tail": ("证件尾号不同", "Another tail of the document"),
+}
+"""Reasons in words."""
+
+_MOST_IN_A_BLOCK = 60  # a block of more is no evidence: a phone that half a dormitory has given
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is compared of a person; empty where nothing is known. ``sounds`` are full spellings of the whole name."""
+
+    id: str
+    name: str
+    sounds: frozenset[str] = frozenset()
+    birth: str | None = None
+    sex: str | None = None
+    phones: frozenset[str] = frozenset()
+    door: str | None = None
+    tail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two persons, the smaller id first, with the points for them being one and every reason."""
+
+    first: str
+    second: str
+    score: int
+    reasons: tuple[str, ...]
+
+
+def likely_pairs(people: Iterable[Known]) -> list[Pair]:
+    """Pairs with enough points, the most likely first, then by id."""
+    blocks: dict[tuple[str, ...], list[Known]] = defaultdict(list)
+    for one in people:
+        for key in _keys(one):
+            blocks[key].append(one)
+    seen: set[tuple[str, str]] = set()
+    pairs = []
+    for block in blocks.values():
+        if not 2 <= len(block) <= _MOST_IN_A_BLOCK:
+            continue
+        for left, right in combinations(block, 2):
+            first, second = (left, right) if left.id < right.id else (right, left)
+            if (first.id, second.id) in seen or first.id == second.id:
+                continue
+            seen.add((first.id, second.id))
+            reasons = reasons_of(first, second)
+            score = sum(POINTS[reason] for reason in reasons)
+            if score >= ENOUGH:
+                pairs.append(Pair(first.id, second.id, score, reasons))
+    return sorted(pairs, key=lambda pair: (-pair.score, pair.first, pair.second))
+
+
+def _keys(one: Known) -> Iterable[tuple[str, ...]]:
+    """What a person is looked up by: any pair with enough points has one of these in common."""
+    if one.birth:
+        yield "name birth", one.name, one.birth
+        if one.door:
+            yield "birth door", one.birth, one.door
+        if one.tail:
+            yield "birth tail", one.birth, one.tail
+        for phone in one.phones:
+            yield "birth phone", one.birth, phone
+        for sound in one.sounds:
+            yield "sound birth", sound, one.birth
+    if one.tail:
+        yield "name tail", one.name, one.tail
+        for sound in one.sounds:
+            yield "sound tail", sound, one.tail
+        for phone in one.phones:
+            yield "tail phone", one.tail, phone
+        if one.door:
+            yield "tail door", one.tail, one.door
+    for phone in one.phones:
+        yield "name phone", one.name, phone
+
+
+def reasons_of(first: Known, second: Known) -> tuple[str, ...]:
+    """Everything that speaks for or against two persons being one, in the order of `POINTS`."""
+    found = set()
+    if first.name == second.name:
+        found.add("same_name")
+    elif first.sounds & second.sounds:
+        found.add("same_sound")
+    elif len(first.name) == len(second.name) > 1 and sum(a != b for a, b in zip(first.name, second.name, strict=True)) == 1:
+        found.add("one_character")
+    for name, mine, other in (
+        ("birth", first.birth, second.birth), ("sex", first.sex, second.sex), ("tail", first.tail, second.tail)
+    ):  # fmt: skip
+        if mine and other:
+            found.add(f"same_{name}" if mine == other else f"other_{name}")
+    if first.phones & second.phones:
+        found.add("same_phone")
+    if first.door and first.door == second.door:
+        found.add("same_door")
+    return tuple(reason for reason in POINTS if reason in found)

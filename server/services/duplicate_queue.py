@@ -1,0 +1,154 @@
+"""The queue of probable duplicates: pairs side by side; they are merged by a command, or said to be two."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from server.errors import InputError, InvalidInput, NotFound
+from server.house import House
+from server.permissions import Actor, Scope
+from server.services.audit import line_of
+from server.services.duplicate_pairs import REASONS, Known, Pair, likely_pairs
+from server.services.find_index import CommunityIndex, index_of, refresh
+from server.services.inbox import cells_by_home
+from server.services.labels import PERSONAL, field_label, form_of, shown, title_of, words_of
+from server.services.looks import Look, seen
+from server.services.paging import make_cursor, read_cursor
+from server.services.pinyin import spellings
+from server.store import audit as audit_store
+from server.store import duplicates as store
+from server.store import record_page, rosters
+from server.store.database import read, stamp, write
+
+KIND = "person"
+
+
+def duplicates(
+    house: House, scope: Scope, community_id: str, look: Look, *, cursor: str | None = None, limit: int = 50
+) -> dict[str, Any]:
+    """Pairs of persons who are probably one, the most likely first.
+
+    Returns
+    -------
+    dict
+        ``as_of``, ``count``, ``rows``, ``next``. A row has the ``score``, the ``reasons`` in words, the two ``records`` and
+        their ``fields`` side by side; secrets are masks.
+    """
+    use = f"inbox/duplicates/{community_id}"
+    after = read_cursor(house.keys, use, cursor)
+    pairs = _pairs(house, scope, community_id)
+    rest = [pair for pair in pairs if after is None or _place(pair) > after]
+    page = rest[:limit]
+    with read(house.engine) as connection:
+        rows, personal = _rows(connection, house, scope, community_id, page)
+        seen(house, look, scope, community_id, fields=personal, count=2 * len(rows), where="inbox=duplicates", record_type=KIND)
+    return {
+        "as_of": stamp(house.clock()),
+        "count": len(pairs),
+        "rows": rows,
+        "next": make_cursor(house.keys, use, _place(page[-1])) if len(rest) > limit else None,
+    }
+
+
+def _place(pair: Pair) -> list[Any]:
+    return [-pair.score, pair.first, pair.second]
+
+
+def _pairs(house: House, scope: Scope, community_id: str) -> list[Pair]:
+    index = index_of(house, community_id)
+    with read(house.engine) as connection:
+        distinct = store.distinct_pairs(connection, community_id)
+    with index.gate:
+        refresh(house, community_id, index)
+        if "pairs" not in index.derived:
+            index.derived["pairs"] = likely_pairs(_people(index))
+        pairs = [pair for pair in index.derived["pairs"] if (pair.first, pair.second) not in distinct]
+        if scope.streams is None:
+            return pairs
+        home = {pair_id: index.entries[pair_id].home for pair in pairs for pair_id in (pair.first, pair.second)}
+    return [pair for pair in pairs if home[pair.first] in scope.streams and home[pair.second] in scope.streams]
+
+
+def _people(index: CommunityIndex) -> list[Known]:
+    people = []
+    for entry in index.shelf(KIND).entries:
+        names = entry.texts.get(("name", "name"))
+        if not names:
+            continue
+        household = index.above.get(str(entry.fields.get("residence_household")))
+        tails = entry.texts.get(("tail", "document_number"), ())
+        people.append(
+            Known(
+                entry.id, names[0], spellings(names[0]), entry.fields.get("birth_date"),
+                entry.fields.get("sex"), frozenset(entry.texts.get(("phone", "phones"), ())),
+                household.fields.get("dwelling") if household is not None else None, tails[0] if tails else None,
+            )
+        )  # fmt: skip
+    return people
+
+
+def _rows(
+    connection: Any, house: House, scope: Scope, community_id: str, pairs: Sequence[Pair]
+) -> tuple[list[dict[str, Any]], set[str]]:
+    ids = sorted({one for pair in pairs for one in (pair.first, pair.second)})
+    visible = record_page.in_scope(connection, scope, community_id, ids)
+    entries = {one.id: one for one in rosters.entries_by_id(connection, community_id, visible).values()}
+    tags = record_page.tags_of(connection, community_id, ids)
+    cells = cells_by_home(connection, community_id)
+    form = form_of(house.registry, KIND, None)
+    personal: set[str] = set()
+    rows = []
+    for pair in pairs:
+        two = [entries.get(pair.first), entries.get(pair.second)]
+        if any(one is None for one in two):
+            continue
+        both = [one for one in two if one is not None]
+        fields = []
+        for name, spec in form.fields.items():
+            values = [words_of(spec, shown(spec, one.fields.get(name), unmask=False)) for one in both]
+            if spec.type != "ref" and any(value is not None for value in values):
+                fields.append(
+                    {"name": name, "label": field_label(form, name), "values": values, "same": values[0] == values[1]}
+                )
+                personal |= {name} if spec.privacy in PERSONAL else set()
+        rows.append(
+            {
+                "score": pair.score,
+                "reasons": [{"name": one, "label": dict(zip(("zh", "en"), REASONS[one], strict=True))} for one in pair.reasons],
+                "records": [
+                    {"id": one.id, "type": KIND, "title": title_of(form, one.fields, personal=True)[0], "v": one.v,
+                     "tag": tags.get(one.id), "cell": cells.get(one.home)}
+                    for one in both
+                ],
+                "fields": fields,
+            }
+        )  # fmt: skip
+    return rows, personal
+
+
+def decide(
+    house: House, actor: Actor, scope: Scope, community_id: str, first: str, second: str, look: Look, *, distinct: bool
+) -> None:
+    """Say that two records are two, or take that back; written into the audit log.
+
+    Raises
+    ------
+    NotFound
+        One of them is no person within the scope, or there is nothing to take back.
+    InvalidInput
+        Twice the same record.
+    """
+    if first == second:
+        raise InvalidInput(errors=[InputError("/second", "same_record", "two different records are expected")])
+    pair = (first, second) if first < second else (second, first)
+    with read(house.engine) as connection:
+        if len(record_page.in_scope(connection, scope, community_id, pair)) < 2:
+            raise NotFound("no such two records within your scope")
+    line = line_of(house, look, scope=scope.describe(), community_id=community_id, record_type=KIND, record_id=first)
+    with write(house.engine) as connection:
+        if distinct:
+            store.set_distinct(connection, community_id, pair, at=line.at, by=actor.user_id)
+        elif not store.unset_distinct(connection, community_id, pair):
+            raise NotFound("nobody has said that these are two")
+        audit_store.append(connection, line)

@@ -1,0 +1,148 @@
+"""The queue of probable duplicates: what speaks for two records being one, and what somebody has decided."""
+
+from __future__ import annotations
+
+import pytest
+from front_door import COMMUNITY, problem
+from hypothesis import given
+from hypothesis import strategies as st
+from records_kit import IDS, ZHANG_NUMBER, office_with_records
+from sqlalchemy import select
+
+from server.house import uuid7
+from server.models import audit
+from server.services.duplicate_pairs import ENOUGH, POINTS, Known, likely_pairs, reasons_of
+from server.store.database import read
+
+QUEUE = "/api/v1/inbox/duplicates"
+
+
+@pytest.fixture
+def office(prepared_database, tmp_path, clock):
+    found = office_with_records(prepared_database, tmp_path, clock)
+    yield found
+    found.house.engine.dispose()
+
+
+def again(office, role="secretary", **values):
+    """Somebody records a person once more; the new id."""
+    given = {"name": "张三", "birth_date": "1960-01-01", "sex": "1", "document_missing_reason": "not_asked"} | values
+    person = uuid7()
+    op = {"kind": "create", "type": "person", "id": person, "set": given}
+    answer = office.signed_in(role).post("/api/v1/groups", json={"ops": [op]})
+    assert answer.json["results"][0]["now"]["outcome"] == "applied", answer.json
+    return person
+
+
+def listed(office, role="secretary", tail=""):
+    answer = office.signed_in(role).get(QUEUE + tail)
+    assert answer.status_code == 200, answer.data
+    return answer.json
+
+
+def test_a_person_recorded_twice_stands_side_by_side(office):
+    """Same name and birthday: both records with all that is known, what is the same and what differs, numbers masked."""
+    twin = again(office, residence_household=IDS["household_b"], document_type="resident_id", document_number=ZHANG_NUMBER,
+                 document_missing_reason=None)  # fmt: skip
+    (row,) = listed(office)["rows"]
+    assert {one["id"] for one in row["records"]} == {IDS["zhang"], twin}
+    assert {one["name"] for one in row["reasons"]} == {"same_name", "same_birth", "same_tail"}
+    fields = {one["name"]: one for one in row["fields"]}
+    assert fields["name"]["same"] and not fields["phones"]["same"]
+    assert {one["cell"]["name"] for one in row["records"]} == {"第1网格", "第2网格"}
+    assert all(one["v"] == 1 and one["tag"] for one in row["records"])
+    assert ZHANG_NUMBER not in str(row)
+    with read(office.house.engine) as connection:
+        line = connection.execute(select(audit).where(audit.c.purpose == "inbox: duplicates")).one()
+    assert line.count == 2 and "birth_date" in line.fields
+
+
+def test_two_who_are_two_leave_the_queue_and_come_back(office):
+    """Once somebody said that they are two the pair is gone, until that is taken back; both are written down."""
+    twin = again(office)
+    person = office.signed_in("secretary")
+    path = f"{QUEUE}/{twin}/{IDS['zhang']}/distinct"
+    assert person.post(path).status_code == 204 and person.post(path).status_code == 204
+    assert listed(office)["count"] == 0
+    turned = f"{QUEUE}/{IDS['zhang']}/{twin}/distinct"
+    assert person.client.delete(turned, headers=person.headers).status_code == 204
+    assert listed(office)["count"] == 1
+    assert problem(person.client.delete(turned, headers=person.headers)) == (404, "not-found")
+    with read(office.house.engine) as connection:
+        lines = connection.execute(select(audit).where(audit.c.purpose.like("inbox: distinct%"))).all()
+    assert len(lines) == 3
+
+
+def test_decisions_keep_to_the_scope(office):
+    """A grid worker sees pairs of the own cells only and decides about no others; planners have no queue."""
+    again(office, residence_household=IDS["household_a"])
+    far = again(office, residence_household=IDS["household_b"])
+    assert listed(office)["count"] == 3  # each of the three with each
+    assert listed(office, "grid_worker")["count"] == 1
+    worker = office.signed_in("grid_worker")
+    assert problem(worker.post(f"{QUEUE}/{IDS['zhang']}/{far}/distinct")) == (404, "not-found")
+    assert problem(office.signed_in("planner").get(QUEUE)) == (403, "outside-your-scope")
+    person = office.signed_in("secretary")
+    assert problem(person.post(f"{QUEUE}/{far}/{far}/distinct")) == (422, "invalid-input")
+
+
+def test_pages_of_pairs(office):
+    """One at a time, every pair is met once."""
+    for _ in range(2):
+        again(office)
+    met, following = [], ""
+    while following is not None:
+        told = listed(office, tail=f"?limit=1&community={COMMUNITY}" + (f"&next={following}" if following else ""))
+        met += [frozenset(one["id"] for one in row["records"]) for row in told["rows"]]
+        following = told["next"]
+    assert len(met) == len(set(met)) == 3
+
+
+# ---------------------------------------------------------------- what speaks for a pair
+def known(number, **more):
+    return Known(f"p{number}", **({"name": "张三", "sounds": frozenset({"zhangsan"})} | more))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "wanted"),
+    [
+        ({"birth": "1960-01-01"}, {"birth": "1960-01-01"}, True),
+        ({"birth": "1960-01-01"}, {"birth": "1961-01-01"}, False),
+        ({}, {}, False),
+        ({"phones": frozenset({"1"}), "door": "d"}, {"phones": frozenset({"1"}), "door": "d"}, True),
+        ({"birth": "1960-01-01", "tail": "1234"}, {"birth": "1960-01-01", "tail": "5678"}, False),
+        # twins in one home, with one character of the name in common
+        ({"name": "张小明", "sounds": frozenset({"a"}), "birth": "2020-01-01", "sex": "1", "door": "d"},
+         {"name": "张小亮", "sounds": frozenset({"b"}), "birth": "2020-01-01", "sex": "1", "door": "d"}, False),
+        # the same ear, another character
+        ({"name": "张珊", "birth": "1960-01-01", "phones": frozenset({"1"})}, {"birth": "1960-01-01", "phones": frozenset({"1"})}, True),
+        ({"birth": "1960-01-01", "sex": "1"}, {"birth": "1960-01-01", "sex": "2"}, False),
+    ],
+)  # fmt: skip
+def test_what_makes_two_records_one(first, second, wanted):
+    """Namesakes with one birthday are one; twins, and namesakes with other documents, are two."""
+    assert bool(likely_pairs([known(1, **first), known(2, **second)])) is wanted
+
+
+_PEOPLE = st.lists(
+    st.builds(
+        lambda **more: more,
+        name=st.sampled_from(["张三", "张珊", "李四", "王小明"]), birth=st.sampled_from([None, "1960-01-01", "1970-01-01"]),
+        sex=st.sampled_from([None, "1", "2"]), phones=st.frozensets(st.sampled_from("12"), max_size=2),
+        door=st.sampled_from([None, "d", "e"]), tail=st.sampled_from([None, "1234", "5678"]),
+    ),
+    max_size=8,
+)  # fmt: skip
+_SOUNDS = {"张三": "zhangsan", "张珊": "zhangshan", "李四": "lisi", "王小明": "wangxiaoming"}
+
+
+@given(_PEOPLE)
+def test_no_pair_with_enough_points_is_missed(people):
+    """Law: looking in blocks finds what comparing everybody with everybody finds."""
+    everybody = [Known(f"p{n}", sounds=frozenset({_SOUNDS[one["name"]]}), **one) for n, one in enumerate(people)]
+    wanted = {
+        (first.id, second.id)
+        for n, first in enumerate(everybody) for second in everybody[n + 1 :]
+        if sum(POINTS[reason] for reason in reasons_of(first, second)) >= ENOUGH
+    }  # fmt: skip
+    assert {(pair.first, pair.second) for pair in likely_pairs(everybody)} == wanted
