@@ -1,4 +1,19 @@
+import "./styles/vant.ts";
+import "./styles/base.css";
+import { browserParts, openEngine } from "./engine.ts";
 import { createApp } from "vue";
 import App from "./App.vue";
+import { i18n, language, speak } from "./i18n.ts";
+import { router } from "./router.ts";
+import "./install.ts";
+import { attach } from "./session.ts";
+import { keepProgram } from "./updates.ts";
 
-createApp(App).mount("#app");
+async function start(): Promise<void> {
+  speak(language());
+  attach(await openEngine(browserParts("/")));
+  createApp(App).use(i18n).use(router).mount("#app");
+  void keepProgram();
+}
+
+void start();

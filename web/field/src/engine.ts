@@ -1,0 +1,2 @@
+// The engine that the screens stand on.
+export { browserParts, openEngine } from "@shared/engine/index.ts";

@@ -1,0 +1,132 @@
+// What is being typed about one record: values, what is shown, what is wrong, and what will be written.
+import type { Definition, FieldDefinition, FieldError, Fields, Labels, RecordView, Value } from "@shared/engine/index.ts";
+import { holds } from "@shared/forms/evaluate.ts";
+import { residentIdBirth, residentIdOk, residentIdSex } from "@shared/forms/identity.ts";
+import { computed, reactive, ref, type ComputedRef } from "vue";
+import { localDay } from "../model/day.ts";
+import { engine, reference } from "../session.ts";
+
+/** Something that does not fit together: told, never a refusal. */
+export interface Finding {
+  name: string;
+  fields: readonly string[];
+  message: Labels;
+}
+
+export interface FormDraft {
+  form: ComputedRef<Definition | null>;
+  /** The record's fields with what was typed over them. */
+  values: ComputedRef<Fields>;
+  /** The fields that are shown now, in the order of the screen. */
+  shown: ComputedRef<FieldDefinition[]>;
+  /** What would be written: only what differs. */
+  changes: ComputedRef<Fields>;
+  dirty: ComputedRef<boolean>;
+  errors: ComputedRef<FieldError[]>;
+  findings: ComputedRef<Finding[]>;
+  /** Field → why it was filled without typing. */
+  filled: Record<string, string>;
+  touched: Record<string, boolean>;
+  /** Every error is shown from now on. */
+  showAll: { value: boolean };
+  set(name: string, value: Value): void;
+  reset(): void;
+}
+
+/** What is masked was not sent to this phone: it can be replaced, not judged. */
+export function isMasked(value: Value | undefined): value is { mask: string } {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && typeof (value as Record<string, Value>)["mask"] === "string";
+}
+
+function same(a: Value | undefined, b: Value | undefined): boolean {
+  return (a ?? null) === (b ?? null) || JSON.stringify(a ?? null) === JSON.stringify(b ?? null);
+}
+
+/**
+ * Begin typing about a record, or about a new one.
+ *
+ * `names`: the fields of the screen; `preset`: values that a new record begins with.
+ */
+export function useDraft(options: { type: string; record: () => RecordView | null; names: () => readonly string[]; preset?: Fields }): FormDraft {
+  const edits = reactive<Fields>({ ...options.preset });
+  const touched = reactive<Record<string, boolean>>({});
+  const filled = reactive<Record<string, string>>({});
+  const showAll = ref(false);
+  const form = computed(() => reference.value?.forms[options.type] ?? null);
+  const stored = computed<Fields>(() => options.record()?.fields ?? {});
+  const today = localDay(Date.now());
+
+  const values = computed<Fields>(() => {
+    const all: Fields = { ...stored.value, ...edits };
+    for (const [name, value] of Object.entries(all)) if (value === null || value === "") delete all[name];
+    return all;
+  });
+  const byName = computed(() => new Map((form.value?.fields ?? []).map((one) => [one.name, one])));
+  const relevant = (field: FieldDefinition, fields: Fields) => holds(field.relevant?.tree, fields, today);
+  const shown = computed(() => options.names().flatMap((name) => byName.value.get(name) ?? []).filter((field) => relevant(field, values.value)));
+
+  const changes = computed<Fields>(() => {
+    const result: Fields = {};
+    for (const [name, value] of Object.entries(edits)) {
+      const field = byName.value.get(name);
+      if (field && !relevant(field, values.value)) continue;
+      if (!same(value === "" ? null : value, stored.value[name])) result[name] = value === "" ? null : value;
+    }
+    // A question that does not arise any more loses its old answer with the change that made it so.
+    if (Object.keys(result).length > 0) {
+      for (const field of form.value?.fields ?? []) {
+        if (field.relevant && stored.value[field.name] !== undefined && relevant(field, stored.value) && !relevant(field, values.value)) result[field.name] = null;
+      }
+    }
+    return result;
+  });
+  const creating = () => options.record() === null;
+  const errors = computed(() => {
+    if (form.value === null) return [];
+    const fields = creating() ? Object.fromEntries(Object.entries(changes.value).filter(([, value]) => value !== null)) : changes.value;
+    return engine().check(options.type, fields, creating());
+  });
+  const findings = computed<Finding[]>(() =>
+    (form.value?.constraints ?? []).filter((one) => {
+      if (!showAll.value && !one.fields.some((name) => touched[name])) return false;
+      if (one.fields.some((name) => isMasked(values.value[name]))) return false;
+      return !holds(one.holds.tree, values.value, today);
+    }),
+  );
+
+  /** A right resident ID number says birth date and sex; what the person typed there stays. */
+  function fillFromNumber(value: Value): void {
+    if (typeof value !== "string" || !byName.value.has("birth_date")) return;
+    const number = value.trim().toUpperCase();
+    if (!residentIdOk(number)) return;
+    const found: [string, Value][] = [["birth_date", residentIdBirth(number)], ["birth_precision", "day"], ["sex", residentIdSex(number)], ["document_type", "resident_id"]];
+    for (const [name, answer] of found) {
+      const empty = values.value[name] === undefined || filled[name] !== undefined;
+      if (empty && byName.value.has(name)) {
+        edits[name] = answer;
+        filled[name] = "document_number";
+      }
+    }
+  }
+
+  return {
+    form, values, shown, changes, errors, findings, filled, touched, showAll,
+    dirty: computed(() => Object.keys(changes.value).length > 0),
+    set(name, value) {
+      edits[name] = typeof value === "string" && value.trim() === "" ? null : value;
+      touched[name] = true;
+      delete filled[name];
+      if (name === "document_number") fillFromNumber(value);
+    },
+    reset() {
+      for (const name of Object.keys(edits)) delete edits[name];
+      for (const name of Object.keys(touched)) delete touched[name];
+      showAll.value = false;
+    },
+  };
+}
+
+/** The field that an error is about; empty for the record as a whole. */
+export function fieldOf(error: FieldError): string {
+  return /^\/set\/([^/]+)/.exec(error.pointer)?.[1] ?? "";
+}

@@ -1,0 +1,50 @@
+// What is done at a door, as groups of operations: all of a group is kept, or nothing.
+import type { Draft, Fields } from "@shared/engine/index.ts";
+import { engine } from "../session.ts";
+import { localDay } from "./day.ts";
+import { sawSomebody } from "./freshness.ts";
+
+/** A visit to a household now. `more`: other fields of the visit. */
+export function visitDraft(householdId: string, outcome: string, more: Fields = {}): Draft {
+  return {
+    kind: "create", type: "visit",
+    set: { household: householdId, method: "door", outcome, attempt_number: attempt(householdId), visited_at: new Date().toISOString(), ...more },
+  };
+}
+
+/** Which attempt this is since somebody was met last. */
+function attempt(householdId: string): number {
+  const visits = engine().list("visit", { household: householdId });
+  const at = (one: (typeof visits)[number]) => Date.parse(String(one.fields["visited_at"] ?? ""));
+  const met = visits.filter(sawSomebody).reduce((last, one) => Math.max(last, at(one) || 0), 0);
+  return 1 + visits.filter((one) => at(one) > met).length;
+}
+
+/** Household, dwelling and everybody in it: seen, and nothing has changed. */
+export function unchangedDrafts(householdId: string): Draft[] {
+  const household = engine().read(householdId);
+  if (household === null) return [];
+  const dwelling = household.fields["dwelling"];
+  const known = typeof dwelling === "string" && engine().read(dwelling) !== null;
+  return [
+    { kind: "confirm", id: householdId },
+    ...(known ? [{ kind: "confirm", id: dwelling } as const] : []),
+    ...engine().members(householdId).map((one) => ({ kind: "confirm", id: one.id }) as const),
+  ];
+}
+
+/** One tap at the door: somebody was met, nothing has changed. */
+export async function everythingUnchanged(householdId: string): Promise<void> {
+  await engine().write([...unchangedDrafts(householdId), visitDraft(householdId, "met")]);
+}
+
+/** One fact has changed, everything else was seen unchanged. */
+export async function onlyThisChanged(householdId: string, recordId: string, set: Fields): Promise<void> {
+  await engine().write([{ kind: "patch", id: recordId, set }, ...unchangedDrafts(householdId), visitDraft(householdId, "met")]);
+}
+
+/** Whether somebody of the household was met on this day of the phone. */
+export function metToday(householdId: string): boolean {
+  const today = localDay(Date.now());
+  return engine().list("visit", { household: householdId }).some((one) => sawSomebody(one) && localDay(Date.parse(String(one.fields["visited_at"]))) === today);
+}

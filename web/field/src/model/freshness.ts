@@ -1,0 +1,55 @@
+// How long ago somebody stood at the door: what colours the doors and orders the day.
+import type { RecordView } from "@shared/engine/index.ts";
+
+const DAY_MS = 86_400_000;
+/** Days after which a household is due; two thirds of it: ageing. */
+export const DUE_DAYS = 90;
+/** How often a person in care is to be seen, by care level. */
+const CARE_DAYS: Record<string, number> = { daily: 1, weekly: 7, monthly: 30, quarterly: 90 };
+/** Outcomes of a visit after which something is known about the household. */
+const SEEN = new Set(["met", "met_other"]);
+
+export type Freshness = "fresh" | "ageing" | "stale" | "never";
+
+/** Whole days from an instant or day to now; negative ones count as 0. */
+export function daysSince(when: string | null | undefined, nowMs: number): number | null {
+  if (!when) return null;
+  const then = Date.parse(when);
+  return Number.isNaN(then) ? null : Math.max(0, Math.floor((nowMs - then) / DAY_MS));
+}
+
+/** The latest time at which a unit of the record was written or confirmed; null where the phone was not told. */
+export function confirmedAt(view: RecordView): string | null {
+  let latest: string | null = null;
+  for (const one of Object.values(view.confirmed)) {
+    // A claim later than arrival counts as arrival: no clock is trusted.
+    const at = one.claimed_at && one.arrived_at && Date.parse(one.claimed_at) > Date.parse(one.arrived_at) ? one.arrived_at : (one.claimed_at ?? one.arrived_at);
+    if (at && (latest === null || Date.parse(at) > Date.parse(latest))) latest = at;
+  }
+  return latest;
+}
+
+/** Whether a visit says that somebody of the household was met. */
+export function sawSomebody(visit: RecordView): boolean {
+  return SEEN.has(String(visit.fields["outcome"]));
+}
+
+/** The later of two instants; either may be nothing. */
+export function later(a: string | null, b: string | null | undefined): string | null {
+  if (!b) return a;
+  return a === null || Date.parse(b) > Date.parse(a) ? b : a;
+}
+
+/** Colour class of a household or dwelling that was last seen so many days ago. */
+export function freshness(days: number | null, dueAfter: number = DUE_DAYS): Freshness {
+  if (days === null) return "never";
+  if (days >= dueAfter) return "stale";
+  return days * 3 >= dueAfter * 2 ? "ageing" : "fresh";
+}
+
+/** After how many days somebody with these care levels is to be seen again; `DUE_DAYS` without any. */
+export function dueAfterDays(levels: Iterable<string>): number {
+  let days = DUE_DAYS;
+  for (const level of levels) days = Math.min(days, CARE_DAYS[level] ?? DUE_DAYS);
+  return days;
+}

@@ -1,0 +1,21 @@
+// Computed values over the engine's records that are made anew when a record changes.
+import type { RecordView } from "@shared/engine/index.ts";
+import { computed, type ComputedRef } from "vue";
+import { engine, recordsTick } from "../session.ts";
+import { lookOver, type Day } from "./day.ts";
+
+/** A value read from records. */
+export function fromRecords<T>(read: () => T): ComputedRef<T> {
+  return computed(() => {
+    void recordsTick.value;
+    return read();
+  });
+}
+
+/** One record, as it stands. */
+export function useRecord(id: () => string): ComputedRef<RecordView | null> {
+  return fromRecords(() => engine().read(id()));
+}
+
+/** The day's work: one pass for all screens, made when one of them looks. */
+export const day: ComputedRef<Day> = fromRecords(() => lookOver(Date.now()));

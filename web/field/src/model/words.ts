@@ -1,0 +1,117 @@
+// Times, sizes and names as people say them.
+import type { RecordView, Value } from "@shared/engine/index.ts";
+import { language, say, t } from "../i18n.ts";
+import { engine, reference } from "../session.ts";
+import { daysSince } from "./freshness.ts";
+
+/** `1.2 MB`, `340 kB`. */
+export function megabytes(bytes: number): string {
+  return bytes >= 1e6 ? `${(bytes / 1e6).toFixed(1)} MB` : `${Math.round(bytes / 1000)} kB`;
+}
+
+/** `今天 14:05`, `昨天 09:10`, `3 天前`, `2025-11-02`; of nothing: nothing. */
+export function timeAgo(when: string | null | undefined, nowMs: number = Date.now()): string {
+  if (!when) return "";
+  const at = new Date(when);
+  if (Number.isNaN(at.getTime())) return "";
+  const clock = `${String(at.getHours()).padStart(2, "0")}:${String(at.getMinutes()).padStart(2, "0")}`;
+  const midnight = new Date(nowMs).setHours(0, 0, 0, 0);
+  if (at.getTime() >= midnight) return t("common.time.today", { clock });
+  if (at.getTime() >= midnight - 86_400_000) return t("common.time.yesterday", { clock });
+  const days = daysSince(when, nowMs) ?? 0;
+  return days < 14 ? t("common.time.daysAgo", { n: Math.max(2, days) }) : when.slice(0, 10);
+}
+
+/** Days since a door was seen, in words. */
+export function seenWords(days: number | null): string {
+  if (days === null) return t("common.seen.never");
+  return days === 0 ? t("common.seen.today") : t("common.seen.days", { n: days });
+}
+
+/** Label of a code. A code that the list does not know is shown as it is. */
+export function codeLabel(codelist: string, code: Value | undefined): string {
+  if (code === undefined || code === null || code === "") return "";
+  return say(reference.value?.codelists[codelist]?.entries.find((one) => one.code === code)) || String(code);
+}
+
+/** Label of a record type. */
+export function typeLabel(type: string): string {
+  return say(reference.value?.forms[type]?.label) || type;
+}
+
+/** Label of a field, of a unit, of a type. */
+export function fieldLabel(type: string, field: string): string {
+  const form = reference.value?.forms[type];
+  return say(form?.fields.find((one) => one.name === field)?.label) || say(form?.units?.find((one) => one.name === field)?.label) || field;
+}
+
+/** Name of a cell of the phone's. */
+export function cellName(cellId: string | null): string {
+  if (!cellId) return t("common.cell.none");
+  const cell = reference.value?.cells.features.find((one) => one.properties.cell_id === cellId);
+  return cell ? cell.properties.name || cell.properties.code : t("common.cell.other");
+}
+
+/** Whole years; null without a birth date. */
+export function age(birth: Value | undefined, nowMs: number = Date.now()): number | null {
+  if (typeof birth !== "string" || !/^\d{4}-\d{2}-\d{2}/.test(birth)) return null;
+  const now = new Date(nowMs);
+  const [year, month, day] = birth.split("-").map(Number) as [number, number, number];
+  const had = now.getMonth() + 1 > month || (now.getMonth() + 1 === month && now.getDate() >= day);
+  return now.getFullYear() - year - (had ? 0 : 1);
+}
+
+/** Where a record is, without saying a name twice: `石皮巷1幢1单元 101`, not `石皮巷1幢 石皮巷1幢1单元 101`. */
+export function addressOf(id: string): string {
+  return shortened(engine().address(id));
+}
+
+/** An address whose parts repeat the part before them, said once. */
+export function shortened(address: string): string {
+  const parts = address.split(" ");
+  return parts.filter((part, i) => !parts[i + 1]?.startsWith(part)).join(" ");
+}
+
+/** What a record is called: a name, a door, a thing. */
+export function nameOf(view: RecordView | null): string {
+  if (view === null) return t("common.notHere");
+  const fields = view.fields;
+  if (view.type === "household") return householdName(view);
+  if (view.type === "visit" || view.type === "check_in" || view.type === "care_status") {
+    const about = fields["household"] ?? fields["party_member"] ?? fields["organization"] ?? fields["person"];
+    const parent = typeof about === "string" ? engine().read(about) : null;
+    return parent ? `${typeLabel(view.type)} · ${nameOf(parent)}` : typeLabel(view.type);
+  }
+  if (typeof fields["name"] === "string") return fields["name"];
+  return addressOf(view.id) || typeLabel(view.type);
+}
+
+/** `王某某家 · 3 人`: the head, or the first member; without anybody the kind of household. */
+export function householdName(household: RecordView): string {
+  const members = engine().members(household.id);
+  const head = members.find((one) => one.id === household.fields["head"]) ?? members[0];
+  const name = head?.fields["name"];
+  if (typeof name !== "string") return members.length ? t("common.household.of", { n: members.length }) : t("common.household.empty");
+  return household.fields["kind"] === "family" || members.length === 1 ? t("common.household.family", { name }) : t("common.household.shared", { name });
+}
+
+/** A value as a person reads it, by its field. */
+export function valueWords(type: string, field: string, value: Value | undefined): string {
+  if (value === undefined || value === null || value === "") return t("common.nothing");
+  const form = reference.value?.forms[type]?.fields.find((one) => one.name === field);
+  if (typeof value === "boolean") return t(value ? "common.yes" : "common.no");
+  if (Array.isArray(value)) return value.map((one) => (form?.codelist ? codeLabel(form.codelist, one as Value) : String(one))).join(language() === "zh" ? "、" : ", ");
+  if (form?.codelist) return codeLabel(form.codelist, value);
+  if (form?.type === "ref" && typeof value === "string") {
+    const view = engine().read(value);
+    return view ? [nameOf(view), view.type === "person" ? "" : addressOf(value)].filter((one, i, list) => one && list.indexOf(one) === i).join(" · ") : t("common.notHere");
+  }
+  if (form?.type === "datetime" && typeof value === "string") return timeAgo(value);
+  if (typeof value === "object" && value !== null) {
+    const parts = value as Record<string, Value>;
+    if (typeof parts["mask"] === "string") return parts["mask"];
+    if (typeof parts["lon"] === "number") return t("common.located", { m: Math.round(Number(parts["accuracy_m"] ?? 0)) });
+    return JSON.stringify(value);
+  }
+  return String(value);
+}

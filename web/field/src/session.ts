@@ -1,0 +1,80 @@
+// The one engine of this window, and what of it the screens watch. Reading is from the engine; these say when to look again.
+import type { Engine, EngineState, Notice, Outbox, Problem, Reference, SyncProgress, SyncReport } from "@shared/engine/index.ts";
+import { computed, markRaw, ref, shallowRef } from "vue";
+
+const NO_OUTBOX: Outbox = { unsent: 0, records: 0, oldestClaimedAt: null, lastSyncAt: null, waiting: 0, photos: 0 };
+
+let held: Engine | null = null;
+/** Counts changes of records; a computed value that reads records reads this first. */
+export const recordsTick = ref(0);
+export const state = ref<EngineState | "opening">("opening");
+export const outbox = shallowRef<Outbox>(NO_OUTBOX);
+export const notices = shallowRef<readonly Notice[]>([]);
+export const problems = shallowRef<readonly Problem[]>([]);
+export const reference = shallowRef<Reference | null>(null);
+export const progress = shallowRef<SyncProgress | null>(null);
+export const syncing = ref(false);
+export const lastReport = shallowRef<SyncReport | null>(null);
+/** The network as the browser tells it: a hint only. */
+export const online = ref(typeof navigator === "undefined" || navigator.onLine);
+
+/** What needs this person: a stop, or a notice that asks for an answer. */
+export const needsMe = computed(
+  () => problems.value.filter((one) => one.severity === "stop").length + notices.value.filter((one) => one.needsMe).length,
+);
+
+/** The engine; the screens are only drawn after `attach`. */
+export function engine(): Engine {
+  if (held === null) throw new Error("no engine is open");
+  return held;
+}
+
+/** Watch an engine from now on. */
+export function attach(opened: Engine): void {
+  held = markRaw(opened);
+  opened.on((event) => {
+    if (event.name === "state") lookAgain();
+    else if (event.name === "records") recordsTick.value += 1;
+    else if (event.name === "outbox") outbox.value = opened.outbox();
+    else if (event.name === "notices") notices.value = opened.notices();
+    else if (event.name === "problems") problems.value = [...opened.problems()];
+    else if (event.name === "reference") reference.value = opened.reference();
+    else if (event.name === "progress") progress.value = event.progress;
+  });
+  lookAgain();
+}
+
+function lookAgain(): void {
+  const opened = engine();
+  state.value = opened.state();
+  problems.value = [...opened.problems()];
+  outbox.value = state.value === "ready" ? opened.outbox() : NO_OUTBOX;
+  notices.value = state.value === "ready" ? opened.notices() : [];
+  reference.value = state.value === "ready" ? opened.reference() : null;
+  recordsTick.value += 1;
+}
+
+/** Send and receive once. Never throws; what stopped it is in the report and on the screen. */
+export async function synchronise(): Promise<SyncReport | null> {
+  if (syncing.value) return null;
+  syncing.value = true;
+  progress.value = null;
+  try {
+    const report = await engine().sync((step) => (progress.value = step));
+    lastReport.value = report;
+    return report;
+  } finally {
+    syncing.value = false;
+    progress.value = null;
+    if (engine().state() === "ready") lookAgain();
+  }
+}
+
+if (typeof window !== "undefined") {
+  window.addEventListener("online", () => {
+    online.value = true;
+    // Back from flight mode: what waits is sent without being asked.
+    if (state.value === "ready") void synchronise();
+  });
+  window.addEventListener("offline", () => (online.value = false));
+}
