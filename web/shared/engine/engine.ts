@@ -30,7 +30,6 @@ import { problem } from "./words.ts";
 import { Group } from "./writing.ts";
 
 const TOO_MANY_TO_NAME = 500;
-const MOST_DISMISSED = 500;
 const PIN = /^\S{4,64}$/;
 
 /** Everything that is there only while the PIN has been given. */
@@ -83,7 +82,6 @@ class DeviceEngine implements Engine {
     return state;
   }
 
-  /** Another tab took the turn, or the storage: nothing is written from here any more. */
   private lost(): void {
     this.shut();
     this.become("elsewhere");
@@ -352,7 +350,7 @@ class DeviceEngine implements Engine {
       this.mention(this.known.filter((one) => one.code !== "scope_changed"));
       return;
     }
-    await this.keep("dismiss", (change) => change.patchCore({ dismissed: [...change.core.dismissed, noticeId].slice(-MOST_DISMISSED) }));
+    await this.keep("dismiss", (change) => change.patchCore({ dismissed: [...change.core.dismissed, noticeId].slice(-TOO_MANY_TO_NAME) }));
     this.emit({ name: "notices" });
   }
 

@@ -44,7 +44,7 @@ export function scripted(handler: Handler = () => null): Transport & { asked: { 
   return transport;
 }
 
-function usual(path: string): { status?: number; body: Record<string, unknown> } {
+function usual(path: string): { status?: number; body: Record<string, unknown>; headers?: Record<string, string> } {
   if (path.endsWith("/enroll")) {
     const user = { user_id: "u1", name: "网格员", role: "grid_worker" };
     return { status: 201, body: { community_id: "c1", install_id: "i1", device_token: "t", user, protocol: 1 } };

@@ -1,0 +1,36 @@
+"""The phone's engine in TypeScript against the served program: what it ends with is what the reference phone ends with."""
+
+import json
+
+import pytest
+
+from tests.live import LiveServer, anchor, live_server
+from tests.test_web_vectors import run_vitest
+
+__all__ = ["live_server"]
+
+
+@pytest.fixture
+def scene(live_server: LiveServer, tmp_path):
+    """A community with codes for several phones of two workers of the first two cells."""
+    community = live_server.community()
+    workers = [community.worker(0, 1), community.worker(0, 1)]
+    codes = [community.code(worker) for worker in workers for _ in range(4)]
+    codes = [codes[0], codes[4], *codes[1:4], *codes[5:]]
+    report = tmp_path / "report.json"
+    told = {"url": live_server.url, "codes": codes, "cells": community.cells, "anchor": anchor(0), "report": str(report)}
+    return community, workers, told, report
+
+
+def test_the_engine_agrees_with_the_server_and_with_the_reference_phone(scene, tmp_path):
+    """Two workers edit offline, answers get lost, the phone is killed at every step: every copy ends the same (L5, L6, L7)."""
+    community, workers, told, report = scene
+    run_vitest("--config", "live.vitest.ts", DISHU_LIVE=json.dumps(told))
+    said = json.loads(report.read_text(encoding="utf-8"))
+    phone = community.phone(tmp_path / "reference.db", workers[0])
+    phone.sync()
+    view = phone.read(said["persons"][0])
+    assert view is not None
+    assert view.fields["sex"] == "9"
+    assert view.conflicts == ("birth",)
+    assert {one.id for one in phone.find("person", residence_household=said["household"])} == set(said["persons"])
