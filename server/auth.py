@@ -9,12 +9,13 @@ from time import monotonic
 
 from flask import current_app, g, request
 
-from server.errors import CsrfRefused, NotSignedIn, OutsideScope, SlowDown, TokenRefused
+from server.errors import CsrfRefused, InstallUnconfirmed, NotSignedIn, OutsideScope, SlowDown, TokenRefused
 from server.house import House
 from server.permissions import Actor, Scope, may
 from server.problems import request_id
 from server.services import accounts, enrolment, sign_in
 from server.services.audit import Look
+from server.services.unconfirmed import unconfirmed_sender
 from server.settings import Settings
 
 COOKIE = "dishu_session"
@@ -65,6 +66,22 @@ def device() -> Actor:
     if token is None:
         raise TokenRefused("a device token is expected in the Authorization header")
     return _device(token)
+
+
+def pushing_device() -> tuple[Actor, bool]:
+    """The device that pushes, and whether a restored database does not know it, so that what it sends is held (S26).
+
+    Raises as `device`, and OutsideScope where the role may not sync.
+    """
+    try:
+        actor = device()
+    except InstallUnconfirmed:
+        found = unconfirmed_sender(house(), _bearer() or "")
+        if found is None:
+            raise
+        return found, True
+    demand(actor, "sync")
+    return actor, False
 
 
 def demand(actor: Actor, action: str, *, community_id: str | None = None) -> None:

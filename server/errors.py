@@ -57,6 +57,10 @@ class InstallRevoked(ServerError):
     """The device was revoked; its work stays on it and can be exported to a file."""
 
 
+class InstallUnconfirmed(ServerError):
+    """The database was restored to before this device was enrolled: it may push into hold and waits for the secretary (S26)."""
+
+
 class OutsideScope(ServerError):
     """The actor may not do this, or not here."""
 

@@ -7,6 +7,7 @@ from flask import Blueprint, Response
 from server.api.answers import json_answer
 from server.api.body import read_json
 from server.api.shapes import (
+    ConfirmGiven,
     MAX_BODY,
     CodeGiven,
     CodeTold,
@@ -20,6 +21,7 @@ from server.auth import house, limit, signed_in
 from server.openapi import describe
 from server.problems import request_id
 from server.services import enrolment
+from server.services.unconfirmed import confirm_install
 
 blueprint = Blueprint("enrol", __name__)
 
@@ -110,5 +112,24 @@ def revoke_device(install_id: str) -> Response:
         reason=given["reason"],
         community_id=given.get("community_id"),
         request_id=request_id(),
+    )
+    return json_answer(DeviceTold().dump(done))
+
+
+@blueprint.post("/api/v1/devices/<install_id>/confirm")
+@describe(
+    zh="确认恢复后不认识的设备属于谁",
+    en="Say whose a device is that a restored database does not know: what it has sent is decided now",
+    tag=_TAG,
+    request=ConfirmGiven,
+    response=DeviceTold,
+    problems=("not-found", "invalid-input", "already-decided"),
+)
+def confirm_device(install_id: str) -> Response:
+    """Confirm a device."""
+    actor = signed_in("manage_devices")
+    given = ConfirmGiven().load(read_json(MAX_BODY))
+    done = confirm_install(
+        house(), actor, install_id, user_id=given["user_id"], community_id=given.get("community_id"), request_id=request_id()
     )
     return json_answer(DeviceTold().dump(done))

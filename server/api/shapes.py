@@ -203,6 +203,13 @@ class RevokeGiven(Given):
     community_id = _text(80)
 
 
+class ConfirmGiven(Given):
+    """Whose a device is that a restored database does not know."""
+
+    user_id = fields.String(required=True)
+    community_id = _text(80)
+
+
 class DeviceTold(Told):
     """A device."""
 

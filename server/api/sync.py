@@ -96,8 +96,7 @@ def config() -> Response:
 )
 def push() -> Response:
     """Every operation gets an outcome of its own; only a bad envelope is refused as a whole."""
-    actor = auth.device()
-    auth.demand(actor, "sync")
+    actor, unconfirmed = auth.pushing_device()
     body = read_json(MAX_BODY_BYTES)
     house = auth.house()
     batch = read_batch(body, actor.install_id or "", house.clock())
@@ -107,8 +106,9 @@ def push() -> Response:
     if isinstance(missing, dict) and _is_number(missing.get("n")) and is_uuid(batch.after_op_id):
         batch = replace(batch, missing=(missing["n"], missing.get("op_id")))
     sender = pushing.Sender(
-        actor.community_id, actor.install_id or "", actor.user_id, "device", actor.role == "grid_worker"
-    )
+        actor.community_id, actor.install_id or "", actor.user_id or None, "device", actor.role == "grid_worker",
+        unconfirmed=unconfirmed,
+    )  # fmt: skip
     return _json(pushing.accept(house, sender, batch))
 
 

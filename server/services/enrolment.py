@@ -12,6 +12,7 @@ from server.errors import (
     EnrolmentCodeUsed,
     InputError,
     InstallRevoked,
+    InstallUnconfirmed,
     InvalidInput,
     NotFound,
     OutsideScope,
@@ -23,6 +24,7 @@ from server.services import tokens
 from server.services.audit import Look, line_of
 from server.services.revocations import DEVICE, note_revocation
 from server.services.tokens import DeviceClaim, is_device_token
+from server.services.unconfirmed import admit
 from server.store import audit as audit_store
 from server.store import installs, people
 from server.store.database import read, stamp, write
@@ -147,10 +149,16 @@ def device_actor(house: House, token: str) -> Actor:
         This house did not sign it, or does not know the install.
     InstallRevoked
         The install was revoked or the user's account closed.
+    InstallUnconfirmed
+        A restored database does not know the install, and nobody has confirmed it yet (S26).
     """
     claim = tokens.device_claim(house.keys, token)
     with read(house.engine) as connection:
         row = installs.device_and_user(connection, claim.community_id, claim.install_id)
+    if row is None and admit(house, claim):
+        raise InstallUnconfirmed("this server was restored and does not know the device yet")
+    if row is not None and row[1] is None and row[0] is None:
+        raise InstallUnconfirmed("the community has not confirmed the device yet")
     if row is None or row[2] is None:
         raise TokenRefused("this server does not know the device")
     revoked_at, user_id, role, name, area_code, topics, closed_at = row

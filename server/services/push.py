@@ -67,6 +67,8 @@ class Sender:
     kind: str
     scoped: bool
     source: str = "device"
+    unconfirmed: bool = False
+    """A restored database does not know the install: everything is held until somebody says whose it is (S26)."""
 
 
 @dataclass(slots=True)
@@ -103,6 +105,8 @@ def accept(house: House, sender: Sender, batch: Batch) -> dict[str, Any]:
     """
     settle_expired(house, sender.community_id, sender.user_id if sender.scoped else None)
     groups = [[prepare(n, text, house.keys, house.registry) for n, text in group] for group in batch.groups]
+    if sender.unconfirmed:
+        _hold_all(sender.install_id, groups)
     numbers = [one.n for group in groups for one in group]
     if numbers != list(range(numbers[0], numbers[0] + len(numbers))) if numbers else False:
         raise InvalidInput(errors=[InputError("/groups", "numbers", "n must rise by one through the batch")])
@@ -114,6 +118,12 @@ def accept(house: House, sender: Sender, batch: Batch) -> dict[str, Any]:
     if answer.created or answer.held:
         _release(house, sender.community_id, answer)
     return _as_json(house, sender, batch, answer)
+
+
+def _hold_all(install_id: str, groups: list[list[Prepared]]) -> None:
+    for one in (one for group in groups for one in group):
+        if one.refusal is None or one.refusal.outcome != QUARANTINED:
+            one.refusal = Refusal(HELD, "install", f"install/{install_id}")
 
 
 def _release(house: House, community_id: str, answer: _Answer) -> None:

@@ -70,9 +70,10 @@ def sweep(house: House) -> int:
     with read(house.engine) as connection:
         communities = reading.communities_with_held(connection)
         forms = {one: reading.forms_awaited(connection, one) for one in communities}
+        confirmed = {one: installs.confirmed_awaited(connection, one) for one in communities}
     for community_id in communities:
         there = [one for one in forms[community_id] if _has_form(house, one)]
-        released += release_waiting(house, community_id, there, any_held=False)
+        released += release_waiting(house, community_id, there + confirmed[community_id], any_held=False)
         released += release_waiting(house, community_id, [], any_held=True)
     return released
 

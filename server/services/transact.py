@@ -22,7 +22,7 @@ from server.services.keys import DataKeys
 from server.services.places import Places, places_in_force
 from server.services.reused import REUSED, reused_finding
 from server.services.scope import push_scope
-from server.store import commands, writing
+from server.store import commands, installs, writing
 from server.store import push as reading
 from server.store.database import next_journal_number
 from server.store.errors import PlanOutdated
@@ -289,7 +289,8 @@ def _declared(groups: Sequence[Sequence[Prepared]]) -> set[str | None]:
 
 
 def _writer(connection: Connection, house: House, submission: Submission, memory: Memory) -> Writer:
-    ancestors = dict([submission.parent]) if submission.parent is not None else {}
+    forked = submission.parent is not None
+    ancestors = installs.ancestors_of(connection, submission.community_id, submission.install_id) if forked else {}
     rule = None
     if submission.scope is not None and submission.user_id is not None:
         been = reading.ledger_homes(connection, submission.community_id, sorted(memory.records))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -154,3 +154,70 @@ def use_code(connection: Connection, code: CodeRow, *, at: str, install_id: str)
         .values(used_at=at, install_id=install_id)
     )
     return done.rowcount == 1
+
+
+def parent_of(connection: Connection, community_id: str, install_id: str) -> tuple[str | None, int] | None:
+    """(parent, last common n) of an install; None where there is no such install."""
+    row = run(
+        connection,
+        "SELECT parent_install_id, parent_n FROM install WHERE community_id = ? AND install_id = ?",
+        (community_id, install_id),
+    ).first()
+    return None if row is None else (row.parent_install_id, int(row.parent_n or 0))
+
+
+def ancestors_of(connection: Connection, community_id: str, install_id: str) -> dict[str, int]:
+    """The installs that an install comes from, each with the last n that belongs to its chain (S1, S21)."""
+    found: dict[str, int] = {}
+    line = parent_of(connection, community_id, install_id)
+    while line is not None and line[0] is not None and line[0] not in found:
+        found[line[0]] = line[1]
+        line = parent_of(connection, community_id, line[0])
+    return found
+
+
+def set_parent(connection: Connection, community_id: str, install_id: str, parent: str, n: int) -> None:
+    """Say that an install was forked from another one behind its operation ``n``."""
+    run(
+        connection,
+        "UPDATE install SET parent_install_id = ?, parent_n = ? WHERE community_id = ? AND install_id = ?",
+        (parent, n, community_id, install_id),
+    )
+
+
+def last_common(
+    connection: Connection, community_id: str, install_id: str, log: Sequence[tuple[int, str]]
+) -> tuple[int, str | None]:
+    """The last (n, op_id) of a phone's log that the server has consumed as that; (0, None) where there is none."""
+    if not log:
+        return 0, None
+    numbers = [n for n, _ in log]
+    rows = run(
+        connection,
+        "SELECT n, op_id FROM operation WHERE community_id = ? AND install_id = ? AND n BETWEEN ? AND ?",
+        (community_id, install_id, min(numbers), max(numbers)),
+    )
+    there = {(int(row.n), row.op_id) for row in rows}
+    common = max((one for one in log if tuple(one) in there), default=None)
+    return (0, None) if common is None else (common[0], common[1])
+
+
+def confirm(connection: Connection, community_id: str, install_id: str, user_id: str) -> None:
+    """Say whose an install is that a restored database did not know."""
+    run(
+        connection,
+        "UPDATE install SET user_id = ?, flag = NULL WHERE community_id = ? AND install_id = ?",
+        (user_id, community_id, install_id),
+    )
+
+
+def confirmed_awaited(connection: Connection, community_id: str) -> list[str]:
+    """What held groups of installs that are confirmed by now wait for, for the sweeper."""
+    rows = run(
+        connection,
+        "SELECT DISTINCT w.waits_for FROM held_wait w JOIN install i ON i.community_id = w.community_id "
+        "AND i.install_id = w.install_id WHERE w.community_id = ? AND w.waits_for = 'install/' || i.install_id "
+        "AND i.user_id IS NOT NULL",
+        (community_id,),
+    )
+    return [row.waits_for for row in rows]

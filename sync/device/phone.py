@@ -19,6 +19,7 @@ from sync.device import witness
 from sync.device.calls import accepted, wanted
 from sync.device.commanding import compose, keep_parts
 from sync.device.errors import AlreadyEnrolled, InvalidFields, UnknownRecord
+from sync.device.forking import fork
 from sync.device.standing import Standing, standing_of
 from sync.device.store import Fault, Store, no_fault
 from sync.device.totals import digests
@@ -121,6 +122,10 @@ class Phone:
             pulled.reopened += reopened
         self.offer_witnesses()
         return pushed, pulled
+
+    def fork(self) -> str:
+        """Go on as an install of its own after ForkNeeded (a cloned or restored phone): its id. Raises as ``push``."""
+        return fork(self._store, self._transport, self._new_id)
 
     def offer_witnesses(self) -> int:
         """Offer copies that a restored server lacks to its recovery queue (S25); how many. Raises as ``push``."""

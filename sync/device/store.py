@@ -34,7 +34,8 @@ CREATE TABLE identity (
     pruned_n INTEGER NOT NULL DEFAULT 0,       -- own operations up to here were forgotten: they are safe (S21)
     pruned_op_id TEXT,
     completed INTEGER NOT NULL DEFAULT 0,      -- pulls that ended complete
-    needs_fork TEXT                            -- JSON {"n", "op_id"} where the server's log differs (S21)
+    needs_fork TEXT,                           -- JSON {"n", "op_id"} where the server's log differs (S21)
+    fork_id TEXT                               -- of the install that this phone is about to become
 ) STRICT;
 
 -- Own operations in the order they were written. `text` is frozen; nothing else of an operation is ever sent.
