@@ -6,15 +6,17 @@ export interface Asked {
   filters: RosterFilterAsked[];
   sort: string[];
   question: string | null;
+  /** Which of the question's lists. */
+  list: string | null;
 }
 
 const states = reactive<Record<string, Asked>>({});
 
 export function askedOf(roster: string): Asked {
-  states[roster] ??= { filters: [], sort: [], question: null };
+  states[roster] ??= { filters: [], sort: [], question: null, list: null };
   return states[roster];
 }
 
 export function setAsked(roster: string, asked: Partial<Asked>): void {
-  states[roster] = { filters: [], sort: [], question: null, ...asked };
+  states[roster] = { filters: [], sort: [], question: null, list: null, ...asked };
 }

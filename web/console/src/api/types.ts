@@ -153,14 +153,20 @@ export interface RosterPage {
   missing: { unplaced: number; held: number; quarantined: number } | null;
 }
 
+export interface QuestionList {
+  name: string;
+  label: Label;
+  roster: string;
+  filters: RosterFilterAsked[];
+  sort: string[] | null;
+}
+
 export interface Question {
   name: string;
   label: Label;
-  hint?: Label | null;
-  roster?: string | null;
-  filters?: RosterFilterAsked[];
-  sort?: string[] | null;
-  group_by?: string | null;
-  endpoint?: string | null;
-  ask?: { column: string; op?: string; label?: Label }[] | null;
+  /** Columns to be asked back for, such as the door. */
+  ask: string[];
+  /** A queue of the inbox that answers instead of a list. */
+  queue: string | null;
+  lists: QuestionList[];
 }

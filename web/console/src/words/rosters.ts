@@ -50,4 +50,12 @@ export const rosters = {
   residence_state_lives_not_registered: ["人在户不在", "Lives here, registered elsewhere"],
   residence_state_registered_not_living: ["户在人不在", "Registered here, lives elsewhere"],
   residence_state_unknown: ["不详", "Unknown"],
+  ask_estate: ["小区", "Estate"],
+  ask_building: ["楼号", "Building"],
+  ask_entrance: ["单元", "Entrance"],
+  ask_door_number: ["门牌号", "Door"],
+  perCell: ["按网格", "Per cell"],
+  elsewhere: ["不在网格内 {n}", "{n} in no cell"],
+  contains_any: ["含任一", "Any of"],
+  not_in: ["不是", "Not"],
 } satisfies Words;
