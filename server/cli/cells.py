@@ -16,6 +16,7 @@ from geo.edition import Certificate
 from geo.lineage import KINDS
 from geo.problem import Problem
 from geo.repairs import Repair, apply
+from server.cli import cell_plans
 from server.cli.house import community_id_of, open_house
 from server.house import House
 from server.services import cell_files, draft_repairs, drafts, editions, lineages, moves_told
@@ -46,6 +47,10 @@ def _common(function: Any) -> Any:
 @click.group("cells")
 def command() -> None:
     """Grid cells: checked, and published as a whole edition."""
+
+
+command.add_command(cell_plans.propose)
+command.add_command(cell_plans.coverage)
 
 
 @command.command("check")

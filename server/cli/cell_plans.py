@@ -1,0 +1,76 @@
+"""`dishu cells propose` and `dishu cells coverage`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+from geo.datum import DATUMS
+from geo.walking import WALK_M_PER_MINUTE
+from server.cli.house import community_id_of, open_house
+from server.permissions import Scope
+from server.services import cell_design, reach
+from server.services.accounts import OPERATOR
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_DATUM = click.option("--datum", type=click.Choice(list(DATUMS)), default="cgcs2000", show_default=True, help="Of the files.")
+
+
+@click.command("propose")
+@click.option("--community", required=True, help="Code or id.")
+@click.option("--cells", type=int, help="How many; else as the profile's target says.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Another seed may give another division.")
+@click.option("--buildings", type=_FILE, help="GeoJSON of building outlines; else buildings on record are points.")
+@click.option("--lines", type=_FILE, help="GeoJSON of roads and walls that borders may follow.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the cells here, as GeoJSON.")
+@click.option("--keep", is_flag=True, help="Keep the division as a draft edition.")
+@_DATUM
+def propose(
+    community: str, cells: int | None, seed: int, buildings: Path | None, lines: Path | None, out: Path | None,
+    keep: bool, datum: str,
+) -> None:  # fmt: skip
+    """Propose a division of a community: balanced, connected, never through a building."""
+    house = open_house()
+    made = cell_design.propose(
+        house, OPERATOR, community_id_of(house, community) or "", cells=cells, seed=seed, outlines=_read(buildings),
+        lines=_read(lines), datum=datum, keeps=keep,
+    )  # fmt: skip
+    for one in made["balance"]["cells"]:
+        click.echo(f"{one['code']}\t{one['households']} 户\t{one['difference']:+.0f}\t{one['deviation_of_mean']:+.1%}")
+    for name in made["outside"]:
+        click.echo(f"outside 边界外\t{name}")
+    if out is not None:
+        out.write_bytes(orjson.dumps(made["cells"]))
+        click.echo(f"written, in cgcs2000\t{out}")
+    if made["edition_id"]:
+        click.echo(f"draft 草稿\t{made['edition_id']}")
+
+
+@click.command("coverage")
+@click.option("--community", required=True, help="Code or id.")
+@click.option("--category", "categories", multiple=True, help="Of resources; may be repeated; else all.")
+@click.option("--minutes", type=float, default=15.0, show_default=True)
+@click.option("--speed", type=float, default=WALK_M_PER_MINUTE, show_default=True, help="Metres a minute.")
+@click.option("--roads", type=_FILE, help="GeoJSON of the road network; else straight lines with a detour.")
+@_DATUM
+def coverage(
+    community: str, categories: tuple[str, ...], minutes: float, speed: float, roads: Path | None, datum: str
+) -> None:
+    """Dwellings within a walk of each category of resource, by cell."""
+    house = open_house()
+    community_id = community_id_of(house, community) or ""
+    found = reach.coverage(
+        house, Scope((community_id,), fields="internal"), community_id, categories=categories, minutes=minutes,
+        metres_per_minute=speed, roads=_read(roads), datum=datum, lists=False,
+    )  # fmt: skip
+    for one in found["categories"]:
+        for cell in [*one["cells"], {"code": "total 合计", **one["total"]}]:
+            share = "-" if cell["share"] is None else f"{cell['share']:.1%}"
+            click.echo(f"{one['category']}\t{one['label']}\t{cell['code'] or '-'}\t{cell['within']}/{cell['dwellings']}\t{share}")
+
+
+def _read(file: Path | None) -> Any:
+    return None if file is None else orjson.loads(file.read_bytes().removeprefix(b"\xef\xbb\xbf"))

@@ -1,0 +1,243 @@
+"""Designing cells: a division proposed from the buildings on record, kept as a draft; and how even any division is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+import shapely
+
+from geo.base_units import Building
+from geo.cell import Cell
+from geo.cells import read_cells
+from geo.coverage import find_cut_buildings, repaired
+from geo.datum import convert_geometry
+from geo.design import propose_cells
+from geo.errors import GeoError, MalformedGeoJSON
+from geo.locate import CellIndex
+from geo.profile import CodeProfile, load_profile
+from server.errors import InputError, InvalidInput, NotFound
+from server.permissions import Actor
+from server.services.drafts import (
+    as_collection,
+    check_draft,
+    demand_publisher,
+    edition_row,
+    keep_draft,
+    outline_of,
+    report_of,
+)
+from server.services.places import cell_of_row
+from server.store import ground
+from server.store import places as store
+from server.store.database import read
+
+if TYPE_CHECKING:
+    from server.house import House
+
+MOST_CELLS = 300
+
+
+def propose(
+    house: House,
+    actor: Actor,
+    community_id: str,
+    *,
+    cells: int | None = None,
+    seed: int = 1,
+    outlines: Any = None,
+    lines: Any = None,
+    datum: str | None = None,
+    keeps: bool = True,
+) -> dict[str, Any]:
+    """A division of a community into balanced, connected cells from its buildings and their households.
+
+    Parameters
+    ----------
+    cells : how many; None: as the profile's target says
+    seed : another one may give another division of like quality
+    outlines : GeoJSON of building outlines, else buildings are points; households are those on record inside
+    lines : GeoJSON of roads and walls that borders may follow
+    datum : of outlines and lines
+    keeps : whether the division is kept as a draft, to be edited and published like any other
+
+    Returns
+    -------
+    dict
+        ``edition_id`` (None unless kept), ``certificate``, ``cells`` (GeoJSON), ``balance`` as `balance`, ``outside``
+        (buildings that lie beyond the boundary), ``cut_buildings``.
+
+    Raises
+    ------
+    InvalidInput, NotFound, OutsideScope
+        No boundary, no households, or a number of cells that cannot be.
+    """
+    demand_publisher(actor, community_id)
+    with read(house.engine) as connection:
+        row = store.community_row(connection, community_id)
+        if row is None:
+            raise NotFound("there is no such community")
+        on_record = ground.buildings(connection, community_id)
+        households = ground.households_by_building(connection, community_id)
+        retired = store.retired_codes(connection, community_id, "")
+    boundary = outline_of(row)
+    if boundary is None:
+        raise _wrong("/boundary", "no_boundary", "the community has no boundary yet")
+    if cells is not None and not 1 <= cells <= MOST_CELLS:
+        raise _wrong("/cells", "range", f"1 to {MOST_CELLS}")
+    profile = load_profile(row.code_profile)
+    drawn = _outlines(outlines, datum)
+    buildings = _buildings(on_record, households, drawn)
+    try:
+        made = propose_cells(
+            boundary, buildings, lines=_lines(lines, datum), cells=cells, profile=profile, community_code=row.code,
+            retired=retired, seed=seed,
+        )  # fmt: skip
+    except GeoError as error:
+        raise _wrong("/cells", error.code, error.message) from error
+    counted = tuple(
+        replace(cell, properties={"households": made.households[cell.code], "deviation": made.deviations[cell.code]})
+        for cell in made.draft.cells
+    )
+    draft = replace(made.draft, cells=counted)
+    certificate = check_draft(house, community_id, draft, buildings=drawn)
+    edition_id = None
+    if keeps:
+        edition_id, _ = keep_draft(house, actor, community_id, draft, certificate=certificate)
+    return {
+        "edition_id": edition_id,
+        "certificate": report_of(certificate) | {"datum": draft.datum},
+        "cells": as_collection(draft.cells),
+        "balance": _balance(made.households, profile),
+        "outside": list(made.outside),
+        "cut_buildings": [one.message_en for one in certificate.problems if one.code == "building_cut"],
+    }
+
+
+def balance(
+    house: House, community_id: str, edition_id: str, *, outlines: Any = None, datum: str | None = None
+) -> dict[str, Any]:
+    """How many households each cell of an edition has today, against the profile's target and band; drafts too.
+
+    Returns
+    -------
+    dict
+        ``target``, ``band``, ``mean``, ``total``, ``outside`` (households in no cell), ``cells`` with ``households``,
+        ``deviation`` from the target (else the mean) and ``in_band``; ``cut_buildings`` of the outlines given.
+    """
+    with read(house.engine) as connection:
+        row = store.community_row(connection, community_id)
+        if row is None:
+            raise NotFound("there is no such community")
+        edition = edition_row(connection, community_id, edition_id)
+        cells = [cell_of_row(one, edition.layer) for one in store.cells_of(connection, community_id, edition_id)]
+        anchors = store.household_anchors(connection, community_id)
+    index = CellIndex(cells, layer=None)
+    at = index.locate_many(lons=[one.lon for one in anchors], lats=[one.lat for one in anchors])
+    weights = np.array([one.households for one in anchors], dtype=np.int64)
+    counted = np.bincount(at[at >= 0], weights=weights[at >= 0], minlength=len(index)) if len(anchors) else np.zeros(len(index))
+    found = {code: int(number) for code, number in zip(index.codes, counted, strict=True)}
+    told = _balance(found, load_profile(row.code_profile))
+    cut = find_cut_buildings(_repaired(cells), [cell.code for cell in cells], _outlines(outlines, datum)) if outlines else []
+    return told | {
+        "outside": int(weights[at < 0].sum()) if len(anchors) else 0,
+        "cut_buildings": [{"zh": one.message_zh, "en": one.message_en, "cells": list(one.cell_codes)} for one in cut],
+    }
+
+
+def _balance(households: Mapping[str, int], profile: CodeProfile) -> dict[str, Any]:
+    band, total = profile.households, sum(households.values())
+    mean = total / len(households) if households else 0.0
+    aim = band.target if band is not None else mean
+    return {
+        "target": band.target if band is not None else None,
+        "band": [band.minimum, band.maximum] if band is not None else None,
+        "mean": round(mean, 1),
+        "total": total,
+        "cells": [
+            {
+                "code": code,
+                "households": number,
+                "difference": round(number - aim, 1),
+                "deviation": round(number / aim - 1, 4) if aim else None,
+                "deviation_of_mean": round(number / mean - 1, 4) if mean else None,
+                "in_band": None if band is None else band.minimum <= number <= band.maximum,
+            }
+            for code, number in sorted(households.items())
+        ],
+    }
+
+
+def _buildings(on_record: Sequence[Any], households: dict[str, int], drawn: Sequence[tuple[str, Any]]) -> list[Building]:
+    """Outlines with the households of the buildings on record that stand in them; others as points."""
+    points = np.array([shapely.Point(one.lon, one.lat) for one in on_record], dtype=object)
+    counts = [households.get(one.id, 0) for one in on_record]
+    if not drawn:
+        return [
+            Building(_name(one), point, count) for one, point, count in zip(on_record, points, counts, strict=True)
+        ]
+    shapes = np.array([shape for _, shape in drawn], dtype=object)
+    held = np.zeros(len(drawn), dtype=np.int64)
+    taken = np.zeros(len(points), dtype=bool)
+    if len(points):
+        for point, shape in zip(*shapely.STRtree(shapes).query(points, predicate="intersects"), strict=True):
+            if not taken[point]:
+                taken[point] = True
+                held[shape] += counts[point]
+    made = [Building(name, shape, int(count)) for (name, shape), count in zip(drawn, held, strict=True)]
+    return made + [
+        Building(_name(one), points[at], counts[at]) for at, one in enumerate(on_record) if not taken[at]
+    ]
+
+
+def _name(row: Any) -> str:
+    fields = orjson.loads(row.fields)
+    return str(fields.get("number") or fields.get("name") or row.id)
+
+
+def _outlines(document: Any, datum: str | None) -> list[tuple[str, Any]]:
+    """Building outlines of a FeatureCollection, named by their number, name or place in the file."""
+    if not document:
+        return []
+    try:
+        found = read_cells(document, datum=datum, mapping={"code": "number"})
+    except (GeoError, MalformedGeoJSON) as error:
+        raise _wrong("/buildings", error.code, error.message) from error
+    return [
+        (cell.code if not cell.code.startswith("#") else cell.name or cell.code, cell.geometry)
+        for cell in found.cells
+        if cell.geometry.is_valid and not cell.geometry.is_empty
+    ]
+
+
+def _lines(document: Any, datum: str | None) -> list[Any]:
+    return read_lines(document, datum, "/lines")
+
+
+def read_lines(document: Any, datum: str | None, pointer: str) -> list[Any]:
+    """LineStrings of a GeoJSON FeatureCollection in CGCS2000 degrees; InvalidInput names what cannot be read."""
+    if not document:
+        return []
+    features = document.get("features") if isinstance(document, dict) else None
+    if not isinstance(features, list):
+        raise _wrong(pointer, "malformed_geojson", "a FeatureCollection is expected")
+    try:
+        shapes = [shapely.from_geojson(orjson.dumps(one.get("geometry"))) for one in features if one.get("geometry")]
+        lines = [part for shape in shapes for part in shapely.get_parts(shape) if part.geom_type == "LineString"]
+        return [convert_geometry(line, datum=datum or "cgcs2000") for line in lines]
+    except (shapely.errors.GEOSException, AttributeError, TypeError, GeoError) as error:
+        raise _wrong(pointer, "malformed_geojson", "lines in degrees are expected") from error
+
+
+def _repaired(cells: Iterable[Cell]) -> Any:
+    shapes = [cell.geometry for cell in cells]
+    made = np.empty(len(shapes), dtype=object)
+    made[:] = shapes
+    return repaired(made)
+
+
+def _wrong(pointer: str, code: str, message: str) -> InvalidInput:
+    return InvalidInput(message, errors=[InputError(pointer, code, message)])

@@ -1,0 +1,90 @@
+"""What stands on the ground of a community, for planning: buildings with what is in them, and places of every kind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection
+
+from server.store.database import run
+from server.store.scoping import json_text
+
+
+def buildings(connection: Connection, community_id: str) -> list[Any]:
+    """Live buildings with a location: id, fields, lon, lat, home."""
+    return list(
+        run(
+            connection,
+            "SELECT r.id, r.fields, r.lon, r.lat, r.home FROM record r WHERE r.community_id = ? AND r.type = 'building' "
+            "AND r.life = 'live' AND r.lon IS NOT NULL ORDER BY r.id",
+            (community_id,),
+        )
+    )
+
+
+def _building_of(connection: Connection, dwelling: str, holder: str) -> str:
+    """SQL of the building that a dwelling is in: its holder, or that of its entrance (``holder`` is the joined record)."""
+    return (
+        f"COALESCE(CASE WHEN {holder}.type = 'building' THEN {holder}.id "
+        f"ELSE {json_text(connection, holder, 'building')} END, {json_text(connection, dwelling, 'building')})"
+    )
+
+
+def dwellings_by_building(connection: Connection, community_id: str) -> dict[str, int]:
+    """How many live dwellings each building has, by its id."""
+    rows = run(
+        connection,
+        f"SELECT {_building_of(connection, 'd', 'p')} AS building, count(*) AS number FROM record d "
+        "LEFT JOIN record p ON p.community_id = d.community_id AND p.id = d.place_parent "
+        "WHERE d.community_id = ? AND d.type = 'dwelling' AND d.life = 'live' GROUP BY 1",
+        (community_id,),
+    )
+    return {row.building: int(row.number) for row in rows if row.building is not None}
+
+
+def households_by_building(connection: Connection, community_id: str) -> dict[str, int]:
+    """How many live households each building has, by its id."""
+    rows = run(
+        connection,
+        f"SELECT {_building_of(connection, 'd', 'p')} AS building, count(*) AS number FROM record h "
+        "JOIN record d ON d.community_id = h.community_id AND d.id = h.place_parent "
+        "LEFT JOIN record p ON p.community_id = d.community_id AND p.id = d.place_parent "
+        "WHERE h.community_id = ? AND h.type = 'household' AND h.life = 'live' GROUP BY 1",
+        (community_id,),
+    )
+    return {row.building: int(row.number) for row in rows if row.building is not None}
+
+
+def resources(connection: Connection, community_id: str) -> list[Any]:
+    """Live resources with a place, their own or that of their building or estate: id, name, kind, category, lon, lat."""
+    name, kind, category = (json_text(connection, "r", field) for field in ("name", "kind", "category"))
+    return list(
+        run(
+            connection,
+            f"SELECT r.id, {name} AS name, {kind} AS kind, {category} AS category, "
+            "COALESCE(r.lon, p.lon, q.lon) AS lon, COALESCE(r.lat, p.lat, q.lat) AS lat FROM record r "
+            "LEFT JOIN record p ON p.community_id = r.community_id AND p.id = r.place_parent "
+            "LEFT JOIN record q ON q.community_id = p.community_id AND q.id = p.place_parent "
+            "WHERE r.community_id = ? AND r.type = 'resource' AND r.life = 'live' "
+            "AND COALESCE(r.lon, p.lon, q.lon) IS NOT NULL ORDER BY r.id",
+            (community_id,),
+        )
+    )
+
+
+def points(connection: Connection, community_id: str, record_type: str) -> list[Any]:
+    """Where live records of a type stand, by their own place or what holds them: lon, lat, how many."""
+    return list(
+        run(
+            connection,
+            "SELECT COALESCE(r.lon, a.lon, b.lon, c.lon, d.lon) AS lon, COALESCE(r.lat, a.lat, b.lat, c.lat, d.lat) AS lat, "
+            "count(*) AS number FROM record r "
+            "LEFT JOIN record a ON a.community_id = r.community_id AND a.id = r.place_parent "
+            "LEFT JOIN record b ON b.community_id = a.community_id AND b.id = a.place_parent "
+            "LEFT JOIN record c ON c.community_id = b.community_id AND c.id = b.place_parent "
+            "LEFT JOIN record d ON d.community_id = c.community_id AND d.id = c.place_parent "
+            "WHERE r.community_id = ? AND r.type = ? AND r.life = 'live' "
+            "AND COALESCE(r.lon, a.lon, b.lon, c.lon, d.lon) IS NOT NULL GROUP BY 1, 2",
+            (community_id, record_type),
+        )
+    )

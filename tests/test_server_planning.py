@@ -1,0 +1,143 @@
+"""Designing cells and asking who reaches what, through the office and the command line."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import shapely
+from cells_kit import path_of, populate_ground
+from click.testing import CliRunner
+from front_door import COMMUNITY, open_office, problem
+from records_kit import actor_of, point
+from sqlalchemy import text
+
+from server.cli import main
+from server.house import uuid7
+from server.services.push import accept_user_operation
+from server.store.database import write
+
+KEY = b"a made-up key of thirty-two bytes".hex()
+
+
+@pytest.fixture
+def office(prepared_database, tmp_path, clock):
+    found = open_office(prepared_database(populate_ground), tmp_path, clock, uuid7)
+    with write(found.house.engine) as connection:
+        connection.execute(
+            text("UPDATE community SET boundary = :wkb WHERE community_id = :id"),
+            {"wkb": shapely.to_wkb(shapely.box(120.6, 31.3, 120.62, 31.31)), "id": COMMUNITY},
+        )
+    settle(found)
+    yield found
+    found.house.engine.dispose()
+
+
+def settle(office):
+    """A row of twelve buildings, each with a few homes."""
+    secretary = actor_of(office, "secretary")
+
+    def add(kind, values):
+        record_id = uuid7()
+        result = accept_user_operation(office.house, secretary, {"kind": "create", "type": kind, "id": record_id, "set": values})
+        assert result["now"]["outcome"] == "applied", result
+        return record_id
+
+    for number in range(8):
+        house = add("building", {"number": f"{20 + number}", "anchor": point(120.6012 + number * 0.0024, 31.306)})
+        for door in range(1 + number % 3):
+            dwelling = add("dwelling", {"building": house, "door_number": str(door), "expected": True})
+            add("household", {"dwelling": dwelling, "kind": "family"})
+    add("resource", {"name": "卫生站", "kind": "place", "category": "clinic", "anchor": point(120.6012, 31.3062)})
+
+
+@pytest.fixture
+def secretary(office):
+    return office.signed_in("secretary")
+
+
+def test_a_division_is_proposed_shown_and_kept_as_a_draft(secretary):
+    """Balanced by the households on record, with each cell's difference, ready to be edited and published."""
+    answer = secretary.post(f"{path_of()}/propose", {"cells": 3})
+    assert answer.status_code == 201, answer.data
+    made = answer.json
+    assert made["certificate"]["ok"], made["certificate"]["problems"]
+    assert len(made["cells"]["features"]) == 3 and made["balance"]["total"] == 17
+    assert all(abs(one["deviation_of_mean"]) < 0.5 for one in made["balance"]["cells"])
+    told = secretary.get(f"{path_of()}/{made['edition_id']}/balance").json
+    assert {one["code"]: one["households"] for one in told["cells"]} == {one["code"]: one["households"] for one in made["balance"]["cells"]}
+    outline = shapely.box(120.6, 31.3055, 120.62, 31.3065)
+    drawn = {"type": "FeatureCollection", "features": [
+        {"type": "Feature", "properties": {"number": "长楼"}, "geometry": json.loads(shapely.to_geojson(outline))}]}  # fmt: skip
+    cut = secretary.post(f"{path_of()}/{made['edition_id']}/balance", {"buildings": drawn, "datum": "cgcs2000"}).json
+    assert len(cut["cut_buildings"]) == 1 and "长楼" in cut["cut_buildings"][0]["zh"]
+    assert secretary.post(f"{path_of()}/{made['edition_id']}/publish").status_code == 200
+    assert secretary.post(f"{path_of()}/propose", {"cells": 2, "keep": False}).json["edition_id"] is None
+
+
+def test_what_cannot_be_divided_is_said(office, secretary):
+    """More cells than buildings, or no boundary: a reason, no draft."""
+    answer = secretary.post(f"{path_of()}/propose", {"cells": 300})
+    assert problem(answer) == (422, "invalid-input") and answer.json["errors"][0]["pointer"] == "/cells"
+    assert problem(secretary.post(f"{path_of()}/propose", {"lines": {"type": "nothing"}})) == (422, "invalid-input")
+    with write(office.house.engine) as connection:
+        connection.execute(text("UPDATE community SET boundary = NULL"))
+    assert secretary.post(f"{path_of()}/propose", {}).json["errors"][0]["code"] == "no_boundary"
+    assert problem(office.signed_in("planner").post(f"{path_of()}/propose", {})) == (403, "outside-your-scope")
+
+
+def test_who_reaches_the_clinic_in_fifteen_minutes(office, secretary):
+    """Dwellings per cell within the walk, the nearest place of every building, and who is left without."""
+    path = f"/api/v1/communities/{COMMUNITY}/coverage"
+    answer = secretary.get(f"{path}?category=clinic&minutes=5")
+    assert answer.status_code == 200, answer.data
+    [clinic] = answer.json["categories"]
+    assert clinic["label"] == "卫生站" and clinic["places"] == 1
+    west, east = clinic["cells"][:2]
+    assert west["within"] > 0 and east["within"] == 0 and clinic["total"]["within"] == west["within"]
+    assert sum(one["dwellings"] for one in clinic["cells"]) == clinic["total"]["dwellings"]
+    assert clinic["total"]["without"] == clinic["total"]["dwellings"] - clinic["total"]["within"]
+    first, last = clinic["buildings"][0], clinic["buildings"][-1]
+    assert not first["within"] and first["metres"] > 1000 and last["within"] and last["nearest"]["name"] == "卫生站"
+    assert secretary.get(f"{path}?category=shelter").json["categories"][0]["buildings"][0]["nearest"] is None
+    roads = {"type": "FeatureCollection", "features": [
+        {"type": "Feature", "properties": {}, "geometry": {"type": "LineString", "coordinates": [[120.6, 31.306], [120.62, 31.306]]}}]}  # fmt: skip
+    along = secretary.post(path, {"categories": ["clinic"], "minutes": 5, "roads": roads, "datum": "cgcs2000"}).json
+    assert along["by"] == "roads" and along["categories"][0]["total"]["within"] >= clinic["total"]["within"]
+    assert office.signed_in("planner").get(f"{path}?category=clinic").status_code == 200
+    assert problem(office.signed_in("grid_worker").get(path)) == (403, "outside-your-scope")
+    assert problem(secretary.get(f"{path}?minutes=0")) == (422, "invalid-input")
+    assert problem(secretary.post(path, {"roads": {"features": 5}})) == (422, "invalid-input")
+
+
+def test_tiles_tell_no_small_counts(office, secretary):
+    """A heat map has the tiles of the whole community; counts below the threshold are withheld."""
+    path = f"/api/v1/communities/{COMMUNITY}/lattice"
+    tiles = secretary.get(f"{path}?shape=square&size_m=5000&type=household&threshold=5").json
+    assert sum(one["properties"]["count"] or 0 for one in tiles["features"]) in (17, *range(5, 17))
+    fine = secretary.get(f"{path}?shape=hexagon&size_m=100").json
+    assert len(fine["features"]) > 50 and {one["properties"]["count"] for one in fine["features"]} == {None}
+    planner = office.signed_in("planner")
+    assert problem(planner.get(path)) == (403, "outside-your-scope")
+    assert planner.get(f"{path}?type=dwelling").status_code == 200
+    for wrong in ("shape=circle", "size_m=0", "threshold=1", "type=visit", "size_m=x"):
+        assert problem(secretary.get(f"{path}?{wrong}")) == (422, "invalid-input")
+
+
+def test_the_command_line_proposes_and_asks(office, tmp_path):
+    """The same without a browser: differences by cell, a file to edit, and the walk to the clinic."""
+    url = office.house.engine.url.render_as_string(hide_password=False)
+    environment = {"DISHU_DATA": str(tmp_path), "DISHU_DATABASE_URL": url, "DISHU_KEY": KEY, "DISHU_KEY_FILE": ""}
+
+    def dishu(*words):
+        answer = CliRunner(env=environment).invoke(main, [str(word) for word in words])
+        assert answer.exit_code == 0, (answer.stdout, answer.stderr)
+        return answer.stdout
+
+    out = tmp_path / "proposed.geojson"
+    said = dishu("cells", "propose", "--community", COMMUNITY, "--cells", 2, "--out", out, "--keep")
+    assert said.count(" 户") == 2 and "draft" in said and len(json.loads(out.read_text("utf-8"))["features"]) == 2
+    assert "diff" in dishu("cells", "--help")
+    assert "reshape" in dishu("cells", "diff", out, "--community", COMMUNITY, "--datum", "cgcs2000")
+    said = dishu("cells", "coverage", "--community", COMMUNITY, "--category", "clinic", "--minutes", 5)
+    assert "卫生站" in said and "total" in said
