@@ -9,6 +9,7 @@ from server.house import House
 from server.jobs.exporting import export, sweep_files
 from server.jobs.progress import Progress
 from server.services.blobs import sweep_uploads
+from server.services.daily_figures import sweep as keep_daily_figures
 from server.services.exports import KIND as EXPORT
 from server.services.release import sweep as release_held
 from server.store.jobs import Job
@@ -19,5 +20,5 @@ Sweeper = Callable[[House], object]
 JOB_KINDS: dict[str, Runner] = {EXPORT: export}
 """A runner gives the result that is kept with the job; it calls ``progress.advance`` at least once a minute."""
 
-SWEEPERS: tuple[Sweeper, ...] = (sweep_files, sweep_uploads, release_held)
+SWEEPERS: tuple[Sweeper, ...] = (sweep_files, sweep_uploads, release_held, keep_daily_figures)
 """Called at start and every minute by each worker (S14); calling twice changes nothing."""

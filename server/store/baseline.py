@@ -62,7 +62,7 @@ def published_cells(connection: Connection, community_id: str) -> list[CellRow]:
     return [CellRow(*row) for row in rows]
 
 
-def _cut(scope: Scope, community_id: str) -> Condition:
+def place_cut(scope: Scope, community_id: str) -> Condition:
     """Community and cells only: figures are for everybody who may see the place."""
     see_community(scope, community_id)
     if scope.streams is None:
@@ -77,7 +77,7 @@ def figures(connection: Connection, scope: Scope, community_id: str) -> list[Typ
     A dwelling is *surveyed* when its occupancy is recorded (and is not ``unknown``) or a live household stands in
     it. Reference cards and closed residences are types of their own and so never counted as persons.
     """
-    cut, values = _cut(scope, community_id)
+    cut, values = place_cut(scope, community_id)
     expected = f"CAST({json_text(connection, 'r', 'expected')} AS TEXT) IN ('1', 'true')"
     occupancy = json_text(connection, "r", "occupancy")
     household = (
@@ -110,7 +110,7 @@ def freshness(connection: Connection, scope: Scope, community_id: str) -> Iterat
     (home, day, count)
         ``day`` is the ISO date (UTC) of the claimed time, never later than arrival (S9).
     """
-    cut, values = _cut(scope, community_id)
+    cut, values = place_cut(scope, community_id)
     yield from (
         (row[0], row[1], int(row[2]))
         for row in run(

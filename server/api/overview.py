@@ -1,0 +1,72 @@
+"""The first screen in one call, and how the work stands in each cell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response
+
+from server import auth
+from server.api.answers import json_answer
+from server.openapi import describe
+from server.services import overview
+
+blueprint = Blueprint("overview", __name__)
+
+_TAG = "花名册与底数"
+_OVERVIEW: dict[str, Any] = {
+    "type": "object",
+    "required": ["as_of", "community", "cells", "unplaced", "total", "trend"],
+    "properties": {
+        "as_of": {"type": "string", "format": "date-time"},
+        "cells": {"type": "array", "items": {"type": "object"}},
+        "unplaced": {"type": "object"},
+        "total": {"type": "object"},
+        "trend": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["day", "figures"],
+                "properties": {
+                    "day": {"type": "string", "format": "date"},
+                    "figures": {"type": "object", "additionalProperties": {"type": "integer"}},
+                },
+            },
+        },
+    },
+}
+_WORK: dict[str, Any] = {
+    "type": "object",
+    "required": ["as_of", "cells"],
+    "properties": {
+        "as_of": {"type": "string", "format": "date-time"},
+        "cells": {"type": "array", "items": {"type": "object"}},
+        "devices": {"type": "array", "items": {"type": "object"}},
+    },
+}
+
+
+@blueprint.get("/api/v1/communities/<community_id>/overview")
+@describe(
+    zh="总览：底数、年龄、密度、新鲜度、待办和逐月变化", en="The overview: baseline, ages, density, freshness, open matters, months",
+    tag=_TAG, response=_OVERVIEW, problems=("not-found",),
+    more="The baseline of GET …/baseline with more figures for each cell. `trend` has the last kept day of each month; figures are "
+    "written down once a day, from the first day that the server ran. No personal values.",
+)  # fmt: skip
+def show_overview(community_id: str) -> Response:
+    """Needs ``read_baseline`` in the community."""
+    actor = auth.signed_in("read_baseline", community_id=community_id)
+    return json_answer(overview.whole(auth.house(), auth.scope(actor), community_id))
+
+
+@blueprint.get("/api/v1/communities/<community_id>/work")
+@describe(
+    zh="各网格工作进展：谁负责、覆盖、久未确认、走访、待办；设备",
+    en="How the work stands in each cell: who works it, coverage, what is stale, visits, open matters; devices",
+    tag=_TAG, response=_WORK, problems=("not-found",),
+    more="Cells are told, people are not ranked. `devices` is for those who manage them.",
+)  # fmt: skip
+def show_work(community_id: str) -> Response:
+    """Needs ``read_inbox`` in the community."""
+    actor = auth.signed_in("read_inbox", community_id=community_id)
+    return json_answer(overview.work(auth.house(), actor, auth.scope(actor), community_id))

@@ -1,0 +1,96 @@
+"""Figures of each day, written down once a day, from which the trend of the overview is read."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Any
+
+from server.house import House
+from server.permissions import Scope
+from server.services.accounts import today
+from server.store import baseline as store
+from server.store import overview
+from server.store.database import read, write
+from server.store.overview import TOTAL
+
+AGED, VERY_OLD, SMALL = 60, 80, 3
+"""Completed years from which somebody counts as old and as very old, and below which as a small child."""
+
+BUCKETS = (30, 90, 180)
+"""Days since the last confirmation; what is older than the last is the last bucket."""
+
+_COUNTED = {"household": "households", "person": "persons", "dwelling": "dwellings", "party_member": "party_members",
+            "organization": "organizations"}  # fmt: skip
+
+
+def birthdays(day: date) -> tuple[str, str, str]:
+    """Latest days of birth of those who are old, very old, and no small children any more on a day."""
+    return tuple(_years_before(day, years).isoformat() for years in (AGED, VERY_OLD, SMALL))  # type: ignore[return-value]
+
+
+def _years_before(day: date, years: int) -> date:
+    """The day of birth of whoever completes these years on a day; 29 February completes them on 1 March of common years."""
+    try:
+        return day.replace(year=day.year - years)
+    except ValueError:
+        return date(day.year - years, 2, 28)
+
+
+def figures_now(connection: Any, scope: Scope, community_id: str, day: date) -> dict[str, dict[str, int]]:
+    """The figures of each home as they are, without a total: counts, coverage, freshness buckets, ages, open conflicts."""
+    homes: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for one in store.figures(connection, scope, community_id):
+        mine = homes[one.home]
+        if one.type in _COUNTED:
+            mine[_COUNTED[one.type]] += one.count
+        mine["residents"] += one.resident
+        mine["expected"] += one.expected
+        mine["surveyed"] += one.surveyed
+        mine["conflicts"] += one.conflicts
+    for home, confirmed, count in store.freshness(connection, scope, community_id):
+        homes[home][_bucket((day - date.fromisoformat(confirmed)).days)] += count
+    for home, (aged, very_old, no_child) in overview.born_by(connection, scope, community_id, birthdays(day)).items():
+        homes[home] |= {"aged": aged, "very_old": very_old, "known_age_from_3": no_child}
+    for home, (known,) in overview.born_by(connection, scope, community_id, [day.isoformat()]).items():
+        homes[home]["small"] = known - homes[home].pop("known_age_from_3", 0)
+    return {home: dict(one) for home, one in homes.items()}
+
+
+def _bucket(days: int) -> str:
+    return next((f"fresh_{limit}" for limit in BUCKETS if days <= limit), "fresh_older")
+
+
+def summed(figures: Sequence[dict[str, int]]) -> dict[str, int]:
+    """The figures of several homes together."""
+    total: dict[str, int] = defaultdict(int)
+    for one in figures:
+        for name, number in one.items():
+            total[name] += number
+    return dict(total)
+
+
+def sweep(house: House) -> int:
+    """Write down the figures of today for every community that has none yet; how many were written."""
+    day = today(house)
+    with read(house.engine) as connection:
+        missing = overview.communities_without(connection, day)
+    for community_id in missing:
+        with read(house.engine) as connection:
+            homes = figures_now(connection, Scope((community_id,)), community_id, date.fromisoformat(day))
+        with write(house.engine) as connection:
+            overview.keep_day(connection, community_id, day, homes | {TOTAL: summed(list(homes.values()))})
+    return len(missing)
+
+
+def trend(connection: Any, scope: Scope, community_id: str, day: date, months: int) -> list[dict[str, Any]]:
+    """The last kept day of each of the past months, oldest first: the community's sum, or that of the cells of the scope."""
+    first = (day.replace(day=1) - timedelta(days=30 * (months - 1))).replace(day=1)
+    homes = [TOTAL] if scope.streams is None else sorted(scope.streams)
+    by_day: dict[str, list[dict[str, int]]] = defaultdict(list)
+    for kept_on, _, figures in overview.month_ends(connection, community_id, first.isoformat(), homes):
+        by_day[kept_on].append(figures)
+    return [{"day": kept_on, "figures": summed(found)} for kept_on, found in sorted(by_day.items())]
+
+

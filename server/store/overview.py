@@ -1,0 +1,134 @@
+"""Figures of the overview per home: ages, what is open, what was done lately; and the figures of past days."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection
+
+from server.models import daily_figure
+from server.permissions import Scope
+from server.store.baseline import place_cut
+from server.store.database import insert_rows, run
+from server.store.scoping import json_text
+
+TOTAL = "~total"
+"""Stands for the sum of all homes of a community on a day."""
+
+
+def born_by(
+    connection: Connection, scope: Scope, community_id: str, days: Sequence[str]
+) -> dict[str, tuple[int, ...]]:
+    """How many residents of each home were born on each of these days or before; living ones with a known birth date."""
+    cut, values = place_cut(scope, community_id)
+    birth, vital, household = (
+        json_text(connection, "r", name) for name in ("birth_date", "vital_status", "residence_household")
+    )
+    sums = ", ".join([f"SUM(CASE WHEN {birth} <= ? THEN 1 ELSE 0 END)"] * len(days))
+    return {
+        row[0]: tuple(int(number or 0) for number in row[1:])
+        for row in run(
+            connection,
+            f"SELECT r.home, {sums} FROM record r WHERE {cut} AND r.type = 'person' AND r.life = 'live' "
+            f"AND {household} IS NOT NULL AND COALESCE({vital}, '') <> 'deceased' GROUP BY r.home",
+            (*days, *values),
+        )
+    }
+
+
+def open_findings(connection: Connection, scope: Scope, community_id: str) -> dict[str, int]:
+    """Open findings of each home."""
+    cut, values = place_cut(scope, community_id)
+    return _counts(
+        connection,
+        "SELECT r.home, COUNT(*) FROM finding f JOIN record r ON r.community_id = f.community_id AND r.id = f.record_id "
+        f"WHERE f.community_id = ? AND f.state = 'open' AND {cut} GROUP BY r.home",
+        (community_id, *values),
+    )
+
+
+def open_operations(connection: Connection, scope: Scope, community_id: str, now: str) -> dict[str, int]:
+    """Operations that are ``held`` or ``quarantined`` on records of each home."""
+    cut, values = place_cut(scope, community_id)
+    return _counts(
+        connection,
+        "SELECT r.home, COUNT(*) FROM operation o JOIN record r ON r.community_id = o.community_id AND r.id = o.record_id "
+        f"WHERE o.community_id = ? AND o.now IN ('held', 'quarantined') AND o.now = ? AND {cut} GROUP BY r.home",
+        (community_id, now, *values),
+    )
+
+
+def stale_households(connection: Connection, scope: Scope, community_id: str, before: str) -> dict[str, int]:
+    """Households of each home that nobody has written or confirmed since a moment."""
+    cut, values = place_cut(scope, community_id)
+    return _counts(
+        connection,
+        f"SELECT r.home, COUNT(*) FROM record r WHERE {cut} AND r.type = 'household' AND r.life = 'live' AND r.fresh_at < ? "
+        "GROUP BY r.home",
+        (*values, before),
+    )
+
+
+def visits_since(connection: Connection, scope: Scope, community_id: str, since: str) -> dict[str, int]:
+    """Visits in each home since a moment, by when they took place."""
+    cut, values = place_cut(scope, community_id)
+    return _counts(
+        connection,
+        f"SELECT r.home, COUNT(*) FROM record r WHERE {cut} AND r.type = 'visit' AND r.life = 'live' "
+        f"AND {json_text(connection, 'r', 'visited_at')} >= ? GROUP BY r.home",
+        (*values, since),
+    )
+
+
+def waiting_by_install(connection: Connection, community_id: str) -> dict[str, dict[str, int]]:
+    """How many operations of each install are held and quarantined."""
+    found: dict[str, dict[str, int]] = {}
+    for install_id, now, number in run(
+        connection,
+        "SELECT o.install_id, o.now, COUNT(*) FROM operation o WHERE o.community_id = ? "
+        "AND o.now IN ('held', 'quarantined') GROUP BY o.install_id, o.now",
+        (community_id,),
+    ):
+        found.setdefault(install_id, {})[now] = int(number)
+    return found
+
+
+def _counts(connection: Connection, statement: str, values: Sequence[Any]) -> dict[str, int]:
+    return {row[0]: int(row[1]) for row in run(connection, statement, values)}
+
+
+# ---------------------------------------------------------------- figures of past days
+def communities_without(connection: Connection, day: str) -> list[str]:
+    """Communities whose figures of a day are not kept yet."""
+    return [
+        row[0]
+        for row in run(
+            connection,
+            "SELECT c.community_id FROM community c WHERE NOT EXISTS (SELECT 1 FROM daily_figure d "
+            "WHERE d.community_id = c.community_id AND d.day = ? AND d.home = ?) ORDER BY c.community_id",
+            (day, TOTAL),
+        )
+    ]
+
+
+def keep_day(connection: Connection, community_id: str, day: str, figures: Mapping[str, Mapping[str, int]]) -> None:
+    """Keep the figures of a day by home; what another worker has kept meanwhile stands."""
+    rows = [(community_id, day, home, orjson.dumps(dict(one)).decode()) for home, one in figures.items()]
+    insert_rows(connection, daily_figure, ("community_id", "day", "home", "figures"), rows, "ON CONFLICT DO NOTHING")
+
+
+def month_ends(
+    connection: Connection, community_id: str, since: str, homes: Iterable[str]
+) -> list[tuple[str, str, dict[str, int]]]:
+    """(day, home, figures) of the last kept day of each month from a day on, for these homes, by day."""
+    wanted = set(homes)
+    rows = run(
+        connection,
+        "SELECT d.day, d.home, d.figures FROM daily_figure d WHERE d.community_id = ? AND d.day IN ("
+        "SELECT MAX(m.day) FROM daily_figure m WHERE m.community_id = ? AND m.home = ? AND m.day >= ? "
+        "GROUP BY SUBSTR(m.day, 1, 7)) ORDER BY d.day, d.home",
+        (community_id, community_id, TOTAL, since),
+    )
+    return [(row[0], row[1], orjson.loads(row[2])) for row in rows if row[1] in wanted]

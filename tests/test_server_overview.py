@@ -1,0 +1,140 @@
+"""The overview in one call, the months before, and how the work stands in each cell."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+from front_door import COMMUNITY, FIRST_DAY, NEIGHBOUR, problem
+from hypothesis import given
+from hypothesis import strategies as st
+from records_kit import IDS, actor_of, office_with_records, write_operation
+from sqlalchemy import func, select
+
+from forms.derived import age_on
+from server.jobs.kinds import SWEEPERS
+from server.models import daily_figure, record
+from server.services import daily_figures
+from server.services.push import accept_user_operation
+from server.store.database import read
+
+OVERVIEW = f"/api/v1/communities/{COMMUNITY}/overview"
+WORK = f"/api/v1/communities/{COMMUNITY}/work"
+
+
+@pytest.fixture
+def office(prepared_database, tmp_path, clock):
+    found = office_with_records(prepared_database, tmp_path, clock)
+    yield found
+    found.house.engine.dispose()
+
+
+def told(office, role="secretary", path=OVERVIEW):
+    answer = office.signed_in(role).get(path)
+    assert answer.status_code == 200, answer.data
+    return answer.json
+
+
+def base(office, name):
+    with read(office.house.engine) as connection:
+        row = connection.execute(select(record.c.v, record.c.tag).where(record.c.id == IDS[name])).one()
+    return {"v": row.v, "tag": row.tag}
+
+
+def test_every_cell_has_its_figures(office):
+    """Old and very old people, small children, people per square kilometre and freshness of each cell, and their sum."""
+    found = told(office)
+    west, east = found["cells"]
+    assert west["ages"] == {"aged_60": 2, "aged_80": 0, "under_3": 0, "share_60": 0.6667}
+    assert east["ages"] == {"aged_60": 1, "aged_80": 1, "under_3": 0, "share_60": 1.0}
+    assert west["density_per_km2"] == 3_000_000  # the kit's cells say one square metre each
+    assert west["freshness_buckets"] == {"within_30": 4, "within_90": 0, "within_180": 0, "older": 0}
+    assert found["total"]["ages"]["aged_60"] == 3 and found["total"]["counts"]["resident_person"] == 4
+    assert found["unplaced"]["ages"]["aged_60"] == 0
+
+
+def test_freshness_falls_into_buckets(office, clock):
+    """After a hundred days everything is in the bucket of half a year, but what was confirmed since."""
+    clock.advance(days=100)
+    write_operation(office.house, actor_of(office, "secretary"), "confirm", "li", base=base(office, "li"))
+    assert told(office)["cells"][0]["freshness_buckets"] == {"within_30": 1, "within_90": 0, "within_180": 3, "older": 0}
+
+
+def test_open_matters_stand_in_their_cell(office):
+    """Conflicts, findings, held and quarantined work are counted where the record is."""
+    old = base(office, "dwelling_b")
+    for floor in (10, 11):
+        write_operation(office.house, actor_of(office, "secretary" if floor == 10 else "grid_worker"), "patch", "dwelling_b",
+                        {"building": IDS["building_b"], "floor_number": floor}, base=old)  # fmt: skip
+    write_operation(office.house, actor_of(office, "secretary"), "patch", "child", {"marital_code": "20"}, base=base(office, "child"))
+    write_operation(office.house, actor_of(office, "secretary"), "patch", "li", {"sex": "unheard-of"}, base=base(office, "li"))
+    west, east = (cell["open"] for cell in told(office)["cells"])
+    assert (west["findings"], west["quarantined"], west["conflicts"]) == (1, 1, 0)
+    assert (east["findings"], east["quarantined"], east["conflicts"]) == (0, 0, 1)
+    assert [cell["open"] for cell in told(office, path=WORK)["cells"]] == [west, east]
+
+
+def test_who_sees_which_figures(office):
+    """A grid worker gets the own cells, a planner no ages and no trend; figures hold no name."""
+    assert [cell["code"] for cell in told(office, "grid_worker")["cells"]] == [told(office)["cells"][0]["code"]]
+    found = told(office, "planner")
+    assert found["total"]["ages"] is None and found["trend"] == [] and found["cells"][0]["density_per_km2"] is None
+    assert found["total"]["counts"]["dwelling"] == 3
+    assert "张三" not in office.signed_in("secretary").get(OVERVIEW).get_data(as_text=True)
+    assert problem(office.signed_in("secretary").get(OVERVIEW.replace(COMMUNITY, NEIGHBOUR))) == (403, "outside-your-scope")
+
+
+# ---------------------------------------------------------------- the months before
+def test_figures_of_each_day_are_kept_once(office, clock):
+    """The sweeper writes a day down once; the trend has the last kept day of each month."""
+    assert daily_figures.sweep in SWEEPERS
+    assert daily_figures.sweep(office.house) == 2 and daily_figures.sweep(office.house) == 0  # two communities
+    clock.advance(days=20)
+    write_operation(office.house, actor_of(office, "secretary"), "delete", "child", base=base(office, "child"))
+    daily_figures.sweep(office.house)
+    clock.advance(days=20)
+    daily_figures.sweep(office.house)
+    found = told(office)["trend"]
+    days = [(FIRST_DAY + timedelta(days=1 + 20 * n)).date().isoformat() for n in (1, 2)]
+    assert [(one["day"], one["figures"]["persons"], one["figures"]["aged"]) for one in found] == [(days[0], 3, 3), (days[1], 3, 3)]
+    with read(office.house.engine) as connection:
+        assert connection.execute(select(func.count(func.distinct(daily_figure.c.day)))).scalar_one() == 3
+    (own,) = {one["figures"]["persons"] for one in told(office, "grid_worker")["trend"]}
+    assert own == 2
+
+
+# ---------------------------------------------------------------- how the work stands
+def test_work_is_told_by_cell(office, clock):
+    """Who works a cell since when, how much of it is stale, and the visits of the last month."""
+    visit = {"kind": "create", "type": "visit", "id": "01950000-0000-7000-8000-00000000aaaa",
+             "set": {"household": IDS["household_a"], "visited_at": "2026-03-01T02:00:00Z", "method": "door", "outcome": "met"}}  # fmt: skip
+    assert accept_user_operation(office.house, actor_of(office, "secretary"), visit)["now"]["outcome"] == "applied"
+    west, east = told(office, path=WORK)["cells"]
+    assert [(one["name"], one["duty"], one["from_on"]) for one in west["workers"]] == [("某某", "lead", "2026-02-01")]
+    assert east["workers"] == [] and (west["visits"], east["visits"]) == (1, 0)
+    assert (west["stale_households"], west["households"]) == (0, 1)
+    clock.advance(days=91)
+    assert told(office, path=WORK)["cells"][0]["stale_households"] == 1
+    assert told(office, path=WORK)["cells"][0]["visits"] == 0
+
+
+def test_devices_with_what_waits(office):
+    """The secretary sees when each phone was last heard of and what of its work waits; a grid worker sees no devices."""
+    from server.services import enrolment
+
+    code, _ = enrolment.create_code(office.house, actor_of(office, "secretary"), office.users["grid_worker"])
+    made = enrolment.enrol(office.house, code, label="phone", app_version="1")
+    (one,) = told(office, path=WORK)["devices"]
+    assert (one["install_id"], one["operations"], one["held"], one["quarantined"]) == (made.install_id, 0, 0, 0)
+    assert "devices" not in told(office, "grid_worker", WORK)
+    assert problem(office.signed_in("planner").get(WORK)) == (403, "outside-your-scope")
+
+
+# ---------------------------------------------------------------- ages
+@given(st.dates(date(1890, 1, 1), date(2060, 12, 31)), st.dates(date(2020, 1, 1), date(2060, 12, 31)))
+def test_ages_by_birthday_are_completed_years(born, day):
+    """Law: who was born by the day that is asked for has completed the years, on every day of every year."""
+    aged, very_old, no_child = daily_figures.birthdays(day)
+    years = age_on(born.isoformat(), day)
+    for limit, cut in ((60, aged), (80, very_old), (3, no_child)):
+        assert (born.isoformat() <= cut) == (years is not None and years >= limit)
