@@ -83,6 +83,7 @@ conflict = keyed(
     need("kind"),  # value | delete_over_edit | edit_over_delete
     need("policy"),
     need("state"),  # open | closed
+    may("delegated_to"),  # who was asked to settle it at the door
     need("opened_at"),
     need("opened_number", BigInteger),
     may("closed_at"),

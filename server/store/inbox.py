@@ -54,7 +54,7 @@ def counts(connection: Connection, scope: Scope, community_id: str) -> dict[str,
 
 # ---------------------------------------------------------------- conflicts
 _CONFLICT = (
-    "SELECT k.conflict_id, k.record_id, k.unit, k.kind, k.policy, k.opened_at, k.subject_id, k.sealed, "
+    "SELECT k.conflict_id, k.record_id, k.unit, k.kind, k.policy, k.opened_at, k.delegated_to, k.subject_id, k.sealed, "
     "r.type, r.home, r.v, r.tag, r.life, r.fields, r.form_version "
     "FROM conflict k JOIN record r ON r.community_id = k.community_id AND r.id = k.record_id "
 )
@@ -87,6 +87,28 @@ def conflicts_by_id(connection: Connection, scope: Scope, community_id: str, ids
     )
     place = {conflict_id: position for position, conflict_id in enumerate(ids)}
     return sorted(found, key=lambda row: place[row["conflict_id"]])
+
+
+def conflicts_of(connection: Connection, scope: Scope, community_id: str, record_ids: Sequence[str]) -> list[str]:
+    """The open conflicts of these records that are in the scope, oldest first."""
+    cut, values = record_cut(connection, scope, community_id)
+    wanted, marks = among("k.record_id", record_ids)
+    found = run(
+        connection,
+        f"{_CONFLICT} WHERE k.community_id = ? AND k.state = 'open' AND r.life <> 'merged' AND {wanted} AND {cut} "
+        "ORDER BY k.opened_at, k.conflict_id",
+        (community_id, *marks, *values),
+    )
+    return [row.conflict_id for row in found]
+
+
+def delegate(connection: Connection, community_id: str, conflict_id: str, user_id: str | None) -> None:
+    """Say who is asked to settle a conflict."""
+    run(
+        connection,
+        "UPDATE conflict SET delegated_to = ? WHERE community_id = ? AND conflict_id = ?",
+        (user_id, community_id, conflict_id),
+    )
 
 
 def siblings(connection: Connection, community_id: str, conflict_ids: Sequence[str]) -> Rows:

@@ -16,6 +16,7 @@ from forms.validate import validator
 from sync.device import pull as pulling
 from sync.device import push as pushing
 from sync.device import witness
+from sync.device.asking import ask_disputes, dispute_of
 from sync.device.calls import accepted, wanted
 from sync.device.commanding import compose, keep_parts
 from sync.device.errors import AlreadyEnrolled, InvalidFields, UnknownRecord
@@ -130,6 +131,10 @@ class Phone:
     def offer_witnesses(self) -> int:
         """Offer copies that a restored server lacks to its recovery queue (S25); how many. Raises as ``push``."""
         return witness.offer(self._store, self._transport)
+
+    def ask_disputes(self) -> int:
+        """Fetch the values of open conflicts, so that they can be settled offline; of how many records. Raises as ``push``."""
+        return ask_disputes(self._store, self._transport)
 
     def digests(self) -> dict[str, dict[str, Any]]:
         """``{stream: {"count", "digest"}}``, computed from the rows on this phone."""
@@ -315,6 +320,10 @@ class Phone:
             "WHERE record.type IS NOT NULL ORDER BY record.id, one.key"
         )
         return [(row["id"], row["type"], row["unit"]) for row in rows]
+
+    def dispute(self, record_id: str, unit: str) -> dict[str, Any] | None:
+        """The values that stand side by side in an open conflict, with their authors; None before ``ask_disputes``."""
+        return dispute_of(self._store, record_id, unit)
 
     def operations(self, record_id: str | None = None) -> list[Standing]:
         """What became of every own operation, oldest first; of one record where its id is given."""

@@ -95,6 +95,15 @@ CREATE TABLE record (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX record_type ON record (type);
 
+-- The open conflicts of held records as the server showed them, with every value: to be settled at the door.
+CREATE TABLE dispute (
+    record_id TEXT NOT NULL,
+    unit TEXT NOT NULL,
+    v INTEGER NOT NULL,                        -- of the record when it was shown
+    said TEXT NOT NULL,                        -- JSON
+    PRIMARY KEY (record_id, unit)
+) STRICT, WITHOUT ROWID;
+
 -- The rows of every held stream. REMOVE rows wait here until a pull is complete.
 CREATE TABLE feed (
     stream TEXT NOT NULL,

@@ -81,7 +81,7 @@ def upgrade() -> None:
         need("created_at"))
     table("conflict",
         key("community_id"), key("conflict_id"), need("record_id"), need("unit"), need("kind"), need("policy"),
-        need("state"), need("opened_at"), need("opened_number", BigInteger), may("closed_at"),
+        need("state"), may("delegated_to"), need("opened_at"), need("opened_number", BigInteger), may("closed_at"),
         may("closed_number", BigInteger), may("closed_by"), may("subject_id"), may("sealed", LargeBinary))
     index("ix_conflict_record", "conflict", ["community_id", "record_id"])
     index("ix_conflict_state", "conflict", ["community_id", "state", "opened_at"])
@@ -190,6 +190,7 @@ def upgrade() -> None:
     index("ix_saved_roster_user", "saved_roster", ["community_id", "user_id"])
     table("sequence",
         key("name"), need("value", BigInteger))
+    table("sheet_mapping", key("community_id"), key("heading_hash"), need("mapping"), need("used_at"))
     table("sign_in_session",
         key("community_id"), key("session_hash"), need("user_id"), need("csrf_token"), need("created_at"),
         need("expires_at"), may("ended_at"))

@@ -1,0 +1,106 @@
+"""Conflicts settled many at once, handed over, and told to phones so that they can be settled at the door."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from flask import Blueprint, Response
+from marshmallow import Schema, fields, validate
+
+from server import auth
+from server.api.body import read_json
+from server.api.pages import COMMUNITY, actor_in_community
+from server.errors import InputError, InvalidInput
+from server.openapi import describe
+from server.services import settling
+
+blueprint = Blueprint("settling", __name__)
+
+MOST_RECORDS = 1000
+
+
+class SettleManySchema(Schema):
+    """Which conflicts, and which value to take in each."""
+
+    choose = fields.String(required=True, validate=validate.OneOf(settling.CHOICES))
+    conflict_ids = fields.List(fields.String(), validate=validate.Length(min=1, max=settling.MOST))
+    record_type = fields.String()
+    unit = fields.String()
+    purpose = fields.String(validate=validate.Length(max=120))
+
+
+class DelegateSchema(Schema):
+    """Whom to ask; null takes the question back."""
+
+    user_id = fields.String(required=True, allow_none=True)
+
+
+@blueprint.post("/api/v1/inbox/conflicts/resolve")
+@describe(
+    zh="批量解决不一致：按条件选现用的、另存的、最新的、我的或对方的",
+    en="Settle many conflicts: of those that fit, take the standing, waiting, newest, own or other value",
+    tag="待办", request=SettleManySchema, query=COMMUNITY,
+    response={"type": "object", "required": ["settled", "skipped", "more"]}, problems=("invalid-input", "malformed-body"),
+)  # fmt: skip
+def settle_many() -> Response:
+    """Needs ``resolve_conflicts``; each is an operation of its own, journaled like every other write."""
+    actor, community_id = actor_in_community("resolve_conflicts")
+    asked = SettleManySchema().load(read_json(256_000))
+    look = auth.look(actor, "change", asked.get("purpose") or "inbox: resolve many")
+    ids = asked.get("conflict_ids")
+    which = settling.Which(tuple(ids) if ids is not None else None, asked.get("record_type"), asked.get("unit"))
+    return _json(settling.settle_many(auth.house(), actor, auth.scope(actor), community_id, look, which, asked["choose"]))
+
+
+@blueprint.post("/api/v1/inbox/conflicts/<conflict_id>/delegate")
+@describe(zh="把一处不一致交给能上门核实的人", en="Hand a conflict to whoever can answer it at the door",
+          tag="待办", request=DelegateSchema, query=COMMUNITY, response={"type": "object"},
+          problems=("not-found", "invalid-input", "malformed-body"))  # fmt: skip
+def delegate_conflict(conflict_id: str) -> Response:
+    """Needs ``resolve_conflicts``."""
+    actor, community_id = actor_in_community("resolve_conflicts")
+    asked = DelegateSchema().load(read_json(10_000))
+    look = auth.look(actor, "change", "inbox: delegate")
+    made = settling.delegate(auth.house(), actor, auth.scope(actor), community_id, conflict_id, look, user_id=asked["user_id"])
+    return _json(made)
+
+
+@blueprint.post("/api/v1/sync/disputes")
+@describe(
+    zh="手机上的不一致：并列的各个值",
+    en="The values that stand side by side in the conflicts of records that a phone holds",
+    tag="同步", auth="device",
+    request={
+        "type": "object",
+        "required": ["protocol", "install_id", "records"],
+        "properties": {
+            "protocol": {"const": 1},
+            "install_id": {"type": "string"},
+            "records": {"type": "array", "maxItems": MOST_RECORDS, "items": {"type": "string"}},
+        },
+    },
+    response={"type": "object", "required": ["disputes"]},
+    problems=("malformed-body", "invalid-input"),
+)  # fmt: skip
+def list_disputes() -> Response:
+    """Secret fields are masked; records outside the install's scope are left out."""
+    actor = auth.device()
+    auth.demand(actor, "sync")
+    body = read_json(256_000)
+    records = body.get("records")
+    if body.get("protocol") != 1 or body.get("install_id") != actor.install_id:
+        raise _wrong("/install_id", "protocol 1 and the install of this token")
+    if not isinstance(records, list) or len(records) > MOST_RECORDS or not all(isinstance(one, str) for one in records):
+        raise _wrong("/records", f"at most {MOST_RECORDS} record ids")
+    look = auth.look(actor, "read", "sync: disputes")
+    found = settling.disputes_for_phone(auth.house(), auth.scope(actor), actor.community_id, look, records)
+    return _json({"disputes": found})
+
+
+def _wrong(pointer: str, expected: str) -> InvalidInput:
+    return InvalidInput(errors=[InputError(pointer, "envelope", f"expected: {expected}")])
+
+
+def _json(body: Any) -> Response:
+    return Response(orjson.dumps(body), content_type="application/json")

@@ -1,0 +1,110 @@
+"""Conflicts settled many at once, handed over, and settled at the door (S4)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from front_door import problem
+from server_kit import PASSWORD, building, create, furnish, open_ground, patch
+from stream_oracle import recount
+
+from server.services.verify import verify
+from tests.live import LiveServer, home, live_server
+
+__all__ = ["live_server"]
+
+
+@pytest.fixture
+def ground(prepared_database, tmp_path, clock):
+    ground = open_ground(prepared_database(furnish), tmp_path, clock)
+    yield ground
+    recount(ground)
+    report = verify(ground.house)
+    assert report.agrees, str(report.difference)
+    ground.close()
+
+
+def disputes(ground, count=3):
+    """Dwellings on two floors each: the first phone's value stands, the second's waits."""
+    one, two = ground.worker(0), ground.worker(0)
+    house = building(0)
+    homes = [create("dwelling", {"building": house["id"], "door_number": str(number)}) for number in range(count)]
+    one.write(house, *homes)
+    bases = [ground.base(made["id"]) for made in homes]
+    one.write(*[patch(ground, made["id"], {"floor_number": 1, "building": house["id"]}, base=base, claimed_at="2026-03-02T00:10:00Z") for made, base in zip(homes, bases, strict=True)])
+    late = [patch(ground, made["id"], {"floor_number": 2, "building": house["id"]}, base=base, claimed_at="2026-03-02T00:05:00Z") for made, base in zip(homes, bases, strict=True)]
+    assert set(two.outcomes(*[[operation] for operation in late])) == {("conflict", None)}
+    return one, two, [made["id"] for made in homes]
+
+
+def office(ground):
+    client = ground.app.test_client()
+    token = client.post("/api/v1/session", json={"login": "secretary-1", "password": PASSWORD}).json["csrf_token"]
+    return lambda path, body: client.post("/api/v1/inbox/conflicts/" + path, json=body, headers={"X-CSRF-Token": token})
+
+
+@pytest.mark.parametrize(("choose", "floor"), [("standing", 1), ("waiting", 2), ("newest", 1)])
+def test_many_conflicts_are_settled_by_one_choice(ground, choose, floor):
+    """S4: each by an operation of its own; what was not asked for stays open."""
+    one, _, homes = disputes(ground)
+    ask = office(ground)
+    assert ask("resolve", {"choose": choose, "unit": "residence"}).json["settled"] == []
+    said = ask("resolve", {"choose": choose, "record_type": "dwelling", "unit": "place"}).json
+    assert (len(said["settled"]), said["skipped"], said["more"]) == (3, [], False)
+    assert {ground.fields(made)["floor_number"] for made in homes} == {floor}
+    assert ground.rows("SELECT count(*) FROM conflict WHERE state = 'open'")[0][0] == 0
+    assert ground.rows("SELECT count(*) FROM operation WHERE kind = 'resolve'")[0][0] == 3
+    one.pull()
+
+
+def test_what_has_no_such_value_is_passed_over(ground):
+    """The secretary wrote none of them; two others did: neither mine nor theirs is one value."""
+    _, _, homes = disputes(ground, 1)
+    said = office(ground)("resolve", {"choose": "mine"}).json
+    assert [row["reason"] for row in said["skipped"]] == ["no_such_value"]
+    said = office(ground)("resolve", {"choose": "theirs"}).json
+    assert [row["reason"] for row in said["skipped"]] == ["several"]
+    assert json.loads(ground.record(homes[0]).conflicts) == ["place"]
+    assert problem(office(ground)("resolve", {"choose": "whichever"})) == (422, "invalid-input")
+
+
+def test_a_conflict_is_handed_over_and_told_to_the_phone(ground):
+    """The worker's phone gets both values and that it was asked; another cell's phone gets nothing."""
+    one, two, homes = disputes(ground, 1)
+    stranger = ground.worker(1)
+    conflict_id = ground.rows("SELECT conflict_id FROM conflict")[0].conflict_id
+    ask = office(ground)
+    assert problem(ask(f"{conflict_id}/delegate", {"user_id": "nobody"})) == (422, "invalid-input")
+    assert ask(f"{conflict_id}/delegate", {"user_id": two.user_id}).json["delegated_to"] == two.user_id
+    body = {"protocol": 1, "records": homes}
+    told = two.post("disputes", body | {"install_id": two.install_id}).json["disputes"]
+    assert [(row["id"], row["unit"], row["delegated_to"]) for row in told] == [(homes[0], "place", two.user_id)]
+    assert sorted(one["set"]["floor_number"] for one in told[0]["siblings"]) == [1, 2] and told[0]["v"] == ground.record(homes[0]).v
+    assert stranger.post("disputes", body | {"install_id": stranger.install_id}).json == {"disputes": []}
+    assert one.post("disputes", body).status_code == 422
+
+
+def test_a_phone_settles_a_conflict_at_the_door(live_server: LiveServer, tmp_path: Path) -> None:
+    """S4: fetched behind a pull, settled offline, final for everybody."""
+    ground = live_server.community()
+    one, two = (ground.phone(tmp_path / name, ground.worker(0)) for name in ("one", "two"))
+    one.pull()
+    made = home(one, 0, "王小明")
+    one.sync()
+    two.pull()
+    for phone, floor in ((one, 3), (two, 4)):
+        phone.patch(made["dwelling"], floor_number=floor)
+    for phone in (one, two, one):
+        phone.sync()
+    assert one.conflicts() == [(made["dwelling"], "dwelling", "place")] and one.ask_disputes() == 1
+    asked = one.dispute(made["dwelling"], "place")
+    assert asked is not None and sorted(row["set"]["floor_number"] for row in asked["siblings"]) == [3, 4]
+    chosen = next(row for row in asked["siblings"] if row["set"]["floor_number"] == 4)
+    one.resolve(made["dwelling"], "place", [row["op_id"] for row in asked["siblings"]], **chosen["set"])
+    for phone in (one, two):
+        phone.sync()
+    assert one.conflicts() == two.conflicts() == []
+    assert two.read(made["dwelling"]).fields["floor_number"] == 4
+    assert one.ask_disputes() == 0 and one.dispute(made["dwelling"], "place") is None
