@@ -18,7 +18,17 @@ from server.models.journal import (
     operation_target,
     sequence,
 )
-from server.models.office import audit, backup_blob, backup_copy, backup_install, database_life, finding, job, recovery
+from server.models.office import (
+    audit,
+    backup_blob,
+    backup_copy,
+    backup_install,
+    database_life,
+    finding,
+    job,
+    recovery,
+    sheet_mapping,
+)
 from server.models.people import (
     assignment,
     enrolment_code,
@@ -83,6 +93,7 @@ __all__ = [
     "redirect",
     "saved_roster",
     "sequence",
+    "sheet_mapping",
     "sign_in_session",
     "stream",
     "upload",

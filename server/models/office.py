@@ -100,3 +100,6 @@ recovery = keyed(
     need("sealed", LargeBinary),  # sealed JSON: the copy
 )
 Index("ix_recovery_open", recovery.c.community_id, recovery.c.state, recovery.c.offered_at)
+
+# Which column of a table meant what, by the headings of the table: asked once, remembered for the next one.
+sheet_mapping = keyed("sheet_mapping", key("heading_hash"), need("mapping"), need("used_at"))
