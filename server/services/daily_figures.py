@@ -40,22 +40,27 @@ def _years_before(day: date, years: int) -> date:
 
 def figures_now(connection: Any, scope: Scope, community_id: str, day: date) -> dict[str, dict[str, int]]:
     """The figures of each home as they are, without a total: counts, coverage, freshness buckets, ages, open conflicts."""
-    homes: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    homes = ages_now(connection, scope, community_id, day)
     for one in store.figures(connection, scope, community_id):
-        mine = homes[one.home]
+        mine = homes.setdefault(one.home, defaultdict(int))
         if one.type in _COUNTED:
             mine[_COUNTED[one.type]] += one.count
         mine["residents"] += one.resident
         mine["expected"] += one.expected
         mine["surveyed"] += one.surveyed
         mine["conflicts"] += one.conflicts
+    return {home: dict(one) for home, one in homes.items()}
+
+
+def ages_now(connection: Any, scope: Scope, community_id: str, day: date) -> dict[str, dict[str, int]]:
+    """Of each home: how fresh its households and persons are by buckets, and how many residents are old or small."""
+    homes: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for home, confirmed, count in store.freshness(connection, scope, community_id):
         homes[home][_bucket((day - date.fromisoformat(confirmed)).days)] += count
-    for home, (aged, very_old, no_child) in overview.born_by(connection, scope, community_id, birthdays(day)).items():
-        homes[home] |= {"aged": aged, "very_old": very_old, "known_age_from_3": no_child}
-    for home, (known,) in overview.born_by(connection, scope, community_id, [day.isoformat()]).items():
-        homes[home]["small"] = known - homes[home].pop("known_age_from_3", 0)
-    return {home: dict(one) for home, one in homes.items()}
+    days = [*birthdays(day), day.isoformat()]
+    for home, (aged, very_old, no_child, born) in overview.born_by(connection, scope, community_id, days).items():
+        homes[home] |= {"aged": aged, "very_old": very_old, "small": born - no_child}
+    return homes
 
 
 def _bucket(days: int) -> str:

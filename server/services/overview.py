@@ -41,32 +41,34 @@ def whole(house: House, scope: Scope, community_id: str) -> dict[str, Any]:
     day = date.fromisoformat(today(house))
     people_too = scope.fields == "all"
     with read(house.engine) as connection:
-        homes = daily_figures.figures_now(connection, scope, community_id, day)
+        homes = daily_figures.ages_now(connection, scope, community_id, day) if people_too else {}
         opened = _open(connection, scope, community_id)
         trend = daily_figures.trend(connection, scope, community_id, day, MONTHS) if people_too else []
     for cell in told["cells"]:
         home = cell_stream(cell["cell_id"])
-        cell |= _more(homes.get(home, {}), opened[home], people_too, cell["area_m2"])
-    told["unplaced"] |= _more(homes.get(UNPLACED, {}), opened[UNPLACED], people_too, None)
+        cell |= _more(cell, homes.get(home, {}), opened[home], people_too, cell["area_m2"])
+    told["unplaced"] |= _more(told["unplaced"], homes.get(UNPLACED, {}), opened[UNPLACED], people_too, None)
     area = sum(cell["area_m2"] for cell in told["cells"])
     everything = daily_figures.summed(list(homes.values()))
-    told["total"] |= _more(everything, daily_figures.summed(list(opened.values())), people_too, area)
+    told["total"] |= _more(told["total"], everything, daily_figures.summed(list(opened.values())), people_too, area)
     return told | {"trend": trend, "buckets": list(daily_figures.BUCKETS)}
 
 
-def _more(figures: Mapping[str, int], opened: Mapping[str, int], people_too: bool, area_m2: float | None) -> dict[str, Any]:
+def _more(
+    told: Mapping[str, Any], figures: Mapping[str, int], opened: Mapping[str, int], people_too: bool, area_m2: float | None
+) -> dict[str, Any]:
     def of(name: str) -> int:
         return figures.get(name, 0)
 
-    residents = of("residents")
+    residents = told["counts"]["resident_person"] if people_too else None
     return {
         "ages": {"aged_60": of("aged"), "aged_80": of("very_old"), "under_3": of("small"),
                  "share_60": round(of("aged") / residents, 4) if residents else None} if people_too else None,
-        "density_per_km2": round(residents / area_m2 * 1e6) if area_m2 and people_too else None,
+        "density_per_km2": round(residents / area_m2 * 1e6) if area_m2 and residents is not None else None,
         "freshness_buckets": {
             **{f"within_{limit}": of(f"fresh_{limit}") for limit in daily_figures.BUCKETS}, "older": of("fresh_older"),
         } if people_too else None,
-        "open": {"conflicts": of("conflicts")} | {name: opened.get(name, 0) for name in ("findings", "held", "quarantined")},
+        "open": {"conflicts": told["open_conflicts"]} | {name: opened.get(name, 0) for name in ("findings", "held", "quarantined")},
     }  # fmt: skip
 
 
