@@ -10,9 +10,8 @@ from pathlib import Path
 import numpy as np
 import orjson
 import shapely
-from pyogrio import raw
+from pyogrio import raw, read_info
 
-from bench.floors import COLUMNS
 from bench.report import Line, median
 from bench.workload import COMMUNITY
 from geo.locate import CellIndex
@@ -57,7 +56,9 @@ def export_lines(folder: Path, secretary: Actor) -> list[Line]:
         count = bare(folder / "dishu.sqlite3", target)
         floor = time.perf_counter() - started
         sizes = sum(path.stat().st_size for path in (folder / "exports").iterdir()) / 1e6, target.stat().st_size / 1e6
-        note = f"{count / ours:,.0f}/s beside {count / floor:,.0f}/s; all files {sizes[0]:.0f} MB beside {sizes[1]:.0f} MB"
+        note = (
+            f"{count / ours:,.0f}/s beside {count / floor:,.0f}/s; all files {sizes[0]:.0f} MB beside {sizes[1]:.0f} MB"
+        )
         lines.append(Line(f"export of {count:,} persons, {format_name}", floor / ours, "of the floor", note=note))
     house.engine.dispose()
     return lines
@@ -86,13 +87,11 @@ def _bare_geojson(database: Path, target: Path) -> int:
 
 
 def _bare_geopackage(database: Path, target: Path) -> int:
-    rows = [orjson.loads(fields) for _, fields in _rows(database)]
-    data = [np.array([_text(row.get(name)) for row in rows], dtype=object) for name in COLUMNS]
-    raw.write(
-        target, geometry=None, field_data=data, fields=np.array(COLUMNS, dtype=object), layer="persons", driver="GPKG"
-    )
-    return len(rows)
-
-
-def _text(value: object) -> str | None:
-    return value if value is None or isinstance(value, str) else orjson.dumps(value).decode()
+    """GDAL alone: the layer that was just exported, read and written again through Arrow, with the same columns and index."""
+    source = max((database.parent / "exports").glob("*.gpkg"), key=lambda path: path.stat().st_mtime)
+    with raw.open_arrow(source, layer="persons", use_pyarrow=False) as (meta, stream):
+        raw.write_arrow(
+            stream, target, layer="persons", driver="GPKG", geometry_name=meta["geometry_name"], geometry_type="Point",
+            crs="EPSG:4490",
+        )  # fmt: skip
+    return int(read_info(target, layer="persons")["features"])

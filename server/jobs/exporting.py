@@ -12,9 +12,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import IO, Any
 
+import orjson
 import shapely
 
-from geo.geojson_out import DATUM_NOTE, feature_collection, geometry_to_geojson, point_feature
+from geo.geojson_out import DATUM_NOTE, feature_collection, geometry_to_geojson
+from geo.snap import snap_degrees
 from server.house import House
 from server.jobs.geopackage import write_geopackage
 from server.jobs.package import write_package
@@ -152,31 +154,30 @@ def _called(job: Job) -> str:
 
 # ---------------------------------------------------------------- GeoJSON
 def _geojson(layer: Layer, notes: Mapping[str, str], told: Told) -> Iterator[bytes]:
-    def features() -> Iterator[dict[str, Any]]:
-        for batch in layer.batches():
-            for feature in batch:
-                yield _feature(layer, feature)
-            told(len(batch))
+    members: dict[str, Any] = {name: value for name, value in notes.items() if name != "datum"}
+    members |= {"name": layer.name, "title": layer.title}
+    members["field_titles"] = {column.name: column.title for column in layer.columns}
+    # The frame is geo's, the features between its two pieces are written here: there may be millions of them.
+    head, tail = feature_collection((), members=members)
+    yield head.encode()
+    names = [column.name for column in layer.columns]
+    begin = b"\n"
+    for batch in layer.batches():
+        yield begin + b",\n".join([orjson.dumps(_feature(layer, names, feature)) for feature in batch])
+        begin = b",\n"
+        told(len(batch))
+    yield tail.encode()
 
-    members = {name: value for name, value in notes.items() if name != "datum"} | {
-        "name": layer.name,
-        "title": layer.title,
-    }
-    members["field_titles"] = {column.name: column.title for column in layer.columns}  # type: ignore[assignment]
-    for piece in feature_collection(features(), members=members):
-        yield piece.encode()
 
-
-def _feature(layer: Layer, feature: Feature) -> dict[str, Any]:
-    properties = {column.name: value for column, value in zip(layer.columns, feature.values, strict=True)}
-    if layer.geometry == "Point":
-        return point_feature(lon=feature.lon, lat=feature.lat, properties=properties, feature_id=feature.feature_id)
-    return {
-        "type": "Feature",
-        "id": feature.feature_id,
-        "geometry": geometry_to_geojson(shapely.from_wkb(feature.outline)),
-        "properties": properties,
-    }
+def _feature(layer: Layer, names: Sequence[str], feature: Feature) -> dict[str, Any]:
+    feature_id, values, lon, lat, outline = feature
+    geometry: dict[str, Any] | None = None
+    if layer.geometry != "Point":
+        geometry = geometry_to_geojson(shapely.from_wkb(outline))
+    elif lon is not None and lat is not None:
+        geometry = {"type": "Point", "coordinates": (snap_degrees(lon), snap_degrees(lat))}
+    properties = dict(zip(names, values, strict=True))
+    return {"type": "Feature", "id": feature_id, "geometry": geometry, "properties": properties}
 
 
 # ---------------------------------------------------------------- tables

@@ -1,7 +1,7 @@
 """Writing a GeoPackage 1.3 with SQLite itself: rows as they come, titles, code lists, styles, metadata, a packed index.
 
-One shot, journal mode DELETE: opened from a network drive or read-only it needs no side files. Memory holds one batch of
-rows, and 40 bytes for each feature until the spatial index of its layer is written.
+One shot, journal mode DELETE: opened from a network drive or read-only it needs no side files. Memory holds two batches
+of rows, and 40 bytes for each feature until the spatial index of its layer is written.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import sqlite3
 import struct
 from array import array
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,8 @@ def write_geopackage(path: Path, layers: Sequence[Layer], notes: Mapping[str, st
     notes : what the file says about itself: as-of time, community, edition, datum
     told : called with the number of features after each batch
     """
-    database = sqlite3.connect(path, isolation_level=None)
+    # One thread reads and shapes the rows while another writes those before them; they never use it at once.
+    database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
         # What is not whole is thrown away, so nothing is journaled while it is written.
         for pragma in ("page_size = 4096", "application_id = 1196444487", "user_version = 10300", "synchronous = OFF"):
@@ -95,15 +97,19 @@ def _write_layer(database: sqlite3.Connection, layer: Layer, at: str, told: Told
     insert = f'INSERT INTO "{layer.name}" (geom, {names}) VALUES ({marks})'
     bounds, fids = array("d"), array("q")  # west, south, east, north of what has a place, and its row
     count = 0
-    for batch in layer.batches():
-        shapes = (
-            _outlines(batch, count, bounds, fids)
-            if layer.geometry == "Polygon"
-            else _points(batch, count, bounds, fids)
-        )
-        database.executemany(insert, ((shape, *feature.values) for shape, feature in zip(shapes, batch, strict=True)))
-        count += len(batch)
-        told(len(batch))
+    with ThreadPoolExecutor(1, "dishu-geopackage") as writer:
+        under_way: Future[Any] | None = None
+        for batch in layer.batches():
+            shape = _outlines if layer.geometry == "Polygon" else _points
+            shapes = shape(batch, count, bounds, fids)
+            rows = [(place, *feature[1]) for place, feature in zip(shapes, batch, strict=True)]
+            if under_way is not None:
+                under_way.result()
+            under_way = writer.submit(database.executemany, insert, rows)
+            count += len(batch)
+            told(len(batch))
+        if under_way is not None:
+            under_way.result()
     boxes = np.frombuffer(bounds, dtype=np.float64).reshape(-1, 4)
     extent = (*boxes[:, :2].min(axis=0).tolist(), *boxes[:, 2:].max(axis=0).tolist()) if len(boxes) else (None,) * 4
     database.execute(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from forms.definition import FieldSpec
@@ -85,12 +86,17 @@ class Layer:
     batches: Callable[[], Iterator[Sequence[Feature]]]
 
 
+_LISTS = frozenset({"select_multiple", "text_set"})
 _KINDS = {"integer": "integer", "decimal": "decimal", "boolean": "boolean"}
 
 
 @dataclass(frozen=True, slots=True)
 class RecordTable:
-    """The columns of one type of record, and how a record becomes a row of them."""
+    """The columns of one type of record, and how a record becomes a row of them.
+
+    ``names`` are the fields behind the columns between the cell and the place, a coded one once more for its label;
+    ``coded`` and ``shaped`` are the places among them (counted from the first column) whose value has to be changed.
+    """
 
     kind: str
     title: str
@@ -98,17 +104,37 @@ class RecordTable:
     columns: tuple[Column, ...]
     codes: Mapping[str, Mapping[str, str]]
     personal_fields: tuple[str, ...]
+    names: tuple[str, ...]
+    coded: tuple[tuple[int, Mapping[str, str]], ...]
+    shaped: tuple[tuple[int, Callable[[Any], Value]], ...]
 
     def values(self, row: store.RecordRow, cell: tuple[str | None, str | None]) -> tuple[Value, ...]:
         """The values of a record in the order of the columns; ``cell`` is code and name of its cell."""
+        made: list[Any] = [row.id, *cell, *map(row.fields.get, self.names)]
+        made += (row.place_type, joined(row.conflicts) or None, row.v, row.updated_at)
+        for place, labels in self.coded:
+            code = made[place]
+            if code is not None:
+                made[place] = labels.get(code, code) if type(code) is str else str(code)
+        for place, shape in self.shaped:
+            value = made[place]
+            if value is not None:
+                made[place] = shape(value)
+        if not _PLAIN_TYPES.issuperset(map(type, made)):  # written under a form that had another type of field
+            return self._slowly(row, cell)
+        return tuple(made)
+
+    def _slowly(self, row: store.RecordRow, cell: tuple[str | None, str | None]) -> tuple[Value, ...]:
         values: list[Value] = [row.id, *cell]
         for spec in self.specs:
             value = row.fields.get(spec.name)
             values.append(plain(spec, value))
             if spec.codes is not None:
                 values.append(label(spec, value))
-        values += [row.place_type, joined(row.conflicts) or None, row.v, row.updated_at]
-        return tuple(values)
+        return (*values, row.place_type, joined(row.conflicts) or None, row.v, row.updated_at)
+
+
+_PLAIN_TYPES = frozenset({str, int, float, bool, type(None)})
 
 
 def record_table(registry: Registry, name: str, *, personal: bool) -> RecordTable:
@@ -120,12 +146,24 @@ def record_table(registry: Registry, name: str, *, personal: bool) -> RecordTabl
     )
     columns = [Column("id", "编号"), Column("cell_code", "网格编码"), Column("cell_name", "网格名称")]
     codes: dict[str, Mapping[str, str]] = {}
+    names: list[str] = []
+    coded: list[tuple[int, Mapping[str, str]]] = []
+    shaped: list[tuple[int, Callable[[Any], Value]]] = []
     for spec in specs:
+        one = spec.type not in _LISTS and spec.privacy != "secret"
+        if not one:
+            shaped.append((len(columns), partial(plain, spec)))
         columns.append(Column(spec.name, spec.label["zh"], _KINDS.get(spec.type, "text")))  # type: ignore[arg-type]
+        names.append(spec.name)
         if spec.codes is not None:
+            labels = {code: entry.zh for code, entry in spec.codes.entries.items()}
+            if one:
+                codes[spec.name] = labels
+                coded.append((len(columns), labels))
+            else:
+                shaped.append((len(columns), partial(label, spec)))
             columns.append(Column(f"{spec.name}_label", f"{spec.label['zh']}（名称）"))
-            if spec.type == "select_one":
-                codes[spec.name] = {code: entry.zh for code, entry in spec.codes.entries.items()}
+            names.append(spec.name)
     columns += [
         Column("place_source", "位置取自"),
         Column("open_conflicts", "待解决的不一致"),
@@ -133,7 +171,9 @@ def record_table(registry: Registry, name: str, *, personal: bool) -> RecordTabl
         Column("updated_at", "更新时间"),
     ]
     personal_fields = tuple(f"{kind}.{spec.name}" for spec in specs if spec.privacy in PERSONAL)
-    return RecordTable(kind, form.label["zh"], specs, tuple(columns), codes, personal_fields)
+    return RecordTable(
+        kind, form.label["zh"], specs, tuple(columns), codes, personal_fields, tuple(names), tuple(coded), tuple(shaped)
+    )  # fmt: skip
 
 
 def record_layer(
@@ -159,9 +199,8 @@ def record_layer(
 
     def batches() -> Iterator[Sequence[Feature]]:
         for batch in store.record_batches(connection, scope, community_id, table.kind, homes):
-            yield [
-                Feature(row.id, table.values(row, cells.get(row.home, (None, None))), row.lon, row.lat) for row in batch
-            ]
+            values, nowhere = table.values, (None, None)
+            yield [Feature(row[0], values(row, cells.get(row[2], nowhere)), row[6], row[7]) for row in batch]
 
     return Layer(
         name=name,
@@ -282,7 +321,7 @@ def plain(spec: FieldSpec, value: Any) -> Value:
     if value is None or isinstance(value, (str, bool, int, float)):
         return value
     if isinstance(value, list):
-        return joined(str(item) for item in value)
+        return joined(map(str, value))
     if isinstance(value, dict):
         return value.get("mask") if spec.privacy == "secret" else None
     return str(value)

@@ -14,7 +14,8 @@ from server.permissions import Scope
 from server.store.database import rows_of, run
 from server.store.scoping import among, record_cut
 
-_BATCH = 1_000
+_BATCH = 2_000
+_MOST_KNOWN = 100_000  # places that are remembered from batch to batch, about 25 MB
 _MOST_STEPS = 6  # dwelling → entrance → building → estate, with room to spare
 
 
@@ -29,6 +30,10 @@ class CellShape:
     area_m2: float
     geometry: bytes
     edition_number: int
+
+
+Known = dict[str, tuple[str, float | None, float | None, str | None]]
+"""Type, point and place above of places by id."""
 
 
 class RecordRow(NamedTuple):
@@ -68,37 +73,37 @@ def count_records(
 
 def record_batches(
     connection: Connection, scope: Scope, community_id: str, kind: str, homes: Sequence[str] | None = None
-) -> Iterator[list[RecordRow]]:
-    """Live records of a type in batches of at most 1,000, by home and id."""
+) -> Iterator[Iterator[RecordRow]]:
+    """Live records of a type by home and id, in batches that are read once each."""
     cut, values = _where(connection, scope, community_id, kind, homes)
     last: tuple[str, str] = ("", "")
+    known: Known = {}
     while True:
-        rows = list(
-            run(
-                connection,
-                "SELECT r.id, r.type, r.v, r.home, r.fields, r.conflicts, r.updated_at, r.lon, r.lat, r.place_parent "
-                f"FROM record r WHERE {cut} AND (r.home, r.id) > (?, ?) ORDER BY r.home, r.id LIMIT {_BATCH}",
-                (*values, *last),
-            )
+        found = run(
+            connection,
+            "SELECT r.id, r.v, r.home, r.fields, r.conflicts, r.updated_at, r.lon, r.lat, r.type, r.place_parent "
+            f"FROM record r WHERE {cut} AND (r.home, r.id) > (?, ?) ORDER BY r.home, r.id LIMIT {_BATCH}",
+            (*values, *last),
         )
+        rows = found.cursor.fetchall()  # plain tuples: there may be millions of them
+        found.close()
         if not rows:
             return
-        last = (rows[-1].home, rows[-1].id)
-        points = points_of(connection, community_id, rows)
-        yield [
-            RecordRow(
-                id=row.id,
-                v=row.v,
-                home=row.home,
-                fields=orjson.loads(row.fields),
-                conflicts=orjson.loads(row.conflicts),
-                updated_at=row.updated_at,
-                lon=point[0],
-                lat=point[1],
-                place_type=point[2],
-            )
-            for row, point in zip(rows, points, strict=True)
-        ]
+        last = (rows[-1][2], rows[-1][0])
+        if len(known) > _MOST_KNOWN:
+            known.clear()
+        _learn(connection, community_id, {row[9] for row in rows if row[6] is None and row[9] is not None}, known)
+        yield _parsed(rows, known)
+
+
+def _parsed(rows: Sequence[Any], known: Known) -> Iterator[RecordRow]:
+    """One after the other: what was read of a record is let go before the next, which costs half of reading all first."""
+    loads = orjson.loads
+    for record_id, v, home, fields, conflicts, updated_at, lon, lat, kind, above in rows:
+        place = _climb(above, known) if lon is None else (lon, lat, kind)
+        yield RecordRow(
+            record_id, v, home, loads(fields), [] if conflicts == "[]" else loads(conflicts), updated_at, *place
+        )
 
 
 def _where(
@@ -121,31 +126,35 @@ def points_of(
 
     One query per step of the chain for all rows together; a chain that ends without a point gives (None, None, None).
     """
-    known: dict[str, tuple[str, float | None, float | None, str | None]] = {}
-    wanted = {row.place_parent for row in rows if row.lon is None and row.place_parent is not None}
+    known: Known = {}
+    _learn(
+        connection, community_id,
+        {row.place_parent for row in rows if row.lon is None and row.place_parent is not None}, known,
+    )  # fmt: skip
+    return [
+        _climb(row.place_parent, known) if row.lon is None else (row.lon, row.lat, row.type)
+        for row in rows
+    ]  # fmt: skip
+
+
+def _learn(connection: Connection, community_id: str, wanted: set[str], known: Known) -> None:
+    """Read these places and those above them that lead to a point, as far as they are not known yet."""
+    columns = ("id", "type", "lon", "lat", "place_parent")
     for _ in range(_MOST_STEPS):
-        columns = ("id", "type", "lon", "lat", "place_parent")
-        for found in rows_of(connection, record, columns, community_id, "id", sorted(wanted)):
+        for found in rows_of(connection, record, columns, community_id, "id", sorted(wanted - known.keys())):
             known[found[0]] = (found[1], found[2], found[3], found[4])
         wanted = {
             place[3]
             for name in wanted
-            if (place := known.get(name)) is not None
-            and place[1] is None
-            and place[3] is not None
-            and place[3] not in known
+            if (place := known.get(name)) is not None and place[1] is None and place[3] is not None
         }
         if not wanted:
             break
-    return [_climb(row, known) for row in rows]
 
 
-def _climb(row: Any, known: dict[str, Any]) -> tuple[float | None, float | None, str | None]:
-    if row.lon is not None:
-        return row.lon, row.lat, row.type
-    name = row.place_parent
+def _climb(name: str | None, known: Known) -> tuple[float | None, float | None, str | None]:
     for _ in range(_MOST_STEPS):
-        place = known.get(name)
+        place = known.get(name)  # type: ignore[arg-type]
         if place is None:
             break
         if place[1] is not None:
