@@ -5,6 +5,8 @@ Same answers as evaluator.evaluate followed by is_true: a property test holds th
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any
@@ -72,7 +74,8 @@ def compile_rules(trees: Sequence[Mapping[str, Any]]) -> Rules:
         for line in (f"    f{place} = get({name!r})", f"    n{place} = {_NULL.format(f'f{place}')}")
     ]
     reads += [f"    d{place} = type(f{place}) is str and is_day(f{place})" for place in places.values() if place in days]
-    lines = ["def broken(fields, today):", "    get, found = fields.get, []", *reads, *tests, "    return found"]
+    asked, tests = _asked_once(tests)
+    lines = ["def broken(fields, today):", "    get, found = fields.get, []", *reads, *asked, *tests, "    return found"]
     try:
         exec(compile("\n".join(lines), "<rules>", "exec"), names)  # noqa: S102  # text of our own making
     except (SyntaxError, MemoryError, RecursionError):
@@ -80,6 +83,22 @@ def compile_rules(trees: Sequence[Mapping[str, Any]]) -> Rules:
         return lambda fields, today: [at for at, holds in enumerate(each) if not holds(fields, today)]
     compiled: Rules = names["broken"]
     return compiled
+
+
+_CALL = re.compile(r"fn_\d+\(\((?:f_\d+|day_text\(today\)|, ?)+\), None\)")
+
+
+def _asked_once(tests: list[str]) -> tuple[list[str], list[str]]:
+    """Calls on fields that stand in several places are made where the first of them is needed, and remembered."""
+    counts = Counter(call for test in tests for call in _CALL.findall(test))
+    kept = {call: f"k_{at}" for at, call in enumerate(call for call, times in counts.items() if times > 1)}
+
+    def remembered(match: re.Match[str]) -> str:
+        name = kept.get(match[0])
+        return match[0] if name is None else f"({name} if {name} is not fn_0 else ({name} := {match[0]}))"
+
+    # fn_0 stands for "not asked yet": no call ever answers with a function
+    return [f"    {name} = fn_0" for name in kept.values()], [_CALL.sub(remembered, test) for test in tests]
 
 
 _NULL = "{0} is None or {0} == '' or (type({0}) is list and not {0})"  # is_null, without the call

@@ -62,6 +62,10 @@ def index_entries(record_type: RecordType, fields: Mapping[str, Any]) -> list[tu
             text = normalise_for_search(value, format)
             if text:
                 entries.append((name, text))
+        elif type(value) is list and len(value) == 1 and type(value[0]) is str:
+            text = normalise_for_search(value[0], format)
+            if text:
+                entries.append((name, text))
         elif isinstance(value, list):
             texts = (normalise_for_search(item, format) for item in value if isinstance(item, str))
             entries.extend((name, text) for text in dict.fromkeys(texts) if text)

@@ -25,6 +25,8 @@ Values = dict[str, Any]
 Validator = Callable[[Values, bool], tuple[Values, list[FieldError]]]
 FastPath = Callable[[Values, bool], Values | None]
 
+# A printable text holds no space but U+0020, no control character and no broken surrogate.
+_DOUBTED = "not {0}.isprintable() or {0}.strip() != {0} or not ({0}.isascii() or is_normalized('NFC', {0})) or not {0}"
 _IDENTIFIER = re.compile(r"[0-9A-Z-]+", re.ASCII)
 
 
@@ -125,6 +127,13 @@ def _field_lines(spec: FieldSpec, policy: str, position: int, names: dict[str, A
             f" or len(v[0]) > {longest}:",
             *("    " + line for line in check),
         ]
+    if spec.type == "text_set" and spec.format is None:
+        longest = spec.max_length or DEFAULT_MAX_LENGTH
+        return [
+            "w = v[0] if type(v) is list and len(v) == 1 else None",
+            f"if type(w) is not str or {_DOUBTED.format('w')} or len(w) > {longest}:",
+            *("    " + line for line in check),
+        ]
     return check
 
 
@@ -135,8 +144,7 @@ def _text_lines(spec: FieldSpec, position: int, names: dict[str, Any], check: li
     elif spec.format == "identifier":
         unsure = "is_identifier(v) is None"
     else:
-        # A printable text holds no space but U+0020, no control character and no broken surrogate.
-        unsure = "not v.isprintable() or v.strip() != v or not (v.isascii() or is_normalized('NFC', v)) or not v"
+        unsure = _DOUBTED.format("v")
     if spec.constraint is not None:
         tree = spec.constraint.tree
 

@@ -10,6 +10,8 @@ import hmac
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -59,12 +61,19 @@ class KeyRing:
 
     def search_key(self, field: str, text: str) -> int:
         """Keyed hash under which a value is found by exact search: a signed 64-bit number."""
-        hashed = hashlib.blake2b(f"{field}\0{text}".encode("utf-8", "surrogatepass"), digest_size=8, key=self.hashing)
+        hashed = _hash_of_field(self.hashing, field).copy()
+        hashed.update(text.encode("utf-8", "surrogatepass"))
         return int.from_bytes(hashed.digest(), "big", signed=True)
 
     def search_hash(self, field: str, text: str) -> str:
         """Keyed hash under which a secret is found again, 32 hex digits."""
         return hashlib.blake2b(f"{field}\0{text}".encode(), digest_size=16, key=self.hashing).hexdigest()
+
+
+@lru_cache(maxsize=256)
+def _hash_of_field(key: bytes, field: str) -> Any:
+    """The hash of a field's values before the value: what comes first is the same for all of them."""
+    return hashlib.blake2b(f"{field}\0".encode(), digest_size=8, key=key)
 
 
 def cipher(data_key: bytes) -> AESGCM:

@@ -34,7 +34,8 @@ record = keyed(
 )
 Index("ix_record_home", record.c.community_id, record.c.type, record.c.home, record.c.id)
 # What is read feature after feature (`store.ogc`): by id, which never changes, whatever cell a record moves to meanwhile.
-SERVED_TYPES = "type IN ('building', 'dwelling', 'entrance', 'estate', 'household', 'organization', 'resource')"
+# Persons are never served and by far the most: all the others are, or are few; a list of types would be gone through for each.
+SERVED_TYPES = "type <> 'person'"
 Index(
     "ix_record_served",
     record.c.community_id,

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -41,6 +42,9 @@ _PRAGMAS = (
     "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000", "cache_size=-65536",
     "wal_autocheckpoint=8000",
 )  # fmt: skip
+
+_ROWS_AT_ONCE = 50
+"""Rows in one INSERT; times the columns of the widest table this stays far below what every SQLite can bind (32,766)."""
 
 # PostgreSQL: serialization failure, deadlock, a key that another transaction has just written (S16).
 _TRY_AGAIN = frozenset({"40001", "40P01", "23505"})
@@ -216,13 +220,14 @@ def _array_type(column: Any) -> str:
 
 
 @lru_cache(maxsize=256)
-def _insert_sql(table: Table, columns: tuple[str, ...], tail: str, postgres: bool) -> str:
+def _insert_sql(table: Table, columns: tuple[str, ...], tail: str, postgres: bool, rows: int = 1) -> str:
     names = ", ".join(f'"{name}"' for name in columns)
     if postgres:
         arrays = ", ".join(f"%s::{_array_type(table.c[name])}" for name in columns)
         return f'INSERT INTO "{table.name}" ({names}) SELECT * FROM unnest({arrays}) {_percent(tail)}'
-    marks = ", ".join("?" * len(columns))
-    return f'INSERT INTO "{table.name}" ({names}) VALUES ({marks}) {tail}'
+    marks = ", ".join([f"({', '.join('?' * len(columns))})"] * rows)
+    # FAIL: the transaction is rolled back by whoever began it, so that SQLite need not be able to undo the statement alone
+    return f'INSERT OR FAIL INTO "{table.name}" ({names}) VALUES {marks} {tail}'
 
 
 def insert_rows(
@@ -231,12 +236,16 @@ def insert_rows(
     """Insert many rows in one statement; ``tail`` is an ``ON CONFLICT …`` clause. No rows: nothing happens."""
     if not rows:
         return
-    postgres = connection.dialect.name == "postgresql"
-    statement = _insert_sql(table, columns, tail, postgres)
-    if postgres:
+    if connection.dialect.name == "postgresql":
+        statement = _insert_sql(table, columns, tail, True)
         connection.exec_driver_sql(statement, tuple(list(column) for column in zip(*rows, strict=True)))
-    else:
-        connection.exec_driver_sql(statement, rows if type(rows) is list and type(rows[0]) is tuple else [tuple(row) for row in rows])
+        return
+    whole = 0 if tail else len(rows) // _ROWS_AT_ONCE * _ROWS_AT_ONCE
+    if whole:  # SQLite enters and leaves a statement once for many rows; one with a tail would keep a journal of its own
+        parts = [tuple(chain.from_iterable(rows[at : at + _ROWS_AT_ONCE])) for at in range(0, whole, _ROWS_AT_ONCE)]
+        connection.exec_driver_sql(_insert_sql(table, columns, tail, False, _ROWS_AT_ONCE), parts)
+    if whole < len(rows):
+        connection.exec_driver_sql(_insert_sql(table, columns, tail, False), [tuple(row) for row in rows[whole:]])
 
 
 def update_rows(

@@ -35,7 +35,7 @@ def write_index(connection: Connection, community_id: str, number: int, old: Ent
         _into_tree(connection, community_id, map(_bytes, new))
         return
     if new:
-        packed = b"".join([_ENTRY.pack(key, bytes.fromhex(record_id.replace("-", ""))) for key, record_id in new])
+        packed = b"".join([_ENTRY.pack(*entry) for entry in map(_bytes, new)])
         insert_rows(connection, record_index_new, ("community_id", "number", "entries"), [(community_id, number, packed)])
         statement = "SELECT count(*), sum(length(entries)) FROM record_index_new WHERE community_id = ?"
         rows, size = run(connection, statement, (community_id,)).one()

@@ -171,7 +171,7 @@ def upgrade() -> None:
         need("fresh_at"))
     index("ix_record_home", "record", ["community_id", "type", "home", "id"])
     index("ix_record_served", "record", ["community_id", "type", "id"],
-        where="type IN ('building', 'dwelling', 'entrance', 'estate', 'household', 'organization', 'resource')")
+        where="type <> 'person'")
     index("ix_record_place_parent", "record", ["community_id", "place_parent"], where="place_parent IS NOT NULL")
     table("record_index",
         key("community_id"), key("key", BigInteger), key("record_uuid", LargeBinary), clustered=True)
