@@ -101,9 +101,7 @@ class DeviceEngine implements Engine {
     for (const listener of [...this.listeners]) listener(event);
   }
 
-  state(): EngineState {
-    return this.now;
-  }
+  state = (): EngineState => this.now;
 
   identity(): Identity | null {
     const core = this.opened?.ledger.core;
@@ -112,9 +110,7 @@ class DeviceEngine implements Engine {
     return { communityId, installId, userId: user.user_id, userName: user.name, role: user.role, label };
   }
 
-  problems(): readonly Problem[] {
-    return this.known;
-  }
+  problems = (): readonly Problem[] => this.known;
 
   on(listener: (event: EngineEvent) => void): () => void {
     this.listeners.add(listener);
@@ -168,7 +164,9 @@ class DeviceEngine implements Engine {
     const lookup = new Lookup(ledger, registry);
     this.opened = { ledger, registry, lookup, finding: new Finding(lookup), cells: null };
     this.mention(standingProblems(ledger, null));
-    void loadPinyin().catch(() => undefined); // names are found by their characters meanwhile
+    const { opened } = this;
+    // behind the home screen; names are found by their characters meanwhile
+    void loadPinyin().then(() => opened?.finding.warm(() => this.opened === opened), () => undefined);
   }
 
   private async askToPersist(): Promise<void> {
@@ -224,11 +222,13 @@ class DeviceEngine implements Engine {
       opened.registry = new FormRegistry(change.reference.content);
       opened.cells = null;
       opened.lookup.rebuild(opened.registry);
+      opened.finding.touch(null);
       this.emit({ name: "reference" });
       this.emit({ name: "records", ids: null });
       return;
     }
     const ids = change.entries.size || change.rows.size ? opened.lookup.follow(change) : new Set<string>();
+    opened.finding.touch(ids);
     if (ids.size) this.emit({ name: "records", ids: ids.size > TOO_MANY_TO_NAME ? null : ids });
     if (change.rows.size) this.emit({ name: "outbox" });
     if (change.rows.size || change.entries.size) this.emit({ name: "notices" });

@@ -1,6 +1,6 @@
 // Who lives where, what a place is called, and finding people by name, sound, phone, document, address.
 
-import { readings, soundsAlike, soundsAt } from "../pinyin/pinyin.ts";
+import { beginnings, readings, soundsAlike, soundsAt } from "../pinyin/pinyin.ts";
 import type { Lookup } from "./lookup.ts";
 import type { SearchHit, SearchOptions } from "./search-types.ts";
 import type { Fields, Labels, RecordView, Value } from "./types.ts";
@@ -8,26 +8,39 @@ import type { Fields, Labels, RecordView, Value } from "./types.ts";
 const DEFAULT_TYPES = ["person", "household", "dwelling", "entrance", "building", "organization"];
 const NUMERIC = new Intl.Collator("zh", { numeric: true });
 
+const compareText = (one: string, two: string): number => (one < two ? -1 : one > two ? 1 : 0);
 const textOf = (value: Value | undefined): string => (typeof value === "string" ? value : typeof value === "number" ? String(value) : "");
 const listOf = (value: Value | undefined): string[] => (Array.isArray(value) ? value.filter((one): one is string => typeof one === "string") : []);
 const plain = (text: string): string => text.normalize("NFKC").toLowerCase().replace(/[\s\-·.]+/g, "");
 const mask = (value: Value | undefined): string =>
   typeof value === "object" && value !== null && !Array.isArray(value) ? textOf((value as Record<string, Value>)["mask"]) : textOf(value);
 
+const SLICE_MS = 8;
+const SORTED_BY_SOUND = 200;
+const PLACES: ReadonlySet<string> = new Set(["building", "entrance", "dwelling"]);
+
+/** Where somebody lives: the id of the household or dwelling; null for what has a place of its own. */
+const homeOf = ({ type, fields }: RecordView): string | null =>
+  type === "person" ? textOf(fields["residence_household"]) : type === "household" ? textOf(fields["dwelling"]) : null;
+
 interface Needle {
   view: RecordView;
   title: string;
   name: readonly string[];
+  begins: readonly string[];
   plain: string;
   other: readonly string[];
   phones: readonly string[];
   document: string;
   number: string;
+  /** The address as it is compared, and the state of the places that it is of. */
+  address: string;
+  addressOf: number;
 }
 
 /** Questions over the records of one phone. */
 export class Finding {
-  private needles = new Map<string, Needle>();
+  private pools = new Map<string, Map<string, Needle>>();
   private addresses = new Map<string, string>();
   private plainAddresses = new Map<string, string>();
   private revision = -1;
@@ -71,12 +84,15 @@ export class Finding {
   }
 
   address(id: string): string {
+    const view = this.lookup.read(id);
+    if (!view) return "";
+    const home = homeOf(view);
+    if (home !== null) return this.address(home) || textOf(view.fields["registration_address_text"]);
     this.freshen();
     const known = this.addresses.get(id);
     if (known !== undefined) return known;
-    const view = this.lookup.read(id);
-    const found = view ? this.addressOf(view) : "";
-    this.addresses.set(id, found);
+    const found = this.addressOf(view);
+    if (PLACES.has(view.type)) this.addresses.set(id, found);
     return found;
   }
 
@@ -93,64 +109,134 @@ export class Finding {
         const door = textOf(fields["door_number"]);
         return place || door ? [place, door].filter(Boolean).join(" ") : textOf(fields["address_text"]);
       }
-      case "household":
-        return this.address(textOf(fields["dwelling"]));
-      case "person":
-        return this.address(textOf(fields["residence_household"])) || textOf(fields["registration_address_text"]);
       default:
         return textOf(fields["address_text"]) || this.address(textOf(fields["building"]) || textOf(fields["dwelling"]));
     }
   }
 
   private freshen(): void {
-    if (this.revision === this.lookup.revision) return;
-    this.revision = this.lookup.revision;
+    if (this.revision === this.lookup.placeRevision) return;
+    this.revision = this.lookup.placeRevision;
     this.addresses = new Map();
     this.plainAddresses = new Map();
   }
 
-  private plainAddress(id: string): string {
-    const known = this.plainAddresses.get(id);
+  /** The address as it is compared; kept for places, which many records lead to. */
+  private plainAddress(view: RecordView): string {
+    const home = homeOf(view);
+    if (home !== null) {
+      const next = this.lookup.read(home);
+      return next ? this.plainAddress(next) : "";
+    }
+    const known = this.plainAddresses.get(view.id);
     if (known !== undefined) return known;
-    const found = plain(this.address(id));
-    this.plainAddresses.set(id, found);
+    const found = plain(this.address(view.id));
+    if (PLACES.has(view.type)) this.plainAddresses.set(view.id, found);
     return found;
   }
 
+  /** Makes ready what a search needs, a slice at a time, so that the first keystroke is as quick as the next ones. */
+  async warm(isWanted: () => boolean): Promise<void> {
+    this.pools = new Map(); // what was made before the sounds were there
+    let until = Date.now() + SLICE_MS;
+    for (const type of DEFAULT_TYPES) {
+      const made = new Map<string, Needle>();
+      for (const id of [...this.lookup.ids(type)]) {
+        if (Date.now() >= until) {
+          await new Promise((resolve) => setTimeout(resolve, 0));
+          if (!isWanted()) return;
+          until = Date.now() + SLICE_MS;
+        }
+        const view = this.lookup.read(id);
+        if (view?.life !== "live" || view.type !== type) continue;
+        this.freshen();
+        const needle = this.needle(view);
+        this.placed(needle);
+        made.set(id, needle);
+      }
+      // records that changed meanwhile
+      for (const id of this.lookup.ids(type)) {
+        const view = this.lookup.read(id) as RecordView;
+        if (made.get(id)?.view !== view) made.set(id, this.needle(view));
+      }
+      for (const id of made.keys()) if (this.lookup.read(id)?.life !== "live") made.delete(id);
+      this.pools.set(type, made);
+    }
+  }
+
+  /** What a search looks at in the records of one type; made once, kept in step by `touch`. */
+  private pool(type: string): Map<string, Needle> {
+    let pool = this.pools.get(type);
+    if (!pool) {
+      pool = new Map();
+      for (const id of this.lookup.ids(type)) pool.set(id, this.needle(this.lookup.read(id) as RecordView));
+      this.pools.set(type, pool);
+    }
+    return pool;
+  }
+
+  /** Records that have changed; null: all of them. */
+  touch(ids: ReadonlySet<string> | null): void {
+    if (ids === null) {
+      this.pools = new Map();
+      return;
+    }
+    for (const id of ids) {
+      const view = this.lookup.read(id);
+      for (const [type, pool] of this.pools) {
+        if (view?.type === type && view.life === "live") pool.set(id, this.needle(view));
+        else pool.delete(id);
+      }
+    }
+  }
+
   private needle(view: RecordView): Needle {
-    const known = this.needles.get(view.id);
-    if (known?.view === view) return known;
     const { fields } = view;
     const title = textOf(fields["name"]) || textOf(fields["door_number"]) || textOf(fields["household_number"]) || textOf(fields["number"]);
     const lower = title.toLowerCase();
-    const needle: Needle = {
+    return {
       view,
       title,
       name: Array.from(lower),
+      begins: Array.from(lower, beginnings),
       plain: plain(title),
       other: listOf(fields["former_names"]).map(plain),
       phones: [...listOf(fields["phones"]), textOf(fields["phone"]), textOf(fields["contact_phone"])].map((one) => one.replace(/\D/g, "")).filter(Boolean),
       document: mask(fields["document_number"]).replace(/\*/g, "").toLowerCase(),
       number: plain(textOf(fields["household_number"]) || textOf(fields["credit_code"])),
+      address: "",
+      addressOf: -1,
     };
-    this.needles.set(view.id, needle);
-    return needle;
+  }
+
+  private placed(needle: Needle): string {
+    if (needle.addressOf !== this.revision) {
+      needle.address = this.plainAddress(needle.view);
+      needle.addressOf = this.revision;
+    }
+    return needle.address;
   }
 
   search(text: string, options: SearchOptions = {}): SearchHit[] {
     const query = plain(text);
     if (!query) return [];
     this.freshen();
-    const found: { rank: number; hit: Needle; matched: SearchHit["matched"] }[] = [];
+    const ranks: { hit: Needle; matched: SearchHit["matched"] }[][] = [];
     for (const type of options.types ?? DEFAULT_TYPES) {
-      for (const id of this.lookup.ids(type)) {
-        const hit = this.needle(this.lookup.read(id) as RecordView);
+      for (const hit of this.pool(type).values()) {
         const match = this.match(query, hit);
-        if (match) found.push({ rank: match[0], matched: match[1], hit });
+        if (match) (ranks[match[0]] ??= []).push({ hit, matched: match[1] });
       }
     }
-    found.sort((one, two) => one.rank - two.rank || NUMERIC.compare(one.hit.title, two.hit.title) || (one.hit.view.id < two.hit.view.id ? -1 : 1));
-    return found.slice(0, options.limit ?? 50).map(({ hit, matched }) => this.shown(hit, matched));
+    const limit = options.limit ?? 50;
+    const found: SearchHit[] = [];
+    for (const rank of ranks) {
+      if (!rank || found.length >= limit) continue;
+      const compare = rank.length > SORTED_BY_SOUND ? compareText : NUMERIC.compare; // a short list is worth the better order
+      rank.sort((one, two) => compare(one.hit.title, two.hit.title) || compareText(one.hit.view.id, two.hit.view.id));
+      found.push(...rank.slice(0, limit - found.length).map(({ hit, matched }) => this.shown(hit, matched)));
+    }
+    return found;
   }
 
   /** How well a record fits (0 best) and by what; null where it does not. */
@@ -166,14 +252,14 @@ export class Finding {
       if (hit.plain.startsWith(query)) return [1, "name"];
       if (hit.plain.includes(query) || hit.other.some((one) => one.includes(query))) return [2, "name"];
       if (/[a-z]/.test(query)) {
-        const at = soundsAt(query, hit.name);
+        const at = soundsAt(query, hit.name, hit.begins);
         if (at >= 0) return [at === 0 ? 3 : 5, "pinyin"];
       }
     }
     // people and households are found by their door; a person only behind the door itself
     const isPlace = hit.view.type !== "organization" && hit.view.type !== "person";
-    if (isPlace && query.length > 1 && this.plainAddress(hit.view.id).includes(query)) return [hit.view.type === "dwelling" ? 6 : 7, "address"];
-    if (hit.view.type === "person" && query.length > 2 && this.plainAddress(hit.view.id).endsWith(query)) return [8, "address"];
+    if (isPlace && query.length > 1 && this.placed(hit).includes(query)) return [hit.view.type === "dwelling" ? 6 : 7, "address"];
+    if (hit.view.type === "person" && query.length > 2 && this.placed(hit).endsWith(query)) return [8, "address"];
     return null;
   }
 

@@ -7,6 +7,7 @@ import type { Change, Ledger } from "./ledger.ts";
 import type { Fields, RecordView, Value, Where } from "./types.ts";
 import { viewOf } from "./view.ts";
 
+const PLACES: ReadonlySet<string> = new Set(["building", "entrance", "dwelling", "household"]);
 const NONE: ReadonlySet<string> = new Set();
 
 /** Views and indexes over one ledger. */
@@ -17,8 +18,8 @@ export class Lookup {
   private byRef = new Map<string, Map<string, Set<string>>>();
   /** Own operations that are not contained in the copies for certain yet, by record. */
   private open = new Map<string, LogRow[]>();
-  /** Raised with every change of a view. */
-  revision = 0;
+  /** Raised when a place changed: what is called by its place may be called otherwise now. */
+  placeRevision = 0;
 
   constructor(
     private readonly ledger: Ledger,
@@ -37,7 +38,7 @@ export class Lookup {
     for (const row of this.ledger.log.values()) this.opened(row);
     for (const id of this.ledger.entries.keys()) this.refresh(id);
     for (const id of this.open.keys()) if (!this.ledger.entries.has(id)) this.refresh(id);
-    this.revision += 1;
+    this.placeRevision += 1;
   }
 
   private opened(row: LogRow): void {
@@ -70,13 +71,13 @@ export class Lookup {
       for (const id of ids) this.open.get(id)?.sort((one, two) => one.n - two.n);
     }
     for (const id of ids) this.refresh(id);
-    if (ids.size) this.revision += 1;
     return ids;
   }
 
   private refresh(id: string): void {
     const old = this.views.get(id);
     const view = viewOf(id, this.ledger.entries.get(id)?.copy ?? null, this.unfinished(id), this.registry);
+    if (PLACES.has(view?.type ?? old?.type ?? "")) this.placeRevision += 1;
     if (old?.life === "live") this.index(old, false);
     if (view === null) this.views.delete(id);
     else {

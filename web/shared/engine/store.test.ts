@@ -1,0 +1,58 @@
+import "fake-indexeddb/auto";
+import { expect, test } from "vitest";
+import { openEngine } from "./engine.ts";
+import { enrolled, scripted } from "./kit.ts";
+import { Fenced, type BlockStore } from "./parts-types.ts";
+import { indexedDbStore } from "./store-idb.ts";
+import { MemoryDisk, memoryStore } from "./store-memory.ts";
+
+const bytes = (...values: number[]): Uint8Array<ArrayBuffer> => new Uint8Array(values);
+
+const MAKERS: [string, () => () => BlockStore][] = [
+  ["memory", () => {
+    const disk = new MemoryDisk();
+    return () => memoryStore(disk);
+  }],
+  ["IndexedDB", () => {
+    const name = `test-${Math.random()}`;
+    return () => indexedDbStore(name);
+  }],
+];
+
+test.each(MAKERS)("blocks are kept all or none, in the order of their names: %s", async (_, fresh) => {
+  const open = fresh();
+  const store = open();
+  expect((await store.open()).about).toBeNull();
+  await store.commit(new Map([["e/2", bytes(2)], ["e/1", bytes(1)], ["l/0", bytes(9)]]), "about");
+  expect(await store.readAll("e/")).toStrictEqual([["e/1", bytes(1)], ["e/2", bytes(2)]]);
+  await store.commit(new Map([["e/1", null]]), null);
+  const again = open();
+  expect((await again.open()).about).toBe("about");
+  expect(await again.readAll("e/")).toStrictEqual([["e/2", bytes(2)]]);
+  expect(await again.read("l/0")).toStrictEqual(bytes(9));
+  expect(await again.read("l/1")).toBeNull();
+  await again.destroy();
+  expect(await again.readAll("")).toStrictEqual([]);
+  expect((await open().open()).about).toBeNull();
+});
+
+test.each(MAKERS)("whoever opens later has the storage; the earlier one changes nothing any more: %s", async (_, fresh) => {
+  const open = fresh();
+  const [first, second] = [open(), open()];
+  await first.open();
+  await first.commit(new Map([["e/0", bytes(1)]]), null);
+  await second.open();
+  await expect(first.commit(new Map([["e/0", bytes(2)]]), "x")).rejects.toBeInstanceOf(Fenced);
+  await expect(first.destroy()).rejects.toBeInstanceOf(Fenced);
+  expect(await second.read("e/0")).toStrictEqual(bytes(1));
+});
+
+test("an engine on IndexedDB goes on where it was", async () => {
+  const parts = { store: indexedDbStore("engine"), transport: scripted(), pinRounds: 10 };
+  const engine = await enrolled(parts);
+  const { ids } = await engine.write([{ kind: "create", type: "person", set: { name: "测试" } }]);
+  engine.close();
+  const again = await openEngine({ ...parts, store: indexedDbStore("engine") });
+  await again.unlock("246810");
+  expect(again.read(ids[0] as string)?.fields["name"]).toBe("测试");
+});

@@ -1,0 +1,262 @@
+import { expect, test } from "vitest";
+import { Digest, recordHash, statusHash } from "./digest.ts";
+import { device, EMPTY_PULL, enrolled, restarted, scripted } from "./kit.ts";
+import type { Engine } from "./types.ts";
+
+type Row = Record<string, unknown>;
+type Body = Record<string, unknown>;
+
+/** A server of one cell that a test fills: rows in order, what it applied, its epoch. */
+class Cell {
+  rows: Row[] = [];
+  applied: { n: number; op_id: string | null } = { n: 0, op_id: null };
+  epoch = "e1";
+  streams = ["install/i1", "cell/a", "~reference"];
+  version = 1;
+  lies = 0;
+  outcome = "applied";
+  reason: string | null = null;
+  readonly seen: { n: number; op: string }[] = [];
+
+  put(id: string, v: number, fields: Body, more: Body = {}): void {
+    const record = { id, type: "person", v, tag: `${v}`.padStart(16, "0"), life: "live", form_version: 1, home: "cell/a", conflicts: [], confirmed: {}, fields, ...more };
+    this.rows.push({ stream: "cell/a", seq: this.rows.length + 1, kind: "PUT", record });
+  }
+
+  remove(id: string, reason: string, v: number): void {
+    this.rows.push({ stream: "cell/a", seq: this.rows.length + 1, kind: "REMOVE", reason, id, v, tag: `${v}`.padStart(16, "0") });
+  }
+
+  status(opId: string, status: number, outcome: string, reason: string | null = null): void {
+    this.rows.push({ stream: "install/i1", seq: this.rows.length + 1, kind: "STATUS", op_id: opId, status, outcome, reason, record: null, errors: [] });
+  }
+
+  private totals(): Body {
+    const latest = new Map<string, Row>();
+    for (const row of this.rows) latest.set(`${String(row["stream"])}/${String((row["record"] as Body | undefined)?.["id"] ?? row["id"] ?? row["op_id"])}`, row);
+    const found: Record<string, { seq: number; count: number; digest: string }> = {};
+    for (const stream of this.streams) {
+      const digest = new Digest();
+      let count = 0;
+      for (const row of latest.values()) {
+        if (row["stream"] !== stream) continue;
+        const record = row["record"] as { id: string; v: number; tag: string } | undefined;
+        if (row["kind"] === "PUT" && record) {
+          digest.add(recordHash(record.id, record.v, record.tag));
+          count += 1;
+        } else if (row["kind"] === "STATUS") digest.add(statusHash(row["op_id"] as string, row["status"] as number));
+      }
+      found[stream] = { seq: this.rows.length, count, digest: digest.hex() };
+    }
+    if (this.lies-- > 0) (found["cell/a"] as { digest: string }).digest = "f".repeat(32);
+    return found;
+  }
+
+  answer = (path: string, body: Body): { status?: number; body: Body } | null => {
+    if (path.endsWith("/pull")) {
+      const cursor = body["cursor"] as string | null;
+      const again = (body["replace"] as string[] | undefined) ?? [];
+      const from = cursor === null || !cursor.startsWith(this.epoch) ? 0 : Number(cursor.split("/")[1]);
+      const rows = this.rows.filter((row, at) => this.streams.includes(row["stream"] as string) && (at >= from || again.includes(row["stream"] as string)));
+      const scope = { version: this.version, streams: this.streams, added: [], dropped: [] };
+      return { body: { ...EMPTY_PULL, epoch: this.epoch, cursor: `${this.epoch}/${this.rows.length}`, scope, rows, replace: again, streams: this.totals(), applied: this.applied } };
+    }
+    if (path.endsWith("/push")) {
+      const after = body["after"] as { n: number };
+      const common = { epoch: this.epoch, applied: this.applied, safe_n: 0, skew_s: 0, receipt: "r" };
+      if (after.n > this.applied.n) return { body: { ...common, results: [], expected: this.applied } };
+      const ops = (body["groups"] as { ops: { n: number; op: string }[] }[]).flatMap((group) => group.ops);
+      const isForeign = ops.some(({ n, op }) => n === this.applied.n && (JSON.parse(op) as { op_id: string }).op_id !== this.applied.op_id);
+      if (isForeign) return { body: { ...common, results: [], expected: this.applied } };
+      this.seen.push(...ops);
+      const results = ops.map(({ n, op }) => {
+        const { op_id: opId, id } = JSON.parse(op) as { op_id: string; id: string };
+        if (n > this.applied.n) this.applied = { n, op_id: opId };
+        const said = { outcome: this.outcome, reason: this.reason };
+        return { n, op_id: opId, first: said, now: { ...said, status: 1 }, record: { id, v: 1, tag: "0".repeat(16) }, errors: [] };
+      });
+      return { body: { ...common, applied: this.applied, results } };
+    }
+    if (path.endsWith("/witness")) return { body: { kept: (body["witnesses"] as unknown[]).length } };
+    return null;
+  };
+}
+
+async function phone(): Promise<{ cell: Cell; engine: Engine; parts: ReturnType<typeof device>; server: ReturnType<typeof scripted> }> {
+  const cell = new Cell();
+  const server = scripted(cell.answer);
+  const parts = device(server);
+  return { cell, server, parts, engine: await enrolled(parts) };
+}
+
+test("a record that leaves says so; a deleted one keeps its envelope and loses its values", async () => {
+  const { cell, engine } = await phone();
+  cell.put("p1", 1, { name: "甲" });
+  cell.put("p2", 1, { name: "乙" });
+  await engine.sync();
+  expect(engine.count("person")).toBe(2);
+  cell.remove("p1", "moved", 1);
+  cell.remove("p2", "deleted", 2);
+  expect((await engine.sync()).complete).toBe(true);
+  expect(engine.read("p1")).toBeNull();
+  expect(engine.read("p2")).toMatchObject({ life: "deleted", fields: {}, version: { v: 2 } });
+  expect(engine.digests()["cell/a"]).toStrictEqual({ count: 0, digest: "0".repeat(32) });
+});
+
+test("the own value stays over an older copy until the copy contains it", async () => {
+  const { cell, engine } = await phone();
+  cell.put("p1", 1, { name: "甲" });
+  await engine.sync();
+  await engine.write([{ kind: "patch", id: "p1", set: { sex: "1" } }]);
+  cell.put("p1", 2, { name: "丙" });
+  cell.put("p1", 3, { name: "丙", sex: "1" });
+  expect((await engine.sync()).sent).toBe(1);
+  expect(engine.read("p1")).toMatchObject({ fields: { name: "丙", sex: "1" }, pendingOps: [], version: { v: 3 } });
+  expect(engine.operations()[0]).toMatchObject({ settled: true, outcome: "applied" });
+});
+
+test("copies that differ are read anew; where that does not help either the person is told", async () => {
+  const { cell, engine } = await phone();
+  cell.put("p1", 1, { name: "甲" });
+  cell.lies = 1;
+  expect((await engine.sync()).complete).toBe(true);
+  cell.lies = 9;
+  const report = await engine.sync();
+  expect(report.problem?.code).toBe("copies_doubtful");
+  expect(engine.problems().map((one) => one.code)).toContain("copies_doubtful");
+  cell.lies = 0;
+  expect((await engine.sync()).complete).toBe(true);
+  expect(engine.problems()).toStrictEqual([]);
+});
+
+test("a cell that is taken away leaves the phone, unsent work stays, and the person is told once", async () => {
+  const { cell, engine } = await phone();
+  cell.put("p1", 1, { name: "甲" });
+  await engine.sync();
+  await engine.write([{ kind: "patch", id: "p1", set: { sex: "1" } }]);
+  cell.streams = ["install/i1", "cell/b", "~reference"];
+  cell.version = 2;
+  cell.rows = [];
+  const report = await engine.sync();
+  expect(report.dropped).toStrictEqual(["cell/a"]);
+  expect(engine.problems().map((one) => [one.code, one.details])).toStrictEqual([["scope_changed", { added: ["cell/b"], dropped: ["cell/a"] }]]);
+  await engine.dismiss("scope_changed");
+  expect(engine.problems()).toStrictEqual([]);
+  expect(cell.seen).toHaveLength(1);
+  expect(engine.read("p1")).toBeNull();
+});
+
+test("a restored server gets again what it lost, under the same ids and bytes, and copies that it lacks are offered once", async () => {
+  const { cell, engine, server } = await phone();
+  const { opIds } = await engine.write([{ kind: "create", type: "person", id: "p1", set: { name: "甲" } }]);
+  cell.put("p1", 1, { name: "甲" });
+  cell.put("p9", 4, { name: "只在旧库" });
+  await engine.sync();
+  expect(engine.operations()[0]?.settled).toBe(true);
+  const [before] = cell.seen;
+  Object.assign(cell, { epoch: "e2", applied: { n: 0, op_id: null }, rows: [] });
+  const report = await engine.sync();
+  expect(report.reopened).toBe(1);
+  expect(cell.seen).toStrictEqual([before, before]);
+  expect(JSON.parse(before?.op ?? "{}")).toMatchObject({ op_id: opIds[0] });
+  const offered = server.asked.filter((one) => one.path.endsWith("/witness")).flatMap((one) => one.body["witnesses"] as { epoch: string; record: { id: string } }[]);
+  expect(offered.map((one) => [one.epoch, one.record.id]).sort()).toStrictEqual([["e1", "p1"], ["e1", "p9"]]);
+  expect(engine.read("p9")).toBeNull();
+  cell.put("p1", 1, { name: "甲" });
+  await engine.sync();
+  expect(engine.read("p1")?.fields["name"]).toBe("甲");
+  expect(server.asked.filter((one) => one.path.endsWith("/witness"))).toHaveLength(1);
+});
+
+test("a cloned phone stops, keeps everything, and its work comes in through a rescue file", async () => {
+  const { cell, engine } = await phone();
+  await engine.write([{ kind: "create", type: "person", set: { name: "甲" } }]);
+  cell.applied = { n: 1, op_id: "somebody else's" };
+  const report = await engine.sync();
+  expect(report.problem?.code).toBe("fork_needed");
+  const sent = cell.seen.length;
+  expect((await engine.sync()).problem?.code).toBe("fork_needed");
+  expect(cell.seen).toHaveLength(sent);
+  const file = await engine.exportRescue("correct horse");
+  const other = await phone();
+  await other.engine.importRescue(file, "correct horse");
+  expect((await other.engine.sync()).complete).toBe(true);
+  expect(other.cell.seen).toHaveLength(1);
+});
+
+test("refusals of every kind stop or wait in words, and nothing is lost", async () => {
+  const refusals: [number, string, string][] = [
+    [403, "install-revoked", "revoked"],
+    [401, "token-refused", "token_refused"],
+    [403, "outside-your-scope", "role_refused"],
+    [422, "invalid-input", "refused"],
+    [503, "busy", "busy"],
+    [500, "unexpected", "busy"],
+  ];
+  for (const [status, slug, expected] of refusals) {
+    const { cell, engine } = await phone();
+    await engine.write([{ kind: "create", type: "person", set: { name: "甲" } }]);
+    const usual = cell.answer;
+    let isRefusing = true;
+    const server = scripted((path, body) => (isRefusing && path.endsWith("/push") ? { status, body: { type: `/problems/${slug}` }, headers: { "retry-after": "7" } } : usual(path, body)));
+    Object.assign(engine as unknown as { parts: { transport: unknown } }, { parts: { ...(engine as unknown as { parts: object }).parts, transport: server } });
+    const report = await engine.sync();
+    expect(report.problem?.code).toBe(expected);
+    if (status === 503) expect(report.problem?.retryAfterS).toBe(7);
+    expect(report.problem?.next.zh).not.toBe("");
+    expect(engine.unsentCount()).toBe(1);
+    isRefusing = false;
+    expect((await engine.sync()).complete).toBe(true);
+    expect(engine.unsentCount()).toBe(0);
+  }
+});
+
+test("a program that is too old says so before it sends anything; a wrong clock is told", async () => {
+  const cell = new Cell();
+  let min = 1;
+  const server = scripted((path, body) => {
+    if (path.endsWith("/config")) return { body: { protocol: 2, min_protocol: min, limits: { max_ops: 2, max_bytes: 8e6 } } };
+    const said = cell.answer(path, body);
+    return said && path.endsWith("/push") ? { body: { ...said.body, skew_s: 4000 } } : said;
+  });
+  const parts = device(server);
+  const engine = await enrolled(parts);
+  await engine.write([{ kind: "create", type: "person", set: { name: "甲" } }]);
+  await engine.sync();
+  expect(engine.problems().map((one) => [one.code, one.details])).toStrictEqual([["clock_wrong", { skew_s: 4000 }]]);
+  min = 2;
+  const newer = await restarted(parts, { appVersion: "next" });
+  await newer.write([{ kind: "create", type: "person", set: { name: "乙" } }]);
+  expect((await newer.sync()).problem?.code).toBe("version_old");
+  expect(newer.unsentCount()).toBe(1);
+});
+
+test("what waited is told when it is over; what was refused stays in sight until it is dismissed", async () => {
+  const { cell, engine } = await phone();
+  Object.assign(cell, { outcome: "held", reason: "parent" });
+  const { opIds } = await engine.write([{ kind: "create", type: "person", set: { name: "甲" } }]);
+  await engine.sync();
+  expect(engine.notices().map((one) => one.kind)).toStrictEqual(["held"]);
+  expect(engine.outbox()).toMatchObject({ unsent: 0, waiting: 1 });
+  cell.status(opIds[0] as string, 2, "applied");
+  await engine.sync();
+  expect(engine.notices().map((one) => one.kind)).toStrictEqual(["released"]);
+  Object.assign(cell, { outcome: "quarantined", reason: "invalid" });
+  await engine.write([{ kind: "create", type: "person", set: { name: "乙" } }]);
+  await engine.sync();
+  const [refused] = engine.notices();
+  expect(refused).toMatchObject({ kind: "quarantined", needsMe: true, mine: { name: "乙" } });
+  await engine.dismiss(refused?.id as string);
+  expect(engine.notices().map((one) => one.kind)).toStrictEqual(["released"]);
+});
+
+test("progress tells the phase and how much; a second request for a synchronisation joins the first", async () => {
+  const { cell, engine } = await phone();
+  cell.put("p1", 1, { name: "甲" });
+  await engine.write([{ kind: "create", type: "person", set: { name: "乙" } }]);
+  const phases: string[] = [];
+  const [one, two] = await Promise.all([engine.sync((progress) => phases.push(progress.phase)), engine.sync()]);
+  expect(two).toBe(one);
+  expect([...new Set(phases)]).toStrictEqual(["push", "pull", "reference", "done"]);
+  expect(one).toMatchObject({ sent: 1, received: 1, outcomes: { applied: 1 }, unsentLeft: 0 });
+});
