@@ -302,3 +302,26 @@ def test_the_scope_describes_itself(office):
     page(office, "person", "zhang", role="grid_worker")
     (line,) = audited(office, action="read", record_id=IDS["zhang"])
     assert "cell/cell-a" in line["scope"] and Scope((COMMUNITY,)).describe() not in line["scope"]
+
+
+# ---------------------------------------------------------------- merged records
+def test_a_merged_household_leads_to_the_one_that_stays(office):
+    """After a merge the survivor's page, roster and search show everybody; the page of the other says where it leads."""
+    person = office.signed_in("secretary")
+    versions = {name: version(office, name) for name in ("household_a", "household_b")}
+    merge = {"kind": "command", "type": "household", "id": IDS["household_b"], "base": versions["household_b"],
+             "name": "merge_households", "arguments": {"merged": IDS["household_a"]},
+             "others": {IDS["household_a"]: {"base": versions["household_a"], "was": {}}}}  # fmt: skip
+    answer = person.post("/api/v1/groups", json={"ops": [merge]})
+    assert answer.json["results"][0]["now"]["outcome"] in {"applied", "merged", "conflict"}, answer.json
+    assert page(office, "household", "household_a")["record"]["leads_to"] == IDS["household_b"]
+    relations = {one["relation"]: one for one in page(office, "household", "household_b")["related"]}
+    assert {row["title"] for row in relations["person.residence_household"]["rows"]} == {"王五", "赵六", "张三", "李四", "张小小"}
+    relations = {one["relation"]: one for one in page(office, "person", "li")["related"]}
+    assert {row["title"] for row in relations["relatives"]["rows"]} == {"王五", "赵六", "张三", "张小小"}
+    rows = person.get(f"/api/v1/communities/{COMMUNITY}/roster/household_book").json["rows"]
+    assert [(row["door_number"], row["members_count"]) for row in rows] == [("1001", 4)]
+    rows = person.get(f"/api/v1/communities/{COMMUNITY}/roster/persons").json["rows"]
+    assert {row["door_number"] for row in rows} == {"1001"}
+    found = person.post(f"/api/v1/communities/{COMMUNITY}/find", json={"text": "1001", "types": ["person"]}).json["groups"]
+    assert found[0]["count"] == 5

@@ -76,7 +76,7 @@ def _people(index: CommunityIndex) -> list[Known]:
         names = entry.texts.get(("name", "name"))
         if not names:
             continue
-        household = index.above.get(str(entry.fields.get("residence_household")))
+        household = index.up(entry.fields.get("residence_household"))
         tails = entry.texts.get(("tail", "document_number"), ())
         people.append(
             Known(

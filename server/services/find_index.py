@@ -19,6 +19,7 @@ from server.house import House
 from server.services.addresses import Addresses, parent_of
 from server.services.find_column import Column
 from server.services.pinyin import sounds
+from server.store import commands
 from server.store import find as store
 from server.store.database import read
 from server.store.life import epoch
@@ -74,12 +75,16 @@ class Shelf:
 
 @dataclass(slots=True)
 class CommunityIndex:
-    """A community in memory; use it under its ``gate``. ``derived`` is what others keep until something changes."""
+    """A community in memory; use it under its ``gate``. ``derived`` is what others keep until something changes.
+
+    ``led`` leads from the id of a merged record to the one that it was merged into (S8).
+    """
 
     life: str | None = None
     heads: dict[str, int] = field(default_factory=dict)
     entries: dict[str, Found] = field(default_factory=dict)
     above: dict[str, Entry] = field(default_factory=dict)
+    led: dict[str, str] = field(default_factory=dict)
     shelves: dict[str, Shelf] = field(default_factory=dict)
     derived: dict[str, Any] = field(default_factory=dict)
     gate: threading.Lock = field(default_factory=threading.Lock)
@@ -110,11 +115,10 @@ class CommunityIndex:
         of_door: dict[str, str | None] = {}
         lines: list[str | None] = []
         for entry in entries:
-            door = parent_of(kind, entry.fields)
-            home = self.above.get(door or "")
+            home = self.up(parent_of(kind, entry.fields))
             if home is not None and home.type == "household":
-                door = parent_of("household", home.fields)
-                home = self.above.get(door or "")
+                home = self.up(parent_of("household", home.fields))
+            door = home.id if home is not None else None
             if door is None or home is None:
                 lines.append(None)
                 continue
@@ -122,6 +126,13 @@ class CommunityIndex:
                 of_door[door] = addresses.line(home.type, home.fields)
             lines.append(of_door[door])
         return lines
+
+    def up(self, record_id: str | None) -> Entry | None:
+        """The record that something stands in, through any merges."""
+        root = record_id or ""
+        while root in self.led:
+            root = self.led[root]
+        return self.above.get(root)
 
     def take(self, rows: Iterable[Any]) -> None:
         """Records as they are now; one that lives no more is dropped."""
@@ -216,7 +227,9 @@ def refresh(house: House, community_id: str, index: CommunityIndex) -> None:
         if whole:
             index.entries, index.above, index.shelves = {}, {}, {}
             index.take(store.all_of(connection, community_id, _ALL))
+            index.led = commands.all_redirects(connection, community_id)
         elif behind:
+            index.led = commands.all_redirects(connection, community_id)
             ids = store.changed(connection, community_id, behind)
             rows = store.some_of(connection, community_id, ids)
             index.take(rows)

@@ -19,9 +19,9 @@ from server.services.labels import PERSONAL, field_label, form_of, shown, title_
 from server.services.looks import Look, seen
 from server.services.unsealing import learn
 from server.services.waiting import constraint_message
+from server.store import commands, rosters
 from server.store import inbox as people_store
 from server.store import record_page as store
-from server.store import rosters
 from server.store.database import read, stamp
 
 LONGEST_PURPOSE = 120
@@ -56,7 +56,7 @@ def record_page(
         open_units = store.open_conflict_ids(connection, community_id, record_id)
         units = _units(connection, community_id, row, form, specs, fields, refs, open_units)
         disputed = sorted(open_units.values()) if personal else []
-        conflicts = conflict_rows(house, connection, scope, community_id, disputed, unmask=False)
+        conflicts = conflict_rows(house, connection, scope, community_id, disputed, unmask=False) if disputed else []
         related, titles = record_relatives.related(connection, house, scope, community_id, form, row, fields, cells)
         derived = record_relatives.derived(connection, house, scope, community_id, form, row, fields) if personal else []
         title, title_field = title_of(form, fields, personal=personal)
@@ -64,7 +64,8 @@ def record_page(
             "as_of": stamp(house.clock()),
             "record": {
                 "id": row.id, "type": kind, "type_label": form.label, "title": title, "v": row.v, "tag": row.tag,
-                "life": row.life, "form_version": row.form_version, "cell": cells.get(row.home),
+                "life": row.life, "leads_to": commands.redirects_of(connection, community_id, [record_id]).get(record_id),
+                "form_version": row.form_version, "cell": cells.get(row.home),
                 "created_at": row.created_at,
                 "created_by": people_store.people_of_installs(connection, community_id, [row.created_install]).get(
                     row.created_install

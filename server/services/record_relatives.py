@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -16,8 +16,8 @@ from server.permissions import Scope
 from server.services.accounts import today
 from server.services.addresses import Addresses
 from server.services.labels import PERSONAL, form_of, shown, title_of, words_of
+from server.store import commands, rosters
 from server.store import record_page as store
-from server.store import rosters
 from server.store.scoping import Condition, json_text
 
 MOST_ROWS = 200
@@ -67,16 +67,20 @@ def related(
         return rows
 
     if form.name == "person" and isinstance(home := fields.get("residence_household"), str):
-        same = store.referring_by(connection, community_id, "residence_household", home, placed=True, search_key=None)
+        led = commands.redirects_of(connection, community_id, [home])
+        while home in led:
+            home = led[home]
+        same = _living_in(connection, community_id, home)
         others: Condition = (f"{same[0]} AND r.id <> ?", [*same[1], row.id])
         add("relatives", "person", others, "residence_household")
+    targets = [row.id, *commands.leading_to(connection, community_id, [row.id])]
     for kind in house.registry.types():
         if kind in _NEVER:
             continue
         for spec in house.registry.latest(kind).fields.values():
             if spec.ref_type != form.name:
                 continue
-            condition = _condition(connection, house, community_id, house.registry.latest(kind), spec.name, row.id)
+            condition = _condition(connection, house, community_id, house.registry.latest(kind), spec.name, targets)
             if condition is None:
                 continue
             found = add(f"{kind}.{spec.name}", kind, condition, spec.name)
@@ -88,7 +92,7 @@ def related(
 
 
 def _condition(
-    connection: Any, house: House, community_id: str, form: RecordType, field: str, target: str
+    connection: Any, house: House, community_id: str, form: RecordType, field: str, targets: Sequence[str]
 ) -> Condition | None:
     """How the records that name another one are found; None where that would mean reading through all people or doors."""
     first = form.placed_by[0] if form.placed_by else None
@@ -96,9 +100,15 @@ def _condition(
     indexed = form.fields[field].indexed
     if not placed and not indexed and form.name in _MANY:
         return None
-    key = house.keys.search_key(field, target) if indexed else None
+    keys = [house.keys.search_key(field, target) for target in targets] if indexed else []
     # A person is placed by the registration only without a residence: the index finds both.
-    return store.referring_by(connection, community_id, field, target, placed=placed and key is None, search_key=key)
+    return store.referring_by(connection, community_id, field, targets, placed=placed and not keys, search_keys=keys)
+
+
+def _living_in(connection: Any, community_id: str, household: str) -> Condition:
+    """The persons of a household, also of those that were merged into it."""
+    homes = [household, *commands.leading_to(connection, community_id, [household])]
+    return store.referring_by(connection, community_id, "residence_household", homes, placed=True)
 
 
 def _row(
@@ -173,14 +183,12 @@ def derived(
 
 def residents_of(connection: Any, scope: Scope, community_id: str, dwelling: str) -> list[Resident]:
     """Everybody who lives in a dwelling and whom the scope sees."""
-    placed = store.referring_by(connection, community_id, "dwelling", dwelling, placed=True, search_key=None)
+    placed = store.referring_by(connection, community_id, "dwelling", [dwelling], placed=True)
     households, _ = store.related(connection, scope, community_id, "household", placed, MOST_ROWS)
     found = []
     for household in households:
         kind = orjson.loads(household.fields).get("kind")
-        members = store.referring_by(
-            connection, community_id, "residence_household", household.id, placed=True, search_key=None
-        )
+        members = _living_in(connection, community_id, household.id)
         for one in store.related(connection, scope, community_id, "person", members, MOST_ROWS)[0]:
             person = orjson.loads(one.fields)
             found.append(

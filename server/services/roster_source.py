@@ -11,6 +11,7 @@ from server.house import House
 from server.permissions import Scope
 from server.services.unsealing import open_sealed
 from server.store import rosters as store
+from server.store.commands import redirects_of
 from server.store.rosters import Entry
 from server.store.scoping import Condition
 
@@ -47,8 +48,18 @@ class Now:
         return store.live_entries(self._connection, self._scope, self._community_id, kind, homes, narrowed)
 
     def by_id(self, ids: Iterable[str]) -> dict[str, Entry]:
-        """See `Source`."""
-        return store.entries_by_id(self._connection, self._community_id, ids)
+        """See `Source`; under the id of a record that was merged stands the one that it leads to (S8)."""
+        found = store.entries_by_id(self._connection, self._community_id, ids)
+        merged = [one.id for one in found.values() if one.life == "merged"]
+        if merged:
+            led = redirects_of(self._connection, self._community_id, merged)
+            roots = store.entries_by_id(self._connection, self._community_id, set(led.values()) - led.keys())
+            for one in merged:
+                root = one
+                while root in led:
+                    root = led[root]
+                found[one] = roots.get(root, found[one])
+        return found
 
     def placed(
         self, kind: str, ref: str, parents: Sequence[str], homes: Sequence[str] | None, *, having: str | None = None

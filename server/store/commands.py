@@ -26,12 +26,17 @@ def redirects_of(connection: Connection, community_id: str, ids: Iterable[str]) 
     return found
 
 
+def all_redirects(connection: Connection, community_id: str) -> dict[str, str]:
+    """Where every merged id of a community leads, one step."""
+    rows = run(connection, "SELECT id, target_id FROM redirect WHERE community_id = ?", (community_id,))
+    return {row.id: row.target_id for row in rows}
+
+
 def leading_to(connection: Connection, community_id: str, ids: Iterable[str]) -> dict[str, str]:
     """The ids that lead to one of these, through any number of merges, and where each leads."""
     found: dict[str, str] = {}
     targets = set(ids)
-    rows = run(connection, "SELECT id, target_id FROM redirect WHERE community_id = ?", (community_id,))
-    pending = {row.id: row.target_id for row in rows}
+    pending = all_redirects(connection, community_id)
     while True:
         fresh = {one: target for one, target in pending.items() if target in targets and one not in found}
         if not fresh:

@@ -159,20 +159,22 @@ def open_findings_of(connection: Connection, community_id: str, record_id: str) 
 
 # ---------------------------------------------------------------- related records
 def referring_by(
-    connection: Connection, community_id: str, field: str, target: str, *, placed: bool, search_key: int | None
+    connection: Connection, community_id: str, field: str, targets: Sequence[str], *, placed: bool, search_keys: Sequence[int] = ()
 ) -> Condition:
-    """Records whose ref field names a record, through the fastest way that finds all of them.
+    """Records whose ref field names one of these records, through the fastest way that finds all of them.
 
     Parameters
     ----------
+    targets : the record, and the ids of those that were merged into it (S8)
     placed : the field is what these records are placed by before anything else
-    search_key : the field is indexed: its search key for this target
+    search_keys : where the field is indexed: its search keys for the targets
     """
-    parts: list[Condition] = [(f"{json_text(connection, 'r', field)} = ?", [target])]
+    parts: list[Condition] = [among(json_text(connection, "r", field), targets)]
     if placed:
-        parts.insert(0, ("r.place_parent = ?", [target]))
-    elif search_key is not None:
-        parts.insert(0, indexed(connection, search_key, community_id))
+        parts.insert(0, among("r.place_parent", targets))
+    elif search_keys:
+        ways = [indexed(connection, key, community_id) for key in search_keys]
+        parts.insert(0, (f"({' OR '.join(text for text, _ in ways)})", [value for _, given in ways for value in given]))
     return both(*parts)
 
 

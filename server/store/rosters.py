@@ -129,6 +129,7 @@ def count_placed(
 ) -> dict[str, int]:
     """How many live records of a type stand in each place, by the ref field that says so; deceased persons left out.
 
+    The field may name a record that was merged into the place: what is placed by it stands in the survivor (S8).
     ``having``: only those with a value in this field; an empty set is none.
     """
     counts: dict[str, int] = {}
@@ -139,7 +140,7 @@ def count_placed(
         for parent, number in run(
             connection,
             f"SELECT r.place_parent, COUNT(*) FROM record r WHERE r.community_id = ? AND {wanted} AND r.type = ? "
-            f"AND r.life = 'live' AND {field} = r.place_parent AND COALESCE({vital}, '') <> 'deceased' {also}"
+            f"AND r.life = 'live' AND {field} IS NOT NULL AND COALESCE({vital}, '') <> 'deceased' {also}"
             "GROUP BY r.place_parent",
             (community_id, *values, kind),
         ):
@@ -158,7 +159,7 @@ def count_living(connection: Connection, community_id: str, dwellings: Sequence[
             connection,
             "SELECT h.place_parent, COUNT(*) FROM record h JOIN record r ON r.community_id = h.community_id "
             f"AND r.place_parent = h.id WHERE h.community_id = ? AND {wanted} AND h.type = 'household' AND h.life = 'live' "
-            f"AND {door} = h.place_parent AND r.type = 'person' AND r.life = 'live' AND {home} = h.id "
+            f"AND {door} IS NOT NULL AND r.type = 'person' AND r.life = 'live' AND {home} IS NOT NULL "
             f"AND COALESCE({vital}, '') <> 'deceased' AND COALESCE({presence}, '') <> 'away_long' GROUP BY h.place_parent",
             (community_id, *values),
         ):
