@@ -120,3 +120,15 @@ def test_figures_are_kept_for_everybody(office):
     _, first = exported(office, role="secretary", layers=["figures"])
     _, second = exported(office, role="planner", layers=["figures"])
     assert first.json["features"] == second.json["features"]
+
+
+def test_other_days_and_cells_tell_nothing_more(office, clock):
+    """A planner who asks for yesterday, or under another edition, gets no count of people to compare with today's."""
+    crowd(office, "cell-a", 63)
+    crowd(office, "cell-b", 48)
+    planner, secretary = office.signed_in("planner"), office.signed_in("secretary")
+    for query in ("?as_of=2026-03-01", "?edition=1"):
+        counts = planner.get(PATH + query).json["total"]["counts"]
+        assert (counts["person"], counts["household"], counts["resident_person"]) == (None, None, None)
+        assert counts["dwelling"] is not None
+        assert secretary.get(PATH + query).json["total"]["counts"]["person"] is not None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from server.errors import NotFound
 from server.permissions import Scope, cell_stream
+from server.services.figures import guarded
 from server.services.roster_grounds import Ground, edition_asked, source_of
 from server.store import baseline as store
 from server.store import places as editions
@@ -39,7 +40,8 @@ def baseline_then(
     Returns
     -------
     dict
-        As `baseline.baseline`; freshness and open conflicts are of the present alone, and None here.
+        As `baseline.baseline`; freshness and open conflicts are of the present alone, and None here. Whoever sees no personal
+        fields gets no counts of people: of other days and cells none are told.
 
     Raises
     ------
@@ -74,7 +76,7 @@ def baseline_then(
     streams = scope.streams
     shown = [cell for cell in cells if streams is None or cell_stream(cell.cell_id) in streams]
     visible = {home: figures for home, figures in found.items() if streams is None or home in streams}
-    return {
+    answer = {
         "as_of": stamp(house.clock()),
         "true_on": as_of,
         "known_at": known_at,
@@ -89,6 +91,7 @@ def baseline_then(
         "unplaced": _summary(visible.get(UNPLACED, Counter()), counted),
         "total": _summary(sum(visible.values(), Counter()), counted),
     }
+    return guarded(house, scope, community_id, answer, past=True)
 
 
 def _summary(figures: Counter[str], counted: tuple[str, ...]) -> dict[str, Any]:
