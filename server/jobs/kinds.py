@@ -7,18 +7,22 @@ from typing import Any
 
 from server.house import House
 from server.jobs.exporting import export, sweep_files
+from server.jobs.importing import run_import
 from server.jobs.progress import Progress
 from server.services.blobs import sweep_uploads
+from server.services.daily_figures import reckon_back
 from server.services.daily_figures import sweep as keep_daily_figures
 from server.services.exports import KIND as EXPORT
 from server.services.release import sweep as release_held
+from server.services.sheet_import import KIND as IMPORT
+from server.services.sheet_import import sweep_tables
 from server.store.jobs import Job
 
 Runner = Callable[[House, Job, Progress], dict[str, Any]]
 Sweeper = Callable[[House], object]
 
-JOB_KINDS: dict[str, Runner] = {EXPORT: export}
+JOB_KINDS: dict[str, Runner] = {EXPORT: export, IMPORT: run_import}
 """A runner gives the result that is kept with the job; it calls ``progress.advance`` at least once a minute."""
 
-SWEEPERS: tuple[Sweeper, ...] = (sweep_files, sweep_uploads, release_held, keep_daily_figures)
+SWEEPERS: tuple[Sweeper, ...] = (sweep_files, sweep_uploads, sweep_tables, release_held, keep_daily_figures, reckon_back)
 """Called at start and every minute by each worker (S14); calling twice changes nothing."""

@@ -1,0 +1,132 @@
+"""Tables as communities keep them: XLSX workbooks and CSV files, read row by row with constant memory."""
+
+from __future__ import annotations
+
+import csv
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from forms.sheet_columns import guess_columns, plain_heading
+from server.errors import InputError, InvalidInput
+
+if TYPE_CHECKING:
+    from forms.registry import Registry
+
+MOST_COLUMNS = 200
+_LOOK_AT = 20
+"""The headings stand in one of the first rows: below a title, a date, the name of whoever filled it in."""
+
+Row = tuple[int, Sequence[Any]]
+"""(number of the row in the file, its cells)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """Where a table begins: the row of its headings, and their texts."""
+
+    sheet: str
+    row: int
+    names: tuple[str, ...]
+    rows_count: int | None
+    """Rows of the sheet as the file says; None where it does not."""
+
+
+@contextmanager
+def open_sheet(path: Path, sheet: str | None = None) -> Iterator[tuple[str, int | None, Iterator[Row]]]:
+    """(name of the sheet, rows as the file says, every row) of an XLSX or CSV file.
+
+    Parameters
+    ----------
+    sheet : name of a sheet of a workbook; the first where none is named
+
+    Raises
+    ------
+    InvalidInput
+        Neither of the two, damaged, or no such sheet.
+    """
+    with path.open("rb") as file:
+        begins = file.read(4)
+    if begins == b"PK\x03\x04":
+        with _workbook(path, sheet) as found:
+            yield found
+    elif begins[:4] == b"\xd0\xcf\x11\xe0":
+        raise _wrong("/file", "xls", "an old .xls workbook: open it and save it as .xlsx")
+    else:
+        with path.open("r", encoding=_encoding(path), newline="") as text:
+            yield "", None, enumerate(csv.reader(text), 1)
+
+
+@contextmanager
+def _workbook(path: Path, sheet: str | None) -> Iterator[tuple[str, int | None, Iterator[Row]]]:
+    from openpyxl import load_workbook
+    from openpyxl.utils.exceptions import InvalidFileException
+
+    file = path.open("rb")  # openpyxl judges a path by its ending
+    try:
+        book = load_workbook(file, read_only=True, data_only=True)
+    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
+        file.close()
+        raise _wrong("/file", "unreadable", "the workbook cannot be read") from error
+    try:
+        if sheet is not None and sheet not in book.sheetnames:
+            raise _wrong("/sheet", "unknown_sheet", f"the workbook has {len(book.sheetnames)} sheets, none of this name")
+        page = book[sheet] if sheet is not None else book.worksheets[0]
+        yield page.title, page.max_row, ((number, cells[:MOST_COLUMNS]) for number, cells in enumerate(page.iter_rows(values_only=True), 1))
+    finally:
+        book.close()
+        file.close()
+
+
+def heading_of(path: Path, registry: Registry, sheet: str | None = None) -> Heading:
+    """The row among the first twenty whose texts we know most of; the fuller one where two are equal.
+
+    Raises
+    ------
+    InvalidInput
+        No row with at least two texts.
+    """
+    with open_sheet(path, sheet) as (name, count, rows):
+        best: tuple[int, int, int, tuple[str, ...]] | None = None
+        for number, cells in islice(rows, _LOOK_AT):
+            names = tuple("" if cell is None else str(cell).strip() for cell in cells)
+            while names and not names[-1]:
+                names = names[:-1]
+            filled = sum(1 for one in names if one)
+            if filled < 2:
+                continue
+            known = sum(1 for target in guess_columns(names, registry) if target)
+            if best is None or (known, filled) > best[:2]:
+                best = (known, filled, number, names)
+    if best is None:
+        raise _wrong("/file", "no_headings", "no row with headings among the first twenty")
+    return Heading(name, best[2], best[3], count)
+
+
+def data_rows(rows: Iterator[Row], heading: Heading) -> Iterator[Row]:
+    """The rows below the headings that hold anything; headings that are repeated on every page are left out."""
+    names = [plain_heading(name) for name in heading.names]
+    for number, cells in rows:
+        if number <= heading.row or not any(cell not in (None, "") for cell in cells):
+            continue
+        if [plain_heading("" if cell is None else str(cell)) for cell in cells[: len(names)]] == names:
+            continue
+        yield number, cells
+
+
+def _encoding(path: Path) -> str:
+    with path.open("rb") as file:
+        raw = file.read(1 << 16)
+    try:
+        raw[: raw.rfind(b"\n") + 1 or None].decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return "gb18030"
+    return "utf-8-sig"
+
+
+def _wrong(pointer: str, code: str, message: str) -> InvalidInput:
+    return InvalidInput("this table cannot be read", errors=[InputError(pointer, code, message)])

@@ -1,0 +1,260 @@
+"""Tables into the house: looked at first, written through the one write path, undone as one act.
+
+Each import writes through an install of its own, so what it wrote can be told apart for ever.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from forms.sheet_columns import guess_columns, plain_heading, targets
+from server.errors import AlreadyDecided, InputError, InvalidInput, NotFound
+from server.permissions import Actor
+from server.services.push import Batch, Sender, accept, user_operation
+from server.services.sheet_file import Heading, data_rows, heading_of, open_sheet
+from server.services.sheet_plan import Planner, RowPlan
+from server.store import installs, jobs
+from server.store import push as reading
+from server.store import sheets as store
+from server.store.database import read, stamp, write
+from server.store.installs import Install
+from server.store.jobs import Job
+
+if TYPE_CHECKING:
+    from server.house import House
+
+KIND = "import"
+KEPT = timedelta(days=30)
+BATCH_ROWS = 500
+SAMPLE_ROWS = 5
+
+Advance = Callable[[int], None]
+
+
+# ---------------------------------------------------------------- looking at a table
+def look_at(house: House, community_id: str, path: Path, sheet: str | None = None) -> dict[str, Any]:
+    """Headings, the proposed target of each, and the targets that there are; nothing is kept.
+
+    The mapping that was used last for a table with these headings wins over guessing.
+    """
+    heading = heading_of(path, house.registry, sheet)
+    with read(house.engine) as connection:
+        before = store.mapping_of(connection, community_id, _hash(heading))
+    guessed = guess_columns(heading.names, house.registry)
+    proposed = [before.get(name) if before is not None else guess for name, guess in zip(heading.names, guessed, strict=True)]
+    return {
+        "sheet": heading.sheet,
+        "heading_row": heading.row,
+        "rows": heading.rows_count,
+        "columns": [{"heading": name, "target": target} for name, target in zip(heading.names, proposed, strict=True)],
+        "remembered": before is not None,
+        "targets": [{"target": name, "label": dict(label)} for name, label in targets(house.registry).items()],
+    }
+
+
+def mapped(house: House, heading: Heading, mapping: Mapping[str, str | None] | None) -> list[str | None]:
+    """The target of each column: as ``mapping`` says by heading, guessed where it is None.
+
+    Raises
+    ------
+    InvalidInput
+        An unknown heading or target, a target twice, no column with the name.
+    """
+    if mapping is None:
+        chosen = guess_columns(heading.names, house.registry)
+    else:
+        known = targets(house.registry)
+        wrong = [InputError(f"/mapping/{name}", "unknown_heading", "the table has no such heading") for name in mapping if name not in heading.names]
+        wrong += [
+            InputError(f"/mapping/{name}", "unknown_target", "no such field")
+            for name, target in mapping.items() if target is not None and target not in known
+        ]  # fmt: skip
+        chosen = [mapping.get(name) for name in heading.names]
+        twice = {target for target in chosen if target is not None and chosen.count(target) > 1}
+        wrong += [InputError("/mapping", "target_twice", f"two columns for {target}") for target in sorted(twice)]
+        if wrong:
+            raise InvalidInput("this mapping cannot be used", errors=wrong)
+    if "person.name" not in chosen:
+        raise InvalidInput("this mapping cannot be used", errors=[InputError("/mapping", "no_name", "no column holds the name of the person")])
+    return chosen
+
+
+def plans(
+    house: House, community_id: str, path: Path, sheet: str | None, mapping: Mapping[str, str | None] | None
+) -> Iterator[list[RowPlan]]:
+    """The plans of all rows, some hundred at a time, each made when it is asked for; memory does not grow with the table."""
+    heading = heading_of(path, house.registry, sheet)
+    planner = Planner(house, community_id, heading.names, mapped(house, heading, mapping))
+    with read(house.engine) as connection:
+        planner.learn(connection)
+    with open_sheet(path, sheet) as (_, _, rows):
+        waiting = data_rows(rows, heading)
+        while some := list(islice(waiting, BATCH_ROWS)):
+            with read(house.engine) as connection:
+                planned = planner.plan(connection, some)
+            yield planned
+
+
+# ---------------------------------------------------------------- writing
+def write_plans(house: House, job: Job, planned: Sequence[RowPlan]) -> None:
+    """Write the groups of some rows; a row that the server set aside says so as its outcome.
+
+    Rows are planned against what is there, so an import that was cut off and begins again finds its own rows and goes on.
+    """
+    install_id = import_install(house, job.community_id, job.job_id, job.requested_by)
+    with read(house.engine) as connection:
+        n, op_id = reading.consumed_up_to(connection, job.community_id, install_id)
+    groups, rows, first = [], {}, (n, op_id)
+    for one in planned:
+        group = []
+        for operation in one.operations:
+            n += 1
+            group.append((n, user_operation(house, operation)))
+            rows[n] = one
+        if group:
+            groups.append(tuple(group))
+    sender = Sender(job.community_id, install_id, job.requested_by, "import", scoped=False, source="import")
+    left = tuple(groups)
+    while left:
+        answer = accept(house, sender, Batch(left, *first))
+        for result in answer["results"]:
+            outcome = result["now"]["outcome"]
+            if outcome in ("quarantined", "held", "conflict"):
+                rows[result["n"]].outcome = outcome
+        first = (answer["applied"]["n"], answer["applied"]["op_id"])
+        left = tuple(group for group in left if group[-1][0] > first[0]) if "continue_from" in answer else ()
+
+
+def import_install(house: House, community_id: str, job_id: str, user_id: str) -> str:
+    """The install through which one import writes, made when it is first asked for; its id is that of the import."""
+    with write(house.engine) as connection:
+        if installs.install_of(connection, community_id, job_id) is None:
+            installs.add_install(connection, Install(community_id, job_id, "import", user_id, "import", stamp(house.clock())))
+    return job_id
+
+
+def remember(house: House, community_id: str, path: Path, sheet: str | None, mapping: Mapping[str, str | None] | None) -> None:
+    """Keep the mapping for the next table with these headings."""
+    heading = heading_of(path, house.registry, sheet)
+    chosen = dict(zip(heading.names, mapped(house, heading, mapping), strict=True))
+    with write(house.engine) as connection:
+        store.keep_mapping(connection, community_id, _hash(heading), chosen, stamp(house.clock()))
+
+
+def _hash(heading: Heading) -> str:
+    return hashlib.sha256("\0".join(plain_heading(name) for name in heading.names).encode()).hexdigest()[:32]
+
+
+# ---------------------------------------------------------------- imports as jobs
+def folder(house: House) -> Path:
+    """Where uploaded tables and their reports lie, for `KEPT` days."""
+    return house.settings.data_dir / "imports"
+
+
+def keep_file(house: House, content: Iterator[bytes]) -> str:
+    """Keep an uploaded table; its id."""
+    file_id = house.new_id()
+    folder(house).mkdir(mode=0o700, exist_ok=True)
+    with os.fdopen(os.open(table_path(house, file_id), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        for piece in content:
+            file.write(piece)
+    return file_id
+
+
+def table_path(house: House, file_id: str) -> Path:
+    """The file of an uploaded table."""
+    return folder(house) / f"{file_id}.table"
+
+
+def report_path(house: House, job_id: str) -> Path:
+    """The report of an import: one JSON line for each row, without a value."""
+    return folder(house) / f"{job_id}.report"
+
+
+def request_import(
+    house: House, actor: Actor, *, file_id: str, name: str, sheet: str | None, mapping: Mapping[str, str | None] | None, act: str
+) -> Job:
+    """Queue the planning or the writing of an uploaded table, or the undoing of an import.
+
+    Parameters
+    ----------
+    file_id : of `keep_file`; for ``undo`` the id of the import
+    act : ``plan``, ``write`` or ``undo``
+    """
+    if act != "undo":
+        path = table_path(house, file_id)
+        if not path.exists():
+            raise NotFound("there is no such table; it is kept for thirty days")
+        mapped(house, heading_of(path, house.registry, sheet), mapping)
+    else:
+        _may_undo(house, actor.community_id, file_id)
+    job_id = house.new_id()
+    arguments = {"file": file_id, "name": name[:200], "sheet": sheet, "mapping": mapping, "act": act}
+    with write(house.engine) as connection:
+        jobs.add(
+            connection, community_id=actor.community_id, job_id=job_id, kind=KIND, arguments=arguments,
+            requested_by=actor.user_id, at=house.clock(),
+        )  # fmt: skip
+        found = jobs.find(connection, actor.community_id, job_id)
+    assert found is not None
+    return found
+
+
+def _may_undo(house: House, community_id: str, job_id: str) -> None:
+    with read(house.engine) as connection:
+        made = jobs.find(connection, community_id, job_id)
+        every = jobs.of_community(connection, community_id, KIND, 1000)
+    if made is None or made.kind != KIND or made.arguments["act"] != "write":
+        raise NotFound("there is no such import")
+    if made.state not in ("done", "failed"):
+        raise AlreadyDecided("the import is still under way")
+    if any(one.arguments["act"] == "undo" and one.arguments["file"] == job_id and one.state != "failed" for one in every):
+        raise AlreadyDecided("this import was undone")
+
+
+def import_of(house: House, community_id: str, job_id: str) -> Job:
+    """One import, plan or undoing. Raises NotFound."""
+    with read(house.engine) as connection:
+        found = jobs.find(connection, community_id, job_id)
+    if found is None or found.kind != KIND:
+        raise NotFound("there is no such import")
+    return found
+
+
+def imports(house: House, community_id: str) -> list[Job]:
+    """The newest imports, plans and undoings of a community."""
+    with read(house.engine) as connection:
+        return jobs.of_community(connection, community_id, KIND)
+
+
+def report_rows(house: House, job_id: str, *, outcome: str | None, after: int, limit: int) -> list[dict[str, Any]]:
+    """Rows of a report in the order of the table, behind row ``after``; only those with an outcome where one is named."""
+    found: list[dict[str, Any]] = []
+    path = report_path(house, job_id)
+    if not path.exists():
+        return found
+    with path.open("rb") as file:
+        for line in file:
+            row = orjson.loads(line)
+            if row["row"] > after and outcome in (None, row["outcome"]):
+                found.append(row)
+                if len(found) == limit:
+                    break
+    return found
+
+
+def sweep_tables(house: House) -> None:
+    """Remove uploaded tables and reports past their time."""
+    with suppress(FileNotFoundError):
+        for path in folder(house).iterdir():
+            if path.stat().st_mtime < (house.clock() - KEPT).timestamp():
+                path.unlink(missing_ok=True)

@@ -1,0 +1,320 @@
+"""What the rows of a table would change: matched with what is there, row by row, nothing written.
+
+Deciding needs the database only to look at; the same plan is shown beforehand and written afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from forms.identity import resident_id_birth, resident_id_ok, resident_id_sex
+from forms.index import normalise_for_search
+from forms.sheet_columns import EXTRA
+from forms.sheet_values import CellRefused, cell_text, cell_value
+from forms.validate import validator
+from server.services.sheet_file import Row
+from server.services.sheet_ground import Ground, Home, Place, place_of
+from server.store import sheets as store
+from server.store.search import found_under
+
+if TYPE_CHECKING:
+    from server.house import House
+    from server.store.database import Connection
+
+NEW, CHANGED, SAME, UNPLACED = "new", "changed", "same", "unplaced"
+DUPLICATE, DOUBTFUL, REJECTED = "duplicate", "doubtful", "rejected"
+OUTCOMES = (NEW, CHANGED, SAME, UNPLACED, DUPLICATE, DOUBTFUL, REJECTED)
+"""``unplaced`` is new with an address that leads to no building; ``doubtful``: several persons would fit."""
+
+_HEAD = "02"
+_GROUND = ("estate", "building", "entrance", "dwelling", "household", "person")
+
+
+@dataclass(frozen=True, slots=True)
+class CellError:
+    """What is wrong with a cell: its column by letter and heading, a code, in words. Never the cell itself."""
+
+    column: str
+    heading: str
+    code: str
+    message_zh: str
+    message_en: str
+
+
+@dataclass(slots=True)
+class RowPlan:
+    """What one row would do. ``operations`` is one group, empty where nothing changes."""
+
+    row: int
+    outcome: str
+    record_id: str | None = None
+    of_row: int | None = None
+    fields: tuple[str, ...] = ()
+    errors: tuple[CellError, ...] = ()
+    operations: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Read:
+    """A row as values by record type, and what leads to its place."""
+
+    row: int
+    values: dict[str, dict[str, Any]]
+    parts: dict[str, str]
+    errors: list[CellError]
+
+    @property
+    def person(self) -> dict[str, Any]:
+        return self.values["person"]
+
+
+class Planner:
+    """Plans rows of one table against one community.
+
+    Parameters
+    ----------
+    headings, targets : the columns in order, and what each holds (None: left out)
+    """
+
+    def __init__(self, house: House, community_id: str, headings: Sequence[str], targets: Sequence[str | None]) -> None:
+        self._house, self._community_id = house, community_id
+        self._headings, self._targets = headings, targets
+        self._forms = {kind: house.registry.latest(kind) for kind in ("person", "household", "dwelling")}
+        self._check = {kind: validator(form) for kind, form in self._forms.items()}
+        self._ground = Ground()
+        self._seen: dict[tuple[str, ...], int] = {}
+
+    def learn(self, connection: Connection) -> None:
+        """Read the buildings, dwellings and households of the community; needed once, before the first rows."""
+        rows = store.living(connection, self._community_id, _GROUND)
+        self._ground.learn((row.id, row.type, _brief(row.type, row.fields), {"v": row.v, "tag": row.tag}) for row in rows)
+
+    def plan(self, connection: Connection, rows: Sequence[Row]) -> list[RowPlan]:
+        """The plans of some rows, in order. Rows planned before count as if they were written."""
+        read = [self._read(number, cells) for number, cells in rows]
+        known = self._known(connection, [one for one in read if not one.errors])
+        return [self._plan(one, known) for one in read]
+
+    # ------------------------------------------------------------ reading
+    def _read(self, number: int, cells: Sequence[Any]) -> _Read:
+        found = _Read(number, {kind: {} for kind in self._forms}, {}, [])
+        for place, (target, cell) in enumerate(zip(self._targets, cells, strict=False)):
+            if target is None:
+                continue
+            kind, _, name = target.partition(".")
+            try:
+                if target in EXTRA:
+                    found.parts[target] = cell_text(cell)
+                elif (value := cell_value(target, self._forms[kind].fields[name], cell)) is not None:
+                    found.values[kind][name] = value
+            except CellRefused as error:
+                found.errors.append(self._error(place, error.code, error.message_zh, error.message_en))
+        if not found.errors:
+            _complete(found.person)
+            self._judge(found)
+        return found
+
+    def _judge(self, found: _Read) -> None:
+        for kind, values in found.values.items():
+            if kind != "person" and not values:
+                continue
+            normal, errors = self._check[kind](values, False)
+            for error in errors:
+                name = error.pointer.split("/")[2]
+                place = self._targets.index(f"{kind}.{name}") if f"{kind}.{name}" in self._targets else None
+                found.errors.append(self._error(place, error.code, error.message_zh or "", error.message_en))
+            found.values[kind] = {name: value for name, value in normal.items() if value is not None}
+        if not found.person.get("name") and not found.errors:
+            place = self._targets.index("person.name") if "person.name" in self._targets else None
+            found.errors.append(self._error(place, "required", "没有姓名", "a name is missing"))
+
+    def _error(self, place: int | None, code: str, zh: str, en: str) -> CellError:
+        if place is None:
+            return CellError("", "", code, zh, en)
+        return CellError(column_letter(place), self._headings[place] if place < len(self._headings) else "", code, zh, en)
+
+    # ------------------------------------------------------------ matching
+    def _known(self, connection: Connection, rows: Sequence[_Read]) -> dict[int, list[Any]]:
+        """Search key → the living persons found under it."""
+        keys = {key for one in rows for key in (self._document_key(one), self._name_key(one)) if key is not None}
+        pairs = found_under(connection, self._community_id, sorted(keys))
+        rows_by_id = {
+            row.id: row for row in store.some(connection, self._community_id, {one for _, one in pairs})
+            if row.type == "person" and row.life == "live"
+        }  # fmt: skip
+        known: dict[int, list[Any]] = {}
+        for key, record_id in pairs:
+            if record_id in rows_by_id:
+                known.setdefault(key, []).append(rows_by_id[record_id])
+        return known
+
+    def _document_key(self, one: _Read) -> int | None:
+        number = one.person.get("document_number")
+        return self._key("document_number", number) if isinstance(number, str) else None
+
+    def _name_key(self, one: _Read) -> int | None:
+        name = one.person.get("name")
+        return self._key("name", name) if isinstance(name, str) else None
+
+    def _key(self, name: str, text: str) -> int:
+        return self._house.keys.search_key(name, normalise_for_search(text, self._forms["person"].fields[name].format))
+
+    def _match(self, one: _Read, known: Mapping[int, list[Any]], home: str | None) -> list[Any]:
+        """The persons that a row may mean: by document, else by name with birth date or household and nothing against it."""
+        by_document = known.get(self._document_key(one) or 0, [])
+        if by_document:
+            return by_document
+        found = []
+        for row in known.get(self._name_key(one) or 0, []):
+            fields = orjson.loads(row.fields)
+            born, lives = fields.get("birth_date"), fields.get("residence_household")
+            if fields.get("document_number") and one.person.get("document_number"):
+                continue
+            if born and one.person.get("birth_date") and born != one.person["birth_date"]:
+                continue
+            if (born and born == one.person.get("birth_date")) or (home is not None and lives == home):
+                found.append(row)
+        return found
+
+    # ------------------------------------------------------------ deciding
+    def _plan(self, one: _Read, known: Mapping[int, list[Any]]) -> RowPlan:
+        if one.errors:
+            return RowPlan(one.row, REJECTED, errors=tuple(one.errors))
+        place = place_of(one.parts)
+        operations: list[dict[str, Any]] = []
+        home, placed = self._home(one, place, operations) if place else (None, True)
+        who = self._identity(one, home)
+        if who in self._seen:
+            return RowPlan(one.row, DUPLICATE, of_row=self._seen[who])
+        matches = self._match(one, known, home.household_id if home else None)
+        if len(matches) > 1:
+            return RowPlan(one.row, DOUBTFUL)
+        self._seen[who] = one.row
+        values = dict(one.person)
+        if home is not None:
+            values["residence_household"] = home.household_id
+        if matches:
+            person_id, base = matches[0].id, {"v": matches[0].v, "tag": matches[0].tag}
+            values = _difference(values, orjson.loads(matches[0].fields), self._forms["person"])
+            if values:
+                operations.append(_operation("patch", "person", person_id, base, values))
+            outcome = CHANGED if operations else SAME
+        else:
+            person_id = self._house.new_id()
+            operations.append(_operation("create", "person", person_id, None, values))
+            outcome = NEW if placed else UNPLACED
+        if home is not None and home.head_id is None and one.person.get("relation_to_head") == _HEAD:
+            home.head_id = person_id
+            self._touch("household", home.household_id, {"head": person_id}, operations)
+            outcome = CHANGED if outcome == SAME else outcome
+        return RowPlan(one.row, outcome, person_id, fields=tuple(sorted(values)), operations=operations)
+
+    def _identity(self, one: _Read, home: Home | None) -> tuple[str, ...]:
+        number = one.person.get("document_number")
+        if number:
+            return ("document", str(number))
+        return ("name", str(one.person["name"]), str(one.person.get("birth_date")), home.household_id if home else "")
+
+    def _home(self, one: _Read, place: Place, operations: list[dict[str, Any]]) -> tuple[Home, bool]:
+        """The household that a row belongs to, made with its dwelling where there is none; whether it stands in a building."""
+        dwelling_id, entrance, building = self._ground.dwelling_of(place)
+        placed = dwelling_id is not None or building is not None
+        if dwelling_id is None:
+            dwelling_id = self._house.new_id()
+            ref = {"entrance": entrance} if entrance else {"building": building} if building else {}
+            text = {} if building else {"address_text": place.line or f"{place.estate}{place.building}-{place.entrance}-{place.door}"}
+            door = {"door_number": place.door} if place.door else {}
+            self._make("dwelling", dwelling_id, one.values["dwelling"] | ref | text | door, operations)
+            self._ground.add_dwelling(dwelling_id, entrance, building, place.door, place.line)
+        else:
+            self._touch("dwelling", dwelling_id, one.values["dwelling"], operations)
+        number, head = one.parts.get("household.number", ""), one.parts.get("household.head_name", "")
+        homes = self._ground.homes.setdefault(dwelling_id, [])
+        for home in homes:
+            same = number == home.number if number and home.number else not head or not home.head_name or head == home.head_name
+            if same:
+                self._touch("household", home.household_id, one.values["household"], operations)
+                return home, placed
+        made = Home(self._house.new_id(), dwelling_id, number, None, head)
+        fields = {"dwelling": dwelling_id, "kind": "family"} | one.values["household"] | ({"household_number": number} if number else {})
+        self._make("household", made.household_id, fields, operations)
+        homes.append(made)
+        return made, placed
+
+    def _make(self, kind: str, record_id: str, fields: dict[str, Any], operations: list[dict[str, Any]]) -> None:
+        operations.append(_operation("create", kind, record_id, None, fields))
+        self._ground.known[record_id] = (dict(fields), None)
+
+    def _touch(self, kind: str, record_id: str, values: Mapping[str, Any], operations: list[dict[str, Any]]) -> None:
+        """Write what a dwelling or a household does not have yet; the next row of it finds it there."""
+        stored, base = self._ground.known[record_id]
+        changed = _difference(values, stored, self._forms[kind])
+        if changed:
+            operations.append(_operation("patch", kind, record_id, base, changed))
+            stored |= {name: values[name] for name in changed}
+
+
+def column_letter(place: int) -> str:
+    """The letter of a column as spreadsheets show it: 0 is A, 26 is AA."""
+    letters = ""
+    place += 1
+    while place:
+        place, left = divmod(place - 1, 26)
+        letters = chr(65 + left) + letters
+    return letters
+
+
+def _brief(kind: str, fields: str) -> Mapping[str, Any]:
+    found: dict[str, Any] = orjson.loads(fields)
+    return {"name": found.get("name")} if kind == "person" else found
+
+
+def _complete(person: dict[str, Any]) -> None:
+    """What a resident's number says about birth and sex, where the table says nothing."""
+    number = person.get("document_number")
+    if not isinstance(number, str):
+        return
+    number = person["document_number"] = number.replace(" ", "").upper()
+    if not resident_id_ok(number):
+        return
+    person.setdefault("document_type", "resident_id")
+    if (born := resident_id_birth(number)) is not None:
+        person.setdefault("birth_date", born)
+    if (sex := resident_id_sex(number)) is not None:
+        person.setdefault("sex", sex)
+
+
+def _difference(values: Mapping[str, Any], stored: Mapping[str, Any], form: Any) -> dict[str, Any]:
+    """The values that a record does not have yet. Sets only grow, notes are added to, an empty cell clears nothing."""
+    changed: dict[str, Any] = {}
+    for name, value in values.items():
+        spec, had = form.fields[name], stored.get(name)
+        if spec.privacy == "secret":
+            if had is None:
+                changed[name] = value
+        elif spec.type in ("text_set", "select_multiple"):
+            more = [one for one in value if one not in (had or [])]
+            if more:
+                changed[name] = {"add": more, "remove": []}
+        elif form.units[form.unit_of[name]].policy == "append":
+            if value not in (had or ""):
+                changed[name] = f"{had}\n{value}" if had else value
+        elif value != had:
+            changed[name] = value
+    return changed
+
+
+def _operation(kind: str, record_type: str, record_id: str, base: Mapping[str, Any] | None, fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {"kind": kind, "type": record_type, "id": record_id, "base": base, "set": dict(fields)}
+
+
+def counts(plans: Iterable[RowPlan]) -> dict[str, int]:
+    """How many rows have which outcome; every outcome is named."""
+    found = dict.fromkeys(OUTCOMES, 0)
+    for one in plans:
+        found[one.outcome] += 1
+    return found
