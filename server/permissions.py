@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -129,12 +129,22 @@ def cell_stream(cell_id: str) -> str:
     return f"cell/{cell_id}"
 
 
+def dedicated_stream(cell_id: str) -> str:
+    """The stream of a dedicated cell, which lies on top of base cells."""
+    return f"dedicated/{cell_id}"
+
+
 def below(area_code: str, *codes: str) -> bool:
     """Whether an area with these codes lies in ``area_code``: division codes begin with those above them."""
     return bool(area_code) and any(code.startswith(area_code) for code in codes)
 
 
-def scope_of(actor: Actor, assigned_cells: Iterable[str] = (), communities_below: Iterable[str] = ()) -> Scope:
+def scope_of(
+    actor: Actor,
+    assigned_cells: Iterable[str] = (),
+    communities_below: Iterable[str] = (),
+    dedicated: Collection[str] = (),
+) -> Scope:
     """The scope of an actor.
 
     Parameters
@@ -142,6 +152,7 @@ def scope_of(actor: Actor, assigned_cells: Iterable[str] = (), communities_below
     actor : who asks
     assigned_cells : ids of the cells that a grid worker is assigned to today; ignored for other roles
     communities_below : ids of the communities below an officer's area; ignored for other roles
+    dedicated : which of the assigned cells are dedicated ones
 
     Returns
     -------
@@ -150,7 +161,9 @@ def scope_of(actor: Actor, assigned_cells: Iterable[str] = (), communities_below
     """
     role = actor.role
     if role == "grid_worker":
-        streams = {cell_stream(cell_id) for cell_id in assigned_cells}
+        streams = {
+            dedicated_stream(cell_id) if cell_id in dedicated else cell_stream(cell_id) for cell_id in assigned_cells
+        }
         if actor.install_id:
             streams.add(f"install/{actor.install_id}")
         return Scope((actor.community_id,), frozenset(streams))

@@ -125,6 +125,7 @@ def keep_card(person: Record, operation: Operation, n: int, writer: Writer, memo
         if wanted is not None:
             _make(card_id, CARD, person.id, wanted, dwelling.home if dwelling else UNPLACED, operation, n, writer, memory)
             memory.records[card_id].place_parent = dwelling.id if dwelling else None
+            memory.records[card_id].dedicated = dwelling.dedicated if dwelling else None
             if dwelling is not None:
                 memory.children.setdefault(dwelling.id, set()).add(card_id)
         return
@@ -139,7 +140,7 @@ def keep_card(person: Record, operation: Operation, n: int, writer: Writer, memo
             memory.children.get(str(card.place_parent), set()).discard(card_id)
         card.place_parent = dwelling.id
         memory.children.setdefault(dwelling.id, set()).add(card_id)
-        move(card, dwelling.home, memory, "moved")
+        move(card, dwelling.home, memory, "moved", dwelling.dedicated)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +201,7 @@ def _close_episode(
     if episode_id not in memory.records:
         _make(episode_id, EPISODE, person.id, fields, person.home, operation, n, writer, memory)
         memory.records[episode_id].place_parent = person.id
+        memory.records[episode_id].dedicated = person.dedicated
         memory.children.setdefault(person.id, set()).add(episode_id)
 
 

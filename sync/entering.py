@@ -117,7 +117,7 @@ def _create(
         operation.id, operation.type, 1, version_tag(ZERO_TAG, operation.op_id, units), "live", "", None,
         subject_of(form, operation.id, fields), fields, {}, [], {}, operation.form_version, writer.install_id, prepared.n,
     )  # fmt: skip
-    record.home = place_record(form, record, memory)
+    record.home, record.dedicated = place_record(form, record, memory)
     memory.add(record)
     memory.wrote(
         Version(

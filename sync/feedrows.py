@@ -49,13 +49,16 @@ class StreamChanges:
     touched: set[str] = field(default_factory=set)
 
 
-def streams_of(home: str, life: str, created_install: str, device_installs: frozenset[str]) -> set[str]:
-    """The streams in which a record shows as PUT: its home; while unplaced also that of the phone that made it."""
+def streams_of(
+    home: str, life: str, created_install: str, device_installs: frozenset[str], dedicated: str | None = None
+) -> set[str]:
+    """The streams in which a record shows as PUT: its home, its dedicated cell; while unplaced that of the phone that made it."""
     if life != "live":
         return set()
+    found = {home} if dedicated is None else {home, dedicated}
     if home == UNPLACED and created_install in device_installs:
-        return {home, f"install/{created_install}"}
-    return {home}
+        found.add(f"install/{created_install}")
+    return found
 
 
 def stream_changes(
@@ -72,7 +75,9 @@ def stream_changes(
     changes = StreamChanges()
     for record in memory.touched.values():
         before = memory.before.get(record.id)
-        if before is not None and (before.v, before.life, before.home) == (record.v, record.life, record.home):
+        if before is not None and (before.v, before.life, before.home, before.dedicated) == (
+            record.v, record.life, record.home, record.dedicated,
+        ):  # fmt: skip
             continue  # looked at, or moved and moved back: no news
         _record_rows(record, before, counters, device_installs, changes)
     for stream_id, op_id, status, previous in statuses:
@@ -92,7 +97,8 @@ def _record_rows(
     changes: StreamChanges,
 ) -> None:
     home = record.home
-    if record.life == "live" and home != UNPLACED and (before is None or (before.life == "live" and before.home == home)):
+    is_plain = record.life == "live" and home != UNPLACED and record.dedicated is None
+    if is_plain and (before is None or (before.life == "live" and before.home == home and before.dedicated is None)):
         counter = counters[home]  # nearly all: new in its cell, or changed in it
         if before is None:
             counter.count += 1
@@ -101,9 +107,11 @@ def _record_rows(
         counter.digest = (counter.digest + record_hash(record.id, record.v, record.tag)) % MODULUS
         _number(FeedRow(home, record.id, PUT, None, record.v, record.tag), counter, changes)
         return
-    now = streams_of(record.home, record.life, record.created_install, device_installs)
+    now = streams_of(record.home, record.life, record.created_install, device_installs, record.dedicated)
     was = (
-        streams_of(before.home, before.life, record.created_install, device_installs) if before is not None else set()
+        streams_of(before.home, before.life, record.created_install, device_installs, before.dedicated)
+        if before is not None
+        else set()
     )
     old_hash = record_hash(record.id, before.v, before.tag) if before is not None and was else 0
     new_hash = record_hash(record.id, record.v, record.tag) if now else 0

@@ -38,12 +38,16 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a location lies: the stream of its cell (or unplaced), and the note that the record keeps about it."""
+    """Where a location lies: the stream of its cell (or unplaced), and the note that the record keeps about it.
+
+    ``dedicated`` is the stream of the dedicated cell that it lies in too, if any.
+    """
 
     home: str
     note: Fields
     lon: float | None = None
     lat: float | None = None
+    dedicated: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,7 @@ class Before:
     home: str
     fields: Fields
     place_parent: str | None = None
+    dedicated: str | None = None
 
 
 @dataclass(slots=True)
@@ -297,8 +302,9 @@ class Memory:
             self.touched[record.id] = record
             if record.id not in self.created:
                 self.before[record.id] = Before(
-                    record.v, record.tag, record.life, record.home, record.fields.copy(), record.place_parent
-                )
+                    record.v, record.tag, record.life, record.home, record.fields.copy(), record.place_parent,
+                    record.dedicated,
+                )  # fmt: skip
 
     def add(self, record: Record) -> None:
         """A new record."""

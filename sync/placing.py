@@ -41,8 +41,8 @@ def pinned_note(cell_id: str, edition_id: str | None) -> Fields:
     return {"decision": "pinned", "pin": cell_id, "edition": edition_id}
 
 
-def place_record(form: RecordType, record: Record, memory: Memory) -> str:
-    """Set the record's place from its fields and return the stream it belongs to.
+def place_record(form: RecordType, record: Record, memory: Memory) -> tuple[str, str | None]:
+    """Set the record's place from its fields and return the stream it belongs to, and that of its dedicated cell.
 
     The first source of ``placed_by`` that has a value decides; a location outside every cell and a parent without a
     place leave it unplaced. The record's ``home`` is not changed here.
@@ -57,7 +57,7 @@ def place_record(form: RecordType, record: Record, memory: Memory) -> str:
         record.placement = pinned_note(pin, place.note.get("edition") if place is not None else None)
         if place is not None:
             record.lon, record.lat = place.lon, place.lat
-        return f"cell/{pin}"
+        return f"cell/{pin}", place.dedicated if place is not None else None
     for source in form.placed_by:
         if source == "@anchor":
             location = record.fields.get("anchor")
@@ -66,7 +66,7 @@ def place_record(form: RecordType, record: Record, memory: Memory) -> str:
             place = memory.place(location)
             record.placement = place.note
             record.lon, record.lat = place.lon, place.lat
-            return place.home
+            return place.home, place.dedicated
         parent_id = record.fields.get(source)
         if parent_id is None:
             continue
@@ -74,26 +74,26 @@ def place_record(form: RecordType, record: Record, memory: Memory) -> str:
             parent_id = memory.root(parent_id)
         record.place_parent = parent_id
         parent = memory.records.get(parent_id)
-        return parent.home if parent is not None else UNPLACED
-    return UNPLACED
+        return (parent.home, parent.dedicated) if parent is not None else (UNPLACED, None)
+    return UNPLACED, None
 
 
-def move(record: Record, home: str, memory: Memory, reason: str) -> None:
-    """Change the record's home, and that of everything placed by it, without raising versions.
+def move(record: Record, home: str, memory: Memory, reason: str, dedicated: str | None = None) -> None:
+    """Change the record's home and dedicated cell, and those of everything placed by it, without raising versions.
 
     Raises IncompletePlan when the record's dependants were not read.
     """
     pending = [(record, home)]
     while pending:
         one, target = pending.pop()
-        if one.home == target:
+        if one.home == target and one.dedicated == dedicated:
             continue
         if one.id not in memory.created and one.id not in memory.movable:
             raise IncompletePlan(one.id)
         memory.touch(one)
-        if one.id not in memory.created:
+        if one.id not in memory.created and one.home != target:
             memory.moves.append(Move(one.id, one.v, one.home, target, reason))
-        one.home = target
+        one.home, one.dedicated = target, dedicated
         for child_id in sorted(memory.children.get(one.id, ()), reverse=True):
             child = memory.records[child_id]
             if child.place_parent == one.id and child.lon is None:
@@ -103,13 +103,13 @@ def move(record: Record, home: str, memory: Memory, reason: str) -> None:
 def replace_record(form: RecordType, record: Record, memory: Memory) -> None:
     """Place an existing record anew after a change of its placing fields."""
     old_parent = record.place_parent
-    home = place_record(form, record, memory)
+    home, dedicated = place_record(form, record, memory)
     if record.place_parent != old_parent:
         if old_parent is not None:
             memory.children.get(old_parent, set()).discard(record.id)
         if record.place_parent is not None:
             memory.children.setdefault(record.place_parent, set()).add(record.id)
-    move(record, home, memory, "moved")
+    move(record, home, memory, "moved", dedicated)
 
 
 def placing_refs(form: RecordType, fields: Fields) -> list[str]:

@@ -31,6 +31,6 @@ class ScopeRule:
         """
         late = self.behind or n <= self.last_n
         streams = self.ever if late else self.streams
-        if record.home in streams or home in streams or chain.has(record.created_install, record.created_n):
+        if record.home in streams or record.dedicated in streams or home in streams or chain.has(record.created_install, record.created_n):
             return True
         return not streams.isdisjoint(self.been.get(record.id, frozenset()))

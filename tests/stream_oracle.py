@@ -16,11 +16,13 @@ def recount(ground: Ground) -> None:
     """Every counter, every feed row and every ledger equals what the records, operations and installs say."""
     rows = ground.rows
     devices = {row.install_id for row in rows("SELECT install_id FROM install WHERE kind = 'device'")}
-    records = rows("SELECT id, v, tag, life, home, created_install FROM record WHERE community_id = ?", COMMUNITY)
+    records = rows("SELECT id, v, tag, life, home, dedicated, created_install FROM record WHERE community_id = ?", COMMUNITY)
     wanted: dict[str, dict[str, tuple[int, str]]] = defaultdict(dict)
     for row in records:
         if row.life == "live":
             wanted[row.home][row.id] = (row.v, row.tag)
+            if row.dedicated is not None:
+                wanted[row.dedicated][row.id] = (row.v, row.tag)
             if row.home == UNPLACED and row.created_install in devices:
                 wanted[f"install/{row.created_install}"][row.id] = (row.v, row.tag)
     statuses: dict[str, dict[str, int]] = defaultdict(dict)

@@ -224,7 +224,7 @@ class Village:
         expected: dict[str, tuple[int, int]] = {}
         devices = frozenset(one.created_install for one in self.records.values())
         for record in self.records.values():
-            for stream_id in streams_of(record.home, record.life, record.created_install, devices):
+            for stream_id in streams_of(record.home, record.life, record.created_install, devices, record.dedicated):
                 count, digest = expected.get(stream_id, (0, 0))
                 expected[stream_id] = (count + 1, (digest + record_hash(record.id, record.v, record.tag)) % MODULUS)
         kept = {stream_id: (one.count, one.digest) for stream_id, one in self.counters.items() if one.count or one.digest}

@@ -15,6 +15,7 @@ from server.services.sign_in import hash_password
 from server.store import assignments as places
 from server.store import audit as audit_store
 from server.store import people
+from server.store import places as grounds
 from server.store.database import read, stamp, write
 from server.store.people import User
 
@@ -29,12 +30,14 @@ def scope(house: House, actor: Actor) -> Scope:
     """What of the records the actor sees at this moment."""
     cells: Sequence[str] = ()
     below: Sequence[str] = ()
+    dedicated: frozenset[str] = frozenset()
     if actor.role == "grid_worker":
         with read(house.engine) as connection:
             cells = places.assigned_cells(connection, actor.community_id, actor.user_id, today(house))
+            dedicated = grounds.dedicated_cells(connection, actor.community_id) if cells else frozenset()
     elif actor.role in OFFICERS:
         below = communities_below(house, actor)
-    return scope_of(actor, cells, below)
+    return scope_of(actor, cells, below, dedicated)
 
 
 def communities_below(house: House, actor: Actor) -> tuple[str, ...]:

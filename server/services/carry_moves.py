@@ -150,9 +150,9 @@ def carry_cards(
     streams: set[str] = set()
     for record in touched:
         before = memory.before.get(record.id)
-        homes = {(record.home, record.life)} | ({(before.home, before.life)} if before is not None else set())
-        for home, life in homes:
-            streams |= streams_of(home, life, record.created_install, devices)
+        for one in (record, before):
+            if one is not None:
+                streams |= streams_of(one.home, one.life, record.created_install, devices, one.dedicated)
     counters = reading.lock_streams(connection, community_id, streams)
     entry = Entry(
         number, FOLLOW, at, actor.user_id, SYSTEM_INSTALL, "console", {"edition": plan.edition_id}

@@ -6,6 +6,7 @@ stay are not written.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from server.errors import NotFound
 from server.permissions import Actor
 from server.services.assignments import follow_lineage
 from server.services.carry_moves import carry_cards, carry_moves
+from server.services.dedicated import carry_dedicated, plan_dedicated
 from server.services.drafts import (
     cells_in_force,
     check_draft,
@@ -31,7 +33,7 @@ from server.services.drafts import (
 )
 from server.services.lineages import between, lineage_rows
 from server.services.move_plan import MovePlan, Planner, Progress
-from server.services.places import cell_of_row, places_of
+from server.services.places import cell_of_row, places_in_force, places_of
 from server.store import places as store
 from server.store import push as reading
 from server.store.database import next_journal_number, read, stamp, write
@@ -180,8 +182,11 @@ def foresee(
     places = places_of(connection, str(house.engine.url), community_id, row, row.layer)
     new = list(places.index.cells)
     lineage = between(connection, community_id, old, new)
-    planner = Planner(house.registry, community_id, places, lineage)
-    plan = planner.plan(connection, int(community.placement_version), progress)
+    version = int(community.placement_version)
+    if row.layer == BASE_LAYER:
+        plan = Planner(house.registry, community_id, places, lineage).plan(connection, version, progress)
+    else:
+        plan = plan_dedicated(connection, house.registry, community_id, places, version, progress)
     return Prospect(row, standing.edition_id if standing is not None else None, old, new, lineage, plan)
 
 
@@ -195,14 +200,30 @@ def _publish(
         if not insists:
             raise PlanOutdated
         prospect = foresee(connection, house, community_id, edition_id)
+    if layer != BASE_LAYER:
+        # Every write of a place can change it, and it is small: planned again inside the lock.
+        prospect = foresee(connection, house, community_id, edition_id)
     places = places_of(connection, str(house.engine.url), community_id, draft, layer)
-    planner = Planner(house.registry, community_id, places, prospect.lineage)
-    planner.renew(connection, prospect.plan)
+    if layer == BASE_LAYER:
+        Planner(house.registry, community_id, places, prospect.lineage).renew(connection, prospect.plan)
     number = next_journal_number(connection)
     store.put_in_force(connection, community_id, edition_id, layer, at, actor.user_id, number)
     rows = lineage_rows(community_id, edition_id, prospect.from_edition_id, prospect.lineage)
     store.insert_lineage(connection, rows)
-    carry_moves(connection, actor, community_id, prospect.plan, layer=layer, number=number, at=at)
-    carry_cards(connection, house, actor, community_id, prospect.plan, places, draft.content_hash or edition_id, at=at)
+    in_force = places_in_force(connection, str(house.engine.url), community_id)
+    if layer == BASE_LAYER:
+        carry_moves(connection, actor, community_id, prospect.plan, layer=layer, number=number, at=at)
+        follows = prospect.plan
+    else:
+        carry_dedicated(connection, actor, community_id, prospect.plan, number=number, at=at)
+        follows = MovePlan(edition_id, version, {})
+    carry_cards(connection, house, actor, community_id, follows, in_force, _content(connection, community_id), at=at)
     follow_lineage(connection, house, actor, community_id, prospect.lineage, at=at)
     reading.raise_placement_version(connection, community_id)
+
+
+def _content(connection: Connection, community_id: str) -> str:
+    """What names the cells in force, of all layers, for phones that have others."""
+    found = store.published_editions(connection, community_id)
+    hashes = [row.content_hash or row.edition_id for _, row in sorted(found.items())]
+    return hashes[0] if len(hashes) == 1 else hashlib.sha256("/".join(hashes).encode()).hexdigest()

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from geo.cell import Cell
+from geo.cell import BASE_LAYER, Cell
 from geo.lineage import Lineage
 from geo.locate import CellIndex
 from server.errors import NotFound
 from server.permissions import Scope
 from server.services.accounts import today
 from server.services.assignments import heirs_of
+from server.services.dedicated import NOWHERE
 from server.services.drafts import edition_row
 from server.services.editions import Prospect, foresee
 from server.services.labels import form_of, title_of
@@ -128,8 +129,8 @@ def dry_run(
                 "user_id": one.user_id,
                 "name": told.get(one.user_id),
                 "duty": one.duty,
-                "from": _cell(cells, f"cell/{one.cell_id}"),
-                "to": [_cell(cells, f"cell/{cell_id}") for cell_id in after_],
+                "from": _cell(cells, f"{_prefix(found.row.layer)}/{one.cell_id}"),
+                "to": [_cell(cells, f"{_prefix(found.row.layer)}/{cell_id}") for cell_id in after_],
             }
             for one, after_ in changes
         ],
@@ -232,14 +233,19 @@ def _prospect(connection: Connection, house: House, community_id: str, edition_i
 
 
 def _codes(found: Prospect) -> dict[str, tuple[str, str, str]]:
-    return {f"cell/{one.cell_id}": (one.cell_id, one.code, one.name) for one in (*found.old, *found.new)}
+    prefix = _prefix(found.row.layer)
+    return {f"{prefix}/{one.cell_id}": (one.cell_id, one.code, one.name) for one in (*found.old, *found.new)}
+
+
+def _prefix(layer: str) -> str:
+    return "cell" if layer == BASE_LAYER else "dedicated"
 
 
 def _cell(cells: dict[str, tuple[str, str, str]], home: str) -> dict[str, Any] | None:
     """A cell by its stream; None for what is in no cell."""
-    if home == UNPLACED:
+    if home in (UNPLACED, NOWHERE):
         return None
-    cell_id, code, name = cells.get(home, (home.removeprefix("cell/"), None, None))
+    cell_id, code, name = cells.get(home, (home.partition("/")[2], None, None))
     return {"cell_id": cell_id, "code": code, "name": name}
 
 

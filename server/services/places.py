@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from geo.cell import BASE_LAYER, Cell
+from geo.cell import BASE_LAYER, DEDICATED_LAYER, Cell
 from geo.cell_rows import cell_from_row
 from geo.locate import CellIndex
 from geo.place import RULE_VERSION, PlacementDecision, place_fixes
@@ -40,11 +40,15 @@ def cell_of_row(row: Any, layer: str) -> Cell:
 
 @dataclass(slots=True)
 class Places:
-    """Answers where a location lies in one edition; ``known`` keeps the answers of a batch."""
+    """Answers where a location lies in one edition; ``known`` keeps the answers of a batch.
+
+    ``special`` are the dedicated cells in force, which lie on top and place nobody anew.
+    """
 
     edition_id: str | None
     index: CellIndex
     known: dict[tuple[Any, ...], Place]
+    special: CellIndex | None = None
     _ids: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
@@ -79,7 +83,8 @@ class Places:
         if decision.datum_suspect:
             note["datum_suspect"] = list(decision.datum_suspect)
         home = f"cell/{decision.cell_id}" if decision.cell_id is not None else UNPLACED
-        return Place(home, note, location["lon"], location["lat"])
+        within = self.special.locate(lon=location["lon"], lat=location["lat"]) if self.special is not None else None
+        return Place(home, note, location["lon"], location["lat"], f"dedicated/{within}" if within is not None else None)
 
 
 def _key(location: Fields) -> tuple[Any, ...]:
@@ -93,12 +98,14 @@ def _key(location: Fields) -> tuple[Any, ...]:
     )
 
 
-def places_in_force(connection: Connection, house_id: str, community_id: str, layer: str = BASE_LAYER) -> Places:
-    """The cells in force now. ``house_id`` tells databases of one process apart."""
-    edition = store.published_edition(connection, community_id, layer)
-    if edition is None:
-        return Places(None, CellIndex(()), {})
-    return places_of(connection, house_id, community_id, edition, layer)
+def places_in_force(connection: Connection, house_id: str, community_id: str) -> Places:
+    """The cells in force now, of both layers. ``house_id`` tells databases of one process apart."""
+    found = store.published_editions(connection, community_id)
+    base, special = found.get(BASE_LAYER), found.get(DEDICATED_LAYER)
+    places = Places(None, CellIndex(()), {}) if base is None else places_of(connection, house_id, community_id, base)
+    if special is not None:
+        places.special = places_of(connection, house_id, community_id, special, DEDICATED_LAYER).index
+    return places
 
 
 def places_of(connection: Connection, house_id: str, community_id: str, edition: Any, layer: str = BASE_LAYER) -> Places:

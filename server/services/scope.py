@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from server.permissions import cell_stream
+from server.permissions import cell_stream, dedicated_stream
 from server.services.accounts import today
 from server.store import assignments as store
 from server.store import places
@@ -56,13 +56,18 @@ def install_scope(
     if role == "grid_worker" and user_id is not None:
         cells = store.assigned_cells(connection, community_id, user_id, today(house))
         version = store.scope_version(connection, community_id, user_id)
-        return InstallScope(version, frozenset(cell_stream(cell) for cell in cells) | {REFERENCE})
+        dedicated = places.dedicated_cells(connection, community_id) if cells else frozenset()
+        return InstallScope(version, frozenset(_stream(cell, dedicated) for cell in cells) | {REFERENCE})
     edition = places.published_edition(connection, community_id)
     cells = (
         [row.cell_id for row in places.cells_of(connection, community_id, edition.edition_id)] if edition else []
     )
     version = store.scope_version(connection, community_id, user_id) if user_id else 0
     return InstallScope(version, frozenset(cell_stream(cell) for cell in cells) | {UNPLACED, REFERENCE})
+
+
+def _stream(cell_id: str, dedicated: frozenset[str]) -> str:
+    return dedicated_stream(cell_id) if cell_id in dedicated else cell_stream(cell_id)
 
 
 def push_scope(
@@ -78,12 +83,13 @@ def push_scope(
     history = store.scope_history(connection, community_id, user_id)
     current = store.scope_version(connection, community_id, user_id)
     day = today(house)
+    dedicated = places.dedicated_cells(connection, community_id) if history else frozenset()
     streams, ever = set(), set()
     for cell_id, granted, revoked, from_on, to_on in history:
         if granted > applied or from_on > day:
             continue  # not known to the phone, or not begun
-        ever.add(cell_stream(cell_id))
+        ever.add(_stream(cell_id, dedicated))
         active = (revoked is None or revoked > applied) and (to_on is None or to_on >= day)
         if active:
-            streams.add(cell_stream(cell_id))
+            streams.add(_stream(cell_id, dedicated))
     return ScopeRule(frozenset(streams), frozenset(ever), last_n, current > applied, been)

@@ -215,11 +215,13 @@ def _streams(memory: Memory, devices: frozenset[str]) -> set[str]:
     for record in memory.touched.values():
         if record.life == "live" and record.home != UNPLACED and record.id in memory.created:
             found.add(record.home)
+            if record.dedicated is not None:
+                found.add(record.dedicated)
             continue
-        found |= streams_of(record.home, record.life, record.created_install, devices)
+        found |= streams_of(record.home, record.life, record.created_install, devices, record.dedicated)
         before = memory.before.get(record.id)
         if before is not None:
-            found |= streams_of(before.home, before.life, record.created_install, devices)
+            found |= streams_of(before.home, before.life, record.created_install, devices, before.dedicated)
     return found
 
 

@@ -149,7 +149,7 @@ def _check_moves(watch: Watch, record_id: str, moves: Sequence[Any], folded: _Fo
 def _check_shown(watch: Watch, row: Any, shown: Sequence[Any], folded: _Folded) -> None:
     """Visible exactly where it should be, and every stream that it left can say so (S20, L10)."""
     devices = frozenset([row.created_install]) if row.made_by == "device" else frozenset()
-    expected = streams_of(row.home, row.life, row.created_install, devices)
+    expected = streams_of(row.home, row.life, row.created_install, devices, row.dedicated)
     found = {one.stream_id for one in shown if one.kind == PUT}
     watch.same("record", row.id, "streams that show it", expected, found)
     for one in shown:

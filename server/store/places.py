@@ -52,6 +52,27 @@ def published_edition(connection: Connection, community_id: str, layer: str = "b
     ).first()
 
 
+def published_editions(connection: Connection, community_id: str) -> dict[str, Any]:
+    """The edition in force of each layer: id and content hash."""
+    rows = run(
+        connection,
+        "SELECT layer, edition_id, content_hash FROM edition WHERE community_id = ? AND state = 'published'",
+        (community_id,),
+    )
+    return {row.layer: row for row in rows}
+
+
+def dedicated_cells(connection: Connection, community_id: str) -> frozenset[str]:
+    """Ids of every dedicated cell that was ever in force."""
+    rows = run(
+        connection,
+        "SELECT DISTINCT c.cell_id FROM cell c JOIN edition e ON e.community_id = c.community_id "
+        "AND e.edition_id = c.edition_id WHERE e.community_id = ? AND e.layer = 'dedicated' AND e.state <> 'draft'",
+        (community_id,),
+    )
+    return frozenset(row.cell_id for row in rows)
+
+
 def editions_of(connection: Connection, community_id: str) -> list[Any]:
     """Every edition, oldest first."""
     return list(

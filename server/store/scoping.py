@@ -94,9 +94,13 @@ def record_cut(connection: Connection, scope: Scope, community_id: str, alias: s
 
 def stream_cut(streams: frozenset[str], alias: str = "r") -> Condition:
     """Records whose home is among the streams, and unplaced ones that an install among them has created."""
-    homes = sorted(stream for stream in streams if not stream.startswith("install/"))
+    homes = sorted(stream for stream in streams if not stream.startswith(("install/", "dedicated/")))
     installs = sorted(stream.removeprefix("install/") for stream in streams if stream.startswith("install/"))
     placed, values = among(f"{alias}.home", homes)
+    special = sorted(stream for stream in streams if stream.startswith("dedicated/"))
+    if special:
+        lies, names = among(f"{alias}.dedicated", special)
+        placed, values = f"({placed} OR {lies})", [*values, *names]
     if not installs:
         return placed, values
     own, names = among(f"{alias}.created_install", installs)

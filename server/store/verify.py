@@ -136,7 +136,7 @@ def assignments(connection: Connection, community_id: str) -> Rows:
 def records(connection: Connection, community_id: str) -> Rows:
     """Records by id, with the kind of the install that made them and the data key of their subject."""
     statement = (
-        "SELECT r.id, r.type, r.v, r.tag, r.life, r.home, r.conflicts, r.stamps, r.fields, r.secret, r.created_install, "
+        "SELECT r.id, r.type, r.v, r.tag, r.life, r.home, r.dedicated, r.conflicts, r.stamps, r.fields, r.secret, r.created_install, "
         "i.kind AS made_by, k.subject_id AS has_key, k.wrapped FROM record r "
         "LEFT JOIN install i ON i.community_id = r.community_id AND i.install_id = r.created_install "
         "LEFT JOIN data_key k ON k.community_id = r.community_id AND k.subject_id = coalesce(r.subject_id, ?) "
