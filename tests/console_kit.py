@@ -1,0 +1,102 @@
+"""A secretary at the console: signing in, reading what the screen says, and the same facts counted straight from the database."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from browser_kit import DEMO_PASSWORD, DemoSite
+from playwright.sync_api import APIRequestContext, Page, Playwright, expect
+
+COMMUNITY = "999999001001"
+CHINA = timedelta(hours=8)
+
+
+def sign_in(page: Page, site: DemoSite, login: str = "secretary") -> None:
+    """Open the console and sign in as somebody of the demo."""
+    page.goto(site.url)
+    page.get_by_label("账号").fill(login)
+    page.get_by_label("密码").fill(DEMO_PASSWORD)
+    page.get_by_role("button", name="登录").click()
+    page.get_by_role("navigation", name="栏目").wait_for()
+
+
+def open_part(page: Page, name: str) -> None:
+    """One of the sections in the bar."""
+    page.get_by_role("navigation", name="栏目").get_by_role("link", name=name).click()
+
+
+def shown_count(page: Page) -> int:
+    """How many rows the open list says that it has."""
+    foot = page.locator("footer.foot")
+    expect(foot).to_contain_text("截至")
+    found = re.search(r"([\d,]+) 条", foot.inner_text())
+    assert found is not None
+    return int(found[1].replace(",", ""))
+
+
+def today() -> date:
+    """The day in the community."""
+    return (datetime.now(UTC) + CHINA).date()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A live record as it stands in the database."""
+
+    id: str
+    home: str
+    fresh_on: str
+    fields: Mapping[str, Any]
+
+    def __getitem__(self, name: str) -> Any:
+        return self.fields.get(name)
+
+
+def rows_of(site: DemoSite, kind: str) -> dict[str, Row]:
+    """Every live record of a type, by id, read from the file beside the server."""
+    connection = sqlite3.connect(f"file:{site.folder / 'dishu.sqlite3'}?mode=ro", uri=True)
+    found = connection.execute("SELECT id, home, fresh_at, fields FROM record WHERE type = ? AND life = 'live'", (kind,)).fetchall()
+    connection.close()
+    return {
+        row[0]: Row(row[0], row[1], (datetime.fromisoformat(row[2]) + CHINA).date().isoformat(), json.loads(row[3])) for row in found
+    }
+
+
+def age_of(person: Row) -> int | None:
+    """Completed years today."""
+    if not person["birth_date"]:
+        return None
+    year, month, day = map(int, person["birth_date"].split("-"))
+    now = today()
+    return now.year - year - ((now.month, now.day) < (month, day))
+
+
+class Colleague:
+    """Somebody who writes through the interface, without a screen."""
+
+    def __init__(self, playwright: Playwright, site: DemoSite, login: str) -> None:
+        self.context: APIRequestContext = playwright.request.new_context(base_url=site.url)
+        answer = self.context.post("/api/v1/session", data={"login": login, "password": DEMO_PASSWORD})
+        assert answer.ok, answer.text()
+        self._csrf = answer.json()["csrf_token"]
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        answer = self.context.post(path, data=json.dumps(body), headers={"X-CSRF-Token": self._csrf, "Content-Type": "application/json"})
+        assert answer.ok, answer.text()
+        return answer.json()
+
+    def get(self, path: str) -> Any:
+        answer = self.context.get(path)
+        assert answer.ok, answer.text()
+        return answer.json()
+
+    def write(self, *operations: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """What became of the operations of one group."""
+        found: list[dict[str, Any]] = self.post("/api/v1/groups", {"ops": list(operations)})["results"]
+        return found
