@@ -103,6 +103,27 @@ def test_figures_of_each_day_are_kept_once(office, clock):
     assert own == 2
 
 
+def test_past_months_are_reckoned_from_what_is_on_record(office):
+    """Twelve months before the first kept day are counted one by one: who died in January lived in December, who came in
+    February did not live here before."""
+    write_operation(office.house, actor_of(office, "secretary"), "patch", "li",
+                    {"residence_household": IDS["household_a"], "relation_to_head": "10", "presence": "present",
+                     "resident_from": "2026-02-15"}, base=base(office, "li"))  # fmt: skip
+    assert daily_figures.reckon_back(office.house) == 0  # nothing is kept yet
+    daily_figures.sweep(office.house)
+    count = 0
+    while daily_figures.reckon_back(office.house):
+        count += 1
+    assert count == 24  # of two communities
+    found = told(office)["trend"]
+    assert len(found) == 13 and [one["reckoned"] for one in found] == [True] * 12 + [False]
+    assert [one["day"] for one in found[-3:]] == ["2026-01-31", "2026-02-28", "2026-03-02"]
+    assert {one["day"][:7]: one["figures"]["residents"] for one in found if one["day"] >= "2025-12"} == {
+        "2025-12": 4, "2026-01": 3, "2026-02": 4, "2026-03": 4,
+    }  # fmt: skip
+    assert "reckoned" not in found[0]["figures"]
+
+
 # ---------------------------------------------------------------- how the work stands
 def test_work_is_told_by_cell(office, clock):
     """Who works a cell since when, how much of it is stale, and the visits of the last month."""

@@ -26,8 +26,9 @@ _OVERVIEW: dict[str, Any] = {
             "type": "array",
             "items": {
                 "type": "object",
-                "required": ["day", "figures"],
+                "required": ["day", "reckoned", "figures"],
                 "properties": {
+                    "reckoned": {"type": "boolean"},
                     "day": {"type": "string", "format": "date"},
                     "figures": {"type": "object", "additionalProperties": {"type": "integer"}},
                 },
@@ -51,7 +52,8 @@ _WORK: dict[str, Any] = {
     zh="总览：底数、年龄、密度、新鲜度、待办和逐月变化", en="The overview: baseline, ages, density, freshness, open matters, months",
     tag=_TAG, response=_OVERVIEW, problems=("not-found",),
     more="The baseline of GET …/baseline with more figures for each cell. `trend` has the last kept day of each month; figures are "
-    "written down once a day, from the first day that the server ran. No personal values.",
+    "written down once a day. Months before the first kept day are `reckoned`: counted afterwards from what is on record, without "
+    "ages, freshness and conflicts. No personal values.",
 )  # fmt: skip
 def show_overview(community_id: str) -> Response:
     """Needs ``read_baseline`` in the community."""

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
 from server.house import House
-from server.permissions import Scope
+from server.permissions import Scope, cell_stream
 from server.services.accounts import today
+from server.services.baseline_then import baseline_then
 from server.store import baseline as store
 from server.store import overview
 from server.store.database import read, write
 from server.store.overview import TOTAL
+from server.store.scoping import UNPLACED
 
 AGED, VERY_OLD, SMALL = 60, 80, 3
 """Completed years from which somebody counts as old and as very old, and below which as a small child."""
 
 BUCKETS = (30, 90, 180)
 """Days since the last confirmation; what is older than the last is the last bucket."""
+
+MONTHS_BACK = 12
+MOST_RECKONED = 30_000
+"""Records of a community up to which its past months are counted from the records: a second or two for each month."""
 
 _COUNTED = {"household": "households", "person": "persons", "dwelling": "dwellings", "party_member": "party_members",
             "organization": "organizations"}  # fmt: skip
@@ -89,13 +95,59 @@ def sweep(house: House) -> int:
     return len(missing)
 
 
+def reckon_back(house: House) -> int:
+    """Write down the end of one more past month of one community, as far as its records tell; how many were written.
+
+    Months before the first kept day are counted from what is on record now and was true then: residents by the day since
+    which they live here. Done month by month, one at each sweep, for communities that are not too large for it.
+    """
+    limit = _months_before(date.fromisoformat(today(house)), MONTHS_BACK)
+    with read(house.engine) as connection:
+        first = overview.first_days(connection)
+        behind = [
+            community_id for community_id, day in sorted(first.items())
+            if day[:7] > limit.isoformat()[:7] and overview.records_standing(connection, community_id) <= MOST_RECKONED
+        ]  # fmt: skip
+    if not behind:
+        return 0
+    community_id = behind[0]
+    day = (date.fromisoformat(first[community_id]).replace(day=1) - timedelta(days=1)).isoformat()
+    found = baseline_then(house, Scope((community_id,)), community_id, tuple(_COUNTED), as_of=day)
+    homes = {cell_stream(cell["cell_id"]): _reckoned(cell) for cell in found["cells"]}
+    homes |= {UNPLACED: _reckoned(found["unplaced"]), TOTAL: _reckoned(found["total"])}
+    with write(house.engine) as connection:
+        overview.keep_day(connection, community_id, day, homes)
+    return 1
+
+
+def _reckoned(told: Mapping[str, Any]) -> dict[str, int]:
+    counts, coverage = told["counts"], told["coverage"]
+    return {name: counts[kind] for kind, name in _COUNTED.items()} | {
+        "residents": counts["resident_person"], "expected": coverage["expected_dwellings"],
+        "surveyed": coverage["surveyed_dwellings"], "reckoned": 1,
+    }  # fmt: skip
+
+
+def _months_before(day: date, months: int) -> date:
+    """The first of the month so many months before."""
+    number = day.year * 12 + day.month - 1 - months
+    return date(number // 12, number % 12 + 1, 1)
+
+
 def trend(connection: Any, scope: Scope, community_id: str, day: date, months: int) -> list[dict[str, Any]]:
-    """The last kept day of each of the past months, oldest first: the community's sum, or that of the cells of the scope."""
-    first = (day.replace(day=1) - timedelta(days=30 * (months - 1))).replace(day=1)
+    """The last kept day of each of the past months, oldest first: the community's sum, or that of the cells of the scope.
+
+    ``reckoned`` says that the figures were counted afterwards, from what is on record.
+    """
+    first = _months_before(day, months - 1)
     homes = [TOTAL] if scope.streams is None else sorted(scope.streams)
     by_day: dict[str, list[dict[str, int]]] = defaultdict(list)
     for kept_on, _, figures in overview.month_ends(connection, community_id, first.isoformat(), homes):
         by_day[kept_on].append(figures)
-    return [{"day": kept_on, "figures": summed(found)} for kept_on, found in sorted(by_day.items())]
+    told = []
+    for kept_on, found in sorted(by_day.items()):
+        figures = summed(found)
+        told.append({"day": kept_on, "reckoned": bool(figures.pop("reckoned", 0)), "figures": figures})
+    return told
 
 

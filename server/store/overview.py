@@ -113,6 +113,20 @@ def communities_without(connection: Connection, day: str) -> list[str]:
     ]
 
 
+def first_days(connection: Connection) -> dict[str, str]:
+    """The first day whose figures are kept, of every community that has any."""
+    statement = "SELECT d.community_id, MIN(d.day) FROM daily_figure d WHERE d.home = ? GROUP BY d.community_id"
+    return {row[0]: row[1] for row in run(connection, statement, (TOTAL,))}
+
+
+def records_standing(connection: Connection, community_id: str) -> int:
+    """How many records stand in the cells of a community and unplaced, by its counters."""
+    statement = (
+        "SELECT SUM(count) FROM stream WHERE community_id = ? AND (stream_id LIKE 'cell/%' OR stream_id = '~unplaced')"
+    )
+    return int(run(connection, statement, (community_id,)).scalar_one() or 0)
+
+
 def keep_day(connection: Connection, community_id: str, day: str, figures: Mapping[str, Mapping[str, int]]) -> None:
     """Keep the figures of a day by home; what another worker has kept meanwhile stands."""
     rows = [(community_id, day, home, orjson.dumps(dict(one)).decode()) for home, one in figures.items()]
