@@ -100,6 +100,7 @@ export function valueWords(type: string, field: string, value: Value | undefined
   if (value === undefined || value === null || value === "") return t("common.nothing");
   const form = reference.value?.forms[type]?.fields.find((one) => one.name === field);
   if (typeof value === "boolean") return t(value ? "common.yes" : "common.no");
+  if (Array.isArray(value) && String(form?.format) === "photo") return t("record.photo.count", { n: value.length });
   if (Array.isArray(value)) return value.map((one) => (form?.codelist ? codeLabel(form.codelist, one as Value) : String(one))).join(language() === "zh" ? "、" : ", ");
   if (form?.codelist) return codeLabel(form.codelist, value);
   if (form?.type === "ref" && typeof value === "string") {

@@ -1,0 +1,248 @@
+"""A grid worker's days with the field app, in a real browser at the size of a cheap phone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from browser_kit import PHONE, DemoSite
+from field_phone import PIN, FieldPhone, Office, invented_number
+from playwright.sync_api import Browser, Page, expect
+
+
+@pytest.fixture
+def phone(phone_page: Page, demo_site: DemoSite) -> FieldPhone:
+    """The first worker's phone, not enrolled yet."""
+    return FieldPhone(phone_page, demo_site)
+
+
+@pytest.fixture
+def other_phone(browser: Browser, demo_site: DemoSite) -> Iterator[FieldPhone]:
+    """A second phone beside it."""
+    context = browser.new_context(viewport=PHONE, device_scale_factor=2, is_mobile=True, has_touch=True, locale="zh-CN", timezone_id="Asia/Shanghai")
+    yield FieldPhone(context.new_page(), demo_site)
+    context.close()
+
+
+@pytest.fixture
+def office(office_page: Page, demo_site: DemoSite) -> Office:
+    """What the server has, as the secretary may read it."""
+    return Office(office_page, demo_site)
+
+
+def test_a_morning_in_flight_mode_reaches_the_server(phone: FieldPhone, office: Office):
+    """Three doors without a signal, the app closed in between, then one tap: everything is on the server (L5)."""
+    phone.enrol().program_is_kept()
+    first, second, third = phone.due(3)
+    phone.context.set_offline(True)
+
+    phone.household(first)
+    phone.tap("都没变")
+    phone.said("已核实，存到本机")
+
+    phone.household(second)
+    phone.page.get_by_role("link", name="只改一处").click()
+    phone.page.locator("section", has=phone.page.get_by_role("heading", name="户和房屋")).get_by_role("button", name="联系电话").click()
+    phone.field("phone").fill("10200012345")
+    phone.tap("保存，其他都没变")
+    phone.said("已改好，其他已核实")
+
+    phone.household(third)
+    phone.page.get_by_role("link", name="加一个人").click()
+    phone.field("name").fill("试验新人")
+    phone.field("document_number").fill(invented_number("99999919900307481"))
+    expect(phone.field("birth_date")).to_have_value("1990-03-07")
+    expect(phone.field("sex").get_by_role("button", name="男", exact=True)).to_have_attribute("aria-pressed", "true")
+    phone.tap("保存")
+    phone.said("已存到本机")
+    phone.tap("走访结果")
+    phone.tap("见到他人")
+    phone.said("走访已记下")
+
+    unsent = phone.unsent()
+    assert unsent >= 6
+    phone.start_again()
+    assert phone.unsent() == unsent
+    phone.household(second)
+    expect(phone.page.get_by_text("10200012345")).to_be_visible()
+    phone.household(third)
+    phone.page.get_by_text("试验新人").click()
+    person = phone.page.url.rsplit("/", 1)[1]
+
+    phone.context.set_offline(False)
+    phone.sync()
+    assert office.fields("household", second)["phone"] == "10200012345"
+    arrived = office.fields("person", person)
+    assert arrived["name"] == "试验新人"
+    assert arrived["residence_household"] == third
+    phone.go("/sync")
+    expect(phone.page.get_by_text("两人填的不一样")).to_have_count(0)
+
+
+def test_two_phones_at_the_same_door_are_told_and_the_door_decides(phone: FieldPhone, other_phone: FieldPhone, office: Office):
+    """Both change a birth date without a signal: nothing is lost, the second is told in words, and says at the door which is right."""
+    phone.enrol()
+    other_phone.enrol()
+    household = phone.due(1)[0]
+    phone.household(household)
+    phone.page.locator("main a.item[href*='/person/']").first.click()
+    person = re.sub(r".*/person/", "", phone.page.url)
+    for one, year in ((phone, "1971"), (other_phone, "1972")):
+        one.context.set_offline(True)
+        one.go(f"/edit/{person}/identity")
+        one.field("birth_date").fill(f"{year}0203")
+        one.tap("保存")
+        one.said("已存到本机")
+        one.context.set_offline(False)
+    phone.sync()
+    other_phone.sync()
+    other_phone.page.get_by_role("heading", name="需要你处理").wait_for()
+    other_phone.page.get_by_text("两人填的不一样").first.click()
+    expect(other_phone.page.get_by_text("1972-02-03")).to_be_visible()
+    expect(other_phone.page.get_by_text("1971-02-03")).to_be_visible()
+    other_phone.tap("我填的对，用我的")
+    other_phone.said("已按你填的再提交")
+    other_phone.sync()
+    found = office.fields("person", person)
+    assert found["birth_date"] == "1972-02-03"
+    phone.sync()
+    phone.go(f"/person/{person}")
+    expect(phone.page.get_by_text("1972-02-03")).to_be_visible()
+
+
+def test_a_revoked_phone_says_so_keeps_its_work_and_hands_it_over(phone: FieldPhone, other_phone: FieldPhone, office: Office, tmp_path: Path):
+    """The screen says what happened and what to do; unsent work leaves as a file, goes into another phone, and arrives."""
+    phone.enrol()
+    household = phone.due(1)[0]
+    phone.context.set_offline(True)
+    phone.go(f"/edit/{household}")
+    phone.field("preferred_time_text").fill("周末上午")
+    phone.tap("保存")
+    phone.said("已存到本机")
+    newest = sorted(line.split()[0] for line in phone.site.dishu("device", "list").splitlines() if "in use" in line)[-1]
+    phone.site.dishu("device", "revoke", newest, "--reason", "replaced")
+    phone.context.set_offline(False)
+    phone.go_home()
+    expect(phone.page.get_by_role("button", name="上传更新")).to_be_enabled(timeout=30_000)
+    phone.tap("上传更新")
+    phone.page.get_by_role("heading", name="需要你处理").wait_for(timeout=30_000)
+    assert phone.unsent() == 1
+
+    phone.go("/me")
+    phone.tap("退出并清空本机")
+    phone.page.get_by_role("dialog").get_by_role("button", name="退出并清空本机").click()
+    phone.page.get_by_text("还有 1 条没有上传，不能退出。").wait_for()
+    phone.go("/rescue")
+    phone.page.locator("#words").fill("桑榆里一二三四")
+    phone.page.locator("#words").press_sequentially("五")
+    with phone.page.expect_download() as download:
+        phone.tap("保存救援文件")
+    rescued = tmp_path / "rescue.bin"
+    download.value.save_as(rescued)
+    assert "周末上午".encode() not in rescued.read_bytes()
+    phone.tap("文件已存好")
+    phone.go("/me")
+    phone.tap("退出并清空本机")
+    phone.page.get_by_role("dialog").get_by_role("button", name="退出并清空本机").click()
+    phone.page.get_by_label("登记码").wait_for()
+
+    other_phone.enrol()
+    other_phone.go("/rescue")
+    other_phone.page.locator("#rescue-file").set_input_files(rescued)
+    other_phone.page.locator("#words-in").fill("桑榆里一二三四五")
+    other_phone.tap("读入救援文件")
+    other_phone.page.get_by_text("已接过来 1 条").wait_for()
+    other_phone.sync()
+    assert office.fields("household", household)["preferred_time_text"] == "周末上午"
+
+
+def test_a_wrong_pin_opens_nothing_and_the_right_one_everything(phone: FieldPhone):
+    """The PIN is asked for after every start; a wrong one says how many tries are left."""
+    phone.enrol()
+    phone.page.reload()
+    phone.page.get_by_text("请输入密码").wait_for()
+    phone.pin("999111")
+    phone.page.get_by_text(re.compile(r"密码不对，还能试 \d+ 次")).wait_for()
+    assert phone.page.get_by_text("今天去哪儿").count() == 0
+    expect(phone.page.get_by_role("button", name="1", exact=True)).to_be_enabled(timeout=60_000)
+    phone.pin(PIN)
+    phone.home_stands()
+
+
+def test_people_are_found_while_typing_also_by_sound_and_phone(phone: FieldPhone):
+    """A name, its initials, the tail of a phone: the person is in the list; half-typed pinyin of an input method changes nothing."""
+    phone.enrol()
+    phone.go("/household/" + phone.due(1)[0])
+    phone.page.locator("main a.item[href*='/person/']").first.click()
+    name = phone.page.locator("header h1").inner_text()
+    phone.go("/find")
+    box = phone.page.get_by_label("查找人、门牌、楼")
+    box.fill(name)
+    expect(phone.page.locator("main .item", has_text=name).first).to_be_visible()
+    box.fill("")
+    box.evaluate(
+        """node => {
+            node.dispatchEvent(new CompositionEvent("compositionstart"));
+            node.value = "zzzz qqqq";
+            node.dispatchEvent(new InputEvent("input", {bubbles: true}));
+        }"""
+    )
+    assert phone.page.get_by_text("本机没有找到").count() == 0
+    box.evaluate(
+        """(node, name) => {
+            node.value = name;
+            node.dispatchEvent(new CompositionEvent("compositionend"));
+            node.dispatchEvent(new InputEvent("input", {bubbles: true}));
+        }""",
+        name,
+    )
+    expect(phone.page.locator("main .item", has_text=name).first).to_be_visible()
+
+
+def test_an_id_number_with_a_slip_is_pointed_out_and_does_not_stop_the_work(phone: FieldPhone):
+    """A wrong check digit is told at once; the person can be kept all the same."""
+    phone.enrol()
+    household = phone.due(1)[0]
+    phone.go(f"/household/{household}/member")
+    right = invented_number("99999919900307481")
+    wrong = right[:17] + ("0" if right[17] != "0" else "1")
+    phone.field("name").fill("核对试验")
+    phone.field("document_type").click()
+    phone.page.get_by_role("dialog").get_by_text("居民身份证", exact=True).click()
+    phone.field("document_number").fill(wrong)
+    phone.page.get_by_text("身份证号校验位或日期不符，请核对").wait_for()
+    phone.tap("保存")
+    phone.said("已存到本机")
+
+
+def test_the_language_switches_at_once(phone: FieldPhone):
+    """Every screen follows, also after the next start."""
+    phone.enrol()
+    phone.go("/me")
+    phone.page.get_by_role("button", name="English").first.click()
+    phone.page.get_by_role("link", name="Today").click()
+    phone.page.get_by_role("heading", name="Where to go").wait_for()
+    phone.page.reload()
+    phone.page.get_by_text("Enter your PIN").wait_for()
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_screens_can_be_read_by_everybody(phone: FieldPhone, language: str):
+    """Contrast, labels, names: axe finds nothing serious on the screens of a day."""
+    phone.enrol()
+    household = phone.due(1)[0]
+    if language == "en":
+        phone.go("/me")
+        phone.page.get_by_role("button", name="English").first.click()
+    phone.go("/find")
+    building = str(phone.page.locator("main a.item[href*='/building/']").first.get_attribute("href"))[1:]
+    found: dict[str, list[str]] = {}
+    paths = ["/", "/due", "/find", building, f"/household/{household}", f"/household/{household}/member", f"/household/{household}/change", f"/edit/{household}"]
+    for path in [*paths, "/new/resource", "/resources", "/map", "/sync", "/me", "/rescue"]:
+        phone.go(path)
+        phone.page.locator("main").first.wait_for()
+        if problems := phone.serious():
+            found[path] = problems
+    assert found == {}

@@ -1,0 +1,96 @@
+"""Every word of the field app stands in both languages, and no word stands anywhere else."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+FIELD = Path(__file__).resolve().parent.parent / "web" / "field" / "src"
+HAN = re.compile(r"[\u4e00-\u9fff]")
+PLACE = re.compile(r"\{(\w+)\}")
+# Written in the language itself, whichever is shown.
+OWN_NAMES = {"common.chinese", "common.english", "common.otherLanguage"}
+# Keys whose last part is a code: the codes that can stand there.
+BY_CODE = {
+    "common.tabs": ("home", "find", "map", "sync", "me"),
+    "find.legend": ("fresh", "ageing", "stale", "never", "empty"),
+    "record.life": ("deleted", "merged", "erased"),
+    "record.more": ("edit", "dwelling", "head", "move", "split", "join", "history"),
+    "start.me.pin": ("old", "new", "again"),
+    "sync.did": ("create", "patch", "confirm", "delete", "restore", "resolve", "command"),
+    "sync.kind": ("conflict", "overwritten", "held", "quarantined", "declined", "erased", "released"),
+    "sync.phase": ("push", "pull", "reference", "done"),
+}
+
+
+def _pairs() -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+
+    def walk(prefix: str, node: object) -> None:
+        if isinstance(node, list):
+            found[prefix] = node
+        elif isinstance(node, dict):
+            for key, inner in node.items():
+                walk(f"{prefix}.{key}", inner)
+
+    for file in sorted((FIELD / "words").glob("*.json")):
+        walk(file.stem, json.loads(file.read_text(encoding="utf-8")))
+    return found
+
+
+def _sources() -> Iterator[tuple[Path, str]]:
+    for file in sorted([*FIELD.rglob("*.vue"), *FIELD.rglob("*.ts")]):
+        yield file, re.sub(r"(?m)^\s*(//|/\*\*|\*).*$|<!--.*?-->", "", file.read_text(encoding="utf-8"))
+
+
+def _used() -> set[str]:
+    first = "|".join(sorted({key.split(".")[0] for key in _pairs()}))
+    found: set[str] = set()
+    for _, text in _sources():
+        found |= set(re.findall(rf"(?<!=)[\"'`]((?:{first})(?:\.\w+)+)[\"'`]", text))
+        for stem in re.findall(rf"`((?:{first})(?:\.\w+)*)\.\$\{{", text):
+            found |= {f"{stem}.{code}" for code in BY_CODE[stem]}
+    return found
+
+
+def test_every_string_has_both_languages():
+    """Neither side is missing, both name the same values, and the English is English."""
+    for key, pair in _pairs().items():
+        assert len(pair) == 2, key
+        zh, en = pair
+        assert zh.strip(), key
+        assert en.strip(), key
+        assert PLACE.findall(zh) == PLACE.findall(en) or set(PLACE.findall(zh)) == set(PLACE.findall(en)), key
+        if key not in OWN_NAMES:
+            assert not HAN.search(en), key
+            assert "|" not in zh + en and "@" not in zh + en, f"{key}: these mean something else to the message format"
+
+
+def test_every_key_that_a_screen_uses_is_there():
+    """No screen shows the name of a key instead of words."""
+    assert _used() - set(_pairs()) == set()
+
+
+def test_no_string_is_left_over():
+    """What no screen uses any more is taken out."""
+    assert set(_pairs()) - _used() == set()
+
+
+def test_no_words_stand_in_the_screens_themselves():
+    """Chinese stands in the lists of words only, so that a switch of language leaves nothing behind."""
+    for file, text in _sources():
+        for line in text.splitlines():
+            # Full-width marks around a unit of measure, and the sign between names, are no words.
+            assert not HAN.search(line.split(" // ")[0]), f"{file.name}: {line.strip()[:80]}"
+
+
+def test_words_are_those_of_the_people():
+    """A conflict is 两人填的不一样, 报到 is never 签到, and nobody is 隔离."""
+    words = " ".join(zh for zh, _ in _pairs().values())
+    assert "两人填的不一样" in words
+    assert "待核对" in words
+    assert "等另一条" in words
+    for machine in ("签到", "隔离", "冲突", "同步", "操作失败", "异常"):
+        assert machine not in words, machine
