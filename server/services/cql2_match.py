@@ -208,27 +208,45 @@ class _Builder:
     def _like(self, term: Term, pattern: Literal_) -> Check:
         if self._kind(term) != "text":
             raise CQL2Error("LIKE takes a text", term.position)
-        read, wanted = self._reader(term), like_pattern(str(pattern.value))
+        text = str(pattern.value)
+        read, wanted = self._reader(term), like(text.casefold() if term.folded else text)
 
         def check(values: Values, _place: Any) -> bool | None:
             found = read(values)
-            return None if found is None else wanted.fullmatch(found) is not None
+            return None if found is None else wanted(found)
 
         return check
 
 
-def like_pattern(pattern: str) -> re.Pattern[str]:
-    """A LIKE pattern as a regular expression."""
-    made, escaped = [], False
+def like(pattern: str) -> Callable[[str], bool]:
+    """A LIKE pattern as a test of texts. No text takes longer than its length times that of the pattern."""
+    pieces: list[list[str]] = [[]]  # what stands between two %, letter by letter as regular expressions
+    escaped = False
     for letter in pattern:
         if escaped or letter not in "%_\\":
-            made.append(re.escape(letter))
+            pieces[-1].append(re.escape(letter))
             escaped = False
         elif letter == "\\":
             escaped = True
-        elif not (letter == "%" and made and made[-1] == ".*"):  # several in a row say no more, and cost much
-            made.append(".*" if letter == "%" else ".")
-    return re.compile("".join(made), re.DOTALL)
+        elif letter == "%":
+            pieces.append([])
+        else:
+            pieces[-1].append(".")
+    first, *middle = (re.compile("".join(piece), re.DOTALL) for piece in pieces)
+    if not middle:
+        return lambda text: first.fullmatch(text) is not None
+    last, length = middle.pop(), len(pieces[-1])
+
+    def test(text: str) -> bool:
+        found = first.match(text)
+        # The leftmost place of each piece leaves the most room for those behind it.
+        for piece in middle:
+            found = piece.search(text, found.end()) if found is not None else None
+        return (
+            found is not None and len(text) - length >= found.end() and last.match(text, len(text) - length) is not None
+        )
+
+    return test
 
 
 def _all(checks: list[Check]) -> Check:
