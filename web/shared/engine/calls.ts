@@ -57,6 +57,7 @@ export function accepted(answer: Answer): Answer {
   const slug = String(body["type"] ?? "").split("/").pop() ?? "";
   const details = { slug, status };
   if (slug === "install-revoked") throw new Stopped(problem("revoked", { details }));
+  if (slug === "install-unconfirmed") throw new Stopped(problem("unconfirmed", { details }));
   if (slug === "outside-your-scope") throw new Stopped(problem("role_refused", { details }));
   if (status === 401) throw new Stopped(problem("token_refused", { details }));
   throw new Stopped(problem("refused", { details }));

@@ -90,18 +90,73 @@ test("two workers of one cell write offline, send twice, and end with what the s
     expect(engine.read(person)?.pendingOps).toStrictEqual([]);
   }
   expect(two.notices().map((notice) => [notice.kind, notice.unit, notice.mine])).toStrictEqual([["conflict", "birth", { birth_date: "1981-01-01" }]]);
+  // the values stand side by side on the phone, so that the worker can settle it at the door
+  const dispute = two.dispute(person, "birth");
+  expect(dispute?.siblings.map((sibling) => sibling.set["birth_date"]).sort()).toStrictEqual(["1980-01-01", "1981-01-01"]);
   await two.dismiss(two.notices()[0]?.id as string);
   expect(two.notices()).toStrictEqual([]);
   const cells = Object.keys(one.digests()).filter((name) => name.startsWith("cell/"));
   for (const cell of cells) expect(two.digests()[cell]).toStrictEqual(one.digests()[cell]);
+  const siblings = (dispute?.siblings ?? []).map((sibling) => sibling.op_id);
   await one.write([{ kind: "confirm", id: person }]);
+  await two.write([{ kind: "resolve", id: person, unit: "birth", siblings, set: { birth_date: "1981-01-01" } }]);
   await two.write([{ kind: "patch", id: person, set: { sex: "9" } }]);
   await synced(two);
   await synced(one);
   await synced(one);
-  expect(one.notices().filter((notice) => notice.kind === "overwritten").map((notice) => [notice.mine, notice.now])).toStrictEqual([[{ sex: "1" }, { sex: "9" }]]);
+  expect(one.notices().filter((notice) => notice.kind === "overwritten").map((notice) => [notice.mine, notice.now])).toContainEqual([{ sex: "1" }, { sex: "9" }]);
   await synced(two);
+  for (const engine of [one, two]) {
+    expect(engine.read(person)?.conflicts).toStrictEqual([]);
+    expect(engine.read(person)?.fields["birth_date"]).toBe("1981-01-01");
+    expect(engine.dispute(person, "birth")).toBeNull();
+  }
   writeFileSync(scene.report, JSON.stringify({ digests: one.digests(), household: ids.household, persons: ids.persons }));
+});
+
+test("a move, a split and a death are shown at once, and stand when the server has decided them", async () => {
+  const engine = await enrolled();
+  await synced(engine);
+  const ids = await home(engine, "104", "李甲", "李乙", "李丙");
+  const far = await home(engine, "504");
+  await synced(engine);
+  const made = engine.newId();
+  const [first, second, third] = ids.persons as [string, string, string];
+  await engine.write([{ kind: "command", name: "move_household", id: ids.household, arguments: { dwelling: far.dwelling, on: "2026-03-01" } }]);
+  await engine.write([{ kind: "command", name: "split_household", id: ids.household, arguments: { new_household: made, members: [first], head: first, dwelling: ids.dwelling } }]);
+  await engine.write([{ kind: "command", name: "person_died", id: second, arguments: { on: "2026-03-02", household: ids.household } }]);
+  const shown = (): unknown => [first, second, third, made, ids.household].map((id) => engine.read(id)?.fields);
+  const before = shown();
+  expect(engine.members(made).map((view) => view.id)).toStrictEqual([first]);
+  expect(engine.members(ids.household).map((view) => view.id)).toStrictEqual([third]);
+  await synced(engine);
+  await synced(engine);
+  expect(engine.operations({ limit: 3 }).map((row) => [row.kind, row.outcome, row.settled])).toStrictEqual([1, 2, 3].map(() => ["command", "applied", true]));
+  expect(shown()).toStrictEqual(before);
+  for (const id of [first, second, third, made, ids.household]) expect(engine.read(id)?.pendingOps).toStrictEqual([]);
+  expect(engine.count("residence", { person: first })).toBeGreaterThan(0);
+});
+
+test("a cloned phone goes on as an install of its own; the work of both is there once", async () => {
+  const disk = new MemoryDisk();
+  await synced(await enrolled(disk));
+  const clone = new MemoryDisk();
+  Object.assign(clone, { blocks: new Map(disk.blocks), about: disk.about });
+  const [one, two] = [await reopened(disk), await reopened(clone)];
+  const mine = await home(one, "105", "吴甲");
+  await synced(one);
+  const yours = await home(two, "106", "吴乙");
+  const before = two.identity()?.installId;
+  const report = await two.sync();
+  expect(report.problem).toBeNull();
+  expect(two.identity()?.installId).not.toBe(before);
+  await synced(two);
+  await synced(one);
+  for (const engine of [one, two]) {
+    expect(engine.members(mine.household)).toHaveLength(1);
+    expect(engine.members(yours.household)).toHaveLength(1);
+    expect(engine.unsentCount()).toBe(0);
+  }
 });
 
 test("lost answers and requests that arrive twice change nothing", async () => {

@@ -21,7 +21,7 @@ import type { SearchHit, SearchOptions } from "./search-types.ts";
 import { noticesOf, outboxOf, standingOf } from "./standing.ts";
 import { enrol, standingProblems, synchronise } from "./syncing.ts";
 import {
-  EngineError, type Draft, type Engine, type EngineEvent, type EngineState, type FieldError, type Fields, type Identity,
+  EngineError, type Dispute, type Draft, type Engine, type EngineEvent, type EngineState, type FieldError, type Fields, type Identity,
   type Labels, type Notice, type Outbox, type PlaceGuess, type Problem, type RecordView, type Standing, type SyncProgress, type SyncReport,
   type UnlockResult, type Value, type Where, type Written,
 } from "./types.ts";
@@ -112,10 +112,10 @@ class DeviceEngine implements Engine {
 
   problems = (): readonly Problem[] => this.known;
 
-  on(listener: (event: EngineEvent) => void): () => void {
+  on = (listener: (event: EngineEvent) => void): (() => void) => {
     this.listeners.add(listener);
     return () => void this.listeners.delete(listener);
-  }
+  };
 
   // ---------------------------------------------------------------- beginning, locking, leaving
 
@@ -183,14 +183,12 @@ class DeviceEngine implements Engine {
   async changePin(oldPin: string, newPin: string): Promise<UnlockResult> {
     if (this.now !== "ready" || !this.vault) throw stateError();
     if (!PIN.test(newPin)) throw new EngineError("passphrase", { zh: "密码至少 4 位", en: "a PIN has four characters or more" });
-    const { seal, result } = await this.vault.open(oldPin);
-    if (seal) await this.vault.rewrap(seal, newPin);
+    const { seal, result } = await this.attempt(this.vault.open(oldPin));
+    if (seal) await this.attempt(this.vault.rewrap(seal, newPin));
     return result;
   }
 
-  takeOver(): Promise<EngineState> {
-    return this.now === "elsewhere" ? this.begin(true) : Promise.resolve(this.now);
-  }
+  takeOver = async (): Promise<EngineState> => (this.now === "elsewhere" ? this.begin(true) : this.now);
 
   async signOut({ abandonUnsent = false }: { abandonUnsent?: boolean } = {}): Promise<void> {
     if (this.now !== "ready" && this.now !== "locked") throw stateError();
@@ -315,7 +313,7 @@ class DeviceEngine implements Engine {
     };
     const run = async (): Promise<SyncReport> => {
       try {
-        const { report, problems } = await synchronise({ line, registry: () => opened.registry, progress, pageLimit: this.parts.pageLimit ?? null });
+        const { report, problems } = await synchronise({ line, registry: () => opened.registry, newId: this.newId, progress, pageLimit: this.parts.pageLimit ?? null });
         if (report.problem?.details?.["why"] === "fenced" && this.opened) this.lost();
         else if (this.opened) this.mention([...problems, ...this.known.filter((one) => one.code === "storage_temporary")]);
         return report;
@@ -343,6 +341,8 @@ class DeviceEngine implements Engine {
   notices(): Notice[] {
     return this.opened ? noticesOf(this.opened.ledger, this.opened.lookup, this.opened.registry) : [];
   }
+
+  dispute = (recordId: string, unit: string): Dispute | null => this.opened?.ledger.core.disputes[`${recordId}/${unit}`] ?? null;
 
   async dismiss(noticeId: string): Promise<void> {
     if (noticeId === "scope_changed") {

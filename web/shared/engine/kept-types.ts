@@ -2,7 +2,7 @@
 
 import type { Reference } from "./reference-types.ts";
 import type { RowHash } from "./digest.ts";
-import type { Confirmation, Fields, Value, Version } from "./types.ts";
+import type { Confirmation, Dispute, Fields, Value, Version } from "./types.ts";
 
 /** A copy of a record at the highest version that any held stream brought. `type` null: every field is hidden (S23). */
 export interface Copy {
@@ -127,6 +127,10 @@ export interface Core {
   prunedOpId: string | null;
   completed: number;
   needsFork: { n: number; op_id: string | null } | null;
+  /** Of the install that this phone is about to become. */
+  forkId: string | null;
+  /** `record id/unit` → the open conflict as the server showed it. */
+  disputes: Readonly<Record<string, Dispute>>;
   streams: Readonly<Record<string, StreamState>>;
   witnesses: readonly Witness[];
   overwritten: readonly Overwritten[];

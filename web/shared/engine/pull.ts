@@ -23,11 +23,12 @@ export interface PullReport {
   referenceMoved: boolean;
 }
 
-const nothingYet = (): PullReport => ({ pages: 0, rows: 0, added: [], dropped: [], rebuilt: [], reopened: 0, pruned: 0, needsFork: false, referenceMoved: false });
+/** What a pull has done before its first page. */
+export const nothingPulled = (): PullReport => ({ pages: 0, rows: 0, added: [], dropped: [], rebuilt: [], reopened: 0, pruned: 0, needsFork: false, referenceMoved: false });
 
 /** Reads pages until one is complete and the copies agree with the server's digests. */
 export async function pull(line: Line, registry: FormRegistry, limit: number | null, progress: (rows: number) => void): Promise<PullReport> {
-  const report = nothingYet();
+  const report = nothingPulled();
   const { ledger } = line;
   let fromZero = false;
   for (;;) {

@@ -43,6 +43,7 @@ export function outboxOf(ledger: Ledger): Outbox {
 }
 
 const SAYS = {
+  asked: { zh: "两人填的不一样，社区请你问清楚是哪一个", en: "Two people wrote different things: the office asks you to find out which is right" },
   conflict: { zh: "两人填的不一样：你的值和别人的值都已保留，等人决定", en: "Two people wrote different things: your value and the other one are both kept, somebody decides" },
   stands: { zh: "两人填的不一样，现在记的是你的值", en: "Two people wrote different things; yours is the one that stands now" },
   decided: { zh: "两人填的不一样，已经决定，现在记的是另一个值", en: "Two people wrote different things; it was decided, and another value stands now" },
@@ -62,11 +63,24 @@ function noticesOfConflict(row: LogRow, lookup: Lookup, registry: FormRegistry):
       // which unit was in dispute is only told while the conflict is open; afterwards a value that stands needs no word
       if (!isOpen && (stands || form.policyOf(Object.keys(mine)[0] as string) === "union")) return [];
       const says: Labels = isOpen ? SAYS.conflict : SAYS.decided;
-      const shown = Object.fromEntries(form.unitFields(unit).flatMap((name) => (now[name] === undefined ? [] : [[name, now[name]]]))) as Fields;
-      return [{ id: `${row.opId}/${unit}`, kind: "conflict" as const, opId: row.opId, recordId: step.id, type: step.type, unit, mine, now: shown, says, needsMe: isOpen }];
+      const shown = valuesOf(now, form.unitFields(unit));
+      return [{ id: `${row.opId}/${unit}`, kind: "conflict" as const, opId: row.opId, recordId: step.id, type: step.type, unit, mine, now: shown, says, needsMe: false }];
     });
   });
 }
+
+/** Conflicts that the office asked this person to settle. */
+function noticesAsked(ledger: Ledger, lookup: Lookup, registry: FormRegistry): Notice[] {
+  return Object.values(ledger.core.disputes).flatMap((one) => {
+    const view = lookup.read(one.id);
+    if (!view?.conflicts.includes(one.unit) || one.delegatedTo !== ledger.core.user.user_id) return [];
+    const now = valuesOf(view.fields, registry.get(view.type)?.unitFields(one.unit) ?? [one.unit]);
+    return [{ id: `asked/${one.id}/${one.unit}/${one.v}`, kind: "asked" as const, opId: "", recordId: one.id, type: view.type, unit: one.unit, mine: {}, now, says: SAYS.asked, needsMe: true }];
+  });
+}
+
+const valuesOf = (fields: Fields, names: readonly string[]): Fields =>
+  Object.fromEntries(names.flatMap((name) => (fields[name] === undefined ? [] : [[name, fields[name]]]))) as Fields;
 
 /** Everything that the person has not dismissed, newest first. */
 export function noticesOf(ledger: Ledger, lookup: Lookup, registry: FormRegistry): Notice[] {
@@ -87,8 +101,9 @@ export function noticesOf(ledger: Ledger, lookup: Lookup, registry: FormRegistry
   for (const one of ledger.core.overwritten) {
     const now = lookup.read(one.id)?.fields ?? {};
     const fields = registry.get(one.type)?.unitFields(one.unit) ?? [one.unit];
-    const shown = Object.fromEntries(fields.flatMap((name) => (now[name] === undefined ? [] : [[name, now[name]]]))) as Fields;
+    const shown = valuesOf(now, fields);
     found.push({ id: `${one.opId}/${one.unit}/over`, kind: "overwritten", opId: one.opId, recordId: one.id, type: one.type, unit: one.unit, mine: one.mine, now: shown, says: SAYS.overwritten, needsMe: false });
   }
+  found.push(...noticesAsked(ledger, lookup, registry));
   return found.filter((one) => !dismissed.has(one.id)).reverse();
 }

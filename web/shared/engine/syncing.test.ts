@@ -16,7 +16,7 @@ class Cell {
   lies = 0;
   outcome = "applied";
   reason: string | null = null;
-  readonly seen: { n: number; op: string }[] = [];
+  seen: { n: number; op: string }[] = [];
 
   put(id: string, v: number, fields: Body, more: Body = {}): void {
     const record = { id, type: "person", v, tag: `${v}`.padStart(16, "0"), life: "live", form_version: 1, home: "cell/a", conflicts: [], confirmed: {}, fields, ...more };
@@ -84,7 +84,7 @@ class Cell {
 
 async function phone(): Promise<{ cell: Cell; engine: Engine; parts: ReturnType<typeof device>; server: ReturnType<typeof scripted> }> {
   const cell = new Cell();
-  const server = scripted(cell.answer);
+  const server = scripted((path, body) => cell.answer(path, body));
   const parts = device(server);
   return { cell, server, parts, engine: await enrolled(parts) };
 }
@@ -168,14 +168,37 @@ test("a restored server gets again what it lost, under the same ids and bytes, a
   expect(server.asked.filter((one) => one.path.endsWith("/witness"))).toHaveLength(1);
 });
 
-test("a cloned phone stops, keeps everything, and its work comes in through a rescue file", async () => {
+test("a cloned phone goes on as an install of its own: the same operations under new numbers", async () => {
+  const { cell, engine, server } = await phone();
+  await engine.write([{ kind: "create", type: "person", id: "p1", set: { name: "甲" } }]);
+  cell.put("p1", 1, { name: "甲" });
+  await engine.sync();
+  await engine.write([{ kind: "patch", id: "p1", set: { sex: "1" } }]);
+  const usual = cell.answer;
+  cell.applied = { n: 2, op_id: "somebody else's" };
+  cell.answer = (path, body) => {
+    if (!path.endsWith("/fork")) return usual(path, body);
+    Object.assign(cell, { applied: { n: 0, op_id: null }, seen: [], streams: ["install/i2", "cell/a", "~reference"] });
+    return { body: { install_id: "i2", device_token: "t2" } };
+  };
+  const before = engine.operations().map((one) => one.opId);
+  const report = await engine.sync();
+  expect(report.problem).toBeNull();
+  expect(server.asked.find((one) => one.path.endsWith("/fork"))?.body["log"]).toStrictEqual([...before].reverse().map((opId, at) => [at + 1, opId]));
+  expect(engine.identity()?.installId).toBe("i2");
+  expect(cell.seen.map((one) => (JSON.parse(one.op) as { op_id: string }).op_id)).toStrictEqual([...before].reverse());
+  expect(engine.operations().map((one) => one.opId)).toStrictEqual(before);
+  expect(engine.unsentCount()).toBe(0);
+});
+
+test("a cloned phone that cannot fork keeps everything, and its work comes in through a rescue file", async () => {
   const { cell, engine } = await phone();
   await engine.write([{ kind: "create", type: "person", set: { name: "甲" } }]);
   cell.applied = { n: 1, op_id: "somebody else's" };
-  const report = await engine.sync();
-  expect(report.problem?.code).toBe("fork_needed");
+  expect((await engine.sync()).problem?.code).toBe("busy");
+  expect(engine.problems().map((one) => one.code)).toStrictEqual(["busy", "fork_needed"]);
   const sent = cell.seen.length;
-  expect((await engine.sync()).problem?.code).toBe("fork_needed");
+  await engine.sync();
   expect(cell.seen).toHaveLength(sent);
   const file = await engine.exportRescue("correct horse");
   const other = await phone();

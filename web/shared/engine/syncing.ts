@@ -1,10 +1,12 @@
 // One synchronisation: what it sends and reads, in which order, and what it tells. It never throws.
 
 import { accepted, call, NotUnderstood, Stopped, wanted, type Line } from "./calls.ts";
+import { askDisputes } from "./disputes.ts";
+import { fork } from "./forking.ts";
 import type { KeptReference } from "./kept-types.ts";
 import { Fenced, StorageFull, type Ledger } from "./ledger.ts";
 import { Offline, type Transport } from "./parts-types.ts";
-import { offerWitnesses, pull, type PullReport } from "./pull.ts";
+import { nothingPulled, offerWitnesses, pull, type PullReport } from "./pull.ts";
 import { push, readConfig } from "./push.ts";
 import type { Reference } from "./reference-types.ts";
 import { EngineError, type Identity, type Problem, type SyncProgress, type SyncReport } from "./types.ts";
@@ -17,6 +19,7 @@ const SKEW_S = 300;
 export interface SyncDesk {
   line: Line;
   registry: () => FormRegistry;
+  newId: () => string;
   progress: (progress: SyncProgress) => void;
   pageLimit?: number | null;
 }
@@ -49,16 +52,30 @@ export async function synchronise(desk: SyncDesk): Promise<{ report: SyncReport;
     report.reopened += pulled.reopened;
     return pulled;
   };
+  /** Push, then pull; a log that is not the server's is found by either (S21). */
+  const agree = async (): Promise<PullReport> => {
+    try {
+      await pushAll();
+    } catch (error) {
+      if (!(error instanceof Stopped) || error.problem.code !== "fork_needed") throw error;
+      return nothingPulled();
+    }
+    return pullAll();
+  };
   try {
     await readConfig(line);
     if (!ledger.reference) report.referenceChanged = await readReference(line, tell);
-    await pushAll();
-    const pulled = await pullAll();
+    let pulled = await agree();
+    if (ledger.core.needsFork) {
+      await fork(line, desk.newId);
+      pulled = await agree();
+    }
     if (pulled.reopened && !pulled.needsFork) {
       await pushAll();
       await pullAll();
     }
     await offerWitnesses(line);
+    await askDisputes(line);
     if (!report.referenceChanged) report.referenceChanged = await readReference(line, tell);
     await ledger.change("sync: done", (change) => change.patchCore({ lastSyncAt: new Date(line.now()).toISOString() }));
     report.complete = !pulled.needsFork && ledger.core.needsFork === null;

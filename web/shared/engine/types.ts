@@ -2,6 +2,7 @@
 // everything that is read here is read from memory, everything that is written is durable before it is shown.
 // Member names on the wire (`op_id`, `claimed_at` …) stay as docs/protocol.md writes them; names of the engine are camelCase.
 
+export * from "./errors.ts";
 import type { Form } from "../forms/form.ts";
 import type { Reference } from "./reference-types.ts";
 import type { SearchHit, SearchOptions } from "./search-types.ts";
@@ -102,8 +103,8 @@ export type Draft =
   | { kind: "resolve"; id: string; unit: string; siblings: readonly string[]; set: Fields }
   /**
    * A command of docs/protocol.md: move_household, split_household, join_households, change_head, person_left,
-   * person_died, correct_place … `id` is the principal record. `shown`: other records that were on the screen and that
-   * the command changes (their bases are sent along); left out, the engine names those that it finds.
+   * person_died, correct_place … `id` is the principal record; bases and values seen of the others are added here;
+   * `shown` may name records that were on the screen.
    */
   | { kind: "command"; name: string; id: string; arguments: Record<string, Value>; shown?: readonly string[] };
 
@@ -190,7 +191,8 @@ export type ProblemCode =
   | "storage_full" // no room: the last write was NOT kept
   | "storage_broken" // what is stored cannot be read
   | "scope_changed" // cells were added or taken away (details.added, details.dropped)
-  | "fork_needed" // the server knows other operations of this install: a cloned or restored phone
+  | "fork_needed" // a cloned or restored phone: it goes on as an install of its own at the next synchronisation
+  | "unconfirmed" // the server was restored and does not know this phone yet: sending goes on, receiving waits
   | "copies_doubtful" // copies differ from the server's even after reading anew
   | "refused" // the server refused the request (details.slug)
   | "not_understood"; // the answer does not follow the protocol
@@ -220,7 +222,8 @@ export interface Standing {
 export interface Notice {
   /** Stable: `<op_id>` or `<op_id>/<unit>`. */
   id: string;
-  kind: "conflict" | "overwritten" | "held" | "quarantined" | "declined" | "erased" | "released";
+  /** `asked`: the office asked this person to settle a conflict (see `dispute`). */
+  kind: "conflict" | "asked" | "overwritten" | "held" | "quarantined" | "declined" | "erased" | "released";
   opId: string;
   recordId: string;
   type: string;
@@ -232,6 +235,26 @@ export interface Notice {
   says: Labels;
   /** Something waits for this person. */
   needsMe: boolean;
+}
+
+/** An open conflict with the values that stand side by side: to be settled at the door by a `resolve` draft. */
+export interface Dispute {
+  id: string;
+  unit: string;
+  /** Version of the record that it was shown in. */
+  v: number;
+  policy: string;
+  /** The user who was asked at the office to settle it. */
+  delegatedTo: string | null;
+  base: Fields;
+  siblings: readonly {
+    op_id: string;
+    role: string;
+    by: string | null;
+    claimed_at: string | null;
+    arrived_at: string | null;
+    set: Fields;
+  }[];
 }
 
 /** The outbox in one look. */
@@ -335,6 +358,8 @@ export interface Engine {
   /** What became of own operations, newest first. */
   operations(options?: { recordId?: string; limit?: number; onlyOpen?: boolean }): Standing[];
   notices(): Notice[];
+  /** The values of an open conflict; null before a synchronisation has fetched them. */
+  dispute(recordId: string, unit: string): Dispute | null;
   /** A notice by its id, or the problem `scope_changed`, was read. */
   dismiss(noticeId: string): Promise<void>;
   /** `{stream: {count, digest}}`, computed from the rows on this phone. */
@@ -353,32 +378,4 @@ export interface Engine {
   locate(lon: number, lat: number): string | null;
   /** What a fix allows to say: `fix` is a location value of any datum. */
   place(fix: Value): PlaceGuess | null;
-}
-
-export type EngineErrorCode =
-  | "state" // not possible in this state
-  | "invalid" // fields break the form: see `errors`
-  | "unknown_record"
-  | "unknown_type"
-  | "too_large" // the group would not fit one batch
-  | "storage_full"
-  | "storage_broken"
-  | "elsewhere" // another tab took over while this was written: nothing was kept
-  | "unsent" // sign-out with unsent work
-  | "code" // the enrolment code is unknown, used or expired: `problem` says which
-  | "offline"
-  | "refused"
-  | "passphrase"; // or not a rescue file
-
-/** What the engine throws. Never holds a person's data. */
-export class EngineError extends Error {
-  constructor(
-    readonly code: EngineErrorCode,
-    readonly says: Labels,
-    readonly errors: readonly FieldError[] = [],
-    readonly problem: Problem | null = null,
-  ) {
-    super(`${code}: ${says.en}`);
-    this.name = "EngineError";
-  }
 }

@@ -7,6 +7,7 @@ import { COMMAND_TYPES, expand } from "./commands.ts";
 import type { Step, LogRow } from "./kept-types.ts";
 import { EngineError, type Draft, type FieldError, type Fields, type RecordView, type Value, type Version, type Written } from "./types.ts";
 
+const TAKES_MEMBERS: ReadonlySet<string> = new Set(["move_household", "join_households"]);
 export const MAX_GROUP_OPS = 2000;
 export const MAX_GROUP_BYTES = 6_000_000;
 const encoder = new TextEncoder();
@@ -162,8 +163,11 @@ export class Group {
     if (!COMMAND_TYPES[draft.name]?.includes(view.type)) {
       throw new EngineError("invalid", { zh: "没有这个操作", en: "there is no such command" });
     }
+    // everybody who lives there: those who were on the screen are named, so that somebody who moved out meanwhile is noticed
+    const left = TAKES_MEMBERS.has(draft.name) && draft.arguments["members"] === undefined ? (draft.arguments["household"] ?? draft.id) : null;
+    const given = left === null ? draft.arguments : { ...draft.arguments, members: desk.membersOf(left as string).map((one) => one.id) };
     const today = new Date(desk.now.getTime() - desk.now.getTimezoneOffset() * 60_000).toISOString().slice(0, 10);
-    const plain = expand(draft.name, { id: draft.id, arguments: draft.arguments, today }, { read: (id) => desk.read(id), membersOf: (id) => desk.membersOf(id) });
+    const plain = expand(draft.name, { id: draft.id, arguments: given, today }, { read: (id) => desk.read(id), membersOf: (id) => desk.membersOf(id) });
     const bases: Record<string, Base> = {};
     const others: Record<string, Value> = {};
     let was: Fields = {};
@@ -172,13 +176,14 @@ export class Group {
       const own = desk.registry.get(step.type);
       const units = own ? [...own.byUnit(step.set).keys()] : [];
       const seen = own && shown ? valuesSeen(own, shown.fields, units) : {};
-      bases[step.id] = own && units[0] !== undefined ? (basesOfUnits(desk, own, step.id, units)[0]?.[0] ?? null) : baseOfRecord(desk, step.id);
+      const base = baseOfRecord(desk, step.id);
+      bases[step.id] = base;
       if (step.id === draft.id) was = seen;
-      else if (step.kind !== "create" && (shown || draft.shown?.includes(step.id))) others[step.id] = { base: bases[step.id] as unknown as Value, was: seen };
+      else if (base !== null) others[step.id] = { base: { v: base.v, tag: base.tag }, was: seen };
       return { ...step, was: seen };
     });
     const base = bases[draft.id] ?? baseOfRecord(desk, draft.id);
-    const more: Fields = { name: draft.name, arguments: draft.arguments, others };
+    const more: Fields = { name: draft.name, arguments: given, others };
     this.freeze(form, { kind: "command", id: draft.id, set: {}, was, base, more }, steps, { ...bases, [draft.id]: base });
   }
 
