@@ -147,8 +147,40 @@ def test_devices_with_what_waits(office):
     made = enrolment.enrol(office.house, code, label="phone", app_version="1")
     (one,) = told(office, path=WORK)["devices"]
     assert (one["install_id"], one["operations"], one["held"], one["quarantined"]) == (made.install_id, 0, 0, 0)
+    assert (one["last_seen_at"], one["unsent"]) == (None, None)
     assert "devices" not in told(office, "grid_worker", WORK)
     assert problem(office.signed_in("planner").get(WORK)) == (403, "outside-your-scope")
+
+
+def test_a_phone_that_only_pulls_is_heard_of(office, clock):
+    """A complete pull says when the phone was last here and what it has still to send; not at every pull anew."""
+    from server.services import enrolment
+
+    code, _ = enrolment.create_code(office.house, actor_of(office, "secretary"), office.users["grid_worker"])
+    made = enrolment.enrol(office.house, code, label="phone", app_version="1")
+
+    def pull(**more):
+        body = {"protocol": 1, "install_id": made.install_id, "cursor": None, **more}
+        headers = {"Authorization": f"Bearer {made.device_token}"}
+        return office.client().post("/api/v1/sync/pull", json=body, headers=headers)
+
+    def seen():
+        (one,) = office.signed_in("secretary").get("/api/v1/devices").json["devices"]
+        assert told(office, path=WORK)["devices"][0]["unsent"] == one["unsent"]
+        return one["last_seen_at"], one["unsent"]
+
+    first = clock().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    assert pull(unsent=7).json["complete"] and seen() == (first, 7)
+    clock.advance(minutes=5)
+    pull(), pull(unsent=7)
+    assert seen() == (first, 7)
+    pull(unsent=0)
+    assert seen()[0] > first and seen()[1] == 0
+    clock.advance(minutes=11)
+    later = seen()[0]
+    pull()
+    assert seen()[0] > later and seen()[1] == 0
+    assert problem(pull(unsent=-1)) == (422, "invalid-input")
 
 
 # ---------------------------------------------------------------- ages

@@ -221,6 +221,9 @@ class DeviceTold(Told):
     enrolled_at = fields.String()
     last_n = fields.Integer(metadata={"description": "how many operations of this device are here"})
     last_seen_at = fields.String(allow_none=True)
+    unsent = fields.Integer(
+        allow_none=True, metadata={"description": "operations that it had still to send when it last told; null: it never told"}
+    )
     skew_s = fields.Float(allow_none=True, metadata={"description": "how far its clock is off, seconds"})
     flag = fields.String(allow_none=True)
     app_version = fields.String(allow_none=True)

@@ -16,6 +16,7 @@ from server.openapi import describe
 from server.services import pull as pulling
 from server.services import push as pushing
 from server.services.blobs import held_by_phone
+from server.services.enrolment import heard_of
 from server.services.lives import acknowledged
 from server.services.prepare import MAX_OPERATION_BYTES
 from server.store.database import read, stamp
@@ -127,6 +128,11 @@ def push() -> Response:
             "cursor": {"type": ["string", "null"]},
             "limit": {"type": ["integer", "null"], "minimum": 1},
             "replace": {"type": "array", "items": {"type": "string"}},
+            "unsent": {
+                "type": ["integer", "null"],
+                "minimum": 0,
+                "description": "operations that the phone has still to send; shown to the secretary",
+            },
             "blobs": {
                 "type": "array",
                 "items": {"type": "string"},
@@ -151,12 +157,17 @@ def pull() -> Response:
         raise _wrong("/limit", "a whole number above 0")
     if not isinstance(replace, list) or not all(isinstance(one, str) for one in replace):
         raise _wrong("/replace", "a list of streams")
+    unsent = body.get("unsent")
+    if unsent is not None and not _is_number(unsent):
+        raise _wrong("/unsent", "a whole number, 0 or more")
     reader = pulling.Reader(actor.community_id, actor.install_id or "", actor.user_id, actor.role)
     held = body.get("blobs") or []
     if not isinstance(held, list) or len(held) > MOST_BLOBS or not all(isinstance(one, str) for one in held):
         raise _wrong("/blobs", f"a list of at most {MOST_BLOBS} SHA-256")
     look = auth.look(actor, "read", "sync")
     answer = pulling.pull(auth.house(), reader, cursor, look, limit=limit, replace=tuple(replace))
+    if answer["complete"]:
+        heard_of(auth.house(), actor, unsent)
     if held and answer["complete"]:
         answer |= held_by_phone(auth.house(), actor.community_id, held)
     return _json(answer)

@@ -57,6 +57,7 @@ install = keyed(
     may("flag"),  # op_id_reused …: shown to the secretary
     may("skew_s", Float),
     may("last_seen_at"),
+    may("unsent", BigInteger),  # operations that the phone says it has still to send
     may("app_version"),
 )
 Index("ix_install_user", install.c.community_id, install.c.user_id)

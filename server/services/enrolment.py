@@ -28,6 +28,7 @@ from server.services.unconfirmed import admit
 from server.store import audit as audit_store
 from server.store import installs, people
 from server.store.database import read, stamp, write
+from server.store.errors import StoreError
 from server.store.installs import CodeRow, Install
 
 __all__ = [
@@ -35,11 +36,14 @@ __all__ = [
     "create_code",
     "device_actor",
     "enrol",
+    "heard_of",
     "is_device_token",
     "list_installs",
     "revoke_install",
     "user_install",
 ]
+
+_HEARD_EVERY = timedelta(minutes=10)
 
 REASONS = {"lost": "遗失", "retired": "停用", "replaced": "更换"}
 
@@ -201,6 +205,26 @@ def revoke_install(
     if found is None or found.kind != "device":
         raise NotFound("no such device in this community")
     return found
+
+
+def heard_of(house: House, actor: Actor, unsent: int | None) -> None:
+    """Keep that a device was heard of, at most every ten minutes unless what it still has to send has changed.
+
+    A busy database is no reason to fail whoever only wanted to read: then it is kept the next time.
+    """
+    install_id = actor.install_id or ""
+    with read(house.engine) as connection:
+        known = installs.install_of(connection, actor.community_id, install_id)
+    now = house.clock()
+    if known is None or (
+        unsent in (None, known.unsent) and known.last_seen_at is not None and known.last_seen_at > stamp(now - _HEARD_EVERY)
+    ):
+        return
+    try:
+        with write(house.engine) as connection:
+            installs.heard_of(connection, actor.community_id, install_id, at=stamp(now), unsent=unsent)
+    except StoreError:
+        return
 
 
 def user_install(house: House, actor: Actor) -> Actor:

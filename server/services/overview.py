@@ -132,7 +132,7 @@ def work(house: House, actor: Actor, scope: Scope, community_id: str) -> dict[st
         answer["devices"] = [
             {
                 "install_id": one.install_id, "label": one.label, "user_id": one.user_id, "user_name": one.user_name,
-                "enrolled_at": one.enrolled_at, "last_seen_at": one.last_seen_at, "operations": one.last_n,
+                "enrolled_at": one.enrolled_at, "last_seen_at": one.last_seen_at, "operations": one.last_n, "unsent": one.unsent,
                 "held": waiting.get(one.install_id, {}).get("held", 0),
                 "quarantined": waiting.get(one.install_id, {}).get("quarantined", 0), "skew_s": one.skew_s,
                 "flag": one.flag, "app_version": one.app_version, "revoked_at": one.revoked_at,

@@ -29,6 +29,7 @@ class Install:
     skew_s: float | None = None
     last_seen_at: str | None = None
     app_version: str | None = None
+    unsent: int | None = None
     user_name: str | None = None
 
 
@@ -51,7 +52,7 @@ _INSTALL_COLUMNS = tuple(
     _INSTALL[name]
     for name in (
         "community_id", "install_id", "kind", "user_id", "label", "enrolled_at", "last_n", "revoked_at",
-        "revoked_reason", "flag", "skew_s", "last_seen_at", "app_version",
+        "revoked_reason", "flag", "skew_s", "last_seen_at", "app_version", "unsent",
     )
 )  # fmt: skip
 _CODE = enrolment_code.c
@@ -123,6 +124,15 @@ def device_and_user(connection: Connection, community_id: str, install_id: str) 
         (community_id, install_id),
     ).first()
     return None if row is None else tuple(row)
+
+
+def heard_of(connection: Connection, community_id: str, install_id: str, *, at: str, unsent: int | None) -> None:
+    """Say when a device was last heard of, and how much it still has to send where it told."""
+    run(
+        connection,
+        "UPDATE install SET last_seen_at = ?, unsent = coalesce(?, unsent) WHERE community_id = ? AND install_id = ?",
+        (at, unsent, community_id, install_id),
+    )
 
 
 def revoke_install(connection: Connection, community_id: str, install_id: str, *, at: str, reason: str) -> bool:

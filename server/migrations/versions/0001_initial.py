@@ -124,7 +124,7 @@ def upgrade() -> None:
         key("community_id"), key("install_id"), need("kind"), may("user_id"), need("label"),
         may("parent_install_id"), may("parent_n", BigInteger), need("last_n", BigInteger, default="0"),
         may("last_op_id"), need("enrolled_at"), may("revoked_at"), may("revoked_reason"), may("flag"),
-        may("skew_s", Float), may("last_seen_at"), may("app_version"))
+        may("skew_s", Float), may("last_seen_at"), may("unsent", BigInteger), may("app_version"))
     index("ix_install_user", "install", ["community_id", "user_id"])
     table("job",
         key("community_id"), key("job_id"), need("kind"), need("state"), need("arguments"), need("requested_by"),
