@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from bench.measure_editions import publishing
 from bench.measure_office import placement
 from bench.measure_sync import Size, measure
 from bench.report import table
@@ -24,6 +25,7 @@ def main() -> int:
     size = SIZES["tiny" if chosen.tiny else "quick" if chosen.quick else "full"]
     lines = measure(size, lambda text: print(text, file=sys.stderr, flush=True))
     lines.append(placement(20_000 if chosen.tiny else 1_000_000))
+    lines += publishing(2_000 if chosen.tiny else 20_000 if chosen.quick else 200_000)
     print(table(lines))
     return 0 if all(one.verdict != "NOT MET" for one in lines) else 1
 

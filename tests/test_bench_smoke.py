@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bench.measure_editions import publishing
 from bench.measure_office import placement
 from bench.measure_sync import Size, measure
 from bench.report import table
@@ -11,6 +12,7 @@ def test_every_measure_stands_in_the_table_beside_its_target() -> None:
     """Whoever runs `make bench` sees each promised measure with its target and what was measured."""
     lines = measure(Size(small=1_000, large=2_500, households=50, rounds=2), lambda text: None)
     lines.append(placement(1_000, rounds=1))
+    lines += publishing(500, cells=5)
     shown = table(lines)
     promised = [one for one in lines if one.bar is not None]
     assert {one.bar for one in promised} == {0.25, 0.17, 0.4, 1.0, 1.5}
@@ -18,4 +20,5 @@ def test_every_measure_stands_in_the_table_beside_its_target() -> None:
         assert name in shown
     assert shown.count("export of") == 2
     assert "placement of 1,000 points" in shown
+    assert "dry run over 500 records" in shown and "write lock of publishing" in shown
     assert all(one.verdict in {"ok", "NOT MET"} for one in promised)

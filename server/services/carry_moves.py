@@ -37,15 +37,24 @@ def carry_moves(
     connection: Connection, actor: Actor, community_id: str, plan: MovePlan, *, layer: str, number: int, at: str
 ) -> None:
     """Write every planned move, and the journal entry ``number`` that tells them. No version rises: only homes change."""
-    moves = list(plan.moves.values())
+    # By id: the rows of every table, and of every stream in it, are then written one beside the other.
+    moves = sorted(plan.moves.values(), key=lambda one: one.id)
     makers = {one.maker for one in moves if UNPLACED in (one.from_home, one.to_home)}
     devices = reading.device_installs(connection, community_id, sorted(makers))
-    shown = [(one, _streams(one, one.from_home, devices), _streams(one, one.to_home, devices)) for one in moves]
-    streams = {stream for _, was, now in shown for stream in (*was, *now)}
+    # Nearly all go from cell to cell; what is deleted, or unplaced before or after, is looked at stream by stream.
+    plain = [one for one in moves if one.life == "live" and one.from_home != UNPLACED != one.to_home]
+    shown = [
+        (one, _streams(one, one.from_home, devices), _streams(one, one.to_home, devices))
+        for one in moves
+        if one.life != "live" or UNPLACED in (one.from_home, one.to_home)
+    ]
+    streams = {one.from_home for one in plain} | {one.to_home for one in plain}
+    streams.update(stream for _, was, now in shown for stream in (*was, *now))
     counters = {
         stream: Counter.read(*row) for stream, row in reading.lock_streams(connection, community_id, streams).items()
     }
-    rows = _feed_rows(shown, counters)
+    rows = _plain_rows(plain, counters) + _feed_rows(shown, counters)
+    rows.sort()
     store.write_homes(
         connection,
         community_id,
@@ -78,6 +87,26 @@ def _streams(one: Moved, home: str, devices: frozenset[str]) -> set[str]:
     return streams_of(home, one.life, one.maker, devices)
 
 
+def _plain_rows(moves: Iterable[Moved], counters: Mapping[str, Counter]) -> list[tuple[Any, ...]]:
+    """REMOVE(moved) in one cell and PUT in another, for live records."""
+    rows: list[tuple[Any, ...]] = []
+    keep = rows.append
+    for one in moves:
+        weight = one.weight or hash_of(one)
+        left, entered = counters[one.from_home], counters[one.to_home]
+        left.seq += 1
+        left.count -= 1
+        left.digest -= weight
+        keep((one.from_home, left.seq, one.id, REMOVE, "moved", one.v, one.tag))
+        entered.seq += 1
+        entered.count += 1
+        entered.digest += weight
+        keep((one.to_home, entered.seq, one.id, PUT, None, one.v, one.tag))
+    for counter in counters.values():
+        counter.digest %= MODULUS
+    return rows
+
+
 def _feed_rows(
     shown: Iterable[tuple[Moved, set[str], set[str]]], counters: Mapping[str, Counter]
 ) -> list[tuple[Any, ...]]:
@@ -86,7 +115,7 @@ def _feed_rows(
     for one, was, now in shown:
         if was == now:
             continue
-        weight = hash_of(one)
+        weight = one.weight or hash_of(one)
         for stream, kind, reason, step in (
             *((stream, REMOVE, "moved", -1) for stream in was - now),
             *((stream, PUT, None, 1) for stream in now - was),
@@ -96,7 +125,6 @@ def _feed_rows(
             counter.count += step
             counter.digest = (counter.digest + step * weight) % MODULUS
             rows.append((stream, counter.seq, one.id, kind, reason, one.v, one.tag))
-    rows.sort(key=lambda row: (row[0], row[1]))
     return rows
 
 

@@ -31,7 +31,10 @@ FOLLOWS, LIES, PINNED = "follows", "lies", "pinned"
 
 @dataclass(slots=True)
 class Moved:
-    """One record that changes its home. ``root`` is the record whose location or pin decides, ``why`` how it is decided."""
+    """One record that changes its home. ``root`` is the record whose location or pin decides, ``why`` how it is decided.
+
+    ``weight`` is its share of a stream's digest, 0 where it was not reckoned beforehand.
+    """
 
     id: str
     type: str
@@ -45,6 +48,7 @@ class Moved:
     why: str
     root: str
     note: str | None = None
+    weight: int = 0
 
 
 @dataclass(slots=True)
@@ -88,6 +92,8 @@ class Planner:
         tell(0, max(plan.judged, 1))
         fresh = self._judge(connection, rows, plan)
         self._follow(connection, fresh, plan)
+        for one in plan.moves.values():
+            one.weight = hash_of(one)  # what can be done before the lock is taken
         tell(max(plan.judged, 1), max(plan.judged, 1))
         return plan
 
@@ -103,7 +109,7 @@ class Planner:
         for row in rows:
             known = plan.moves.get(row.id)
             if known is not None:
-                known.v, known.tag, known.life = row.v, row.tag, row.life
+                known.v, known.tag, known.life, known.weight = row.v, row.tag, row.life, 0
             elif row.lon is not None or row.place_parent is None:
                 again.append(row.id)
         if again:
