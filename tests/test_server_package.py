@@ -169,6 +169,18 @@ def test_personal_fields_are_for_those_who_may(office, tmp_path):
     assert ZHANG_NUMBER not in text and f"****{ZHANG_NUMBER[-4:]}" in text
 
 
+def test_what_has_no_place_is_in_every_format(office, tmp_path):
+    """A party member of whom nobody knows where they live is in every file, without a place."""
+    folder = packed(office.signed_in("secretary"), office, tmp_path / "p", personal=True, purpose="核对",
+                    layers=["cells", *PERSONAL])  # fmt: skip
+    expected = {"households": 2, "persons": 5, "party_members": 2}
+    assert counts(folder / "dishu.gpkg", expected) == counts(folder / "dishu.gdb", expected) == expected
+    for place, suffix in (("flatgeobuf", "fgb"), ("geojson", "geojson"), ("shapefile", "shp"), ("kml", "kml")):
+        _, _, shapes, data = raw.read(folder / place / f"party_members.{suffix}")
+        assert sum(shape is None for shape in shapes) == 1, place
+        assert any("周七" in column for column in data if column.dtype == object), place
+
+
 def test_a_package_of_a_cell_and_of_an_area(office, tmp_path):
     """A package holds one cell, or all communities of a subdistrict or district with the community in every row."""
     planner = office.signed_in("planner")

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import csv
 import shutil
+import sqlite3
 import warnings
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -133,7 +134,11 @@ def _file_geodatabase(build: Path, source: Path, layer: Layer) -> None:
 
 
 def _flatgeobuf(build: Path, source: Path, layer: Layer) -> None:
-    _pour(source, layer, build / "flatgeobuf" / f"{layer.name}.fgb", "FlatGeobuf", layer_options={"TITLE": layer.title})
+    with closing(sqlite3.connect(source)) as database:
+        nowhere = database.execute(f'SELECT 1 FROM "{layer.name}" WHERE geom IS NULL LIMIT 1').fetchone()
+    # Its spatial index takes no feature without a place.
+    chosen = {"TITLE": layer.title, "SPATIAL_INDEX": "YES" if nowhere is None else "NO"}
+    _pour(source, layer, build / "flatgeobuf" / f"{layer.name}.fgb", "FlatGeobuf", layer_options=chosen)
 
 
 def _kml(build: Path, source: Path, layer: Layer) -> None:

@@ -29,18 +29,23 @@ MEASURES: Mapping[str, str] = {
     "resident_person_count": "居住人数",
     "age_0_14": "居住人口 0–14 岁",
     "age_15_59": "居住人口 15–59 岁",
+    "age_60_up": "居住人口 60 岁及以上",
     "age_60_79": "居住人口 60–79 岁",
     "age_80_up": "居住人口 80 岁及以上",
-    "age_unknown": "居住人口 年龄不详",
     "male": "居住人口 男",
     "female": "居住人口 女",
-    "sex_unknown": "居住人口 性别不详",
     "party_member_count": "党员数",
 }
 """What is counted, and its title."""
 
-_AGES = ("age_0_14", "age_15_59", "age_60_79", "age_80_up", "age_unknown")
-_SEXES = ("male", "female", "sex_unknown")
+_WITHIN = (
+    ("resident_person_count", ("age_0_14", "age_15_59", "age_60_up")),
+    ("age_60_up", ("age_60_79", "age_80_up")),
+    ("resident_person_count", ("male", "female")),
+)
+"""Sums within a cell. Whose age or sex nobody has noted is in none of the parts; whoever reckons takes that for nobody."""
+
+_SEXES = {"1": ("male",), "2": ("female",)}
 
 Key = tuple[str, str]  # cell id or TOTAL, measure
 
@@ -100,9 +105,9 @@ def sums_of(cells: list[str]) -> list[Sum]:
     """How the figures of these cells hang together: cells make the community; ages, and sexes, make the residents."""
     across = [Sum((TOTAL, measure), tuple((cell, measure) for cell in cells)) for measure in MEASURES]
     within = [
-        Sum((cell, "resident_person_count"), tuple((cell, part) for part in parts))
+        Sum((cell, total), tuple((cell, part) for part in parts))
         for cell in [*cells, TOTAL]
-        for parts in (_AGES, _SEXES)
+        for total, parts in _WITHIN
     ]
     return across + within
 
@@ -124,8 +129,8 @@ def _true(connection: Any, community_id: str, cells: list[str], day: date) -> di
         add(cell, "person_count", who)
         if household is not None:
             add(cell, "resident_person_count", who)
-            add(cell, _age(birth, day), who)
-            add(cell, {"1": "male", "2": "female"}.get(sex or "", "sex_unknown"), who)
+            for measure in (*_ages(birth, day), *_SEXES.get(sex or "", ())):
+                add(cell, measure, who)
     made = {
         (cell, measure): Figure(sum(by.values()), max(by.values(), default=0))
         for cell in [*cells, TOTAL]
@@ -140,15 +145,16 @@ def _true(connection: Any, community_id: str, cells: list[str], day: date) -> di
     return made
 
 
-def _age(birth: str | None, day: date) -> str:
+def _ages(birth: str | None, day: date) -> tuple[str, ...]:
+    """The age groups of somebody on a day, none where the birth date is not known as a date."""
     try:
         born = date.fromisoformat(birth or "")
     except ValueError:
-        return "age_unknown"
+        return ()
     years = day.year - born.year - ((day.month, day.day) < (born.month, born.day))
-    if years < 15:
-        return "age_0_14"
-    return "age_15_59" if years < 60 else "age_60_79" if years < 80 else "age_80_up"
+    if years < 60:
+        return ("age_0_14",) if years < 15 else ("age_15_59",)
+    return ("age_60_up", "age_60_79") if years < 80 else ("age_60_up", "age_80_up")
 
 
 # ---------------------------------------------------------------- the baseline of people without personal fields
