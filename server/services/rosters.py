@@ -15,7 +15,7 @@ import orjson
 
 from forms.errors import UnknownRoster
 from forms.index import normalise_for_search
-from forms.roster import Roster
+from forms.roster import Roster, RosterColumn
 from server.errors import NotFound, OutsideScope
 from server.house import House
 from server.permissions import Scope
@@ -37,8 +37,8 @@ from server.services.roster_values import (
     table_value,
 )
 from server.services.tables import Column, Sheet, Value
-from server.store import baseline, search
 from server.store import rosters as store
+from server.store import search
 from server.store.database import read, stamp
 from server.store.rosters import Entry
 from server.store.scoping import PLACE_TYPES, Condition
@@ -224,8 +224,11 @@ class _Run:
         for homes in groups:
             values = self.values
             entries = self.source.base(self.query.roster.base, self._homes(homes), self.narrowed)
+            # What a record says of itself is asked first: nobody is looked up for those who are left out anyway.
+            own = [item for item in self.query.filters if _own(item.column)]
+            entries = self._filtered(entries, values, own)
             values.load(entries, self.query.needed)
-            entries = self._filtered(entries, values)
+            entries = self._filtered(entries, values, [item for item in self.query.filters if item not in own])
             readers = [values.reader(column) for column, _ in self.query.sort]
             keyed = []
             for entry in entries:
@@ -245,10 +248,10 @@ class _Run:
         """None where all homes of a community are meant: then the index of the type is read straight through."""
         return None if self.scope.streams is None and self.ground.cell_code is None and len(homes) > 1 else homes
 
-    def _filtered(self, entries: list[Entry], values: Values) -> list[Entry]:
+    def _filtered(self, entries: list[Entry], values: Values, filters: Sequence[Filter]) -> list[Entry]:
         checks: list[tuple[Filter, Reader, str | None]] = [
             (item, values.reader(item.column), self._format(item))
-            for item in self.query.filters
+            for item in filters
             if item.column.privacy != "secret"  # found through the index, by its hash
         ]
         return [entry for entry in entries if all(holds(item, reader(entry), form) for item, reader, form in checks)]
@@ -276,6 +279,13 @@ class _Run:
                     row[f"{column.name}_label"] = label_of(self.house.registry, column, value)
             rows.append(row)
         return rows
+
+
+def _own(column: RosterColumn) -> bool:
+    """Whether a column is told by the record itself, without looking anything up."""
+    if column.derived is not None:
+        return column.derived == "age" and column.paths == ((),)
+    return all(len(path) == 1 for path in column.paths)
 
 
 def _narrowed(connection: Any, house: House, ground: Ground, query: Query) -> tuple[Condition | None, bool]:
