@@ -29,11 +29,28 @@ function counted(name: string): Figure {
   return { name: `count_${name}`, tone: "plain", of: (cell) => cell.counts[name] ?? null, tell: (n) => number(n), list: roster ? { roster } : null };
 }
 
+function aged(name: "aged_60" | "aged_80", years: number): Figure {
+  return { name, tone: "plain", of: (cell) => cell.ages?.[name] ?? null, tell: (n) => number(n), list: { roster: "persons", filters: [{ column: "age", op: "gte", value: years }] } };
+}
+
+/** Share of records that were last confirmed more than half a year ago. */
+function older(cell: BaselineFigures): number | null {
+  const buckets = cell.freshness_buckets;
+  if (!buckets) return null;
+  const all = buckets.within_30 + buckets.within_90 + buckets.within_180 + buckets.older;
+  return all ? buckets.older / all : null;
+}
+
 export const FIGURES: Figure[] = [
   { name: "coverage", tone: "low-is-care", edges: [0, 0.5, 0.8, 0.9, 0.97], of: (cell) => cell.coverage.share, tell: percent, list: { roster: "dwellings", filters: [{ column: "households_count", op: "eq", value: 0 }, { column: "expected", op: "eq", value: true }] } },
   { name: "freshness", tone: "care", edges: [0, 91, 181, 271, 366], of: (cell) => cell.freshness.median_days, tell: (n) => (n === null ? "–" : t("common.days", { n })), list: { roster: "household_book" } },
   { name: "conflicts", tone: "care", of: (cell) => cell.open_conflicts, tell: (n) => number(n), list: { inbox: "conflicts" } },
   { name: "density", tone: "plain", of: (cell) => (cell.area_m2 ? ((cell.counts.resident_person ?? cell.counts.person ?? 0) * 10_000) / cell.area_m2 : null), tell: (n) => (n === null ? "–" : t("overview.perHectare", { n: number(Math.round(n)) })), list: { roster: "persons" } },
+  { name: "open", tone: "care", of: (cell) => (cell.open ? cell.open.conflicts + cell.open.findings + cell.open.held + cell.open.quarantined : null), tell: (n) => number(n), list: { inbox: "" } },
+  { name: "stale", tone: "care", edges: [0, 0.25, 0.5, 0.75, 0.9], of: (cell) => older(cell), tell: percent, list: { roster: "household_book" } },
+  aged("aged_60", 60), aged("aged_80", 80),
+  { name: "share_60", tone: "plain", of: (cell) => cell.ages?.share_60 ?? null, tell: percent, list: { roster: "persons", filters: [{ column: "age", op: "gte", value: 60 }] } },
+  { name: "under_3", tone: "plain", of: (cell) => cell.ages?.under_3 ?? null, tell: (n) => number(n), list: { roster: "persons", filters: [{ column: "age", op: "lt", value: 3 }] } },
   ...["household", "person", "resident_person", "dwelling", "building", "party_member", "organization", "resource"].map(counted),
 ];
 

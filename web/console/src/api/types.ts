@@ -98,6 +98,16 @@ export interface BaselineFigures {
   coverage: { expected_dwellings: number; surveyed_dwellings: number; share: number | null };
   freshness: { records: number; median_days: number | null; oldest_days: number | null };
   open_conflicts: number;
+  ages?: { aged_60: number; aged_80: number; under_3: number; share_60: number | null } | null;
+  density_per_km2?: number | null;
+  freshness_buckets?: { within_30: number; within_90: number; within_180: number; older: number } | null;
+  open?: { conflicts: number; findings: number; held: number; quarantined: number } | null;
+}
+
+export interface TrendPoint {
+  day: string;
+  reckoned: boolean;
+  figures: Record<string, number | null>;
 }
 
 export interface BaselineCell extends CellName, BaselineFigures {
@@ -112,6 +122,7 @@ export interface Baseline {
   cells: BaselineCell[];
   unplaced: BaselineFigures | null;
   total: BaselineFigures;
+  trend?: TrendPoint[];
 }
 
 export interface RosterFilterAsked {

@@ -71,4 +71,7 @@ export const cells = {
   past: ["已结束", "Past"],
   now: ["进行中", "Now"],
   showPast: ["显示已结束的", "Show the past"],
+  progress: ["进度", "Progress"],
+  stale: ["{n} 天未确认的户", "Not confirmed for {n} days"],
+  visits: ["近 {n} 天走访", "Visits in {n} days"],
 } satisfies Words;

@@ -1,8 +1,8 @@
 // One list as it is asked now: pages by their cursor, one request at a time, the newest question wins.
 import { computed, ref, shallowRef } from "vue";
-import { keepFile, post, send } from "../../api/client.ts";
+import { address, keepFile, send } from "../../api/client.ts";
 import type { RosterColumn, RosterFilterAsked, RosterPage, RosterRow } from "../../api/types.ts";
-import { communityId } from "../../session.ts";
+import { communityId, may } from "../../session.ts";
 import { why } from "../../tell.ts";
 
 export interface Wanted {
@@ -27,13 +27,19 @@ export function useRoster() {
 
   const more = computed(() => about.value?.next !== null && about.value?.next !== undefined);
 
-  function path(wanted: Wanted): string {
+  // Whoever sees personal fields asks by a body, so that no value stands in an address; others ask by address.
+  function ask(wanted: Wanted, rest: Record<string, unknown>, options: { signal?: AbortSignal; accept?: string } = {}): Promise<Response> {
     const place = wanted.cell ? `/api/v1/cells/${wanted.cell}` : `/api/v1/communities/${communityId.value}`;
-    return `${place}/roster/${wanted.roster}/search`;
+    const path = `${place}/roster/${wanted.roster}`;
+    const sort = wanted.sort.length ? { sort: wanted.sort } : {};
+    if (may("personal")) return send("POST", `${path}/search`, { body: { filters: wanted.filters, ...sort, ...rest }, ...options });
+    const asked: Record<string, string> = Object.fromEntries(wanted.filters.map((one) => [`${one.column}.${one.op}`, String(one.value)]));
+    for (const [name, value] of Object.entries({ ...sort, ...rest })) if (name !== "purpose") asked[name] = String(value);
+    return send("GET", address(path, asked), options);
   }
 
-  function body(wanted: Wanted, rest: Record<string, unknown>): Record<string, unknown> {
-    return { filters: wanted.filters, ...(wanted.sort.length ? { sort: wanted.sort } : {}), ...rest };
+  async function page(wanted: Wanted, rest: Record<string, unknown>, signal?: AbortSignal): Promise<RosterPage> {
+    return (await ask(wanted, rest, { signal })).json() as Promise<RosterPage>;
   }
 
   async function load(wanted: Wanted): Promise<void> {
@@ -42,12 +48,16 @@ export function useRoster() {
     asked = wanted;
     busy.value = true;
     problem.value = "";
+    // Rows of another question never stand under the words of this one.
+    about.value = null;
+    rows.value = [];
+    doubts.value = 0;
     try {
-      const page = await post<RosterPage>(path(wanted), body(wanted, { limit: FIRST }), { signal: asking.signal });
-      columns.value = page.columns;
-      rows.value = page.rows;
-      doubts.value = page.in_doubt;
-      about.value = page;
+      const first = await page(wanted, { limit: FIRST }, asking.signal);
+      columns.value = first.columns;
+      rows.value = first.rows;
+      doubts.value = first.in_doubt;
+      about.value = first;
     } catch (error) {
       if (error instanceof DOMException) return;
       problem.value = why(error);
@@ -62,11 +72,11 @@ export function useRoster() {
     const [wanted, signal] = [asked, asking?.signal];
     busy.value = true;
     try {
-      const page = await post<RosterPage>(path(wanted), body(wanted, { limit: THEN, next: about.value.next }), { signal });
+      const more = await page(wanted, { limit: THEN, next: about.value.next }, signal);
       if (wanted !== asked) return;
-      rows.value = [...rows.value, ...page.rows];
-      doubts.value += page.in_doubt;
-      about.value = { ...page, as_of: about.value.as_of, count: page.count ?? about.value.count };
+      rows.value = [...rows.value, ...more.rows];
+      doubts.value += more.in_doubt;
+      about.value = { ...more, as_of: about.value.as_of, count: more.count ?? about.value.count };
     } catch (error) {
       if (error instanceof DOMException) return;
       problem.value = why(error);
@@ -76,7 +86,7 @@ export function useRoster() {
 
   async function file(format: "xlsx" | "csv", shown: string[], purpose: string): Promise<string> {
     if (!asked) return "";
-    const answer = await send("POST", path(asked), { body: body(asked, { format, columns: shown, purpose }), accept: "*/*" });
+    const answer = await ask(asked, { format, columns: shown, purpose }, { accept: "*/*" });
     return keepFile(answer, `${asked.roster}.${format}`);
   }
 

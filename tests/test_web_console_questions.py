@@ -1,0 +1,214 @@
+"""The twelve questions of every week: each reaches its answer from the start page in at most three steps.
+
+The right answers are counted here from the stored records, by other means than the server's rosters.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from browser_kit import DemoSite
+from console_kit import COMMUNITY, Colleague, Row, age_of, rows_of, shown_count, sign_in, today
+from playwright.sync_api import Page, Playwright, expect
+
+from server.house import uuid7
+
+_SATURDAY = ("周六", "星期六", "礼拜六", "周末", "每天", "随时", "随叫随到")
+
+
+def _alive(person: Row) -> bool:
+    return person["vital_status"] != "deceased"
+
+
+def _lives(person: Row) -> bool:
+    return _alive(person) and person["residence_household"] is not None
+
+
+def _over_80_alone(site: DemoSite) -> int:
+    households = rows_of(site, "household")
+    there = [one for one in rows_of(site, "person").values() if _lives(one) and one["presence"] != "away_long"]
+    behind = Counter(households[one["residence_household"]]["dwelling"] for one in there)
+    return sum((age_of(one) or 0) >= 80 and behind[households[one["residence_household"]]["dwelling"]] == 1 for one in there)
+
+
+def _not_seen(site: DemoSite) -> int:
+    before = (today() - timedelta(days=90)).isoformat()
+    return sum(one.fresh_on < before for one in rows_of(site, "household").values())
+
+
+def _occupied(*kinds: str) -> Callable[[DemoSite], int]:
+    return lambda site: sum(one["occupancy"] in kinds for one in rows_of(site, "dwelling").values())
+
+
+def _registered(person: Row, households: dict[str, Row]) -> str:
+    """Where somebody is registered, as seen from where they live: here, elsewhere, or not known."""
+    if person["registration_dwelling"] is not None:
+        return "here" if households[person["residence_household"]]["dwelling"] == person["registration_dwelling"] else "elsewhere"
+    return "elsewhere" if person["registration_address_text"] or person["registration_division_code"] else "unknown"
+
+
+def _lives_not_registered(site: DemoSite) -> int:
+    households = rows_of(site, "household")
+    return sum(_lives(one) and _registered(one, households) == "elsewhere" for one in rows_of(site, "person").values())
+
+
+def _registered_not_living(site: DemoSite) -> int:
+    households = rows_of(site, "household")
+    return sum(
+        _alive(one) and one["registration_dwelling"] is not None
+        and (one["residence_household"] is None or _registered(one, households) == "elsewhere")
+        for one in rows_of(site, "person").values()
+    )  # fmt: skip
+
+
+def _under_3(site: DemoSite) -> int:
+    ages = (age_of(one) for one in rows_of(site, "person").values() if _lives(one))
+    return sum(age is not None and age < 3 for age in ages)
+
+
+def _reported(site: DemoSite) -> list[Row]:
+    return [one for one in rows_of(site, "check_in").values() if one["state"] in ("registered", "accepted")]
+
+
+def _can_carry(site: DemoSite) -> int:
+    return sum(
+        one["subject_kind"] == "member" and bool(one["can_carry_water"]) and any(word in (one["available_hours_text"] or "") for word in _SATURDAY)
+        for one in _reported(site)
+    )
+
+
+def _not_reported(site: DemoSite) -> int:
+    reported = {one["party_member"] for one in _reported(site)}
+    members = rows_of(site, "party_member").values()
+    return sum(bool(one["on_unit_list"]) and bool(one["in_service"]) and one.id not in reported for one in members)
+
+
+def _no_phone(site: DemoSite) -> int:
+    with_phone = {one["residence_household"] for one in rows_of(site, "person").values() if _alive(one) and one["phones"]}
+    return sum(not one["phone"] and one.id not in with_phone for one in rows_of(site, "household").values())
+
+
+def _shops(site: DemoSite) -> int:
+    return sum(one["use"] in ("shop", "mixed") for one in rows_of(site, "dwelling").values())
+
+
+@pytest.mark.parametrize(
+    ("question", "other_list", "right"),
+    [
+        ("80 岁以上独自居住", None, _over_80_alone),
+        ("90 天未走访确认", None, _not_seen),
+        ("空置与出租房屋", None, _occupied("empty")),
+        ("空置与出租房屋", "出租房屋", _occupied("let", "group_let")),
+        ("人户分离", None, _registered_not_living),
+        ("人户分离", "人在户不在", _lives_not_registered),
+        ("3 岁以下儿童", None, _under_3),
+        ("周六能参与搬运的党员", None, _can_carry),
+        ("在册未报到的党员", None, _not_reported),
+        ("没有联系电话的住户", None, _no_phone),
+        ("商铺（按网格）", None, _shops),
+    ],
+)  # fmt: skip
+def test_a_question_is_one_tap_from_the_start_and_its_answer_is_right(
+    office_page: Page, demo_site: DemoSite, question: str, other_list: str | None, right: Callable[[DemoSite], int]
+):
+    """One tap, or two where a question has two sides; the list read to its end has as many rows as are stored."""
+    expected = right(demo_site)
+    sign_in(office_page, demo_site)
+    office_page.get_by_role("button", name=question, exact=True).click()
+    if other_list is not None:
+        office_page.get_by_role("button", name=re.compile(other_list)).first.click()
+    expect(office_page.get_by_text("正在读取…").first).to_be_hidden()
+    box = office_page.locator(".v-scroll")
+    box.wait_for()
+    while shown_count(office_page) < expected:
+        box.evaluate("box => { box.scrollTop = box.scrollHeight }")
+        office_page.wait_for_timeout(150)
+        assert "向下滚动" in office_page.locator("footer.foot").inner_text() or shown_count(office_page) == expected
+    expect(office_page.locator("footer.foot")).to_contain_text(f"{expected:,} 条")
+
+
+def test_over_80_and_alone_is_told_cell_by_cell(office_page: Page, demo_site: DemoSite):
+    """The answer says how many in each cell, and one more tap narrows the list to a cell."""
+    sign_in(office_page, demo_site)
+    office_page.get_by_role("button", name="80 岁以上独自居住", exact=True).click()
+    cells = office_page.get_by_role("group", name="按网格")
+    cells.wait_for()
+    numbers = [int(text) for text in cells.locator("b").all_inner_texts()]
+    assert sum(numbers) == _over_80_alone(demo_site)
+    cells.get_by_role("button").first.click()
+    expect(office_page.locator("footer.foot").get_by_text(f"{numbers[0]} 条", exact=True)).to_be_visible()
+
+
+def test_who_holds_the_key_of_a_door(office_page: Page, demo_site: DemoSite):
+    """The question asks which door, and the answer names the key holder."""
+    households, dwellings = rows_of(demo_site, "household"), rows_of(demo_site, "dwelling")
+    entrances, buildings, estates = (rows_of(demo_site, kind) for kind in ("entrance", "building", "estate"))
+    person = next(one for one in rows_of(demo_site, "person").values() if _lives(one) and one["keyholder_text"])
+    dwelling = dwellings[households[person["residence_household"]]["dwelling"]]
+    entrance = entrances[dwelling["entrance"]]
+    building = buildings[entrance["building"]]
+    sign_in(office_page, demo_site)
+    office_page.get_by_role("button", name="谁有这家的钥匙").click()
+    for label, value in (
+        ("小区", estates[building["estate"]]["name"]), ("楼号", building["number"]),
+        ("单元", entrance["number"]), ("门牌号", dwelling["door_number"]),
+    ):  # fmt: skip
+        office_page.get_by_label(label, exact=True).fill(str(value))
+    office_page.get_by_role("button", name="查", exact=True).click()
+    row = office_page.locator(".v-scroll").get_by_role("row").filter(has_text=str(person["name"]))
+    expect(row.first).to_contain_text(str(person["keyholder_text"]))
+
+
+def test_moved_in_and_out_this_month(office_page: Page, demo_site: DemoSite, playwright: Playwright):
+    """Somebody who moved in today, and somebody who left, stand in the two lists of the month."""
+    secretary = Colleague(playwright, demo_site, "secretary")
+    household = next(iter(rows_of(demo_site, "household").values()))
+    newcomer = uuid7()
+    secretary.write(
+        {"kind": "create", "type": "person", "id": newcomer, "base": None,
+         "set": {"name": "新到人", "residence_household": household.id, "relation_to_head": "90", "presence": "present",
+                 "resident_from": today().isoformat(), "joined_reason": "moved_in", "vital_status": "living"}}
+    )  # fmt: skip
+    sign_in(office_page, demo_site)
+    office_page.get_by_role("button", name="本月迁入与迁出").click()
+    rows = office_page.locator(".v-scroll").get_by_role("row")
+    expect(rows.filter(has_text="新到人")).to_have_count(1)
+    first = today().replace(day=1).isoformat()
+    moved = [
+        one for one in rows_of(demo_site, "person").values()
+        if (one["resident_from"] or "") >= first and _alive(one) and one["joined_reason"] not in ("born", "survey", "missed_before", "household_split")
+    ]  # fmt: skip
+    assert shown_count(office_page) == len(moved)
+    office_page.get_by_role("button", name=re.compile("本月迁出")).click()
+    expect(office_page.get_by_role("heading", level=1)).to_have_text("迁出与变更记录")
+
+
+def test_probable_duplicates_stand_side_by_side_and_a_merge_can_be_taken_back(
+    office_page: Page, demo_site: DemoSite, playwright: Playwright
+):
+    """The same person recorded twice is found, compared, merged and separated again."""
+    secretary = Colleague(playwright, demo_site, "secretary")
+    twin = next(
+        one for one in rows_of(demo_site, "person").values() if _lives(one) and one["phones"] and one["birth_date"] and len(one["name"]) == 3
+    )
+    copied = {name: twin[name] for name in ("name", "sex", "birth_date", "birth_precision", "phones", "residence_household") if twin[name]}
+    second = uuid7()
+    secretary.write({"kind": "create", "type": "person", "id": second, "base": None, "set": {**copied, "vital_status": "living"}})
+    sign_in(office_page, demo_site)
+    office_page.get_by_role("button", name="疑似重复人员").click()
+    card = office_page.get_by_role("article").filter(has_text=str(twin["name"])).first
+    card.get_by_role("button", name="同一个人，合并").click()
+    dialog = office_page.get_by_role("dialog")
+    expect(dialog).to_contain_text(str(twin["birth_date"]))
+    dialog.get_by_role("button", name="同一个人，合并").click()
+    expect(office_page.get_by_role("status").filter(has_text="已合并")).to_be_visible()
+    assert len({twin.id, second} & set(rows_of(demo_site, "person"))) == 1
+    office_page.get_by_role("button", name="撤回").click()
+    expect(office_page.get_by_text("已撤回").first).to_be_visible()
+    expect(office_page.get_by_role("article").filter(has_text=str(twin["name"])).first).to_be_visible()
+    assert len({twin.id, second} & set(rows_of(demo_site, "person"))) == 2
+    assert secretary.get(f"/api/v1/communities/{COMMUNITY}/baseline")["as_of"]
