@@ -1,8 +1,11 @@
 """The phone's engine in TypeScript against the served program: what it ends with is what the reference phone ends with."""
 
+import base64
+import io
 import json
 
 import pytest
+from PIL import Image
 
 from tests.live import LiveServer, anchor, live_server
 from tests.test_web_vectors import run_vitest
@@ -18,7 +21,10 @@ def scene(live_server: LiveServer, tmp_path):
     codes = [community.code(worker) for worker in workers for _ in range(5)]
     codes = [codes[0], codes[5], *codes[1:5], *codes[6:]]
     report = tmp_path / "report.json"
-    told = {"url": live_server.url, "codes": codes, "cells": community.cells, "anchor": anchor(0), "report": str(report)}
+    picture = io.BytesIO()
+    Image.new("RGB", (40, 30), "teal").save(picture, "PNG")
+    photo = base64.b64encode(picture.getvalue()).decode()
+    told = {"url": live_server.url, "codes": codes, "cells": community.cells, "anchor": anchor(0), "report": str(report), "photo": photo}
     return community, workers, told, report
 
 

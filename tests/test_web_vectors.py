@@ -5,6 +5,7 @@ import os
 import subprocess
 from pathlib import Path
 
+from forms.values import MESSAGES
 from tests import web_vectors
 
 WEB = Path(__file__).parent.parent / "web"
@@ -27,6 +28,13 @@ def test_the_vectors_for_the_phone_are_current():
     for path, content in web_vectors.files().items():
         written = (web_vectors.FOLDER / path).read_text(encoding="utf-8")
         assert written == web_vectors.text_of(content), f"{path}: run python -m tests.web_vectors"
+
+
+def test_the_phone_words_errors_as_the_server_does():
+    """The same mistake is called the same on the phone and in the office."""
+    written = (WEB / "shared" / "forms" / "messages.ts").read_text(encoding="utf-8")
+    for code, (zh, en) in MESSAGES.items():
+        assert f"{code}: [{json.dumps(zh, ensure_ascii=False)}, {json.dumps(en)}]," in written
 
 
 def test_ten_thousand_points_and_expressions_agree(tmp_path):

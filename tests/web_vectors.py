@@ -22,6 +22,7 @@ from geo.datum import from_cgcs2000, to_cgcs2000
 from geo.locate import CellIndex
 from geo.location import canonical_location
 from geo.place import place_fix
+from tests import web_stories
 
 FOLDER = Path(__file__).parent / "vectors"
 TODAY = date(2026, 11, 21)
@@ -175,6 +176,15 @@ def files() -> dict[str, Any]:
             "cases": cases(6, COMMITTED),
         },
         "place/generated.json": ground(4, 12, 500, 60),
+        "overlay/generated.json": {
+            "about": "Own operations laid over a copy: what is shown, and the life. Written by python -m tests.web_vectors.",
+            "cases": web_stories.overlays(8, 150),
+        },
+        "commands/generated.json": {
+            "about": "What a command stands for, record by record. Written by python -m tests.web_vectors.",
+            "today": web_stories.TODAY,
+            "cases": web_stories.commands(9, 60),
+        },
     }
 
 

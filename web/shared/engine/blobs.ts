@@ -15,13 +15,19 @@ export async function keepBlob(ledger: Ledger, { bytes, mime }: Blob): Promise<s
   const sealed = await ledger.seal.seal(`b/${name}`, new Uint8Array(bytes));
   await ledger.change("blob", (change) => {
     change.blobs.set(`b/${name}`, sealed);
-    change.patchCore({ blobs: { ...change.core.blobs, [name]: { mime, size: bytes.length } } });
+    change.patchCore({ blobs: { ...change.core.blobs, [name]: change.core.blobs[name] ?? { mime, size: bytes.length, upload: null, uploadedAt: null } } });
   });
   return name;
 }
 
+/** The bytes alone; null for what is not on this phone. */
+export async function openBlob(ledger: Ledger, store: BlockStore, name: string): Promise<Uint8Array<ArrayBuffer> | null> {
+  const sealed = await store.read(`b/${name}`);
+  return sealed ? ledger.seal.open(`b/${name}`, sealed) : null;
+}
+
 export async function readBlob(ledger: Ledger, store: BlockStore, name: string): Promise<Blob | null> {
   const known = ledger.core.blobs[name];
-  const sealed = known ? await store.read(`b/${name}`) : null;
-  return known && sealed ? { bytes: await ledger.seal.open(`b/${name}`, sealed), mime: known.mime } : null;
+  const bytes = known ? await openBlob(ledger, store, name) : null;
+  return known && bytes ? { bytes, mime: known.mime } : null;
 }

@@ -1,7 +1,7 @@
 // One call of the sync protocol: the token, and what a status other than 200 means. The twin of sync/device/calls.py.
 
 import type { Ledger } from "./ledger.ts";
-import { Offline, type Answer, type Transport } from "./parts-types.ts";
+import { Offline, type Answer, type Method, type Transport } from "./parts-types.ts";
 import type { Problem } from "./types.ts";
 import { problem } from "./words.ts";
 
@@ -46,10 +46,10 @@ const seconds = (text: string | undefined): number | undefined => {
   return text !== undefined && Number.isFinite(found) && found >= 0 ? found : undefined;
 };
 
-/** The body of a 200, 201 or 304; everything else as a problem. */
+/** The answer where it is a success or a 304; everything else as a problem. */
 export function accepted(answer: Answer): Answer {
   const { status, body, headers } = answer;
-  if (status === 200 || status === 201 || status === 304) return answer;
+  if ((status >= 200 && status < 300) || status === 304) return answer;
   if (status === 429 || status >= 500) {
     const retryAfterS = seconds(headers["retry-after"]);
     throw new Stopped(problem("busy", retryAfterS === undefined ? {} : { retryAfterS }));
@@ -64,7 +64,7 @@ export function accepted(answer: Answer): Answer {
 }
 
 /** Sends one request of the enrolled phone. */
-export async function call(line: Line, name: string, method: "GET" | "POST", path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer> {
+export async function call(line: Line, name: string, method: Method, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer> {
   line.fault(`${name}: before sending`);
   let answer: Answer;
   try {

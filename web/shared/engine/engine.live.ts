@@ -13,6 +13,7 @@ interface Scene {
   cells: string[];
   anchor: Record<string, number | string>;
   report: string;
+  photo: string;
 }
 
 const scene = JSON.parse(process.env["DISHU_LIVE"] ?? "{}") as Scene;
@@ -157,6 +158,28 @@ test("a cloned phone goes on as an install of its own; the work of both is there
     expect(engine.members(yours.household)).toHaveLength(1);
     expect(engine.unsentCount()).toBe(0);
   }
+});
+
+test("a photo goes after its record, from where the line broke, and comes back from another phone's record", async () => {
+  const disk = new MemoryDisk();
+  await synced(await enrolled(disk));
+  const bytes = Uint8Array.from(atob(scene.photo), (one) => one.charCodeAt(0));
+  let losses = 0;
+  const losing: Transport = {
+    async request(method, path, options) {
+      const answer = await http.request(method, path, options);
+      if (path.includes("/blobs") && losses++ < 2) throw new Offline("the answer was lost");
+      return answer;
+    },
+  };
+  const engine = await reopened(disk, { transport: losing });
+  const name = await engine.keepBlob(bytes, "image/png");
+  await engine.write([{ kind: "create", type: "building", set: { name: "9 幢", anchor: scene.anchor, photos: [name] } }]);
+  for (let turn = 0; turn < 2; turn++) expect((await engine.sync()).problem?.code).toBe("offline");
+  expect(engine.outbox()).toMatchObject({ unsent: 0, photos: 1 });
+  await synced(engine);
+  expect(engine.outbox().photos).toBe(0);
+  expect((await engine.readBlob(name))?.bytes).toStrictEqual(bytes); // it stays until two backups have it
 });
 
 test("lost answers and requests that arrive twice change nothing", async () => {

@@ -5,7 +5,7 @@ import { validate } from "../forms/validate.ts";
 import { CellIndex } from "../geo/locate.ts";
 import { place as placed } from "../geo/near.ts";
 import { loadPinyin } from "../pinyin/pinyin.ts";
-import { keepBlob, readBlob, type Blob } from "./blobs.ts";
+import { keepBlob, openBlob, readBlob, type Blob } from "./blobs.ts";
 import type { Meter } from "./calls.ts";
 import { totals } from "./copies.ts";
 import { deskFor, freshCore } from "./desk.ts";
@@ -42,7 +42,6 @@ interface Opened {
 }
 
 const stateError = (): EngineError => new EngineError("state", { zh: "现在不能这样做", en: "this cannot be done now" });
-
 class DeviceEngine implements Engine {
   private now: EngineState = "unenrolled";
   private opened: Opened | null = null;
@@ -84,7 +83,7 @@ class DeviceEngine implements Engine {
 
   private lost(): void {
     this.shut();
-    this.become("elsewhere");
+    this.become("elsewhere"); // another tab took the turn
   }
 
   private shut(): void {
@@ -143,11 +142,10 @@ class DeviceEngine implements Engine {
 
   async unlock(pin: string): Promise<UnlockResult> {
     if (this.now !== "locked" || !this.vault) throw stateError();
-    let found: { seal: Seal | null; result: UnlockResult };
+    const { seal, result } = await this.attempt(this.vault.open(pin));
+    if (!seal) return result;
     try {
-      found = await this.vault.open(pin);
-      if (!found.seal) return found.result;
-      const ledger = await Ledger.open(this.parts.store, found.seal, this.fault, (change) => this.changed(change));
+      const ledger = await Ledger.open(this.parts.store, seal, this.fault, (change) => this.changed(change));
       if (!ledger) throw new SealBroken("core");
       this.open(ledger);
     } catch (error) {
@@ -156,7 +154,7 @@ class DeviceEngine implements Engine {
     }
     this.become("ready");
     void this.askToPersist();
-    return found.result;
+    return result;
   }
 
   private open(ledger: Ledger): void {
@@ -313,7 +311,9 @@ class DeviceEngine implements Engine {
     };
     const run = async (): Promise<SyncReport> => {
       try {
-        const { report, problems } = await synchronise({ line, registry: () => opened.registry, newId: this.newId, progress, pageLimit: this.parts.pageLimit ?? null });
+        const { newId, parts } = this;
+        const file = (name: string): Promise<Uint8Array<ArrayBuffer> | null> => openBlob(opened.ledger, parts.store, name);
+        const { report, problems } = await synchronise({ line, registry: () => opened.registry, newId, readBlob: file, progress, pageLimit: parts.pageLimit ?? null });
         if (report.problem?.details?.["why"] === "fenced" && this.opened) this.lost();
         else if (this.opened) this.mention([...problems, ...this.known.filter((one) => one.code === "storage_temporary")]);
         return report;

@@ -105,6 +105,14 @@ export interface Overwritten {
   mine: Fields;
 }
 
+/** A photo on this phone: its upload once begun, and when (server's clock) all of it had arrived. */
+export interface KeptBlob {
+  mime: string;
+  size: number;
+  upload: string | null;
+  uploadedAt: number | null;
+}
+
 /** Everything small; one block. Never changed in place. */
 export interface Core {
   communityId: string;
@@ -140,7 +148,7 @@ export interface Core {
   rescuedN: number;
   /** Streams that came or went, told until the person has seen it. */
   scopeNews: { added: string[]; dropped: string[] } | null;
-  blobs: Readonly<Record<string, { mime: string; size: number }>>;
+  blobs: Readonly<Record<string, KeptBlob>>;
 }
 
 /** Reference data and its tag. */

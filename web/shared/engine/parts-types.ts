@@ -10,9 +10,12 @@ export interface Answer {
   bytesUp: number;
 }
 
+export type Method = "GET" | "POST" | "HEAD" | "PATCH";
+
 /** Carries one request. Rejects with `Offline` where no whole answer arrived. */
 export interface Transport {
-  request(method: "GET" | "POST", path: string, options: { body?: unknown; token?: string; headers?: Record<string, string> }): Promise<Answer>;
+  /** `body` travels as JSON, but bytes travel as they are. */
+  request(method: Method, path: string, options: { body?: unknown; token?: string; headers?: Record<string, string> }): Promise<Answer>;
 }
 
 /** Another tab took the storage over: nothing of the commit was kept. */

@@ -6,6 +6,7 @@ import { differing, dropStream, keepRows, keepWitnesses, rebuild, sweep } from "
 import { anotherLife, isOwn, prune } from "./keeping.ts";
 import type { Overwritten } from "./kept-types.ts";
 import type { Change } from "./ledger.ts";
+import { keepBlobNews, MOST_NAMED } from "./uploading.ts";
 import { FINAL_OUTCOMES } from "./view.ts";
 import { problem } from "./words.ts";
 import { same, type FormRegistry } from "../forms/form.ts";
@@ -48,8 +49,9 @@ export async function pull(line: Line, registry: FormRegistry, limit: number | n
 async function page(line: Line, registry: FormRegistry, limit: number | null, report: PullReport): Promise<boolean> {
   const { ledger } = line;
   const { cursor, installId, scopeVersion, streams } = ledger.core;
+  const photos = Object.keys(ledger.core.blobs).slice(0, MOST_NAMED);
   const asked = cursor === null ? [] : Object.keys(streams).filter((name) => streams[name]?.doubted);
-  const body = { protocol: PROTOCOL, install_id: installId, cursor, limit, scope: { version: scopeVersion }, ...(asked.length ? { replace: asked } : {}) };
+  const body = { protocol: PROTOCOL, install_id: installId, cursor, limit, scope: { version: scopeVersion }, ...(asked.length ? { replace: asked } : {}), ...(photos.length ? { blobs: photos } : {}) };
   let answer: Record<string, unknown>;
   try {
     answer = (await call(line, "pull", "POST", "/api/v1/sync/pull", body)).body;
@@ -155,6 +157,7 @@ function noticeOverwritten(change: Change, registry: FormRegistry, before: reado
 /** A complete page: apply removals, compare digests, then drop the overlays that the copies contain. */
 function conclude(change: Change, epoch: string, answer: Record<string, unknown>, report: PullReport): void {
   sweep(change, epoch);
+  keepBlobNews(change, answer);
   const doubted = new Set(differing(change, wanted(answer, "streams", "object")));
   const streams = Object.entries(change.core.streams);
   if (streams.some(([name, state]) => state.doubted !== doubted.has(name))) {

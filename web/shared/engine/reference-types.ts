@@ -37,7 +37,7 @@ export interface FieldDefinition {
   required?: boolean;
   indexed?: boolean;
   identifying?: boolean;
-  format?: "phone" | "identifier";
+  format?: "phone" | "identifier" | "photo";
   codelist?: string;
   ref_type?: string;
   constraint?: Expression & { message: Labels };

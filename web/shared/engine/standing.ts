@@ -39,7 +39,7 @@ export function outboxOf(ledger: Ledger): Outbox {
       records.add(row.id);
     } else if (!FINAL_OUTCOMES.has(row.now ?? "")) waiting += 1;
   }
-  return { unsent, records: records.size, oldestClaimedAt: oldest, lastSyncAt: ledger.core.lastSyncAt, waiting, photos: Object.keys(ledger.core.blobs).length };
+  return { unsent, records: records.size, oldestClaimedAt: oldest, lastSyncAt: ledger.core.lastSyncAt, waiting, photos: Object.values(ledger.core.blobs).filter((one) => one.uploadedAt === null).length };
 }
 
 const SAYS = {

@@ -7,6 +7,7 @@ import type { KeptReference } from "./kept-types.ts";
 import { Fenced, StorageFull, type Ledger } from "./ledger.ts";
 import { Offline, type Transport } from "./parts-types.ts";
 import { nothingPulled, offerWitnesses, pull, type PullReport } from "./pull.ts";
+import { uploadBlobs } from "./uploading.ts";
 import { push, readConfig } from "./push.ts";
 import type { Reference } from "./reference-types.ts";
 import { EngineError, type Identity, type Problem, type SyncProgress, type SyncReport } from "./types.ts";
@@ -20,6 +21,7 @@ export interface SyncDesk {
   line: Line;
   registry: () => FormRegistry;
   newId: () => string;
+  readBlob: (name: string) => Promise<Uint8Array<ArrayBuffer> | null>;
   progress: (progress: SyncProgress) => void;
   pageLimit?: number | null;
 }
@@ -76,6 +78,7 @@ export async function synchronise(desk: SyncDesk): Promise<{ report: SyncReport;
     }
     await offerWitnesses(line);
     await askDisputes(line);
+    if (await uploadBlobs(line, desk.readBlob)) await pullAll();
     if (!report.referenceChanged) report.referenceChanged = await readReference(line, tell);
     await ledger.change("sync: done", (change) => change.patchCore({ lastSyncAt: new Date(line.now()).toISOString() }));
     report.complete = !pulled.needsFork && ledger.core.needsFork === null;

@@ -22,9 +22,10 @@ export function httpTransport(base: string, { timeoutMs = 60_000 }: { timeoutMs?
       if (token !== undefined) sent["authorization"] = `Bearer ${token}`;
       let content: Uint8Array<ArrayBuffer> | null = null;
       if (body !== undefined) {
-        content = new TextEncoder().encode(JSON.stringify(body));
-        sent["content-type"] = "application/json";
-        if (content.length >= COMPRESS_FROM_BYTES) {
+        const isFile = body instanceof Uint8Array;
+        content = isFile ? (body as Uint8Array<ArrayBuffer>) : new TextEncoder().encode(JSON.stringify(body));
+        sent["content-type"] ??= "application/json";
+        if (!isFile && content.length >= COMPRESS_FROM_BYTES) {
           content = await compressed(content);
           sent["content-encoding"] = "gzip";
         }

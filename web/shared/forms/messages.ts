@@ -5,6 +5,7 @@ export const MESSAGES: Record<string, readonly [zh: string, en: string]> = {
   not_text: ["应为文字", "must be text"],
   not_unicode: ["含有无法识别的字符", "contains a broken character"],
   control_character: ["含有控制字符", "contains a control character"],
+  not_a_hash: ["应为文件的 SHA-256（64 位小写十六进制）", "must be the SHA-256 of a file, 64 small hexadecimal digits"],
   too_long: ["最多 {limit} 个字符", "must have at most {limit} characters"],
   not_integer: ["应为整数", "must be a whole number"],
   not_number: ["应为数字", "must be a number"],

@@ -40,6 +40,7 @@ const DASHES = /[\u2010-\u2015\u2212]/g;
 const BROKEN = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
 // eslint-disable-next-line no-control-regex
 const CONTROL = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]/;
+const SHA256 = /^[0-9a-f]{64}$/;
 const REF = /^[0-9A-Za-z~][0-9A-Za-z~._:-]{0,63}$/;
 const INSTANT = /^([0-9]{4}-[0-9]{2}-[0-9]{2})T([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]{1,9}))?)?(?:Z|([+-])([0-9]{2}):([0-9]{2}))$/;
 
@@ -65,17 +66,18 @@ function wrongs(tail: string, check: () => unknown): Wrong[] {
 }
 
 /** NFC, edges stripped, `\n` for line ends; null for nothing but edges. */
-export function cleanText(value: Value, format?: "phone" | "identifier", maxLength = DEFAULT_MAX_LENGTH): string | null {
+export function cleanText(value: Value, format?: "phone" | "identifier" | "photo", maxLength = DEFAULT_MAX_LENGTH): string | null {
   if (typeof value !== "string") return refuse("not_text");
   if (BROKEN.test(value)) return refuse("not_unicode");
   let text = value;
-  if (format !== undefined) {
+  if (format === "phone" || format === "identifier") {
     text = text.replace(/[\uff01-\uff5e]/g, (wide) => String.fromCharCode(wide.charCodeAt(0) - 0xfee0)).replace(SPACES, "");
     text = format === "phone" ? text.replace(DASHES, "-") : text.replace(/[a-z]/g, (letter) => letter.toUpperCase());
   }
   text = text.replace(/\r\n?/g, "\n").normalize("NFC").replace(EDGES, "");
   if (CONTROL.test(text)) return refuse("control_character");
   if (text.length > maxLength && [...text].length > maxLength) return refuse("too_long", "", maxLength);
+  if (format === "photo" && text !== "" && !SHA256.test(text)) return refuse("not_a_hash");
   return text === "" ? null : text;
 }
 
