@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from types import SimpleNamespace
 
 import pytest
 from front_door import COMMUNITY, NEIGHBOUR, problem
@@ -12,9 +13,12 @@ from hypothesis import strategies as st
 from records_kit import IDS, ZHANG_NUMBER, actor_of, office_with_records, write_operation
 from sqlalchemy import select
 
+from forms.registry import load_registry
 from server.models import audit, record
-from server.services.find import words_of_text
+from server.permissions import Scope
+from server.services.find import Word, _hits, words_of_text
 from server.services.find_column import Column
+from server.services.find_index import CommunityIndex
 from server.services.pinyin import sounds, syllables
 from server.store.database import read
 
@@ -179,3 +183,30 @@ def test_ten_thousand_texts_take_no_time():
     started = time.perf_counter()
     assert len(column.find("9", "part")) == 3439
     assert time.perf_counter() - started < 0.1
+
+
+def test_ten_thousand_people_are_searched_before_the_next_key():
+    """Names, sounds, addresses and tails of 10,000 people in 2,500 homes: under 200 ms of work each, after any change too."""
+    registry = load_registry()
+    rows = [("e", "estate", "live", "cell/a", 1, '{"name": "听雨苑"}')]
+    for number in range(2_500):
+        house, door = f"b{number // 50}", f"d{number}"
+        if number % 50 == 0:
+            rows.append((house, "building", "live", "cell/a", 1, json.dumps({"number": str(number // 50), "estate": "e"})))
+        fields = {"building": house, "door_number": f"{number % 50 + 101}"}
+        rows.append((door, "dwelling", "live", "cell/a", 1, json.dumps(fields)))
+        rows.append((f"h{number}", "household", "live", "cell/a", 1, json.dumps({"dwelling": door})))
+        for one in range(4):
+            name = "王李张刘陈杨赵黄周吴"[number % 10] + "伟芳娜敏静丽强磊军洋"[(number // 10) % 10] + "明华平国文"[(number // 100 + one) % 5]
+            fields = {"name": name, "residence_household": f"h{number}", "phones": [f"102{number:04d}{one:04d}"]}
+            rows.append((f"p{number}-{one}", "person", "live", "cell/a", 1, json.dumps(fields)))
+    index = CommunityIndex()
+    index.take(rows)
+    house = SimpleNamespace(registry=registry)
+    for typed, count in (("wang", 1000), ("zw", 300), ("伟", 1000), ("7-105", 4), ("听雨苑 zw", 300), ("0003", 2500)):
+        index.shelves.clear()  # as after a change
+        started = time.process_time()
+        words = [Word(word, {}) for word in words_of_text(typed)]
+        hits = _hits(house, Scope(("c",)), index, "person", words, True)
+        assert time.process_time() - started < 0.8  # four times the promise: a busy machine is no mistake
+        assert len(hits) == count, typed

@@ -203,6 +203,8 @@ def _modes(way: str, word: str) -> tuple[Any, ...]:
         return ("end",) if digits and len(word) == 4 else ()
     if way in {"door", "own_door"}:
         return ("whole",) if _DOOR.fullmatch(word) else ()
+    if way == "line" and _DOOR.fullmatch(word):
+        return ()  # 3-2-501 is no part of 13-2-501
     return ("part",) if len(word) > 1 and not digits else ()
 
 
