@@ -63,6 +63,8 @@ def test_a_dedicated_cell_shows_its_records_to_its_worker_and_leaves_their_homes
     assert phone.visible == everything and set(phone.copies["dedicated/market"]) == everything
     base.pull()
     assert everything < base.visible
+    answer = ground.app.test_client().get("/api/v1/reference", headers={"Authorization": f"Bearer {phone.token}"})
+    assert [(one["id"], one["properties"]["layer"]) for one in answer.json["cells"]["features"]] == [("market", DEDICATED_LAYER)]
     assert {ground.record(one).home for one in everything} == {ground.streams[0]}
     assert {dedicated(ground, one) for one in everything} == {"dedicated/market"}
     assert dedicated(ground, outside.building) is None

@@ -14,7 +14,7 @@ import shapely
 from forms.registry import Registry
 from server.errors import NotFound, OutsideScope
 from server.house import House
-from server.permissions import Actor, Scope, cell_stream, may
+from server.permissions import Actor, Scope, cell_stream, dedicated_stream, may
 from server.services.accounts import scope as scope_of
 from server.services.accounts import today
 from server.store import assignments
@@ -67,6 +67,7 @@ def reference(
         if tag == known_tag:
             return Reference(tag, None)
         cells = [cell for one in editions for cell in store.cells_of(connection, where, one.edition_id)]
+    layers = {one.edition_id: one.layer for one in editions}
     content = {
         "community": asdict(community),
         "forms": {name: house.registry.latest(name).document for name in house.registry.types()},
@@ -75,7 +76,9 @@ def reference(
         "editions": [asdict(one) for one in editions],
         "cells": {
             "type": "FeatureCollection",
-            "features": [_feature(cell) for cell in cells if _visible(cell, scope)],
+            "features": [
+                _feature(cell, layers[cell.edition_id]) for cell in cells if _visible(cell, layers[cell.edition_id], scope)
+            ],
         },
         "assignments": [
             {
@@ -111,11 +114,12 @@ def _plain(value: Any) -> Any:
     raise TypeError(type(value).__name__)
 
 
-def _visible(cell: PublishedCell, scope: Scope) -> bool:
-    return scope.streams is None or cell_stream(cell.cell_id) in scope.streams
+def _visible(cell: PublishedCell, layer: str, scope: Scope) -> bool:
+    stream = cell_stream(cell.cell_id) if layer == "base" else dedicated_stream(cell.cell_id)
+    return scope.streams is None or stream in scope.streams
 
 
-def _feature(cell: PublishedCell) -> dict[str, Any]:
+def _feature(cell: PublishedCell, layer: str) -> dict[str, Any]:
     return {
         "type": "Feature",
         "id": cell.cell_id,
@@ -124,6 +128,7 @@ def _feature(cell: PublishedCell) -> dict[str, Any]:
         | {
             "cell_id": cell.cell_id,
             "edition_id": cell.edition_id,
+            "layer": layer,
             "code": cell.code,
             "name": cell.name,
             "order": cell.order_number,
