@@ -180,6 +180,8 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
     "properties": _query("properties", {"type": "array", "items": {"type": "string"}}, "only these properties", style="form", explode=False),
     "filter": _query("filter", {"type": "string"}, "CQL2 text over the queryables"),
     "filter-lang": _query("filter-lang", {"type": "string", "enum": ["cql2-text"], "default": "cql2-text"}, "language of the filter"),
+    "crs": _query("crs", {"type": "string", "enum": [CRS84], "default": CRS84}, "reference system of the answer"),
+    "bbox-crs": _query("bbox-crs", {"type": "string", "enum": [CRS84], "default": CRS84}, "reference system of bbox"),
     "filter-crs": _query("filter-crs", {"type": "string", "enum": [CRS84], "default": CRS84}, "reference system of geometries in the filter"),
 }  # fmt: skip
 
