@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from forms.codelist import CodeList
 from forms.definition import FieldSpec, RecordType
 from forms.derived import DERIVED
 from forms.dwelling_facts import ARRANGEMENTS, OLD_FROM, PERSON_STATES
+from forms.question import Question
 from forms.registry import Registry, load_registry
 from forms.roster import Roster
 from forms.values import MESSAGES
@@ -63,6 +65,7 @@ def forms_page(registry: Registry) -> str:
         parts.append("\n".join(_record_type(registry.latest(name))) + "\n")
     parts.append("\n".join(_code_lists(registry.codelists().values())) + "\n")
     parts.append("\n".join(_rosters(registry.rosters().values())) + "\n")
+    parts.append("\n".join(_questions(registry.questions().values())) + "\n")
     parts.append("\n".join(_dwelling_facts()) + "\n")
     parts.append(EXPRESSIONS)
     parts.append("\n".join(_errors()) + "\n")
@@ -160,6 +163,27 @@ def _rosters(rosters: Iterable[Roster]) -> Iterator[str]:
                 paths = f"derived `{column.derived}`" + (f" of {paths}" if paths else "")
             filters = " ".join(sorted(roster.filters.get(column.name, ())))
             yield f"| `{column.name}` | {column.label['zh']} · {column.label['en']} | {paths} | {column.privacy} | {filters} |"
+
+
+def _questions(questions: Iterable[Question]) -> Iterator[str]:
+    yield "## Questions"
+    yield ""
+    yield "What an office asks every week (`forms/questions/`): a roster with filters, days counted from the day that asks."
+    yield ""
+    yield "| Question | 问题 | Answered by |"
+    yield "|---|---|---|"
+    for question in questions:
+        lists = [f"`{one.roster}`: " + ", ".join(_condition(item) for item in one.filters) for one in question.lists]
+        told = "; ".join(lists) if lists else f"the queue `{question.queue}`"
+        asked = f"; asks for {_names(question.ask)}" if question.ask else ""
+        yield f"| `{question.name}` | {question.label['zh']} | {told}{asked} |"
+
+
+def _condition(item: Mapping[str, Any]) -> str:
+    value = item["value"]
+    if isinstance(value, Mapping):
+        value = value["relative"] + (f" {value['days']:+d} days" if "days" in value else "")
+    return f"{item['column']} {item['op']} {' '.join(map(str, value)) if isinstance(value, list) else value}"
 
 
 def _dwelling_facts() -> Iterator[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
-from urllib.parse import quote
 
 from flask import Blueprint, Response, request
 from marshmallow import Schema, fields, validate
@@ -16,7 +15,6 @@ from server.api.pages import COMMUNITY, PAGE, PAGED, actor_in_community, page_li
 from server.api.shapes import MAX_BODY
 from server.openapi import describe
 from server.services import record_page, record_past
-from server.services.paging import make_cursor, read_cursor
 
 blueprint = Blueprint("records", __name__)
 
@@ -89,16 +87,11 @@ def show_history(kind: str, record_id: str) -> Response:
 def show_looks(kind: str, record_id: str) -> Response:
     """Needs ``read_audit``."""
     _, community_id = actor_in_community("read_audit")
-    house, use = auth.house(), f"looks/{quote(community_id)}/{record_id}"
-    before = read_cursor(house.keys, use, request.args.get("next"))
-    limit = page_limit()
-    rows, last, lists = record_page.looks(house, community_id, kind, record_id, before=before, limit=limit)
     return json_answer(
-        {
-            "as_of": record_page.stamp(house.clock()), "rows": rows, "lists": lists,
-            "next": make_cursor(house.keys, use, last) if last is not None else None,
-        }
-    )  # fmt: skip
+        record_page.looks(
+            auth.house(), community_id, kind, record_id, cursor=request.args.get("next"), limit=page_limit()
+        )
+    )
 
 
 @blueprint.post("/api/v1/records/<kind>/<record_id>/unmask")

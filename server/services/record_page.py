@@ -17,6 +17,7 @@ from server.services.inbox import cells_by_home, conflict_rows, personal_names
 from server.services.keys import DataKeys, SubjectErased
 from server.services.labels import PERSONAL, field_label, form_of, shown, title_of, words_of
 from server.services.looks import Look, seen
+from server.services.paging import make_cursor, read_cursor
 from server.services.unsealing import learn
 from server.services.waiting import constraint_message
 from server.store import commands, rosters
@@ -289,19 +290,22 @@ def _opened(connection: Any, house: House, community_id: str, row: Any) -> dict[
 
 
 def looks(
-    house: House, community_id: str, kind: str, record_id: str, *, before: list[str] | None, limit: int
-) -> tuple[list[dict[str, Any]], list[str] | None, dict[str, Any]]:
+    house: House, community_id: str, kind: str, record_id: str, *, cursor: str | None, limit: int
+) -> dict[str, Any]:
     """Who looked at one record, newest first; and how many lists of its type may have shown it too.
 
     Returns
     -------
-    (rows, position of the last row where more follow, lists)
+    dict
+        ``as_of``, ``rows``, ``next`` and ``lists`` (their count, and when the last one was looked at).
 
     Raises
     ------
-    NotFound
-        No such type, or no record of this type and id in the community.
+    NotFound, InvalidInput
+        No such type, or no record of this type and id in the community; a cursor of another record.
     """
+    use = f"looks/{community_id}/{record_id}"
+    before = read_cursor(house.keys, use, cursor)
     if kind not in house.registry.types():
         raise NotFound("there is no such record type")
     with read(house.engine) as connection:
@@ -326,4 +330,9 @@ def looks(
         for line in page
     ]  # fmt: skip
     last = [page[-1].at, page[-1].audit_id] if len(lines) > limit else None
-    return rows, last, {"count": count, "last_at": last_at}
+    return {
+        "as_of": stamp(house.clock()),
+        "rows": rows,
+        "next": make_cursor(house.keys, use, last) if last is not None else None,
+        "lists": {"count": count, "last_at": last_at},
+    }
