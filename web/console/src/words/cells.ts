@@ -1,4 +1,4 @@
-import type { Words } from "./index.ts";
+import type { Words } from "./all.ts";
 
 export const cells = {
   title: ["网格版本", "Editions of the cells"],

@@ -1,4 +1,4 @@
-import type { Words } from "./index.ts";
+import type { Words } from "./all.ts";
 
 export const common = {
   product: ["底数", "Dishu"],

@@ -1,4 +1,4 @@
-import type { Words } from "./index.ts";
+import type { Words } from "./all.ts";
 
 export const files = {
   title: ["文件与地址", "Files and addresses"],

@@ -1,4 +1,4 @@
-import type { Words } from "./index.ts";
+import type { Words } from "./all.ts";
 
 export const inbox = {
   title: ["待办", "Inbox"],
@@ -90,4 +90,5 @@ export const inbox = {
   mergeKept: ["保留的", "Stays"],
   mergeGone: ["并入的", "Goes in"],
   mergeBecomes: ["合并后", "Becomes"],
+  pinWhy: ["归入{cell}，理由：", "Put it into {cell}, because:"],
 } satisfies Words;

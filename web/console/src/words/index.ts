@@ -1,20 +1,8 @@
-// Every word of the console in both languages, side by side: [中文, English]. A pair cannot miss a side.
+// The language of the screen, and words in it.
 import { createI18n } from "vue-i18n";
 import { computed } from "vue";
 import type { Label } from "../api/types.ts";
-import { cells } from "./cells.ts";
-import { common } from "./common.ts";
-import { files } from "./files.ts";
-import { inbox } from "./inbox.ts";
-import { overview } from "./overview.ts";
-import { people } from "./people.ts";
-import { problems } from "./problems.ts";
-import { records } from "./records.ts";
-import { rosters } from "./rosters.ts";
-
-export type Pair = readonly [zh: string, en: string];
-export type Words = Record<string, Pair>;
-export const WORDS: Record<string, Words> = { common, overview, rosters, records, inbox, cells, files, people, problems };
+import { WORDS } from "./all.ts";
 
 export type Language = "zh-CN" | "en";
 const KEPT = "dishu.language";

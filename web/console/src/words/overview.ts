@@ -1,4 +1,4 @@
-import type { Words } from "./index.ts";
+import type { Words } from "./all.ts";
 
 export const overview = {
   title: ["社区底数", "The community in figures"],

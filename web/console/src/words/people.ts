@@ -1,4 +1,4 @@
-import type { Words } from "./index.ts";
+import type { Words } from "./all.ts";
 
 export const people = {
   title: ["人员与设备", "People and devices"],

@@ -1,4 +1,4 @@
-import type { Words } from "./index.ts";
+import type { Words } from "./all.ts";
 
 export const problems = {
   failed: ["没有成功：{why}", "It did not work: {why}"],

@@ -1,4 +1,4 @@
-import type { Words } from "./index.ts";
+import type { Words } from "./all.ts";
 
 export const records = {
   title: ["档案", "Record"],

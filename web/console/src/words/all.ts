@@ -1,0 +1,14 @@
+// Every word of the console in both languages, side by side: [中文, English]. A pair cannot miss a side.
+import { cells } from "./cells.ts";
+import { common } from "./common.ts";
+import { files } from "./files.ts";
+import { inbox } from "./inbox.ts";
+import { overview } from "./overview.ts";
+import { people } from "./people.ts";
+import { problems } from "./problems.ts";
+import { records } from "./records.ts";
+import { rosters } from "./rosters.ts";
+
+export type Pair = readonly [zh: string, en: string];
+export type Words = Record<string, Pair>;
+export const WORDS: Record<string, Words> = { common, overview, rosters, records, inbox, cells, files, people, problems };
