@@ -99,6 +99,19 @@ class Phone:
         identity = self._store.identity()
         return identity["token"] if identity else None
 
+    @property
+    def transport(self) -> Any:
+        """How the server is reached."""
+        return self._transport
+
+    def new_id(self) -> str:
+        """An id for a record that a command makes."""
+        return self._new_id()
+
+    def on_fault(self, fault: Fault) -> None:
+        """Call this with the name of every step from now on; simulations and tests stop the phone there."""
+        self._store.fault = fault
+
     # ------------------------------------------------------------ agreeing with the server
 
     def push(self) -> pushing.PushReport:
@@ -261,6 +274,11 @@ class Phone:
             return self._write(
                 self._operation(form, kind, record_id, base=base_of_record(self._store, record_id), set={}, was={})
             )
+
+    def write_raw(self, operation: dict[str, Any]) -> str:
+        """Write an operation as a program with a fault would: unchecked. For simulations."""
+        with self.group():
+            return self._write({"op_id": self._new_id(), **operation})
 
     def _seen(self, record_id: str) -> tuple[RecordView, RecordType]:
         view = self.read(record_id)

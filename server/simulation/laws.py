@@ -1,0 +1,89 @@
+"""What must hold when everybody has synced: L5 to L8 and L10, asked of the phones and of the server."""
+
+from __future__ import annotations
+
+from server.services.release import sweep
+from server.services.verify import verify
+from server.simulation.acts import confirm_devices, sync_once
+from server.simulation.world import COMMUNITY, World
+from server.store import pull, push
+from server.store.database import read
+from sync.device import DigestMismatch
+
+ROUNDS = 8
+
+
+class LawBroken(Exception):
+    """A law does not hold; the message names it and what was found, never a value."""
+
+
+def settle(world: World) -> None:
+    """Everybody syncs on fine days until nothing changes any more."""
+    for _ in range(ROUNDS):
+        confirm_devices(world)
+        sweep(world.house)
+        before = _numbers(world)
+        said = [sync_once(phone) for phone in world.phones]
+        if set(said) == {"done"} and not confirm_devices(world) and _numbers(world) == before:
+            return
+    raise LawBroken(f"L7: it does not settle: {said}")
+
+
+def _numbers(world: World) -> list[object]:
+    report = []
+    with read(world.house.engine) as connection:
+        for phone in world.phones:
+            names = sorted(phone.digests())
+            found = pull.counters(connection, COMMUNITY, names)
+            report.append((phone.install_id, [(one, found.get(one)) for one in names]))
+    return [*report, [len(phone.operations()) for phone in world.phones]]
+
+
+def check(world: World) -> None:
+    """Raises LawBroken at the first law that does not hold."""
+    report = verify(world.house)
+    if not report.agrees:
+        raise LawBroken(f"L7: journal and database differ: {report.difference}")
+    for number, phone in enumerate(world.phones):
+        _check_log(world, number)
+        try:
+            mine = phone.digests()
+        except DigestMismatch as error:
+            raise LawBroken(f"L7: phone {number}: {error}") from error
+        with read(world.house.engine) as connection:
+            told = pull.counters(connection, COMMUNITY, sorted(mine))
+        for stream, one in mine.items():
+            theirs = told.get(stream)
+            expected = (one["count"], one["digest"])
+            found = (theirs[1], theirs[2]) if theirs is not None else (0, "0" * 32)
+            if expected != found:
+                raise LawBroken(f"L8: phone {number}, stream {stream}: the phone has {expected}, the server {found}")
+
+
+def _check_log(world: World, number: int) -> None:
+    """L5: whatever was written is at the server with its outcome, and the phone knows which."""
+    phone = world.phones[number]
+    operations = phone.operations()
+    with read(world.house.engine) as connection:
+        rows = push.seen_operations(connection, COMMUNITY, [one.op_id for one in operations])
+    for one in operations:
+        row = rows.get(one.op_id)
+        if one.outcome is None:
+            raise LawBroken(f"L5: operation {one.n} ({one.kind}) of phone {number} has no answer")
+        if row is None:
+            raise LawBroken(f"L5: operation {one.n} ({one.kind}, {one.outcome}) of phone {number} is not at the server")
+        if one.outcome not in ("held", "quarantined") and not one.settled:
+            raise LawBroken(
+                f"L7: operation {one.n} ({one.kind}, {one.outcome}) of phone {number} is over and still laid over the copies"
+            )
+
+
+def check_acknowledged(world: World, acknowledged: set[str]) -> None:
+    """L5: without a restore, everything that was ever acknowledged is there."""
+    if world.restored:
+        return
+    with read(world.house.engine) as connection:
+        rows = push.seen_operations(connection, COMMUNITY, sorted(acknowledged))
+    lost = acknowledged - rows.keys()
+    if lost:
+        raise LawBroken(f"L5: {len(lost)} acknowledged operations are not at the server")
