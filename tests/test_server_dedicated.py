@@ -114,3 +114,28 @@ def test_a_new_edition_of_dedicated_cells_tells_who_comes_and_goes(ground):
     assert {one: ground.record(one).v for one in before} == before
     publish_edition(ground.house, ground.secretary, COMMUNITY, divided(ground, 0.5, 1, 2, names=["w", "e", *ground.cells[1:]]))
     assert ground.record(right["id"]).home == "cell/e" and dedicated(ground, right["id"]) == "dedicated/hall"
+
+
+def test_the_roster_of_a_dedicated_cell_lists_who_lies_in_it(ground):
+    """The market's worker and the secretary ask by its code; each row says its base cell; others are not let in."""
+    from server.errors import OutsideScope
+    from server.permissions import scope_of
+    from server.services import rosters
+    from server.services.roster_query import from_address
+
+    base = ground.worker(0)
+    inside, outside = home(0, "张一"), home(-0.4, "李二")
+    base.write(*inside.operations, *outside.operations)
+    draft = market(ground)
+    published(ground, draft)
+    roster = rosters.find_roster(ground.house, "persons")
+    query = from_address(roster, [], personal=True)
+    keeper_scope = Scope((COMMUNITY,), frozenset({"dedicated/market"}))
+    for scope in (Scope((COMMUNITY,)), keeper_scope):
+        found = rosters.cell_ground(ground.house, scope, draft.cells[0].code, query)
+        answer = rosters.page(ground.house, scope, found, query, Look(ground.secretary, "read", "x", None))
+        assert [row["name"] for row in answer["rows"]] == ["张一"]
+        assert answer["rows"][0]["cell_code"] == ground.rows("SELECT code FROM cell ORDER BY code")[0].code
+    stranger = scope_of(type(ground.secretary)("u", "grid_worker", COMMUNITY), [ground.cells[2]])
+    with pytest.raises(OutsideScope):
+        rosters.cell_ground(ground.house, stranger, draft.cells[0].code, query)

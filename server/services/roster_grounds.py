@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from server.errors import NotFound, OutsideScope
-from server.permissions import Scope, cell_stream
+from server.permissions import Scope, cell_stream, dedicated_stream
 from server.services.places import Places, places_of
 from server.services.roster_days import Elsewhere, OnDay, homes_under
 from server.services.roster_query import Query, end_of_day
@@ -40,7 +40,7 @@ class Ground:
 
 
 def cell_ground(house: House, scope: Scope, code: str, query: Query | None = None) -> Ground:
-    """The cell with this code in the scope, of the edition that the query asks for.
+    """The cell with this code in the scope, of the edition that the query asks for; of today a dedicated cell too.
 
     Raises
     ------
@@ -53,9 +53,14 @@ def cell_ground(house: House, scope: Scope, code: str, query: Query | None = Non
     with read(house.engine) as connection:
         found = store.cells_with_code(connection, code, past=past)
         for cell in found:
-            home = cell_stream(cell.cell_id)
+            home = cell_stream(cell.cell_id) if cell.layer == "base" else dedicated_stream(cell.cell_id)
             if not scope.sees_stream(cell.community_id, home):
                 continue
+            if cell.layer != "base":
+                below = editions.published_edition(connection, cell.community_id)
+                rows = editions.cells_of(connection, cell.community_id, below.edition_id) if below is not None else []
+                codes = {cell_stream(row.cell_id): row.code for row in rows}
+                return Ground(cell.community_id, cell.name, code, (home,), codes, below)
             edition, places = _asked(connection, house, cell.community_id, query)
             if not past:
                 return Ground(cell.community_id, cell.name, code, (home,), {home: code}, edition, places)

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from server.permissions import Scope
 from server.store.database import rows_of, run
-from server.store.scoping import Condition, among, both, chunks, is_postgres, json_text, record_cut
+from server.store.scoping import Condition, among, both, chunks, is_postgres, json_text, record_cut, stream_cut
 
 _COLUMNS = "r.id, r.type, r.v, r.home, r.life, r.fields, r.conflicts, r.fresh_at, r.created_at, r.updated_at"
 
@@ -38,12 +38,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class CellPlace:
-    """A published base cell found by its code."""
+    """A published cell found by its code."""
 
     community_id: str
     cell_id: str
     code: str
     name: str
+    layer: str = "base"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +68,16 @@ def _entry(row: Any) -> Entry:
 
 
 def cells_with_code(connection: Connection, code: str, *, past: bool = False) -> list[CellPlace]:
-    """The cells of published base editions that have this code, one for each community that uses it.
+    """The cells of published editions that have this code, one for each community that uses it.
 
-    ``past``: also of editions that are not in force any more, the last one of each community.
+    ``past``: of base editions that are in force or were, the last one of each community; else of both layers.
     """
-    states = "e.state <> 'draft'" if past else "e.state = 'published'"
+    states = "e.layer = 'base' AND e.state <> 'draft'" if past else "e.state = 'published'"
     rows = run(
         connection,
-        "SELECT c.community_id, c.cell_id, c.code, c.name FROM cell c JOIN edition e "
+        "SELECT c.community_id, c.cell_id, c.code, c.name, e.layer FROM cell c JOIN edition e "
         "ON e.community_id = c.community_id AND e.edition_id = c.edition_id "
-        f"WHERE c.code = ? AND e.layer = 'base' AND {states} ORDER BY c.community_id, e.number DESC",
+        f"WHERE c.code = ? AND {states} ORDER BY c.community_id, e.number DESC",
         (code,),
     )
     return [CellPlace(*row) for row in rows]
@@ -86,7 +87,9 @@ def roster_sql(cut: Condition, kind: str, homes: Sequence[str] | None, narrowed:
     """The query of one roster: live records of a type, of these homes, narrowed further."""
     parts = [cut, ("r.type = ? AND r.life = 'live'", [kind])]
     if homes is not None:
-        parts.append(among("r.home", homes))
+        # A dedicated cell is nobody's home: its records are those that lie in it.
+        special = any(home.startswith("dedicated/") for home in homes)
+        parts.append(stream_cut(frozenset(homes)) if special else among("r.home", homes))
     if narrowed is not None:
         parts.append(narrowed)
     where, values = both(*parts)
