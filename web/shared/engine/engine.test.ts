@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { openEngine } from "./engine.ts";
 import { device, enrolled, restarted, scripted } from "./kit.ts";
 import { MemoryDisk, memoryStore } from "./store-memory.ts";
@@ -215,6 +215,19 @@ test("sign-out is refused while work is unsent, until a rescue file was saved; a
   expect(other.search("王吕氏").map((hit) => hit.title)).toContain("王吕氏");
   await engine.signOut();
   expect(engine.state()).toBe("unenrolled");
+});
+
+test("without a secure context nothing is kept at all", async () => {
+  vi.stubGlobal("crypto", {});
+  try {
+    const parts = device(scripted());
+    const engine = await openEngine(parts);
+    expect(engine.state()).toBe("insecure");
+    expect(await code(engine.enrol({ code: "x", label: "x", pin: "246810" }))).toBe("state");
+    expect(parts.disk.blocks.size).toBe(0);
+  } finally {
+    vi.unstubAllGlobals();
+  }
 });
 
 test("photos are kept sealed and come back as they were", async () => {

@@ -314,8 +314,10 @@ class DeviceEngine implements Engine {
         const { newId, parts } = this;
         const file = (name: string): Promise<Uint8Array<ArrayBuffer> | null> => openBlob(opened.ledger, parts.store, name);
         const { report, problems } = await synchronise({ line, registry: () => opened.registry, newId, readBlob: file, progress, pageLimit: parts.pageLimit ?? null });
-        if (report.problem?.details?.["why"] === "fenced" && this.opened) this.lost();
-        else if (this.opened) this.mention([...problems, ...this.known.filter((one) => one.code === "storage_temporary")]);
+        if (report.problem?.details?.["why"] === "fenced") {
+          report.problem = null; // locked meanwhile, or another tab took over: the state says it
+          if (this.opened === opened) this.lost();
+        } else if (this.opened) this.mention([...problems, ...this.known.filter((one) => one.code === "storage_temporary")]);
         return report;
       } finally {
         this.running = null;
@@ -361,9 +363,7 @@ class DeviceEngine implements Engine {
 
   // ---------------------------------------------------------------- rescue
 
-  async exportRescue(passphrase: string): Promise<Uint8Array> {
-    return exportRescue(this.ready().ledger, passphrase, this.clock(), this.parts.pinRounds);
-  }
+  exportRescue = async (passphrase: string): Promise<Uint8Array> => exportRescue(this.ready().ledger, passphrase, this.clock(), this.parts.pinRounds);
 
   markRescueSaved(): Promise<void> {
     return this.keep("rescue: saved", (change) => change.patchCore({ rescuedN: change.lastN() }));

@@ -14,6 +14,7 @@ class Cell {
   streams = ["install/i1", "cell/a", "~reference"];
   version = 1;
   lies = 0;
+  safeN = 0;
   outcome = "applied";
   reason: string | null = null;
   seen: { n: number; op: string }[] = [];
@@ -59,7 +60,7 @@ class Cell {
       const from = cursor === null || !cursor.startsWith(this.epoch) ? 0 : Number(cursor.split("/")[1]);
       const rows = this.rows.filter((row, at) => this.streams.includes(row["stream"] as string) && (at >= from || again.includes(row["stream"] as string)));
       const scope = { version: this.version, streams: this.streams, added: [], dropped: [] };
-      return { body: { ...EMPTY_PULL, epoch: this.epoch, cursor: `${this.epoch}/${this.rows.length}`, scope, rows, replace: again, streams: this.totals(), applied: this.applied } };
+      return { body: { ...EMPTY_PULL, epoch: this.epoch, cursor: `${this.epoch}/${this.rows.length}`, scope, rows, replace: again, streams: this.totals(), applied: this.applied, safe_n: this.safeN } };
     }
     if (path.endsWith("/push")) {
       const after = body["after"] as { n: number };
@@ -271,6 +272,53 @@ test("what waited is told when it is over; what was refused stays in sight until
   expect(refused).toMatchObject({ kind: "quarantined", needsMe: true, mine: { name: "乙" } });
   await engine.dismiss(refused?.id as string);
   expect(engine.notices().map((one) => one.kind)).toStrictEqual(["released"]);
+});
+
+test("own work is forgotten only when it is safe; numbers go on, and a server that lost it is told what is missing", async () => {
+  const { cell, engine, server, parts } = await phone();
+  for (const name of ["甲", "乙"]) {
+    await engine.write([{ kind: "create", type: "person", id: `p-${name}`, set: { name } }]);
+    cell.put(`p-${name}`, 1, { name });
+  }
+  await engine.sync();
+  expect(engine.operations()).toHaveLength(2);
+  const [second, first] = engine.operations().map((one) => one.opId);
+  cell.safeN = 1;
+  await engine.sync();
+  expect(engine.operations().map((one) => one.n)).toStrictEqual([2]);
+  cell.safeN = 2;
+  await engine.sync();
+  expect(engine.operations()).toStrictEqual([]);
+  const again = await restarted(parts);
+  await again.write([{ kind: "create", type: "person", set: { name: "丙" } }]);
+  expect(again.operations()[0]?.n).toBe(3);
+  expect(second).not.toBe(first);
+  // an older backup is put back: what it lacks is not here any more
+  const usual = cell.answer;
+  cell.applied = { n: 1, op_id: first as string };
+  cell.answer = (path, body) => {
+    if (path.endsWith("/push") && body["missing"]) cell.applied = { n: 2, op_id: second as string };
+    return usual(path, body);
+  };
+  expect((await again.sync()).complete).toBe(true);
+  const pushes = server.asked.filter((one) => one.path.endsWith("/push")).map((one) => one.body);
+  expect(pushes.at(-1)).toMatchObject({ after: { n: 2, op_id: second }, missing: { n: 1, op_id: first } });
+  expect(again.unsentCount()).toBe(0);
+});
+
+test("a phone that is locked in the middle of a synchronisation keeps everything and says nothing wrong", async () => {
+  const { cell, parts } = await phone();
+  cell.put("p1", 1, { name: "甲" });
+  let isCalled = true;
+  const engine = await restarted(parts, { fault: (step) => {
+    if (isCalled && step === "pull: answered") engine.lock();
+  } });
+  const report = await engine.sync();
+  expect([report.complete, report.problem, engine.state()]).toStrictEqual([false, null, "locked"]);
+  isCalled = false;
+  expect((await engine.unlock("246810")).ok).toBe(true);
+  expect((await engine.sync()).complete).toBe(true);
+  expect(engine.count("person")).toBe(1);
 });
 
 test("progress tells the phase and how much; a second request for a synchronisation joins the first", async () => {
