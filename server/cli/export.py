@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import click
 
 from server.cli.house import community_id_of, open_house
+from server.cli.running import run_here
 from server.house import House
 from server.permissions import Actor
 from server.services import accounts, exports
@@ -126,25 +125,5 @@ _PLAIN = ("cells", "figures", "estates", "buildings", "entrances", "dwellings", 
 
 
 def _run(house: House, actor: Actor, job: Job) -> Job:
-    """Run the job here, with a bar on a terminal; another worker may take it first, which is as good."""
-    from server.jobs.worker import Worker
-
-    worker = Worker(house)
-    worker.start()
     scope = accounts.scope(house, actor)
-    shown = 0
-    try:
-        with click.progressbar(length=1000, label=job.kind, file=sys.stderr) as bar:
-            while True:
-                now = exports.own_job(house, actor, scope, job.job_id)
-                part = int(1000 * now.done_count / now.total_count) if now.total_count else 0
-                bar.update(max(0, part - shown))
-                shown = max(shown, part)
-                if now.state in {"done", "failed"}:
-                    break
-                time.sleep(0.05)
-    finally:
-        worker.stop()
-    if now.state == "failed":
-        raise click.ClickException(f"the export failed: {now.error}")
-    return now
+    return run_here(house, job.kind, lambda: exports.own_job(house, actor, scope, job.job_id))
