@@ -1,5 +1,5 @@
 // Sealing: every block by AES-GCM under one data key; that key sealed under a key made of the PIN (PBKDF2).
-// A PIN of six digits keeps a thief of the phone busy, not an agency: docs/security.md.
+// A PIN of six digits stops whoever picks the phone up, not whoever copies its storage and tries on another computer.
 
 const NONCE = 12;
 const DEFAULT_ROUNDS = 310_000;
