@@ -3,6 +3,7 @@ import { shallowRef, watch } from "vue";
 import { address, get } from "./api/client.ts";
 import type { CellFeature, CodeEntry, Form, FormField, Label, Reference } from "./api/types.ts";
 import { communityId, ofTheHouse, user } from "./session.ts";
+import { language } from "./words/index.ts";
 
 export const reference = shallowRef<Reference | null>(null);
 let under: Promise<Reference> | null = null;
@@ -43,6 +44,12 @@ export function fieldOf(type: string, name: string): FormField | null {
 
 export function typeLabel(type: string): Label | null {
   return formOf(type)?.label ?? null;
+}
+
+/** A text that the server gives in Chinese alone, in the language of the screen where it is the label of a code. */
+export function codeText(type: string, field: string, text: string): string {
+  const list = language.value === "en" ? fieldOf(type, field)?.codelist : undefined;
+  return (list && codesOf(list).find((one) => one.label.zh === text)?.label.en) || text;
 }
 
 /** The codes of a list in their own order, retired ones left out. */

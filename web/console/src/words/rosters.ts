@@ -58,4 +58,11 @@ export const rosters = {
   elsewhere: ["不在网格内 {n}", "{n} in no cell"],
   contains_any: ["含任一", "Any of"],
   not_in: ["不是", "Not"],
+  arrangement_living_alone: ["独居", "Old and alone in the dwelling"],
+  arrangement_empty_nest: ["空巢", "Only old people in the dwelling"],
+  arrangement_with_others: ["与他人同住", "Old people with younger ones"],
+  arrangement_collective: ["集体居住", "Collective household"],
+  arrangement_nobody_old: ["无老年人", "No old people"],
+  arrangement_unknown: ["不详", "Unknown"],
+  arrangement_empty: ["无人居住", "Nobody lives here"],
 } satisfies Words;
