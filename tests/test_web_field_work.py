@@ -1,0 +1,161 @@
+"""What happens to households in the field app: people come and go, homes split and move, stocks change, houses are new."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from browser_kit import DemoSite
+from field_phone import FieldPhone, Office, invented_number
+from playwright.sync_api import Page, expect
+
+
+@pytest.fixture
+def phone(phone_page: Page, demo_site: DemoSite) -> FieldPhone:
+    """The first worker's phone after its first sync."""
+    return FieldPhone(phone_page, demo_site).enrol()
+
+
+@pytest.fixture
+def office(office_page: Page, demo_site: DemoSite) -> Office:
+    """What the server has, as the secretary may read it."""
+    return Office(office_page, demo_site)
+
+
+def people(phone: FieldPhone, household: str) -> list[str]:
+    """Ids of who lives in a household, the head first."""
+    phone.household(household)
+    links = phone.page.locator("main a.item[href*='/person/']")
+    return [str(one.get_attribute("href")).rsplit("/", 1)[1] for one in links.all()]
+
+
+def large(phone: FieldPhone, at_least: int) -> str:
+    """A due household of at least so many people."""
+    phone.go("/due")
+    phone.page.locator("main a.item").first.wait_for()
+    ids = phone.due(25)
+    return next(one for one in ids if len(people(phone, one)) >= at_least)
+
+
+def nothing_waits(phone: FieldPhone) -> None:
+    """Everything that was written was taken: nothing to be checked, nothing held, nobody differs."""
+    phone.go("/sync")
+    phone.tap("全部")
+    for words in ("待核对", "等另一条", "两人填的不一样"):
+        expect(phone.page.get_by_text(words)).to_have_count(0)
+
+
+def test_people_come_and_go_and_homes_split(phone: FieldPhone, office: Office):
+    """Offline: one dies, one moves out, two found a home of their own; the server has it the same."""
+    household = large(phone, 4)
+    members = people(phone, household)
+    phone.context.set_offline(True)
+
+    phone.go(f"/person/{members[3]}/leave/left")
+    phone.tap("婚出")
+    phone.tap("确定")
+    phone.said("已存到本机")
+    assert len(people(phone, household)) == len(members) - 1
+
+    phone.go(f"/household/{household}/split")
+    names = phone.page.locator("fieldset").first.locator("button")
+    names.nth(1).click()
+    names.nth(2).click()
+    phone.page.get_by_role("group", name="新户的户主").get_by_role("button").first.click()
+    phone.tap("确定")
+    phone.said("已存到本机")
+    phone.page.get_by_role("heading", name="家里 2 人").wait_for()
+    founded = phone.page.url.rsplit("/", 1)[1]
+    assert founded != household
+    assert len(people(phone, household)) == len(members) - 3
+
+    phone.go(f"/person/{members[0]}/leave/died")
+    phone.tap("确定")
+    phone.said("已存到本机")
+
+    phone.context.set_offline(False)
+    phone.sync()
+    nothing_waits(phone)
+    assert office.fields("person", members[0])["vital_status"] == "deceased"
+    assert office.fields("person", members[1])["residence_household"] == founded
+    assert office.fields("household", founded)["head"] in members[1:3]
+    assert office.fields("person", members[3]).get("residence_household") is None
+
+
+def test_a_new_house_from_the_building_to_its_first_family(phone: FieldPhone, office: Office):
+    """A building with a place, a door, a family: nothing of it needs a signal, and all of it stands in one cell afterwards."""
+    phone.context.grant_permissions(["geolocation"])
+    phone.context.set_geolocation({"longitude": 120.6099, "latitude": 31.2973, "accuracy": 4})
+    phone.context.set_offline(True)
+    phone.go("/new/building")
+    phone.field("name").fill("试验楼")
+    phone.tap("手机定位")
+    phone.page.get_by_text("误差 4 米").wait_for()
+    phone.tap("保存")
+    phone.page.get_by_role("link", name="新增房屋").click()
+    phone.field("door_number").fill("301")
+    phone.field("floor_number").fill("3")
+    phone.tap("保存")
+    phone.tap("一家人")
+    phone.field("name").fill("试验户主")
+    phone.field("document_number").fill(invented_number("99999919620914362"))
+    expect(phone.field("birth_date")).to_have_value("1962-09-14")
+    phone.tap("保存再加一个")
+    expect(phone.field("name")).to_have_value("")
+    phone.field("name").fill("试验家人")
+    phone.tap("保存")
+    phone.page.get_by_role("heading", name="家里 2 人").wait_for()
+    household = phone.page.url.rsplit("/", 1)[1]
+    members = people(phone, household)
+    phone.context.set_offline(False)
+    phone.sync()
+    nothing_waits(phone)
+    assert office.fields("household", household)["head"] == members[0]
+    assert office.fields("person", members[0])["birth_date"] == "1962-09-14"
+    phone.go(f"/record/{household}")
+    phone.page.get_by_text("第十七网格").wait_for()
+
+
+def test_a_member_of_the_party_checks_in_and_a_stock_is_used(phone: FieldPhone, office: Office):
+    """双报到 at the door, and three of a stock taken out: the stock is less by three."""
+    phone.context.set_offline(True)
+    person = people(phone, phone.due(1)[0])[0]
+    phone.go(f"/person/{person}/party")
+    phone.field("branch_text").fill("试验支部")
+    phone.tap("保存，接着报到")
+    phone.tap("登记报到")
+    phone.field("skills").get_by_role("button", name="急救").click()
+    phone.tap("登记报到")
+    phone.said("报到已存到本机")
+    phone.page.get_by_text("已登记").first.wait_for()
+
+    phone.go("/resources")
+    row = phone.page.locator("main a.item", has_text="口罩")
+    before = int(re.sub(r"\D", "", row.locator("b").inner_text()))
+    row.click()
+    phone.tap("出库 −")
+    phone.field("quantity").fill("3")
+    resource = phone.page.url.split("/edit/")[1].split("/")[0]
+    phone.tap("保存")
+    phone.said("已存到本机")
+    phone.context.set_offline(False)
+    phone.sync()
+    nothing_waits(phone)
+    assert office.fields("resource", resource)["quantity"] == before - 3
+
+
+def test_what_was_typed_is_kept_when_the_person_just_leaves(phone: FieldPhone):
+    """Back without a tap on save: a right value is kept; a form that is not right asks first."""
+    household = phone.due(1)[0]
+    phone.household(household)
+    phone.page.get_by_role("button", name="更多").click()
+    phone.page.get_by_role("link", name="户资料").click()
+    phone.field("preferred_time_text").fill("晚上七点后")
+    phone.page.locator("header").get_by_role("button", name="返回").click()
+    phone.page.get_by_text("方便时间：晚上七点后").wait_for()
+    phone.page.get_by_role("link", name="加一个人").click()
+    phone.field("phones").fill("10200000001")
+    phone.page.locator("header").get_by_role("button", name="返回").click()
+    phone.page.get_by_role("dialog").get_by_text("还没有保存").wait_for()
+    phone.tap("留下来改")
+    expect(phone.field("phones")).to_have_value("10200000001")
