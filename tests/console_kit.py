@@ -61,10 +61,13 @@ class Row:
 def rows_of(site: DemoSite, kind: str) -> dict[str, Row]:
     """Every live record of a type, by id, read from the file beside the server."""
     connection = sqlite3.connect(f"file:{site.folder / 'dishu.sqlite3'}?mode=ro", uri=True)
-    found = connection.execute("SELECT id, home, fresh_at, fields FROM record WHERE type = ? AND life = 'live'", (kind,)).fetchall()
+    found = connection.execute(
+        "SELECT id, home, fresh_at, fields FROM record WHERE type = ? AND life = 'live'", (kind,)
+    ).fetchall()
     connection.close()
     return {
-        row[0]: Row(row[0], row[1], (datetime.fromisoformat(row[2]) + CHINA).date().isoformat(), json.loads(row[3])) for row in found
+        row[0]: Row(row[0], row[1], (datetime.fromisoformat(row[2]) + CHINA).date().isoformat(), json.loads(row[3]))
+        for row in found
     }
 
 
@@ -87,7 +90,9 @@ class Colleague:
         self._csrf = answer.json()["csrf_token"]
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
-        answer = self.context.post(path, data=json.dumps(body), headers={"X-CSRF-Token": self._csrf, "Content-Type": "application/json"})
+        answer = self.context.post(
+            path, data=json.dumps(body), headers={"X-CSRF-Token": self._csrf, "Content-Type": "application/json"}
+        )
         assert answer.ok, answer.text()
         return answer.json()
 

@@ -32,7 +32,9 @@ def _over_80_alone(site: DemoSite) -> int:
     households = rows_of(site, "household")
     there = [one for one in rows_of(site, "person").values() if _lives(one) and one["presence"] != "away_long"]
     behind = Counter(households[one["residence_household"]]["dwelling"] for one in there)
-    return sum((age_of(one) or 0) >= 80 and behind[households[one["residence_household"]]["dwelling"]] == 1 for one in there)
+    return sum(
+        (age_of(one) or 0) >= 80 and behind[households[one["residence_household"]]["dwelling"]] == 1 for one in there
+    )
 
 
 def _not_seen(site: DemoSite) -> int:
@@ -47,7 +49,11 @@ def _occupied(*kinds: str) -> Callable[[DemoSite], int]:
 def _registered(person: Row, households: dict[str, Row]) -> str:
     """Where somebody is registered, as seen from where they live: here, elsewhere, or not known."""
     if person["registration_dwelling"] is not None:
-        return "here" if households[person["residence_household"]]["dwelling"] == person["registration_dwelling"] else "elsewhere"
+        return (
+            "here"
+            if households[person["residence_household"]]["dwelling"] == person["registration_dwelling"]
+            else "elsewhere"
+        )
     return "elsewhere" if person["registration_address_text"] or person["registration_division_code"] else "unknown"
 
 
@@ -76,7 +82,9 @@ def _reported(site: DemoSite) -> list[Row]:
 
 def _can_carry(site: DemoSite) -> int:
     return sum(
-        one["subject_kind"] == "member" and bool(one["can_carry_water"]) and any(word in (one["available_hours_text"] or "") for word in _SATURDAY)
+        one["subject_kind"] == "member"
+        and bool(one["can_carry_water"])
+        and any(word in (one["available_hours_text"] or "") for word in _SATURDAY)
         for one in _reported(site)
     )
 
@@ -88,7 +96,9 @@ def _not_reported(site: DemoSite) -> int:
 
 
 def _no_phone(site: DemoSite) -> int:
-    with_phone = {one["residence_household"] for one in rows_of(site, "person").values() if _alive(one) and one["phones"]}
+    with_phone = {
+        one["residence_household"] for one in rows_of(site, "person").values() if _alive(one) and one["phones"]
+    }
     return sum(not one["phone"] and one.id not in with_phone for one in rows_of(site, "household").values())
 
 
@@ -193,11 +203,19 @@ def test_probable_duplicates_stand_side_by_side_and_a_merge_can_be_taken_back(
     """The same person recorded twice is found, compared, merged and separated again."""
     secretary = Colleague(playwright, demo_site, "secretary")
     twin = next(
-        one for one in rows_of(demo_site, "person").values() if _lives(one) and one["phones"] and one["birth_date"] and len(one["name"]) == 3
+        one
+        for one in rows_of(demo_site, "person").values()
+        if _lives(one) and one["phones"] and one["birth_date"] and len(one["name"]) == 3
     )
-    copied = {name: twin[name] for name in ("name", "sex", "birth_date", "birth_precision", "phones", "residence_household") if twin[name]}
+    copied = {
+        name: twin[name]
+        for name in ("name", "sex", "birth_date", "birth_precision", "phones", "residence_household")
+        if twin[name]
+    }
     second = uuid7()
-    secretary.write({"kind": "create", "type": "person", "id": second, "base": None, "set": {**copied, "vital_status": "living"}})
+    secretary.write(
+        {"kind": "create", "type": "person", "id": second, "base": None, "set": {**copied, "vital_status": "living"}}
+    )
     sign_in(office_page, demo_site)
     office_page.get_by_role("button", name="疑似重复人员").click()
     card = office_page.get_by_role("article").filter(has_text=str(twin["name"])).first

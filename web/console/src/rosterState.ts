@@ -8,15 +8,17 @@ export interface Asked {
   question: string | null;
   /** Which of the question's lists. */
   list: string | null;
+  /** What was true on this day; null for now. */
+  day: string | null;
 }
 
 const states = reactive<Record<string, Asked>>({});
 
 export function askedOf(roster: string): Asked {
-  states[roster] ??= { filters: [], sort: [], question: null, list: null };
+  states[roster] ??= { filters: [], sort: [], question: null, list: null, day: null };
   return states[roster];
 }
 
 export function setAsked(roster: string, asked: Partial<Asked>): void {
-  states[roster] = { filters: [], sort: [], question: null, list: null, ...asked };
+  states[roster] = { filters: [], sort: [], question: null, list: null, day: null, ...asked };
 }

@@ -10,6 +10,7 @@ export interface Wanted {
   cell: string | null;
   filters: RosterFilterAsked[];
   sort: string[];
+  day: string | null;
 }
 
 const FIRST = 120;
@@ -31,7 +32,7 @@ export function useRoster() {
   function ask(wanted: Wanted, rest: Record<string, unknown>, options: { signal?: AbortSignal; accept?: string } = {}): Promise<Response> {
     const place = wanted.cell ? `/api/v1/cells/${wanted.cell}` : `/api/v1/communities/${communityId.value}`;
     const path = `${place}/roster/${wanted.roster}`;
-    const sort = wanted.sort.length ? { sort: wanted.sort } : {};
+    const sort = { ...(wanted.sort.length ? { sort: wanted.sort } : {}), ...(wanted.day ? { as_of: wanted.day } : {}) };
     if (may("personal")) return send("POST", `${path}/search`, { body: { filters: wanted.filters, ...sort, ...rest }, ...options });
     const asked: Record<string, string> = Object.fromEntries(wanted.filters.map((one) => [`${one.column}.${one.op}`, String(one.value)]));
     for (const [name, value] of Object.entries({ ...sort, ...rest })) if (name !== "purpose") asked[name] = String(value);

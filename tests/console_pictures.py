@@ -1,0 +1,81 @@
+"""Pictures of the console for the documents: ``python tests/console_pictures.py http://127.0.0.1:8000/`` with the demo served there.
+
+Writes ``docs/pictures/console-*.png`` at the size of an office computer, each below 200 kB. Two people disagree beforehand, so that
+the inbox has something to show.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from io import BytesIO
+from pathlib import Path
+
+from browser_kit import OFFICE, DemoSite
+from console_kit import COMMUNITY, Colleague, sign_in
+from PIL import Image
+from playwright.sync_api import Page, Playwright, sync_playwright
+
+FOLDER = Path(__file__).resolve().parents[1] / "docs" / "pictures"
+MOST_BYTES = 200_000
+#: Colours of a picture; flat screens need no more.
+COLOURS = 160
+
+
+def main() -> None:
+    site = DemoSite(sys.argv[1].rstrip("/"), Path(), {})
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
+        household = disagree(playwright, site)
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        page = browser.new_context(viewport=OFFICE, locale="zh-CN", timezone_id="Asia/Shanghai").new_page()
+        sign_in(page, site)
+        take(page, site, "overview", "/")
+        take(page, site, "cell", f"/cell/{COMMUNITY}007")
+        take(page, site, "roster", "/rosters/persons")
+        take(page, site, "household", f"/records/household/{household}")
+        take(page, site, "inbox", "/inbox/conflicts")
+        take(page, site, "editions", "/cells")
+        take(page, site, "files", "/files")
+        page.goto(f"{site.url}/#/")
+        page.get_by_role("button", name="80 岁以上独自居住", exact=True).click()
+        page.get_by_role("group", name="按网格").wait_for()
+        keep(page, "question")
+        page.get_by_role("button", name="English").click()
+        take(page, site, "overview-en", "/")
+        browser.close()
+
+
+def disagree(playwright: Playwright, site: DemoSite) -> str:
+    """Two people write two register numbers of each of two households; one of their ids."""
+    secretary, worker = Colleague(playwright, site, "secretary"), Colleague(playwright, site, "worker1")
+    rows = secretary.get(f"/api/v1/cells/{COMMUNITY}017/roster/household_book?limit=40")["rows"]
+    chosen = [row for row in rows if row["household_number"] and (row["members_count"] or 0) >= 3][:2]
+    for n, row in enumerate(chosen):
+        record = secretary.get(f"/api/v1/records/household/{row['id']}")["record"]
+        seen = {"kind": "patch", "type": "household", "id": row["id"], "base": {"v": record["v"], "tag": record["tag"]},
+                "was": {"household_number": row["household_number"]}}  # fmt: skip
+        secretary.write({**seen, "set": {"household_number": f"99999911111{n}"}})
+        worker.write({**seen, "set": {"household_number": f"99999922222{n}"}})
+    return str(chosen[0]["id"])
+
+
+def take(page: Page, site: DemoSite, name: str, where: str) -> None:
+    """One page as it stands once everything has arrived."""
+    page.goto(f"{site.url}/#{where}")
+    page.wait_for_load_state("networkidle")
+    keep(page, name)
+
+
+def keep(page: Page, name: str) -> None:
+    """The picture, small enough for a document."""
+    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(600)
+    path = FOLDER / f"console-{name}.png"
+    Image.open(BytesIO(page.screenshot())).quantize(COLOURS).save(path, optimize=True)
+    assert path.stat().st_size <= MOST_BYTES, f"{path.name} has {path.stat().st_size} bytes"
+
+
+if __name__ == "__main__":
+    main()
