@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-ci web run demo test test-web test-long bench lint lint-web lock docs clean
+.PHONY: help setup setup-ci web run demo test test-web test-long bench lint lint-web lock docs screenshots clean
 
 VENV    := .venv
 BIN     := $(VENV)/bin
@@ -128,6 +128,9 @@ test-long: lint test-web $(SCREENS) ## the full counts: many more generated exam
 
 docs: $(DEV) ## check that routes, problems, form words and verbs are documented
 	@$(BIN)/python -m pytest -q tests/test_docs.py
+
+screenshots: $(DEV) $(SCREENS) ## write docs/pictures: every screen of the field app in both languages
+	@$(BIN)/python -m bench.pictures
 
 # ---------------------------------------------------------------- keeping
 # Resolves for every Python from 3.11 on and every platform; commit them all.

@@ -1,6 +1,7 @@
 import "./styles/vant.ts";
 import "./styles/base.css";
 import { browserParts, openEngine } from "./engine.ts";
+import { setToastDefaultOptions } from "vant/es/toast";
 import { createApp } from "vue";
 import App from "./App.vue";
 import { i18n, language, speak } from "./i18n.ts";
@@ -11,6 +12,7 @@ import { keepProgram } from "./updates.ts";
 
 async function start(): Promise<void> {
   speak(language());
+  setToastDefaultOptions({ position: "bottom", className: "message" });
   attach(await openEngine(browserParts("/")));
   createApp(App).use(i18n).use(router).mount("#app");
   void keepProgram();
