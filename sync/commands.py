@@ -172,6 +172,8 @@ def _split_household(operation: Operation, records: Records, found: Expansion) -
 
 def _join_households(operation: Operation, records: Records, found: Expansion) -> None:
     given, stays = operation.arguments, records.get(operation.id)
+    if given["household"] == operation.id:
+        return  # the other one leads here already
     head = stays.fields.get("head") if stays is not None else None
     found.left_reason = given.get("left_reason", "moved_out")
     for person in _members(operation, given["household"], records):

@@ -10,6 +10,7 @@ from sync.entering import enter
 from sync.judging import refusal_of
 from sync.memory import Decided, Memory, Prepared, Writer
 from sync.outcome import OPEN, PROPOSAL, Refusal, worst
+from sync.redirects import followed
 
 
 def decide(groups: Iterable[Sequence[Prepared]], writer: Writer, memory: Memory) -> None:
@@ -19,7 +20,8 @@ def decide(groups: Iterable[Sequence[Prepared]], writer: Writer, memory: Memory)
     IncompletePlan when something must be read first.
     """
     for group in groups:
-        _decide_group(group, writer, memory)
+        # what was merged a moment ago leads elsewhere already; without that two merges could make a circle (S8)
+        _decide_group(followed([group], memory.root)[0] if memory.redirects else group, writer, memory)
 
 
 def _decide_group(group: Sequence[Prepared], writer: Writer, memory: Memory) -> None:
@@ -83,6 +85,8 @@ def _enter(prepared: Prepared, group_n: int, writer: Writer, memory: Memory) -> 
     if prepared.repeat_of is not None:
         decided = Decided(prepared, prepared.repeat_of[2], prepared.repeat_of[3])
     else:
+        if memory.redirects:  # also by an earlier member of its group
+            prepared = followed([[prepared]], memory.root)[0][0]
         command = prepared.operation is not None and prepared.operation.kind == "command"
         decided = (enter_command if command else enter)(prepared, writer, memory)
     decided.group_n = group_n

@@ -29,7 +29,7 @@ def _followed(prepared: Prepared, root: Root) -> Prepared:
     if operation.kind == "command" and operation.name in COMMANDS and operation.name != "undo":
         operation = _command(operation, root)
     if target != operation.id:
-        operation = replace(operation, id=target, addressed=operation.id)
+        operation = replace(operation, id=target, addressed=operation.addressed or operation.id)
     return prepared if operation is prepared.operation else replace(prepared, operation=operation)
 
 

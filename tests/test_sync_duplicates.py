@@ -72,6 +72,22 @@ def test_merging_again_and_in_a_circle_changes_nothing():
     assert made.redirects == {uid("anne"): uid("ann")}
 
 
+def test_a_circle_within_one_batch_is_none():
+    """S8: merged one way and the other in one transaction, or joined with a household that leads here already."""
+    made = village()
+    back = operation("command", "person", "anne", base=made.base("anne"), name="merge_persons", arguments={"merged": uid("ann")})
+    assert [one.outcome for one in made.push(ONE, [merge(made)], [back])] == ["applied", "unchanged"]
+    assert made.redirects == {uid("anne"): uid("ann")}
+    whole = village()
+    assert [one.outcome for one in whole.push(ONE, [merge(whole), back])] == ["applied", "unchanged"], "in one group too"
+    join = operation("command", "household", "family a", base=made.base("family a"), name="join_households", arguments={"household": uid("family b")})
+    again = operation("command", "household", "family b", base=made.base("family b"), name="join_households", arguments={"household": uid("family a")}, op="other way")
+    assert [one.outcome for one in made.push(TWO, [join], [again])] == ["applied", "unchanged"]
+    assert made.one(ONE, {**join, "op_id": uid("later")}).outcome == "unchanged"
+    assert made.redirects == {uid("anne"): uid("ann"), uid("family b"): uid("family a")}
+    made.check_streams()
+
+
 def test_late_work_goes_to_the_survivor():
     """S8, S1: an operation that names the merged record is about the survivor; what it covers unseen is listed."""
     made = village()
