@@ -1,4 +1,4 @@
-"""Pictures of the field app's screens at phone size in both languages: ``python -m bench.pictures`` writes docs/pictures/*.png.
+"""Pictures of the field app's screens at phone size in both languages: ``python -m bench.pictures`` writes docs/pictures/field-*.png.
 
 It serves an invented demo community from a temporary folder, so no picture shows anybody who lives.
 """
@@ -72,7 +72,7 @@ def _tour(page: Page, url: str, environment: dict[str, str], language: str) -> N
     def keep(name: str) -> None:
         page.wait_for_timeout(500)
         picture = Image.open(BytesIO(page.screenshot())).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
-        picture.save(PICTURES / f"field-{name}-{language}.png", optimize=True)
+        picture.save(PICTURES / f"field-{name}{'' if language == 'zh' else '-en'}.png", optimize=True)
 
     def go(path: str, name: str) -> None:
         page.evaluate("path => { location.hash = path }", path)
