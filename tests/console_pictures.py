@@ -6,6 +6,7 @@ the inbox has something to show.
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from io import BytesIO
@@ -41,6 +42,7 @@ def main() -> None:
         page.goto(f"{site.url}/#/")
         page.get_by_role("button", name="80 岁以上独自居住", exact=True).click()
         page.get_by_role("group", name="按网格").wait_for()
+        page.locator(".v-scroll").get_by_role("row").nth(3).wait_for()
         keep(page, "question")
         page.get_by_role("button", name="English").click()
         take(page, site, "overview-en", "/")
@@ -65,6 +67,7 @@ def take(page: Page, site: DemoSite, name: str, where: str) -> None:
     """One page as it stands once everything has arrived."""
     page.goto(f"{site.url}/#{where}")
     page.wait_for_load_state("networkidle")
+    page.get_by_text(re.compile("^(正在读取|Loading)")).first.wait_for(state="hidden")
     keep(page, name)
 
 
