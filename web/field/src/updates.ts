@@ -18,6 +18,10 @@ export async function keepProgram(): Promise<void> {
     await worker.register();
     await navigator.serviceWorker.ready;
     keptOnPhone.value = true;
+    // An app that stays open for days asks again whenever it comes to the front.
+    document.addEventListener("visibilitychange", () => {
+      if (document.visibilityState === "visible" && navigator.onLine) void worker?.update().catch(() => undefined);
+    });
   } catch {
     // A phone without room, or a browser that forbids it: the next start tries again.
   }
