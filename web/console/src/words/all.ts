@@ -1,6 +1,6 @@
 // Every word of the console in both languages, side by side: [中文, English]. A pair cannot miss a side.
 import { cells } from "./cells.ts";
-import { common } from "./common.ts";
+import { common } from "./shared.ts";
 import { files } from "./files.ts";
 import { inbox } from "./inbox.ts";
 import { overview } from "./overview.ts";
