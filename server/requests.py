@@ -8,6 +8,7 @@ from time import monotonic
 from flask import Flask, Response, g, request
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
+from server.errors import InputError, InvalidParameter, NotFound
 from server.house import House
 
 CONTENT_POLICY = (
@@ -45,6 +46,14 @@ def register_request_rules(app: Flask) -> None:
     def begin() -> None:
         g.request_id = house.new_id()
         g.started = monotonic()
+        # Not every database can be asked for U+0000, and nothing here is called so.
+        if "\0" in request.path:
+            raise NotFound("no address holds U+0000")
+        wrong = [name for name, value in request.args.items(multi=True) if "\0" in name + value]
+        if wrong:
+            raise InvalidParameter(errors=[
+                InputError("/" + name.replace("\0", ""), "control_character", "U+0000 is no text") for name in wrong
+            ])  # fmt: skip
 
     def finish(response: Response) -> Response:
         for name, value in _HEADERS.items():

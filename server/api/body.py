@@ -14,19 +14,20 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-from server.errors import BodyTooLarge, MalformedBody, UnsupportedBody
+from server.errors import BodyTooLarge, InputError, InvalidInput, MalformedBody, UnsupportedBody
 
 
-def read_json(max_bytes: int) -> dict[str, Any]:
+def read_json(max_bytes: int, *, any_text: bool = False) -> dict[str, Any]:
     """The JSON object in the request body.
 
     Parameters
     ----------
     max_bytes : the most that is read and the most that a packed body may unpack to
+    any_text : take texts with U+0000, too, which not every database can keep; for those who look at them piece by piece
 
     Raises
     ------
-    UnsupportedBody, BodyTooLarge, MalformedBody
+    UnsupportedBody, BodyTooLarge, MalformedBody, InvalidInput
         Before anything was changed. Messages say where JSON ends to be JSON, never what stands there.
     """
     raw = read_bytes(max_bytes, media=("application/json",))
@@ -38,7 +39,25 @@ def read_json(max_bytes: int) -> dict[str, Any]:
         raise MalformedBody("nested too deeply") from error
     if not isinstance(body, dict):
         raise MalformedBody("a JSON object is expected")
+    if not any_text and b"\\u0000" in raw:
+        try:
+            _refuse_nul(body)
+        except RecursionError as error:
+            raise MalformedBody("nested too deeply") from error
     return body
+
+
+def _refuse_nul(body: dict[str, Any]) -> None:
+    """InvalidInput naming the members of the body that hold U+0000 anywhere."""
+
+    def holds(value: Any) -> bool:
+        if isinstance(value, dict):
+            return any("\0" in name or holds(inner) for name, inner in value.items())
+        return any(map(holds, value)) if isinstance(value, list) else isinstance(value, str) and "\0" in value
+
+    wrong = ["" if "\0" in name else f"/{name}" for name, value in body.items() if holds({name: value})]
+    if wrong:
+        raise InvalidInput(errors=[InputError(pointer, "control_character", "U+0000 is no text") for pointer in wrong])
 
 
 def read_bytes(max_bytes: int, *, media: tuple[str, ...] = ()) -> bytes:

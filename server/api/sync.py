@@ -98,7 +98,7 @@ def config() -> Response:
 def push() -> Response:
     """Every operation gets an outcome of its own; only a bad envelope is refused as a whole."""
     actor, unconfirmed = auth.pushing_device()
-    body = read_json(MAX_BODY_BYTES)
+    body = read_json(MAX_BODY_BYTES, any_text=True)
     house = auth.house()
     batch = read_batch(body, actor.install_id or "", house.clock())
     if isinstance(body.get("receipt"), str):

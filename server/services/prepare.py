@@ -29,6 +29,9 @@ NO_OPERATION = "00000000-0000-0000-0000-000000000000"
 
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 is_record_id = re.compile(_UUID).fullmatch
+_is_name = re.compile(r"[a-z][a-z0-9_]{0,63}").fullmatch
+MOST_LEVELS = 64
+"""Objects and lists inside one another in one operation: deeper ones could be kept, but not be given back in an answer."""
 _OWN_ID = re.compile(rb'"op_id"\s*:\s*"(' + _UUID.encode() + rb')"')
 
 
@@ -46,7 +49,9 @@ def _read(n: int, raw: bytes, content_hash: bytes, registry: Registry) -> Prepar
     if len(raw) > MAX_OPERATION_BYTES:
         return _refused(n, raw, content_hash, Refusal(QUARANTINED, "oversized"))
     try:
-        operation = operation_of(orjson.loads(raw))
+        data = orjson.loads(raw)
+        operation = operation_of(data)
+        _check_storable(raw, data)
     except orjson.JSONDecodeError:
         return _refused(n, raw, content_hash, Refusal(QUARANTINED, "malformed", errors=[_error("", "not_json")]))
     except MalformedOperation as error:
@@ -69,6 +74,28 @@ def _read(n: int, raw: bytes, content_hash: bytes, registry: Registry) -> Prepar
         if wrong:
             prepared.refusal = Refusal(QUARANTINED, "invalid", errors=[_error(one.pointer, one.code) for one in wrong])
     return prepared
+
+
+def _check_storable(raw: bytes, data: dict[str, Any]) -> None:
+    """MalformedOperation for what one database would choke on later, in fields that no form knows, too.
+
+    U+0000 in a text: PostgreSQL cannot read any field of a record that holds one. Values inside values without end.
+    The pointer names a member and, below it, a field; never what stands there.
+    """
+    if b"\\u0000" not in raw and raw.count(b"{") + raw.count(b"[") <= MOST_LEVELS:
+        return
+    waiting: list[tuple[tuple[str, ...], int, Any]] = [((), 0, data)]
+    while waiting:
+        place, level, value = waiting.pop()
+        if isinstance(value, str):
+            if "\0" in value:
+                raise MalformedOperation("".join(f"/{name}" for name in place), "control_character")
+        elif isinstance(value, dict | list):
+            if level == MOST_LEVELS:
+                raise MalformedOperation("".join(f"/{name}" for name in place), "nested_too_deeply")
+            for name, inner in value.items() if isinstance(value, dict) else (("", one) for one in value):
+                below = (*place, name) if len(place) < 2 and _is_name(name) else place
+                waiting += (below, level + 1, name), (below, level + 1, inner)
 
 
 def _judge_values(prepared: Prepared, operation: Operation, form: RecordType) -> None:

@@ -68,9 +68,11 @@ def community_of(secret: str) -> str:
     for prefix in (_SESSION, _READ):
         if secret.startswith(prefix):
             try:
-                return _unpack(secret.removeprefix(prefix).partition(".")[0]).decode()
+                found = _unpack(secret.removeprefix(prefix).partition(".")[0]).decode()
             except UnicodeDecodeError as error:
                 raise TokenRefused("not a token of this server") from error
+            if found.isprintable():
+                return found
     raise TokenRefused("not a token of this server")
 
 
