@@ -98,7 +98,7 @@ def test_two_phones_at_the_same_door_are_told_and_the_door_decides(phone: FieldP
         one.context.set_offline(False)
     phone.sync()
     other_phone.sync()
-    other_phone.page.get_by_role("heading", name="需要你处理").wait_for()
+    other_phone.page.get_by_role("heading", name="最近的消息").wait_for()
     other_phone.page.get_by_text("两人填的不一样").first.click()
     expect(other_phone.page.get_by_text("1972-02-03")).to_be_visible()
     expect(other_phone.page.get_by_text("1971-02-03")).to_be_visible()
