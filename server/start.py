@@ -27,7 +27,7 @@ def prepare(house: House) -> list[str]:
         One line says what is wrong; the database was not changed.
     """
     try:
-        reach.make_folder(house.engine)
+        reach.make_file(house.engine)
         reach.revision(house.engine)
         applied = migrations.upgrade(house.engine)
         with write(house.engine) as connection:

@@ -107,9 +107,10 @@ def test_a_broken_key_file_is_refused(env, tmp_path, content, said):
     [
         ("postgresql://reader:a-password@127.0.0.1:1/dishu", "127.0.0.1:1/dishu cannot be reached"),
         ("sqlite:////proc/no-such-folder/dishu.sqlite3", "/proc/no-such-folder/dishu.sqlite3 cannot be reached"),
+        ("sqlite:////tmp/no-such-folder-of-dishu/dishu.sqlite3", "/tmp/no-such-folder-of-dishu/dishu.sqlite3 cannot be reached"),
         ("mysql://somewhere/dishu", "must begin with sqlite:/// or postgresql://"),
     ],
-    ids=["postgresql", "sqlite", "another kind"],
+    ids=["postgresql", "sqlite", "a mistyped folder", "another kind"],
 )
 def test_a_database_that_is_not_there(env, url, said):
     """One line names the place, without the password, and nothing is served."""

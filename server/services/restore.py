@@ -79,7 +79,7 @@ def restore(
         head, _ = head_of(file)
     key_file = find_key(house, archive, head["backup_id"], key_file)
     revision = revision_of(house, archive, key_file)
-    reach.make_folder(house.engine)
+    reach.make_file(house.engine)
     if not replace and not _is_empty(house):
         raise NotEmpty(
             f"the database at {reach.place_of(house.engine)} is not empty; --replace puts the backup in its place"

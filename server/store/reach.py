@@ -48,13 +48,15 @@ def has_life(engine: Engine) -> bool:
         return False
 
 
-def make_folder(engine: Engine) -> None:
-    """Make the folder and the file of an SQLite database, for nobody else to read; Unreachable where that is not possible."""
+def make_file(engine: Engine) -> None:
+    """Make the file of an SQLite database, for nobody else to read; Unreachable where that is not possible.
+
+    The data folder is there by now; any other folder must be: a mistyped path shows no empty house.
+    """
     path = engine.url.database
     if engine.dialect.name != "sqlite" or not path or path == ":memory:":
         return
     try:
-        Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not Path(path).exists():
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # its WAL inherits the mode
     except OSError as error:
