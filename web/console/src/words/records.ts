@@ -70,4 +70,6 @@ export const records = {
   derived: ["推算", "Derived"],
   addVisit: ["记一次走访", "Record a visit"],
   deleteRecord: ["删除这条记录", "Delete this record"],
+  photo: ["照片 {n}", "Photo {n}"],
+  photoMissing: ["照片还没有传到，或不在您的工作范围", "The photo has not arrived, or is outside your scope"],
 } satisfies Words;
