@@ -58,6 +58,7 @@ const RIGHTS: Record<string, string[]> = {
   cells: ["secretary", "admin"],
   exports: ["community_worker", "secretary", "planner", ...OFFICERS],
   personalExports: ["community_worker", "secretary"],
+  imports: ["secretary"],
   people: ["secretary", "admin"],
   audit: ["secretary", "auditor", "admin"],
 };

@@ -2,6 +2,7 @@
 import { cells } from "./cells.ts";
 import { common } from "./shared.ts";
 import { files } from "./files.ts";
+import { imports } from "./imports.ts";
 import { inbox } from "./inbox.ts";
 import { overview } from "./overview.ts";
 import { people } from "./people.ts";
@@ -11,4 +12,4 @@ import { rosters } from "./rosters.ts";
 
 export type Pair = readonly [zh: string, en: string];
 export type Words = Record<string, Pair>;
-export const WORDS: Record<string, Words> = { common, overview, rosters, records, inbox, cells, files, people, problems };
+export const WORDS: Record<string, Words> = { common, overview, rosters, records, inbox, cells, files, imports, people, problems };
