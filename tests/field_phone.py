@@ -95,6 +95,12 @@ class FieldPhone:
         """Wait for a short message."""
         self.page.get_by_text(words).first.wait_for()
 
+    def kept(self) -> None:
+        """Tap the button that keeps a form, and wait until the form is left: an earlier message may still stand there."""
+        here = self.page.evaluate("location.hash")
+        self.tap("确定")
+        self.page.wait_for_function("here => location.hash !== here", arg=here)
+
     def unsent(self) -> int:
         """How many operations the home screen says are unsent."""
         self.go_home()

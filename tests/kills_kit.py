@@ -16,6 +16,7 @@ import subprocess
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -346,7 +347,9 @@ def perform(run: Trial, trouble: Callable[[Trial], Awaitable[None]], *, limit_s:
         async with asyncio.timeout(limit_s):
             await run.run(trouble)
 
-    asyncio.run(bounded())
+    # In a thread of its own: a browser suite that ran before in this process has left its event loop in this one.
+    with ThreadPoolExecutor(1) as aside:
+        aside.submit(asyncio.run, bounded()).result()
     judge(run)
 
 

@@ -26,7 +26,8 @@ def other_project(tmp_path):
     (tmp_path / "tests").mkdir()
     (tmp_path / "bench").mkdir()
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    shutil.copy(ROOT / "tests" / "conftest.py", tmp_path / "tests")
+    for name in ("conftest.py", "browser_kit.py"):
+        shutil.copy(ROOT / "tests" / name, tmp_path / "tests")
     shutil.copy(ROOT / "bench" / "postgres.py", tmp_path / "bench")
     (tmp_path / "tests" / "test_quick.py").write_text(QUICK, encoding="utf-8")
     (tmp_path / "tests" / "test_quick_field_data.py").write_text(FIELD, encoding="utf-8")

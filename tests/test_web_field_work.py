@@ -25,7 +25,10 @@ def office(office_page: Page, demo_site: DemoSite) -> Office:
 def people(phone: FieldPhone, household: str) -> list[str]:
     """Ids of who lives in a household, the head first."""
     phone.household(household)
+    told = phone.page.get_by_text(re.compile(r"^家里 \d+ 人")).first.inner_text()
+    count = int(re.sub(r"\D", "", told))
     links = phone.page.locator("main a.item[href*='/person/']")
+    expect(links).to_have_count(count)
     return [str(one.get_attribute("href")).rsplit("/", 1)[1] for one in links.all()]
 
 
@@ -53,8 +56,7 @@ def test_people_come_and_go_and_homes_split(phone: FieldPhone, office: Office):
 
     phone.go(f"/person/{members[3]}/leave/left")
     phone.tap("婚出")
-    phone.tap("确定")
-    phone.said("已存到本机")
+    phone.kept()
     assert len(people(phone, household)) == len(members) - 1
 
     phone.go(f"/household/{household}/split")
@@ -62,16 +64,14 @@ def test_people_come_and_go_and_homes_split(phone: FieldPhone, office: Office):
     names.nth(1).click()
     names.nth(2).click()
     phone.page.get_by_role("group", name="新户的户主").get_by_role("button").first.click()
-    phone.tap("确定")
-    phone.said("已存到本机")
+    phone.kept()
     phone.page.get_by_role("heading", name="家里 2 人").wait_for()
     founded = phone.page.url.rsplit("/", 1)[1]
     assert founded != household
     assert len(people(phone, household)) == len(members) - 3
 
     phone.go(f"/person/{members[0]}/leave/died")
-    phone.tap("确定")
-    phone.said("已存到本机")
+    phone.kept()
 
     phone.context.set_offline(False)
     phone.sync()
@@ -119,7 +119,7 @@ def test_a_new_house_from_the_building_to_its_first_family(phone: FieldPhone, of
 def test_a_member_of_the_party_checks_in_and_a_stock_is_used(phone: FieldPhone, office: Office):
     """双报到 at the door, and three of a stock taken out: the stock is less by three."""
     phone.context.set_offline(True)
-    person = people(phone, phone.due(1)[0])[0]
+    person = people(phone, large(phone, 1))[0]
     phone.go(f"/person/{person}/party")
     phone.field("branch_text").fill("试验支部")
     phone.tap("保存，接着报到")
