@@ -42,7 +42,7 @@ DERIVED: dict[str, Derived] = {
         Derived(
             "lives_alone", "person", "boolean", "personal", "独自居住", "Lives alone",
             ("residence_household.dwelling",), stored=True,
-        ),  # fmt: skip
+        ),
         Derived("age", "person", "integer", "personal", "年龄", "Age", ("birth_date", "died_on")),
         Derived("is_head", "person", "boolean", "personal", "是否户主", "Is head", ("residence_household.head",)),
         Derived(

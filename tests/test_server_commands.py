@@ -302,7 +302,7 @@ def plain(ground, record_id):
 def test_two_records_of_one_person_are_merged_and_parted_again(ground):
     """S8, L7: secrets, search, streams and the care record follow; taken back after further edits everything has its own."""
     phone, other = ground.worker(0, 1), ground.worker(1)
-    near, far, one, two, care = twice(ground, phone)
+    _, _, one, two, care = twice(ground, phone)
     old = ground.base(two)
     other.pull()
     before = {record_id: plain(ground, record_id) for record_id in (one, two)}

@@ -322,7 +322,7 @@ def test_deleted_settled_and_restored_in_one_batch(ground):
     one.write(edit)
     settle = operation("resolve", "building", house["id"], {}, unit="anchor", siblings=[edit["op_id"]], base=base)
     said = two.outcomes([operation("delete", "building", house["id"], base=base)], [settle], [operation("restore", "building", house["id"], base=base)])
-    assert [outcome for outcome, _ in said][0] == "conflict"
+    assert next(outcome for outcome, _ in said) == "conflict"
     assert json.loads(ground.record(house["id"]).conflicts) == ["anchor"]
     assert ground.rows("SELECT count(*) FROM conflict WHERE state = 'open'")[0][0] == 1
 

@@ -7,10 +7,10 @@ from flask import Blueprint, Response
 from server.api.answers import json_answer
 from server.api.body import read_json
 from server.api.shapes import (
-    ConfirmGiven,
     MAX_BODY,
     CodeGiven,
     CodeTold,
+    ConfirmGiven,
     DeviceTold,
     EnrolGiven,
     EnrolledTold,

@@ -260,10 +260,11 @@ def load_archive(connection: Connection, house: House, archive: Path, key_file: 
 
         def take(name: str, columns: list[tuple[str, str]], blocks: Iterator[bytes]) -> None:
             if name == MEMBER:
-                return take_blobs(house, blocks)
-            if name not in known:
+                take_blobs(house, blocks)
+            elif name in known:
+                store.load(connection, name, columns, blocks)
+            else:
                 raise ArchiveDamaged(f"the backup has a table {name}, which this version does not know")
-            store.load(connection, name, columns, blocks)
 
         manifest = read_archive(file, key, take)
     for name, table in manifest["tables"].items():

@@ -16,9 +16,8 @@ from server.services.labels import PERSONAL, code_labels, field_label, form_of, 
 from server.services.looks import Look, seen
 from server.services.paging import make_cursor, read_cursor
 from server.services.unsealing import open_sealed
-from server.store import baseline
+from server.store import baseline, placements
 from server.store import inbox as store
-from server.store import placements
 from server.store.database import read, stamp
 
 KINDS = ("conflicts", "quarantine", "unplaced", "placements", "findings", "held")
