@@ -95,6 +95,11 @@ class FieldPhone:
         """Wait for a short message."""
         self.page.get_by_text(words).first.wait_for()
 
+    def shown(self, kind: str) -> str:
+        """The id of the record whose screen is open, once it is."""
+        self.page.wait_for_url(re.compile(rf"#/{kind}/[^/]+$"))
+        return self.page.url.rsplit("/", 1)[1]
+
     def kept(self) -> None:
         """Tap the button that keeps a form, and wait until the form is left: an earlier message may still stand there."""
         here = self.page.evaluate("location.hash")

@@ -69,7 +69,7 @@ def test_a_morning_in_flight_mode_reaches_the_server(phone: FieldPhone, office: 
     expect(phone.page.get_by_text("10200012345")).to_be_visible()
     phone.household(third)
     phone.page.get_by_text("试验新人").click()
-    person = phone.page.url.rsplit("/", 1)[1]
+    person = phone.shown("person")
 
     phone.context.set_offline(False)
     phone.sync()
@@ -88,7 +88,7 @@ def test_two_phones_at_the_same_door_are_told_and_the_door_decides(phone: FieldP
     household = phone.due(1)[0]
     phone.household(household)
     phone.page.locator("main a.item[href*='/person/']").first.click()
-    person = re.sub(r".*/person/", "", phone.page.url)
+    person = phone.shown("person")
     for one, year in ((phone, "1971"), (other_phone, "1972")):
         one.context.set_offline(True)
         one.go(f"/edit/{person}/identity")

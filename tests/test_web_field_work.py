@@ -66,7 +66,7 @@ def test_people_come_and_go_and_homes_split(phone: FieldPhone, office: Office):
     phone.page.get_by_role("group", name="新户的户主").get_by_role("button").first.click()
     phone.kept()
     phone.page.get_by_role("heading", name="家里 2 人").wait_for()
-    founded = phone.page.url.rsplit("/", 1)[1]
+    founded = phone.shown("household")
     assert founded != household
     assert len(people(phone, household)) == len(members) - 3
 
@@ -105,7 +105,7 @@ def test_a_new_house_from_the_building_to_its_first_family(phone: FieldPhone, of
     phone.field("name").fill("试验家人")
     phone.tap("保存")
     phone.page.get_by_role("heading", name="家里 2 人").wait_for()
-    household = phone.page.url.rsplit("/", 1)[1]
+    household = phone.shown("household")
     members = people(phone, household)
     phone.context.set_offline(False)
     phone.sync()

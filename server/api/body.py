@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import zlib
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -15,6 +16,8 @@ else:
     from backports import zstd
 
 from server.errors import BodyTooLarge, InputError, InvalidInput, MalformedBody, UnsupportedBody
+
+_DEEPEST = 100  # levels of a body that is looked through text by text
 
 
 def read_json(max_bytes: int, *, any_text: bool = False) -> dict[str, Any]:
@@ -40,22 +43,26 @@ def read_json(max_bytes: int, *, any_text: bool = False) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise MalformedBody("a JSON object is expected")
     if not any_text and b"\\u0000" in raw:
-        try:
-            _refuse_nul(body)
-        except RecursionError as error:
-            raise MalformedBody("nested too deeply") from error
+        _refuse_nul(body)
     return body
 
 
 def _refuse_nul(body: dict[str, Any]) -> None:
-    """InvalidInput naming the members of the body that hold U+0000 anywhere."""
+    """InvalidInput naming every place of the body that holds U+0000; a name that holds it is told by what it stands in."""
 
-    def holds(value: Any) -> bool:
+    def places(at: str, value: Any, level: int) -> Iterator[str]:
+        if level > _DEEPEST:
+            raise MalformedBody("nested too deeply")
         if isinstance(value, dict):
-            return any("\0" in name or holds(inner) for name, inner in value.items())
-        return any(map(holds, value)) if isinstance(value, list) else isinstance(value, str) and "\0" in value
+            for name, inner in value.items():
+                yield from [at] if "\0" in name else places(f"{at}/{name}", inner, level + 1)
+        elif isinstance(value, list):
+            for number, inner in enumerate(value):
+                yield from places(f"{at}/{number}", inner, level + 1)
+        elif isinstance(value, str) and "\0" in value:
+            yield at
 
-    wrong = ["" if "\0" in name else f"/{name}" for name, value in body.items() if holds({name: value})]
+    wrong = list(places("", body, 0))
     if wrong:
         raise InvalidInput(errors=[InputError(pointer, "control_character", "U+0000 is no text") for pointer in wrong])
 
