@@ -8,13 +8,14 @@ from typing import Any
 
 import orjson
 import pytest
-from front_door import COMMUNITY, Office, Person, furnish, open_office
+from front_door import COMMUNITY, NEIGHBOUR, PASSWORD, Office, Person, furnish, open_office
 from hand_phone import HandPhone
 from openpyxl import Workbook
 from records_kit import id_number
 
 from server.house import uuid7
 from server.jobs.worker import Worker
+from server.services import accounts
 from server.services.verify import verify
 from server.store.database import read, run
 
@@ -256,3 +257,13 @@ def test_only_the_secretary_imports(office, secretary):
     """A grid worker's or a planner's session does not."""
     for role in ("grid_worker", "planner"):
         assert upload(office.signed_in(role), workbook(family())).status_code == 403
+
+
+def test_a_neighbour_cannot_import_a_table_by_its_id(office, secretary):
+    """L10: whoever learns the id of an uploaded table in another community gets nothing of it, and not even that it is there."""
+    file_id = upload(secretary, workbook(family())).json["file_id"]
+    login = {"login": "neighbour-1", "name": "某某", "role": "secretary", "password": PASSWORD, "community_id": NEIGHBOUR}
+    accounts.add_user(office.house, accounts.OPERATOR, **login)
+    neighbour = Person(office.client())
+    neighbour.sign_in("neighbour-1")
+    assert neighbour.post("/api/v1/imports", {"act": "plan", "file_id": file_id}).status_code == 404

@@ -72,8 +72,8 @@ def upload() -> Response:
             yield piece
 
     house = auth.house()
-    file_id = sheet_import.keep_file(house, pieces())
-    path = sheet_import.table_path(house, file_id)
+    file_id = sheet_import.keep_file(house, actor.community_id, pieces())
+    path = sheet_import.table_path(house, actor.community_id, file_id)
     try:
         found = sheet_import.look_at(house, actor.community_id, path, request.form.get("sheet"))
     except InvalidInput:

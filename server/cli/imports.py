@@ -84,11 +84,11 @@ def _start(table: Path, login: str, sheet: str | None, mapping: Path | None, rep
         except orjson.JSONDecodeError as error:
             raise StartError(f"{mapping}: not JSON at line {error.lineno}, column {error.colno}") from error
     with table.open("rb") as file:
-        file_id = sheet_import.keep_file(house, iter(lambda: file.read(1 << 16), b""))
+        file_id = sheet_import.keep_file(house, actor.community_id, iter(lambda: file.read(1 << 16), b""))
     try:
         job = sheet_import.request_import(house, actor, file_id=file_id, name=table.name, sheet=sheet, mapping=chosen, act=act)
     except InvalidInput as error:
-        sheet_import.table_path(house, file_id).unlink(missing_ok=True)
+        sheet_import.table_path(house, actor.community_id, file_id).unlink(missing_ok=True)
         told = "; ".join(f"{one.pointer} {one.message}" for one in error.errors)
         raise StartError(f"{table}: {told or error.message}") from error
     done = _run(house, job)

@@ -31,7 +31,7 @@ def run_import(house: House, job: Job, progress: Progress) -> dict[str, Any]:
 
 def _rows(house: House, job: Job, progress: Progress) -> dict[str, Any]:
     asked = job.arguments
-    path = table_path(house, asked["file"])
+    path = table_path(house, job.community_id, asked["file"])
     total = heading_of(path, house.registry, asked["sheet"]).rows_count
     if total is not None:
         progress.expect(total)

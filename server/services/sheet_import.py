@@ -160,19 +160,19 @@ def folder(house: House) -> Path:
     return house.settings.data_dir / "imports"
 
 
-def keep_file(house: House, content: Iterator[bytes]) -> str:
+def keep_file(house: House, community_id: str, content: Iterator[bytes]) -> str:
     """Keep an uploaded table; its id."""
     file_id = house.new_id()
     folder(house).mkdir(mode=0o700, exist_ok=True)
-    with os.fdopen(os.open(table_path(house, file_id), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+    with os.fdopen(os.open(table_path(house, community_id, file_id), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         for piece in content:
             file.write(piece)
     return file_id
 
 
-def table_path(house: House, file_id: str) -> Path:
-    """The file of an uploaded table."""
-    return folder(house) / f"{file_id}.table"
+def table_path(house: House, community_id: str, file_id: str) -> Path:
+    """The file of an uploaded table; its name begins with the community, so that an id leads nobody to a neighbour's (L10)."""
+    return folder(house) / f"{community_id}.{file_id}.table"
 
 
 def report_path(house: House, job_id: str) -> Path:
@@ -191,7 +191,7 @@ def request_import(
     act : ``plan``, ``write`` or ``undo``
     """
     if act != "undo":
-        path = table_path(house, file_id)
+        path = table_path(house, actor.community_id, file_id)
         if not path.exists():
             raise NotFound("there is no such table; it is kept for thirty days")
         mapped(house, heading_of(path, house.registry, sheet), mapping)
