@@ -5,14 +5,16 @@ No personal value passes through here, so planners and auditors may ask too; pla
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable
 from datetime import date
+from itertools import chain
 from typing import Any
 
 from server.errors import NotFound
 from server.house import House
 from server.permissions import Scope, cell_stream
+from server.services.cell_figures import home_figures
 from server.services.figures import guarded
 from server.store import baseline as store
 from server.store.database import read, stamp
@@ -52,15 +54,13 @@ def baseline(house: House, scope: Scope, community_id: str) -> dict[str, Any]:
     """
     now = house.clock()
     with read(house.engine) as connection:
-        figures = store.figures(connection, scope, community_id)
         community = store.community_of(connection, community_id)
         if community is None:
             raise NotFound("no such community")
         cells = store.published_cells(connection, community_id)
-        ages = _ages(store.freshness(connection, scope, community_id), now.date())
-    by_home: dict[str, list[store.TypeFigures]] = defaultdict(list)
-    for item in figures:
-        by_home[item.home].append(item)
+        found = home_figures(house, connection, scope, community_id)
+    figures = {home: one.types for home, one in found.items()}
+    ages = {home: _ages(one.confirmed, now.date()) for home, one in found.items()}
     visible = [cell for cell in cells if scope.streams is None or cell_stream(cell.cell_id) in scope.streams]
     answer = {
         "as_of": stamp(now),
@@ -69,11 +69,11 @@ def baseline(house: House, scope: Scope, community_id: str) -> dict[str, Any]:
         "partial": scope.streams is not None,
         "cells": [
             {"cell_id": cell.cell_id, "code": cell.code, "name": cell.name, "area_m2": cell.area_m2}
-            | _summary(by_home[home := cell_stream(cell.cell_id)], ages.get(home, Counter()))
+            | _summary(figures.get(home := cell_stream(cell.cell_id), ()), ages.get(home, Counter()))
             for cell in visible
         ],
-        "unplaced": _summary(by_home[UNPLACED], ages.get(UNPLACED, Counter())),
-        "total": _summary(figures, sum(ages.values(), Counter())),
+        "unplaced": _summary(figures.get(UNPLACED, ()), ages.get(UNPLACED, Counter())),
+        "total": _summary(chain.from_iterable(figures.values()), sum(ages.values(), Counter())),
     }
     return guarded(house, scope, community_id, answer)
 
@@ -114,9 +114,9 @@ def _median(ages: Counter[int]) -> int | None:
     return None
 
 
-def _ages(rows: Iterable[tuple[str, str, int]], today: date) -> dict[str, Counter[int]]:
-    """Days since the last confirmation, by home."""
-    ages: dict[str, Counter[int]] = defaultdict(Counter)
-    for home, day, count in rows:
-        ages[home][max(0, (today - date.fromisoformat(day)).days)] += count
+def _ages(confirmed: Counter[str], today: date) -> Counter[int]:
+    """How many were confirmed how many days ago."""
+    ages: Counter[int] = Counter()
+    for day, count in confirmed.items():
+        ages[max(0, (today - date.fromisoformat(day)).days)] += count
     return ages

@@ -11,7 +11,7 @@ from server.house import House
 from server.permissions import Scope, cell_stream
 from server.services.accounts import today
 from server.services.baseline_then import baseline_then
-from server.store import baseline as store
+from server.services.cell_figures import HomeFigures, home_figures
 from server.store import overview
 from server.store.database import read, write
 from server.store.overview import TOTAL
@@ -44,29 +44,33 @@ def _years_before(day: date, years: int) -> date:
         return date(day.year - years, 2, 28)
 
 
-def figures_now(connection: Any, scope: Scope, community_id: str, day: date) -> dict[str, dict[str, int]]:
+def figures_now(house: House, connection: Any, scope: Scope, community_id: str, day: date) -> dict[str, dict[str, int]]:
     """The figures of each home as they are, without a total: counts, coverage, freshness buckets, ages, open conflicts."""
-    homes = ages_now(connection, scope, community_id, day)
-    for one in store.figures(connection, scope, community_id):
-        mine = homes.setdefault(one.home, defaultdict(int))
-        if one.type in _COUNTED:
-            mine[_COUNTED[one.type]] += one.count
-        mine["residents"] += one.resident
-        mine["expected"] += one.expected
-        mine["surveyed"] += one.surveyed
-        mine["conflicts"] += one.conflicts
+    homes: dict[str, dict[str, int]] = {}
+    for home, found in home_figures(house, connection, scope, community_id).items():
+        mine = homes[home] = defaultdict(int, _ages(found, day))
+        for one in found.types:
+            if one.type in _COUNTED:
+                mine[_COUNTED[one.type]] += one.count
+            mine["residents"] += one.resident
+            mine["expected"] += one.expected
+            mine["surveyed"] += one.surveyed
+            mine["conflicts"] += one.conflicts
     return {home: dict(one) for home, one in homes.items()}
 
 
-def ages_now(connection: Any, scope: Scope, community_id: str, day: date) -> dict[str, dict[str, int]]:
+def ages_now(house: House, connection: Any, scope: Scope, community_id: str, day: date) -> dict[str, dict[str, int]]:
     """Of each home: how fresh its households and persons are by buckets, and how many residents are old or small."""
-    homes: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for home, confirmed, count in store.freshness(connection, scope, community_id):
-        homes[home][_bucket((day - date.fromisoformat(confirmed)).days)] += count
-    days = [*birthdays(day), day.isoformat()]
-    for home, (aged, very_old, no_child, born) in overview.born_by(connection, scope, community_id, days).items():
-        homes[home] |= {"aged": aged, "very_old": very_old, "small": born - no_child}
-    return homes
+    found = home_figures(house, connection, scope, community_id)
+    return {home: _ages(one, day) for home, one in found.items()}
+
+
+def _ages(found: HomeFigures, day: date) -> dict[str, int]:
+    ages: dict[str, int] = defaultdict(int)
+    for confirmed, count in found.confirmed.items():
+        ages[_bucket((day - date.fromisoformat(confirmed)).days)] += count
+    aged, very_old, no_child, born = found.born_by([*birthdays(day), day.isoformat()])
+    return ages | {"aged": aged, "very_old": very_old, "small": born - no_child}
 
 
 def _bucket(days: int) -> str:
@@ -89,7 +93,7 @@ def sweep(house: House) -> int:
         missing = overview.communities_without(connection, day)
     for community_id in missing:
         with read(house.engine) as connection:
-            homes = figures_now(connection, Scope((community_id,)), community_id, date.fromisoformat(day))
+            homes = figures_now(house, connection, Scope((community_id,)), community_id, date.fromisoformat(day))
         with write(house.engine) as connection:
             overview.keep_day(connection, community_id, day, homes | {TOTAL: summed(list(homes.values()))})
     return len(missing)

@@ -41,7 +41,7 @@ def whole(house: House, scope: Scope, community_id: str) -> dict[str, Any]:
     day = date.fromisoformat(today(house))
     people_too = scope.fields == "all"
     with read(house.engine) as connection:
-        homes = daily_figures.ages_now(connection, scope, community_id, day) if people_too else {}
+        homes = daily_figures.ages_now(house, connection, scope, community_id, day) if people_too else {}
         opened = _open(connection, scope, community_id)
         trend = daily_figures.trend(connection, scope, community_id, day, MONTHS) if people_too else []
     for cell in told["cells"]:

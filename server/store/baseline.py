@@ -121,3 +121,20 @@ def freshness(connection: Connection, scope: Scope, community_id: str) -> Iterat
             values,
         )
     )
+
+
+def births(connection: Connection, scope: Scope, community_id: str) -> Iterator[tuple[str, str]]:
+    """(home, birth date) of every resident: living, in a household, with a known birth date."""
+    cut, values = place_cut(scope, community_id)
+    birth, vital, household = (
+        json_text(connection, "r", name) for name in ("birth_date", "vital_status", "residence_household")
+    )
+    yield from (
+        (row[0], row[1])
+        for row in run(
+            connection,
+            f"SELECT r.home, {birth} FROM record r WHERE {cut} AND r.type = 'person' AND r.life = 'live' "
+            f"AND {birth} IS NOT NULL AND {household} IS NOT NULL AND COALESCE({vital}, '') <> 'deceased'",
+            values,
+        )
+    )

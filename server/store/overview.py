@@ -18,26 +18,6 @@ TOTAL = "~total"
 """Stands for the sum of all homes of a community on a day."""
 
 
-def born_by(
-    connection: Connection, scope: Scope, community_id: str, days: Sequence[str]
-) -> dict[str, tuple[int, ...]]:
-    """How many residents of each home were born on each of these days or before; living ones with a known birth date."""
-    cut, values = place_cut(scope, community_id)
-    birth, vital, household = (
-        json_text(connection, "r", name) for name in ("birth_date", "vital_status", "residence_household")
-    )
-    sums = ", ".join([f"SUM(CASE WHEN {birth} <= ? THEN 1 ELSE 0 END)"] * len(days))
-    return {
-        row[0]: tuple(int(number or 0) for number in row[1:])
-        for row in run(
-            connection,
-            f"SELECT r.home, {sums} FROM record r WHERE {cut} AND r.type = 'person' AND r.life = 'live' "
-            f"AND {household} IS NOT NULL AND COALESCE({vital}, '') <> 'deceased' GROUP BY r.home",
-            (*days, *values),
-        )
-    }
-
-
 def open_findings(connection: Connection, scope: Scope, community_id: str) -> dict[str, int]:
     """Open findings of each home."""
     cut, values = place_cut(scope, community_id)
