@@ -15,6 +15,7 @@ from server.permissions import Actor, Scope, may
 from server.problems import request_id
 from server.services import accounts, enrolment, sign_in
 from server.services.audit import Look
+from server.services.tokens import DeviceClaim, device_claim, send_claim
 from server.services.unconfirmed import unconfirmed_sender
 from server.settings import Settings
 
@@ -68,15 +69,26 @@ def device() -> Actor:
     return _device(token)
 
 
-def pushing_device() -> tuple[Actor, bool]:
+def sending_install() -> DeviceClaim:
+    """The install whose send token (or device token) this request carries; TokenRefused for anything else.
+
+    A send token proves that a phone may hand over what it has sealed. Nothing can be read with it.
+    """
+    token = _bearer() or ""
+    return device_claim(house().keys, token) if enrolment.is_device_token(token) else send_claim(house().keys, token)
+
+
+def pushing_device(token: str | None = None) -> tuple[Actor, bool]:
     """The device that pushes, and whether a restored database does not know it, so that what it sends is held (S26).
+
+    ``token``: its device token, where the request does not carry it.
 
     Raises as `device`, and OutsideScope where the role may not sync.
     """
     try:
-        actor = device()
+        actor = device() if token is None else _device(token)
     except InstallUnconfirmed:
-        found = unconfirmed_sender(house(), _bearer() or "")
+        found = unconfirmed_sender(house(), token or _bearer() or "")
         if found is None:
             raise
         return found, True

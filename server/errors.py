@@ -61,6 +61,10 @@ class InstallUnconfirmed(ServerError):
     """The database was restored to before this device was enrolled: it may push into hold and waits for the secretary (S26)."""
 
 
+class SealedUnreadable(ServerError):
+    """Sealed work that this house cannot open; nothing was consumed, the phone sends it openly once its PIN was given."""
+
+
 class OutsideScope(ServerError):
     """The actor may not do this, or not here."""
 

@@ -16,6 +16,8 @@ from typing import Any
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from server.envelopes import EnvelopeKey, open_envelope
+
 _NONCE_BYTES = 12
 _FETCHED = 4096
 
@@ -26,14 +28,16 @@ class WrongKey(Exception):
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:
-    """The three keys of a house, derived from one 32-byte secret.
+    """The keys of a house, derived from one 32-byte secret.
 
-    ``wrapping`` wraps data keys, ``hashing`` keys content and search hashes, ``signing`` signs tokens and cursors.
+    ``wrapping`` wraps data keys, ``hashing`` keys content and search hashes, ``signing`` signs tokens and cursors, to
+    ``envelope`` phones seal what they send without their PIN.
     """
 
     wrapping: AESGCM
     hashing: bytes
     signing: bytes
+    envelope: EnvelopeKey
 
     @classmethod
     def from_secret(cls, secret: bytes) -> KeyRing:
@@ -44,7 +48,7 @@ class KeyRing:
         def derive(use: bytes) -> bytes:
             return hmac.new(secret, b"dishu/1/" + use, hashlib.sha256).digest()
 
-        return cls(AESGCM(derive(b"wrapping")), derive(b"hashing"), derive(b"signing"))
+        return cls(AESGCM(derive(b"wrapping")), derive(b"hashing"), derive(b"signing"), EnvelopeKey.from_secret(secret))
 
     def new_data_key(self, random: Callable[[int], bytes] = os.urandom) -> tuple[bytes, bytes]:
         """A random data key: (plain, wrapped)."""
@@ -54,6 +58,10 @@ class KeyRing:
     def unwrap(self, wrapped: bytes) -> bytes:
         """The plain data key; WrongKey when another house wrapped it."""
         return unseal(self.wrapping, wrapped)
+
+    def opened(self, envelope: bytes, bound: bytes) -> bytes:
+        """What a phone sealed to this house; EnvelopeUnreadable where it is none of ours or for another place."""
+        return open_envelope((self.envelope,), envelope, bound)
 
     def content_hash(self, content: bytes) -> bytes:
         """Keyed hash of the frozen bytes of an operation, 16 bytes."""

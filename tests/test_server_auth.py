@@ -169,7 +169,7 @@ def test_a_phone_enrols_once(office: Office):
     first = office.client().post("/api/v1/enroll", json={"code": typed})
     assert first.status_code == 200
     assert set(first.json) == {
-        "community_id", "install_id", "device_token", "user", "server_public_key", "protocol",
+        "community_id", "install_id", "device_token", "send_token", "user", "server_public_key", "protocol",
     }  # fmt: skip
     assert (first.json["community_id"], first.json["protocol"]) == (COMMUNITY, 1)
     assert first.json["user"]["role"] == "grid_worker"

@@ -81,10 +81,10 @@ def read_bytes(max_bytes: int, *, media: tuple[str, ...] = ()) -> bytes:
         raise BodyTooLarge(f"at most {max_bytes} bytes are taken")
     if encoding == "identity":
         return packed
-    return _unpack_zstd(packed, max_bytes) if encoding == "zstd" else _unpack_gzip(packed, max_bytes)
+    return _unpack_zstd(packed, max_bytes) if encoding == "zstd" else unpack_gzip(packed, max_bytes)
 
 
-def _unpack_gzip(packed: bytes, max_bytes: int) -> bytes:
+def unpack_gzip(packed: bytes, max_bytes: int) -> bytes:
     """Unpack a gzip body, stopping as soon as it grows beyond the limit."""
     reader = zlib.decompressobj(wbits=31)
     try:

@@ -21,6 +21,7 @@ from server.auth import house, limit, signed_in
 from server.openapi import describe
 from server.problems import request_id
 from server.services import enrolment
+from server.services.outbox import public_key
 from server.services.unconfirmed import confirm_install
 
 blueprint = Blueprint("enrol", __name__)
@@ -77,8 +78,9 @@ def enroll() -> Response:
         "community_id": made.community_id,
         "install_id": made.install_id,
         "device_token": made.device_token,
+        "send_token": made.send_token,
         "user": made.actor,
-        "server_public_key": None,
+        "server_public_key": public_key(house()),
         "protocol": PROTOCOL,
     }
     return json_answer(EnrolledTold().dump(told))

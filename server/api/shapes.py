@@ -191,8 +191,11 @@ class EnrolledTold(Told):
     community_id = fields.String()
     install_id = fields.String()
     device_token = fields.String(metadata={"description": "shown once"})
+    send_token = fields.String(metadata={"description": "hands over sealed work, opens nothing; may be kept without the PIN"})
     user = fields.Nested(ActorTold)
-    server_public_key = fields.String(allow_none=True)
+    server_public_key = fields.String(
+        metadata={"description": "P-256, uncompressed point, base64url; sealed work goes to it"}
+    )
     protocol = fields.Integer()
 
 

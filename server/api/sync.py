@@ -13,11 +13,13 @@ from server import auth
 from server.api.body import read_json
 from server.errors import InputError, InvalidInput
 from server.openapi import describe
+from server.permissions import Actor
 from server.services import pull as pulling
 from server.services import push as pushing
 from server.services.blobs import held_by_phone
 from server.services.enrolment import heard_of
 from server.services.lives import acknowledged
+from server.services.outbox import public_key, send_token_of
 from server.services.prepare import MAX_OPERATION_BYTES
 from server.store.database import read, stamp
 from server.store.life import epoch
@@ -43,8 +45,7 @@ _OUTCOME = {"type": "object", "properties": {"outcome": {"type": "string"}, "rea
 )
 def config() -> Response:
     """What a phone must know before it sends anything."""
-    auth.device()
-    house = auth.house()
+    actor, house = auth.device(), auth.house()
     with read(house.engine) as connection:
         life = epoch(connection)
     return _json(
@@ -59,6 +60,8 @@ def config() -> Response:
                 "page_rows": FIRST_PAGE_ROWS,
             },
             "server_time": stamp(house.clock()),
+            "server_public_key": public_key(house),
+            "send_token": send_token_of(house, actor),
         }
     )
 
@@ -98,19 +101,23 @@ def config() -> Response:
 def push() -> Response:
     """Every operation gets an outcome of its own; only a bad envelope is refused as a whole."""
     actor, unconfirmed = auth.pushing_device()
-    body = read_json(MAX_BODY_BYTES, any_text=True)
+    return _json(take_in(actor, unconfirmed, read_json(MAX_BODY_BYTES, any_text=True)))
+
+
+def take_in(actor: Actor, unconfirmed: bool, body: dict[str, Any]) -> dict[str, Any]:
+    """The answer to a push body of this device."""
     house = auth.house()
     batch = read_batch(body, actor.install_id or "", house.clock())
     if isinstance(body.get("receipt"), str):
         batch = replace(batch, acknowledged=acknowledged(house, actor.install_id or "", body["receipt"]))
     missing = body.get("missing")
-    if isinstance(missing, dict) and _is_number(missing.get("n")) and is_uuid(batch.after_op_id):
+    if isinstance(missing, dict) and is_number(missing.get("n")) and is_uuid(batch.after_op_id):
         batch = replace(batch, missing=(missing["n"], missing.get("op_id")))
     sender = pushing.Sender(
         actor.community_id, actor.install_id or "", actor.user_id or None, "device", actor.role == "grid_worker",
         unconfirmed=unconfirmed,
     )  # fmt: skip
-    return _json(pushing.accept(house, sender, batch))
+    return pushing.accept(house, sender, batch)
 
 
 @blueprint.post("/pull")
@@ -149,21 +156,21 @@ def pull() -> Response:
     actor = auth.device()
     auth.demand(actor, "sync")
     body = read_json(1_000_000)
-    _check_envelope(body, actor.install_id or "")
+    check_envelope(body, actor.install_id or "")
     cursor, limit, replace = body.get("cursor"), body.get("limit"), body.get("replace") or []
     if cursor is not None and not isinstance(cursor, str):
-        raise _wrong("/cursor", "text or null")
+        raise wrong("/cursor", "text or null")
     if limit is not None and (type(limit) is not int or limit < 1):
-        raise _wrong("/limit", "a whole number above 0")
+        raise wrong("/limit", "a whole number above 0")
     if not isinstance(replace, list) or not all(isinstance(one, str) for one in replace):
-        raise _wrong("/replace", "a list of streams")
+        raise wrong("/replace", "a list of streams")
     unsent = body.get("unsent")
-    if unsent is not None and not _is_number(unsent):
-        raise _wrong("/unsent", "a whole number, 0 or more")
+    if unsent is not None and not is_number(unsent):
+        raise wrong("/unsent", "a whole number, 0 or more")
     reader = pulling.Reader(actor.community_id, actor.install_id or "", actor.user_id, actor.role)
     held = body.get("blobs") or []
     if not isinstance(held, list) or len(held) > MOST_BLOBS or not all(isinstance(one, str) for one in held):
-        raise _wrong("/blobs", f"a list of at most {MOST_BLOBS} SHA-256")
+        raise wrong("/blobs", f"a list of at most {MOST_BLOBS} SHA-256")
     look = auth.look(actor, "read", "sync")
     answer = pulling.pull(auth.house(), reader, cursor, look, limit=limit, replace=tuple(replace))
     if answer["complete"]:
@@ -175,39 +182,40 @@ def pull() -> Response:
 
 def read_batch(body: dict[str, Any], install_id: str, now: datetime) -> pushing.Batch:
     """The batch of a push body; InvalidInput names the first place of the envelope that is wrong."""
-    _check_envelope(body, install_id)
+    check_envelope(body, install_id)
     after, groups = body.get("after"), body.get("groups")
-    if not isinstance(after, dict) or not _is_number(after.get("n")):
-        raise _wrong("/after", "an object with n and op_id")
+    if not isinstance(after, dict) or not is_number(after.get("n")):
+        raise wrong("/after", "an object with n and op_id")
     if after.get("op_id") is not None and not isinstance(after["op_id"], str):
-        raise _wrong("/after/op_id", "text or null")
+        raise wrong("/after/op_id", "text or null")
     if not isinstance(groups, list):
-        raise _wrong("/groups", "a list")
+        raise wrong("/groups", "a list")
     count = 0
     read_groups = []
     for at, group in enumerate(groups):
         operations = group.get("ops") if isinstance(group, dict) else None
         if not isinstance(operations, list) or not operations:
-            raise _wrong(f"/groups/{at}/ops", "a list with at least one operation")
+            raise wrong(f"/groups/{at}/ops", "a list with at least one operation")
         members = []
         for place, one in enumerate(operations):
-            if not isinstance(one, dict) or not _is_number(one.get("n")) or not isinstance(one.get("op"), str):
-                raise _wrong(f"/groups/{at}/ops/{place}", "an object with n (whole number) and op (text)")
+            if not isinstance(one, dict) or not is_number(one.get("n")) or not isinstance(one.get("op"), str):
+                raise wrong(f"/groups/{at}/ops/{place}", "an object with n (whole number) and op (text)")
             members.append((one["n"], one["op"]))
         count += len(members)
         read_groups.append(tuple(members))
     if count > pushing.MAX_OPERATIONS:
-        raise _wrong("/groups", f"at most {pushing.MAX_OPERATIONS} operations in one batch")
+        raise wrong("/groups", f"at most {pushing.MAX_OPERATIONS} operations in one batch")
     return pushing.Batch(
         tuple(read_groups), after["n"], after.get("op_id"), _scope(body.get("scope")), _skew(body.get("sent_at"), now)
     )
 
 
-def _check_envelope(body: dict[str, Any], install_id: str) -> None:
+def check_envelope(body: dict[str, Any], install_id: str) -> None:
+    """InvalidInput unless the body is of this protocol and of the install behind the token."""
     if body.get("protocol") != PROTOCOL:
-        raise _wrong("/protocol", f"{PROTOCOL}, the protocol that this server speaks")
+        raise wrong("/protocol", f"{PROTOCOL}, the protocol that this server speaks")
     if body.get("install_id") != install_id:
-        raise _wrong("/install_id", "the install of this token")
+        raise wrong("/install_id", "the install of this token")
 
 
 def _scope(value: Any) -> tuple[int, int]:
@@ -215,12 +223,12 @@ def _scope(value: Any) -> tuple[int, int]:
         return 0, 0
     version = value.get("version", 0) if isinstance(value, dict) else None
     last_n = value.get("last_n", 0) if isinstance(value, dict) else None
-    if not _is_number(version) or not _is_number(last_n):
-        raise _wrong("/scope", "an object with version and last_n")
+    if not is_number(version) or not is_number(last_n):
+        raise wrong("/scope", "an object with version and last_n")
     return int(version), int(last_n)  # type: ignore[arg-type]
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
     """A whole number that every database and every client can count with."""
     return type(value) is int and 0 <= value < _MOST
 
@@ -236,7 +244,8 @@ def _skew(sent_at: Any, now: datetime) -> float | None:
     return round((claimed - now).total_seconds(), 1) if claimed.tzinfo is not None else None
 
 
-def _wrong(pointer: str, expected: str) -> InvalidInput:
+def wrong(pointer: str, expected: str) -> InvalidInput:
+    """One place of an envelope that is not what is expected there."""
     return InvalidInput(errors=[InputError(pointer, "envelope", f"expected: {expected}")])
 
 

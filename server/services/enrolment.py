@@ -55,6 +55,7 @@ class Enrolled:
     community_id: str
     install_id: str
     device_token: str
+    send_token: str
     actor: Actor
 
 
@@ -141,7 +142,8 @@ def enrol(house: House, code: str, *, label: str, app_version: str, request_id: 
         look = Look(actor, "change", "device enrolled", request_id)
         audit_store.append(connection, line_of(house, look, scope=f"install/{install_id}"))
     claim = DeviceClaim(row.community_id, install_id, now)
-    return Enrolled(row.community_id, install_id, tokens.device_token(house.keys, claim), actor)
+    given = tokens.device_token(house.keys, claim), tokens.send_token(house.keys, claim)
+    return Enrolled(row.community_id, install_id, *given, actor)
 
 
 def device_actor(house: House, token: str) -> Actor:

@@ -17,6 +17,7 @@ from server.errors import TokenRefused
 from server.sealing import KeyRing
 
 _DEVICE = "dishu-device."
+_SEND = "dishu-send."
 _READ = "dishu-read."
 _SESSION = "s."
 # Crockford's alphabet: no I, L, O, U, so that a code read aloud is typed right.
@@ -35,8 +36,19 @@ class DeviceClaim:
 
 def device_token(keys: KeyRing, claim: DeviceClaim) -> str:
     """A device token; it holds until its install is revoked."""
-    payload = json.dumps([claim.community_id, claim.install_id, claim.issued_at], separators=(",", ":")).encode()
+    payload = _claimed(claim)
     return f"{_DEVICE}{_pack(payload)}.{_pack(_signature(keys, payload))}"
+
+
+def send_token(keys: KeyRing, claim: DeviceClaim) -> str:
+    """A token with which a phone can hand over what it has sealed to the server, and nothing else; it needs no PIN."""
+    payload = _claimed(claim)
+    return f"{_SEND}{_pack(payload)}.{_pack(_signature(keys, payload, b'send-token'))}"
+
+
+def send_claim(keys: KeyRing, token: str) -> DeviceClaim:
+    """What a send token says; TokenRefused unless this house signed it as one."""
+    return _claim(keys, token, _SEND, b"send-token")
 
 
 def is_device_token(token: str) -> bool:
@@ -46,11 +58,7 @@ def is_device_token(token: str) -> bool:
 
 def device_claim(keys: KeyRing, token: str) -> DeviceClaim:
     """What a device token says; TokenRefused unless this house signed it."""
-    payload_text, _, signature_text = token.removeprefix(_DEVICE).partition(".")
-    payload, signature = _unpack(payload_text), _unpack(signature_text)
-    if not is_device_token(token) or not hmac.compare_digest(signature, _signature(keys, payload)):
-        raise TokenRefused("this is not a device token of this server")
-    return DeviceClaim(*json.loads(payload))
+    return _claim(keys, token, _DEVICE, b"device-token")
 
 
 def new_session_secret(community_id: str) -> str:
@@ -93,8 +101,20 @@ def plain_code(typed: str) -> str:
     return letters.translate(str.maketrans("OIL", "011"))
 
 
-def _signature(keys: KeyRing, payload: bytes) -> bytes:
-    return hmac.new(keys.signing, b"device-token\0" + payload, hashlib.sha256).digest()
+def _claimed(claim: DeviceClaim) -> bytes:
+    return json.dumps([claim.community_id, claim.install_id, claim.issued_at], separators=(",", ":")).encode()
+
+
+def _claim(keys: KeyRing, token: str, prefix: str, use: bytes) -> DeviceClaim:
+    payload_text, _, signature_text = token.removeprefix(prefix).partition(".")
+    payload, signature = _unpack(payload_text), _unpack(signature_text)
+    if not token.startswith(prefix) or not hmac.compare_digest(signature, _signature(keys, payload, use)):
+        raise TokenRefused("this is not such a token of this server")
+    return DeviceClaim(*json.loads(payload))
+
+
+def _signature(keys: KeyRing, payload: bytes, use: bytes = b"device-token") -> bytes:
+    return hmac.new(keys.signing, use + b"\0" + payload, hashlib.sha256).digest()
 
 
 def _pack(plain: bytes) -> str:
