@@ -24,7 +24,7 @@ def _shown(phone: Phone) -> dict[str, int | None]:
 
 
 def test_s20_removals_wait_for_a_complete_page(phone: Phone) -> None:
-    """S20: while a pull is under way nothing disappears from my list."""
+    """C7: S20: while a pull is under way nothing disappears from my list."""
     keep(phone._store, [put(A, 1, ONE), put(A, 2, TWO)], streams=[A, B], told=totals((A, {ONE: 1, TWO: 1}, {})))
     keep(phone._store, [remove(A, 3, ONE, "moved")], streams=[A, B])
     assert _shown(phone) == {ONE: 1, TWO: 1}
@@ -46,7 +46,7 @@ def test_s20_a_record_stays_while_any_held_stream_shows_it(phone: Phone) -> None
 
 
 def test_s20_overlays_go_only_when_final_answered_and_contained(phone: Phone) -> None:
-    """S20: my value is shown until the server's copy has it; while it is held back it stays mine."""
+    """C8, C9: S20: my value is shown until the server's copy has it; while it is held back it stays mine."""
     new = phone.create("household", {"kind": "family"})
     first = phone.operations()[0].op_id
     keep(phone._store, [], streams=[A], told=totals((A, {}, {})))
@@ -75,7 +75,7 @@ def test_s20_overlays_go_only_when_final_answered_and_contained(phone: Phone) ->
 
 
 def test_s21_only_the_own_op_id_acknowledges(phone: Phone) -> None:
-    """S21: a copied phone notices that the server knows another history, keeps its work and stops sending."""
+    """C8: S21: a copied phone notices that the server knows another history, keeps its work and stops sending."""
     new = phone.create("household", {"kind": "family"})
     other = "01900000-0000-7000-8000-0000000000ff"
     report = keep(phone._store, [], streams=[A], told=totals((A, {}, {})), applied=(1, other))
@@ -86,7 +86,7 @@ def test_s21_only_the_own_op_id_acknowledges(phone: Phone) -> None:
 
 
 def test_s19_row_and_cursor_are_one_transaction(tmp_path: Path) -> None:
-    """Trap 32: killed while a page is kept, the phone has the page and its cursor, or neither."""
+    """C6: Trap 32: killed while a page is kept, the phone has the page and its cursor, or neither."""
 
     def fault(step: str) -> None:
         if armed and step == "pull: page: before commit":
@@ -139,7 +139,7 @@ def test_s19_a_replacement_is_swapped_in_when_complete(phone: Phone) -> None:
 
 
 def test_trap_24_a_difference_is_noticed_and_marked(phone: Phone) -> None:
-    """A record that I should not have, or lack, is seen at the end of the pull; overlays wait for the repair."""
+    """C7: A record that I should not have, or lack, is seen at the end of the pull; overlays wait for the repair."""
     new = phone.create("household", {"kind": "family"})
     answer_all(phone, v=1)
     op_id = phone.operations()[0].op_id
@@ -167,7 +167,7 @@ def test_a_deletion_leaves_the_envelope_and_no_values(phone: Phone) -> None:
 
 
 def test_s25_a_restored_server_gets_the_log_again(phone: Phone) -> None:
-    """S25: after a restore lower versions win, what the server lost of mine is sent again, and its lost copies are kept."""
+    """C11: S25: after a restore lower versions win, what the server lost of mine is sent again, and its lost copies are kept."""
     new = phone.create("household", {"kind": "family"})
     answer_all(phone, v=1)
     first = phone.operations()[0].op_id
@@ -195,7 +195,7 @@ def test_answers_that_break_the_protocol_are_not_kept(phone: Phone) -> None:
 
 
 def test_s12_batches_are_whole_groups_in_order(phone: Phone) -> None:
-    """A household form is never cut in two by a batch limit; a group larger than the limit travels alone."""
+    """C2: A household form is never cut in two by a batch limit; a group larger than the limit travels alone."""
     for size in (2, 3, 1):
         with phone.group():
             for _ in range(size):

@@ -31,7 +31,7 @@ def _held(device: Phone, v: int = 1, /, **fields: object) -> None:
 
 
 def test_a_power_cut_costs_nothing_that_was_written(tmp_path: Path) -> None:
-    """What I typed is on the disk before the app says so."""
+    """C1: What I typed is on the disk before the app says so."""
     phone = phone_at(tmp_path / "p")
     assert phone._store.one("PRAGMA synchronous")[0] == 2  # FULL
     new = phone.create("person", {"name": "王小明", "phones": ["13800000000"]})
@@ -56,7 +56,7 @@ def test_a_record_that_nobody_knows_yet_can_be_changed(phone: Phone) -> None:
 
 
 def test_base_stays_where_the_own_unfinished_write_began(phone: Phone) -> None:
-    """S "Base": what others wrote under my own value I have not seen, and I do not claim to have."""
+    """C3: S "Base": what others wrote under my own value I have not seen, and I do not claim to have."""
     _held(phone, 1, kind="family", phone="1")
     phone.patch(HOME, phone="2")
     _held(phone, 5, kind="family", phone="9")
@@ -94,7 +94,7 @@ def test_only_what_differs_is_written(phone: Phone) -> None:
 
 
 def test_sums_and_sets_lie_over_what_others_wrote(phone: Phone) -> None:
-    """Taking 3 from a stock that somebody else filled up meanwhile shows the true rest."""
+    """C9, S3: Taking 3 from a stock that somebody else filled up meanwhile shows the true rest."""
     row = {"type": "resource", "fields": {"name": "沙袋", "kind": "supply", "quantity": 10, "note": "甲"}}
     keep(phone._store, [put(CELL, 1, HOME, 1, **row)], streams=[CELL], told=totals((CELL, {HOME: 1}, {})))
     phone.patch(HOME, quantity={"delta": -3}, note="甲乙")
@@ -133,7 +133,7 @@ def test_a_group_that_no_batch_could_carry_is_refused_when_it_is_written(phone: 
 
 
 def test_delete_and_restore_show_at_once(phone: Phone) -> None:
-    """A deleted record leaves the lists; taking it back brings it back."""
+    """C9: A deleted record leaves the lists; taking it back brings it back."""
     _held(phone, 1, kind="family")
     phone.delete(HOME)
     view = phone.read(HOME)
@@ -145,7 +145,7 @@ def test_delete_and_restore_show_at_once(phone: Phone) -> None:
 
 
 def test_confirm_names_units_with_what_was_seen(phone: Phone) -> None:
-    """One tap says: looked at, unchanged."""
+    """S9: One tap says: looked at, unchanged."""
     _held(phone, 3, kind="family", phone="1")
     phone.confirm(HOME)
     (said,) = _texts(phone)
@@ -193,7 +193,7 @@ def test_every_outcome_has_words_in_both_languages(outcome: str) -> None:
 
 
 def test_killed_at_any_step_of_writing_a_group_is_there_whole_or_not(tmp_path: Path) -> None:
-    """Stop the phone at each step in turn: never half a household, and the file opens again."""
+    """C1: Stop the phone at each step in turn: never half a household, and the file opens again."""
     steps: list[str] = []
     for stop in range(20):
         path = tmp_path / f"p{stop}"

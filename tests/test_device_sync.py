@@ -50,7 +50,7 @@ def _same(one: Phone, two: Phone, stream: str) -> None:
 
 
 def test_what_one_phone_writes_offline_the_other_sees(ground: LiveCommunity, tmp_path: Path) -> None:
-    """A household written without a network reaches my colleague; both copies carry the same digest as the server."""
+    """C5: A household written without a network reaches my colleague; both copies carry the same digest as the server."""
     one, two = _pair(ground, tmp_path)
     made = home(one, 0, "王小明", "李小红")
     pushed, pulled = one.sync()
@@ -75,7 +75,7 @@ def test_l6_pushing_and_pulling_again_changes_nothing(ground: LiveCommunity, tmp
 
 
 def test_trap_8_a_lost_answer_is_given_again(ground: LiveCommunity, live_server: LiveServer, tmp_path: Path) -> None:
-    """The server has my household, I never heard so: sending again does not make a second one."""
+    """C4, L6: The server has my household, I never heard so: sending again does not make a second one."""
     one, two = _pair(ground, tmp_path)
     one._transport = transport = LosesAnswers(live_server.url)
     made = home(one, 0, "王小明")
@@ -241,7 +241,7 @@ def test_trap_18_a_copied_phone_notices_that_it_is_a_copy(
 def test_a_revoked_phone_keeps_what_it_has_not_sent(
     ground: LiveCommunity, live_server: LiveServer, tmp_path: Path
 ) -> None:
-    """After a revocation nothing is sent and nothing is pulled; the log is still on the phone."""
+    """C10: After a revocation nothing is sent and nothing is pulled; the log is still on the phone."""
     one, _ = _pair(ground, tmp_path)
     home(one, 0, "王小明")
     assert one.install_id is not None
@@ -263,7 +263,7 @@ def test_a_wrong_code_enrols_nothing(live_server: LiveServer, tmp_path: Path) ->
 def test_stopped_at_each_step_of_a_sync_the_next_one_goes_on(
     ground: LiveCommunity, live_server: LiveServer, tmp_path: Path
 ) -> None:
-    """Before and after every call and every commit of a push and a pull: stop there, open the file again, go on."""
+    """C4, C6: Before and after every call and every commit of a push and a pull: stop there, open the file again, go on."""
     path = tmp_path / "phone"
     ground.phone(path, ground.worker(0)).close()
     steps: list[str] = []

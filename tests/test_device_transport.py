@@ -96,7 +96,7 @@ def test_large_bodies_travel_compressed_and_small_ones_plain(transport: HttpTran
 
 
 def test_each_kind_of_failure_has_its_own_error(transport: HttpTransport) -> None:
-    """Busy says when to come back, refusals name the problem, a broken connection is Offline."""
+    """C10: Busy says when to come back, refusals name the problem, a broken connection is Offline."""
     with pytest.raises(ServerBusy) as busy:
         accepted(transport.request("POST", "/busy"))
     assert busy.value.retry_after == 7

@@ -99,7 +99,7 @@ def test_a_record_that_changes_between_pages_comes_once_more_and_is_right_at_the
 
 
 def test_a_cursor_that_was_touched_is_refused_clearly(ground):
-    """S19: changed, shortened, invented or another phone's: cursor-unreadable; nothing is told."""
+    """S19: S19: changed, shortened, invented or another phone's: cursor-unreadable; nothing is told."""
     fill(ground)
     phone, other = ground.worker(0), ground.worker(1)
     raw = base64.urlsafe_b64decode(phone.cursor)

@@ -118,7 +118,7 @@ def test_same_operation_id_with_other_content_under_a_new_number_flags_the_devic
 
 
 def test_an_operation_that_came_under_another_number_is_one_operation(ground):
-    """S21, L6: a forked phone sends the same bytes from a new install: answered as they were, applied once."""
+    """S11: S21, L6: a forked phone sends the same bytes from a new install: answered as they were, applied once."""
     phone = ground.worker(0)
     stock = create("resource", {"name": "饮用水", "kind": "supply", "quantity": 5, "anchor": anchor(0)})
     phone.write(stock)

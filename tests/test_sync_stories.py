@@ -51,7 +51,7 @@ def _listed(village: Village) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("story", STORIES)
 @pytest.mark.parametrize("batched", [False, True], ids=["one by one", "in batches"])
 def test_the_record_ends_as_the_rule_says(story: dict[str, Any], batched: bool) -> None:
-    """What becomes of a record that several people write is what the rule promises, however they batch their pushes."""
+    """S1–S6, S9, S10: What becomes of a record that several people write is what the rule promises, however they batch their pushes."""
     expected = story["expected"]
     village, outcomes = _tell(story, batched=batched)
     record = village.record("r")

@@ -36,6 +36,7 @@ COMMANDS = {
     "export": "export",
     "verify": "verify",
     "simulate": "simulate",
+    "conformance": "conformance",
     "backup": "backup",
     "restore": "restore",
     "version": "version",
