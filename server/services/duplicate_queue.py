@@ -72,7 +72,7 @@ def _pairs(house: House, scope: Scope, community_id: str) -> list[Pair]:
 
 def _people(index: CommunityIndex) -> list[Known]:
     people = []
-    for entry in index.shelf(KIND).entries:
+    for entry in index.of_type(KIND):
         names = entry.texts.get(("name", "name"))
         if not names:
             continue

@@ -157,23 +157,41 @@ def _searched(house: House, kinds: Iterable[str]) -> set[str]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A record that fits every word, with the best way of each; ``line`` is its address."""
+
+    entry: Found
+    line: str | None
+    ways: list[Way]
+
+
 def _hits(
     house: House, scope: Scope, index: CommunityIndex, kind: str, words: list[Word], personal: bool
-) -> dict[int, list[Way]]:
-    """Positions on the shelf of a type that fit every word, with the best way of each word."""
-    shelf = index.shelf(kind)
-    specs = house.registry.latest(kind).fields
-    open_ways = [
-        way for way in shelf.columns if personal or way[1] not in specs or specs[way[1]].privacy not in PERSONAL
-    ]
+) -> list[Hit]:
+    """The records of a type that fit every word, in the homes of the scope."""
     if not personal and kind in {"person", "household", "party_member"}:
-        return {}
+        return []
+    specs = house.registry.latest(kind).fields
+    hidden = set() if personal else {name for name, spec in specs.items() if spec.privacy in PERSONAL}
+    return [
+        Hit(shelf.entries[place], shelf.lines[place], ways)
+        for home in index.standing.get(kind, {})
+        if scope.streams is None or home in scope.streams
+        for shelf in (index.shelf(kind, home),)
+        for place, ways in _on_shelf(shelf, words, hidden).items()
+    ]
+
+
+def _on_shelf(shelf: Shelf, words: list[Word], hidden: set[str]) -> dict[int, list[Way]]:
+    """Positions on a shelf that fit every word, with the best way of each word; hidden fields are not looked at."""
+    open_ways = [way for way in shelf.columns if way[1] not in hidden]
     found: dict[int, list[Way]] | None = None
     for word in words:
         mine: dict[int, Way] = {}
         for record_id, field in word.exact.items():
             place = shelf.place_of.get(record_id)
-            if place is not None and (personal or specs[field].privacy not in PERSONAL):
+            if place is not None and field not in hidden:
                 mine[place] = (0, "exact", field)
         for way in open_ways:
             for mode in _modes(way[0], word.text):
@@ -184,10 +202,9 @@ def _hits(
         found = {place: [way] for place, way in mine.items()} if found is None else {
             place: [*ways, mine[place]] for place, ways in found.items() if place in mine
         }  # fmt: skip
-    hits = found or {}
-    if scope.streams is None:
-        return hits
-    return {place: ways for place, ways in hits.items() if shelf.entries[place].home in scope.streams}
+        if not found:
+            return {}
+    return found or {}
 
 
 def _modes(way: str, word: str) -> tuple[Any, ...]:
@@ -210,34 +227,31 @@ def _modes(way: str, word: str) -> tuple[Any, ...]:
 
 def _group(
     connection: Any, house: House, scope: Scope, community_id: str, index: CommunityIndex, kind: str,
-    hits: Mapping[int, list[Way]], limit: int, cells: Mapping[str, Any],
+    hits: list[Hit], limit: int, cells: Mapping[str, Any],
 ) -> dict[str, Any]:  # fmt: skip
-    shelf = index.shelf(kind)
     form = house.registry.latest(kind)
-    ordered = nsmallest(limit, hits, key=lambda place: _order(shelf, place, hits[place]))
-    chosen = [shelf.entries[place].id for place in ordered]
-    visible = record_page.in_scope(connection, scope, community_id, chosen) if chosen else set()
+    ordered = nsmallest(limit, hits, key=_order)
+    visible = record_page.in_scope(connection, scope, community_id, [hit.entry.id for hit in ordered]) if ordered else set()
     rows = [
         {
-            "id": entry.id, "type": kind, "title": _title(index, entry), "v": entry.v, "cell": cells.get(entry.home),
-            "subtitle": _subtitle(house, entry, shelf.lines[place]),
+            "id": hit.entry.id, "type": kind, "title": _title(index, hit.entry), "v": hit.entry.v,
+            "cell": cells.get(hit.entry.home), "subtitle": _subtitle(house, hit.entry, hit.line),
             "matched": [
                 {"field": name, "how": how,
                  "label": {"zh": "地址", "en": "Address"} if name == "address" else field_label(form, name)}
-                for _, how, name in dict.fromkeys(hits[place])
+                for _, how, name in dict.fromkeys(hit.ways)
             ],
         }
-        for place in ordered
-        if (entry := shelf.entries[place]).id in visible
+        for hit in ordered
+        if hit.entry.id in visible
     ]  # fmt: skip
     return {"type": kind, "type_label": form.label, "count": len(hits), "more": len(hits) > len(rows), "rows": rows}
 
 
-def _order(shelf: Shelf, place: int, ways: list[Way]) -> tuple[Any, ...]:
+def _order(hit: Hit) -> tuple[Any, ...]:
     """The better found first, then by name as a dictionary of pinyin has it, then by address."""
-    entry = shelf.entries[place]
-    name = str(entry.fields.get("name", "")).encode("gb18030", "surrogatepass")
-    return sum(rank for rank, _, _ in ways), name, shelf.lines[place] or "", entry.id
+    name = str(hit.entry.fields.get("name", "")).encode("gb18030", "surrogatepass")
+    return sum(rank for rank, _, _ in hit.ways), name, hit.line or "", hit.entry.id
 
 
 def _title(index: CommunityIndex, entry: Found) -> str | None:

@@ -65,7 +65,7 @@ class Found:
 
 @dataclass(slots=True)
 class Shelf:
-    """The records of one type: positions are those of the columns. ``lines`` are their addresses."""
+    """The records of one type in one home: positions are those of the columns. ``lines`` are their addresses."""
 
     entries: list[Found]
     columns: dict[tuple[str, str], Column]
@@ -83,21 +83,25 @@ class CommunityIndex:
     life: str | None = None
     heads: dict[str, int] = field(default_factory=dict)
     entries: dict[str, Found] = field(default_factory=dict)
+    standing: dict[str, dict[str, dict[str, Found]]] = field(default_factory=dict)  # type, home, id
     above: dict[str, Entry] = field(default_factory=dict)
     led: dict[str, str] = field(default_factory=dict)
-    shelves: dict[str, Shelf] = field(default_factory=dict)
+    shelves: dict[tuple[str, str], Shelf] = field(default_factory=dict)
     derived: dict[str, Any] = field(default_factory=dict)
     gate: threading.Lock = field(default_factory=threading.Lock)
 
-    def shelf(self, kind: str) -> Shelf:
-        """The records of a type with their columns, put together anew after a change."""
-        found = self.shelves.get(kind)
+    def of_type(self, kind: str) -> list[Found]:
+        """The records of a type."""
+        return [entry for found in self.standing.get(kind, {}).values() for entry in found.values()]
+
+    def shelf(self, kind: str, home: str) -> Shelf:
+        """The records of a type in a home with their columns, put together anew after a change there."""
+        found = self.shelves.get((kind, home))
         if found is None:
-            found = self.shelves[kind] = self._put_together(kind)
+            found = self.shelves[kind, home] = self._put_together(kind, list(self.standing[kind][home].values()))
         return found
 
-    def _put_together(self, kind: str) -> Shelf:
-        entries = [entry for entry in self.entries.values() if entry.type == kind]
+    def _put_together(self, kind: str, entries: list[Found]) -> Shelf:
         ways = sorted({way for entry in entries for way in entry.texts})
         columns = {way: Column([entry.texts.get(way, ()) for entry in entries]) for way in ways}
         lines: list[str | None] = [None] * len(entries)
@@ -136,25 +140,39 @@ class CommunityIndex:
 
     def take(self, rows: Iterable[Any]) -> None:
         """Records as they are now; one that lives no more is dropped."""
-        touched: set[str] = set()
         self.derived.clear()
         for record_id, kind, life, home, v, text in rows:
-            touched.add(kind)
+            self.drop(record_id)
             if life != "live" or kind not in _ALL:
-                self.entries.pop(record_id, None)
-                self.above.pop(record_id, None)
                 continue
             fields: dict[str, Any] = orjson.loads(text)
             short = {name: fields[name] for name in _SHORT if name in fields}
             if kind in _ABOVE:
                 self.above[record_id] = Entry(record_id, kind, v, home, life, short, [], "", "", "")
+                self._stale(kind, home)
             if kind != "entrance":
-                self.entries[record_id] = Found(record_id, kind, home, v, short, texts_of(kind, fields))
-        stale = PLACED if touched & {"estate", "building", "entrance"} else frozenset[str]()
-        if touched & {"dwelling", "household"}:
-            stale |= {"person", "household", "dwelling"}
-        for kind in touched | stale:
-            self.shelves.pop(kind, None)
+                found = self.entries[record_id] = Found(record_id, kind, home, v, short, texts_of(kind, fields))
+                self.standing.setdefault(kind, {}).setdefault(home, {})[record_id] = found
+                self.shelves.pop((kind, home), None)
+
+    def drop(self, record_id: str) -> None:
+        """Forget a record."""
+        above = self.above.pop(record_id, None)
+        if above is not None:
+            self._stale(above.type, above.home)
+        found = self.entries.pop(record_id, None)
+        if found is not None:
+            self.shelves.pop((found.type, found.home), None)
+            there = self.standing[found.type]
+            del there[found.home][record_id]
+            if not there[found.home]:
+                del there[found.home]
+
+    def _stale(self, kind: str, home: str) -> None:
+        """What stands in a changed record has another address: in its home, if it is a dwelling or household, else anywhere."""
+        here = kind in {"dwelling", "household"}
+        for one in [one for one in self.shelves if one[0] in PLACED and (not here or one[1] == home)]:
+            del self.shelves[one]
 
 
 def texts_of(kind: str, fields: Mapping[str, Any]) -> dict[tuple[str, str], tuple[str, ...]]:
@@ -225,7 +243,7 @@ def refresh(house: House, community_id: str, index: CommunityIndex) -> None:
             or any(index.heads.get(name, 0) < floor for name, (_, floor) in heads.items())
         )
         if whole:
-            index.entries, index.above, index.shelves = {}, {}, {}
+            index.entries, index.standing, index.above, index.shelves = {}, {}, {}, {}
             index.take(store.all_of(connection, community_id, _ALL))
             index.led = commands.all_redirects(connection, community_id)
         elif behind:
@@ -234,5 +252,5 @@ def refresh(house: House, community_id: str, index: CommunityIndex) -> None:
             rows = store.some_of(connection, community_id, ids)
             index.take(rows)
             for gone in ids - {row[0] for row in rows}:
-                index.entries.pop(gone, None)
+                index.drop(gone)
         index.life, index.heads = life, fresh
