@@ -1,7 +1,7 @@
 """Counts of every cell, kept in memory and counted again only where the cell's stream has moved.
 
 A stream moves with every change of a record that stands in it, and a household stands where its dwelling does, so equal positions
-mean equal counts. Nothing is written, hence nothing can drift, and a push pays nothing for it (ADR 0019).
+mean equal counts. Nothing is written, hence nothing can drift, and a push pays nothing for it (ADR 0020).
 """
 
 from __future__ import annotations
