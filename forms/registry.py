@@ -23,13 +23,16 @@ if TYPE_CHECKING:
 
 
 class Registry:
-    """A closed set of declarations. Build it with ``load_registry``; it never changes afterwards."""
+    """A closed set of declarations. Build it with ``load_registry`` or ``with_surveys``; it never changes afterwards."""
 
     def __init__(
         self, codelists: Mapping[str, CodeList], types: Iterable[RecordType], rosters: Iterable[Mapping[str, Any]] = (),
         questions: Iterable[Mapping[str, Any]] = (),
     ) -> None:  # fmt: skip
         self._codelists = dict(codelists)
+        #: Names of the special surveys among the types, sorted, and which of them take no new answers.
+        self.surveys: tuple[str, ...] = ()
+        self.closed: frozenset[str] = frozenset()
         self._versions: dict[str, dict[int, RecordType]] = {}
         for record_type in types:
             versions = self._versions.setdefault(record_type.name, {})
@@ -113,6 +116,22 @@ class Registry:
     def questions(self) -> dict[str, Question]:
         """All questions by name, in their order."""
         return dict(sorted(self._questions.items(), key=lambda item: (item[1].place, item[0])))
+
+    def extended(
+        self, types: Iterable[RecordType], codelists: Mapping[str, CodeList], rosters: Iterable[Mapping[str, Any]],
+        surveys: tuple[str, ...], closed: frozenset[str],
+    ) -> Registry:  # fmt: skip
+        """This registry and further types, lists and rosters; what is here already is shared, not read again (forms/survey.py)."""
+        here = (one for versions in self._versions.values() for one in versions.values())
+        made = Registry(self._codelists | dict(codelists), [*here, *types])
+        made.surveys, made.closed = surveys, closed
+        made._rosters, made._questions = dict(self._rosters), dict(self._questions)
+        for document in rosters:
+            from forms.roster import read_roster
+
+            roster = read_roster(document, made)
+            made._rosters[roster.name] = roster
+        return made
 
     def _check_refs(self) -> None:
         for versions in self._versions.values():

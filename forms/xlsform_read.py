@@ -5,14 +5,16 @@ What is supported is listed in docs/xlsform.md. Everything else is refused, all 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from forms.codelist import CodeList, read_code_list
+from forms.definition import RecordType
 from forms.errors import DefinitionError, UnknownCodeList
 from forms.loading import read_record_type
 from forms.registry import Registry, load_registry
+from forms.survey import changed_meaning
 from forms.xlsform_choices import Choices
 from forms.xlsform_expressions import field_name
 from forms.xlsform_labels import Words, says
@@ -43,8 +45,9 @@ class ImportedForm:
 
 
 def read_xlsform(
-    source: Source, *, name: str | None = None, registry: Registry | None = None, reserved: Collection[str] = ()
-) -> ImportedForm:
+    source: Source, *, name: str | None = None, registry: Registry | None = None, reserved: Collection[str] = (),
+    subject: str | None = None, earlier: Callable[[str], RecordType | None] = lambda _: None,
+) -> ImportedForm:  # fmt: skip
     """Import an XLSForm workbook.
 
     Parameters
@@ -57,6 +60,10 @@ def read_xlsform(
         What refs and code lists may name; the built-in declarations by default.
     reserved : collection of str
         Names that the form may not take, for example those of the built-in record types.
+    subject : {"household", "person", "none"}, optional
+        Whom the answers are linked to, whatever the setting ``dishu_subject`` says.
+    earlier : callable, optional
+        The published version of a form of this name, if there is one: the new one must be a later version of it (S10).
 
     Returns
     -------
@@ -73,13 +80,16 @@ def read_xlsform(
     sheets = read_sheets(source, complaints)
     if not sheets:
         complaints.raise_any()
-    form = _Form(sheets, complaints, registry or load_registry(), name)
+    form = _Form(sheets, complaints, registry or load_registry(), name, subject)
     if form.name in reserved:
         form.refuse("form_id", "form_taken", form.name)
     imported = form.build()
     complaints.raise_any()
     assert imported is not None
-    form.verify(imported)
+    made = form.verify(imported)
+    before = earlier(form.name)
+    if made is not None and before is not None:
+        form.follow(before, made)
     complaints.raise_any()
     return imported
 
@@ -88,12 +98,13 @@ class _Form:
     """One workbook becoming one definition."""
 
     def __init__(
-        self, sheets: Mapping[str, Sheet], complaints: Complaints, registry: Registry, name: str | None
+        self, sheets: Mapping[str, Sheet], complaints: Complaints, registry: Registry, name: str | None, subject: str | None
     ) -> None:
         self.sheets = sheets
         self.complaints = complaints
         self.registry = registry
         self.survey: Survey | None = None
+        self.subject = subject
         self.settings = sheets.get("settings", Sheet("settings"))
         self.setting_row = self.settings.rows[0] if self.settings.rows else _EMPTY
         self.words = Words(complaints, self._language())
@@ -151,7 +162,7 @@ class _Form:
         }
         return ImportedForm(definition, choices.new_documents())
 
-    def verify(self, imported: ImportedForm) -> None:
+    def verify(self, imported: ImportedForm) -> RecordType | None:
         """Hold the definition against the reader of all definitions: what it refuses has its place in the workbook too."""
         lists: dict[str, CodeList] = self.registry.codelists()
 
@@ -165,10 +176,24 @@ class _Form:
             record_type = read_record_type(imported.definition, find)
         except DefinitionError as wrong:
             self._blame(imported, wrong.pointer, wrong.reason)
-            return
+            return None
         for position, spec in enumerate(record_type.fields.values()):
             if spec.ref_type not in (None, self.name, *self.registry.types()):
                 self._blame(imported, f"/fields/{position}/ref_type", f"no record type {spec.ref_type!r}")
+        return record_type
+
+    def follow(self, before: RecordType, made: RecordType) -> None:
+        """Complain of what a later version may not change of the published one."""
+        assert self.survey is not None
+        if made.version <= before.version:
+            self.refuse("version", "version_not_newer", before.version)
+        for name, what in changed_meaning(before, made):
+            question = self.survey.questions.get(name)
+            if question is None:
+                self.refuse("dishu_subject", "subject_changed")
+                continue
+            column = self.survey.sheet.place({"privacy": "dishu_privacy", "unit": "dishu_unit", "policy": "dishu_policy"}.get(what, "type"))
+            self.complaints.add(self.survey.sheet.name, question.row.number, column, "field_changed", name, what)
 
     def _blame(self, imported: ImportedForm, pointer: str, reason: str) -> None:
         """Complain of a definition at the row that it came from, as far as the pointer tells."""
@@ -233,7 +258,7 @@ class _Form:
 
     def _link(self, survey: Survey, about: Mapping[str, str]) -> tuple[str, dict[str, Any], dict[str, Any] | None]:
         """Whom the answers are linked to: subject, the keys of the definition, and the field that the link needs."""
-        if "placed_by" in about:
+        if "placed_by" in about and self.subject is None:
             kept = about.get("subject") or None
             link = {
                 "subject": kept,
@@ -241,7 +266,7 @@ class _Form:
                 "parents": about.get("parents", "").split(),
             }
             return "own", link, None
-        subject = (self._setting("dishu_subject") or "household").lower()
+        subject = (self.subject or self._setting("dishu_subject") or "household").lower()
         if subject not in SUBJECTS:
             self.refuse("dishu_subject", "subject")
             subject = "household"

@@ -70,6 +70,11 @@ REASONS: dict[str, tuple[str, str]] = {
         "不关联住户或人员时，需要名为 anchor 的 geopoint 题",
         "answers linked to nobody need a geopoint question called anchor",
     ),
+    "version_not_newer": ("版本应大于已发布的 {0}", "the version must be greater than {0}, which is published"),
+    "subject_changed": ("所关联的对象与已发布的一版不同；请换一个表单编号",
+                        "the answers were linked to something else in the published version: use another form_id"),
+    "field_changed": ("题目 {0} 与已发布的一版不同（{1}）；含义变了请另设新题",
+                      "the question {0} differs from the published version ({1}): another meaning is a new question"),
     "definition": ("定义不成立：{0}", "the definition does not hold: {0}"),
 }  # fmt: skip
 

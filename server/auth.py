@@ -11,10 +11,11 @@ from flask import current_app, g, request
 
 from server.errors import CsrfRefused, InstallUnconfirmed, NotSignedIn, OutsideScope, SlowDown, TokenRefused
 from server.house import House
-from server.permissions import Actor, Scope, may
+from server.permissions import HOUSE, Actor, Scope, may
 from server.problems import request_id
 from server.services import accounts, enrolment, sign_in
 from server.services.audit import Look
+from server.services.community_forms import at_home
 from server.services.tokens import DeviceClaim, device_claim, send_claim
 from server.services.unconfirmed import unconfirmed_sender
 from server.settings import Settings
@@ -25,7 +26,17 @@ _PURPOSE_LENGTH = 120
 
 
 def house() -> House:
-    """The house of the running application."""
+    """The house of the running application, with the forms of the community that the request is about: named, else the actor's own."""
+    community_id = (request.view_args or {}).get("community_id") or request.args.get("community_id") or g.get("own_community")
+    if community_id is None:
+        return _house()
+    if g.get("house_of") != community_id:
+        g.house, g.house_of = at_home(_house(), community_id), community_id
+    found: House = g.house
+    return found
+
+
+def _house() -> House:
     found: House = current_app.extensions["dishu"]
     return found
 
@@ -43,7 +54,7 @@ def signed_in(action: str, *, community_id: str | None = None, read_token: bool 
     ------
     NotSignedIn, TokenRefused, CsrfRefused, OutsideScope
     """
-    actor = _user(read_token)
+    actor = _known(_user(read_token))
     demand(actor, action, community_id=community_id)
     return actor
 
@@ -51,7 +62,7 @@ def signed_in(action: str, *, community_id: str | None = None, read_token: bool 
 def somebody(action: str, *, community_id: str | None = None) -> Actor:
     """Whoever asks: a device with its token, a session or a read token."""
     token = _bearer()
-    actor = _device(token) if token is not None and enrolment.is_device_token(token) else _user(read_token=True)
+    actor = _device(token) if token is not None and enrolment.is_device_token(token) else _known(_user(read_token=True))
     demand(actor, action, community_id=community_id)
     return actor
 
@@ -75,7 +86,7 @@ def sending_install() -> DeviceClaim:
     A send token proves that a phone may hand over what it has sealed. Nothing can be read with it.
     """
     token = _bearer() or ""
-    return device_claim(house().keys, token) if enrolment.is_device_token(token) else send_claim(house().keys, token)
+    return device_claim(_house().keys, token) if enrolment.is_device_token(token) else send_claim(_house().keys, token)
 
 
 def pushing_device(token: str | None = None) -> tuple[Actor, bool]:
@@ -88,24 +99,24 @@ def pushing_device(token: str | None = None) -> tuple[Actor, bool]:
     try:
         actor = device() if token is None else _device(token)
     except InstallUnconfirmed:
-        found = unconfirmed_sender(house(), token or _bearer() or "")
+        found = unconfirmed_sender(_house(), token or _bearer() or "")
         if found is None:
             raise
-        return found, True
+        return _known(found), True
     demand(actor, "sync")
     return actor, False
 
 
 def demand(actor: Actor, action: str, *, community_id: str | None = None) -> None:
     """Stop with OutsideScope unless the actor may do the action (there)."""
-    below = accounts.communities_below(house(), actor) if community_id is not None else ()
+    below = accounts.communities_below(_house(), actor) if community_id is not None else ()
     if not may(actor, action, community_id=community_id, communities_below=below):
         raise OutsideScope(f"the role {actor.role} may not do this here")
 
 
 def scope(actor: Actor) -> Scope:
     """What of the records this actor sees now."""
-    found: Scope = accounts.scope(house(), actor)
+    found: Scope = accounts.scope(_house(), actor)
     return found
 
 
@@ -132,8 +143,14 @@ def _bearer() -> str | None:
 
 def _device(token: str) -> Actor:
     if "device_actor" not in g:
-        g.device_actor = enrolment.device_actor(house(), token)
+        g.device_actor = enrolment.device_actor(_house(), token)
     actor: Actor = g.device_actor
+    return _known(actor)
+
+
+def _known(actor: Actor) -> Actor:
+    """The actor, whose community is remembered as the one that this request is about."""
+    g.own_community = None if actor.community_id == HOUSE else actor.community_id
     return actor
 
 
@@ -144,11 +161,11 @@ def _user(read_token: bool) -> Actor:
     if token is not None:
         if not read_token or request.method not in _SAFE:
             raise TokenRefused("this address does not take a token")
-        return sign_in.actor_of_read_token(house(), token)
+        return sign_in.actor_of_read_token(_house(), token)
     secret = request.cookies.get(COOKIE)
     if not secret:
         raise NotSignedIn("sign in first")
-    session = sign_in.session_of(house(), secret)
+    session = sign_in.session_of(_house(), secret)
     if request.method not in _SAFE:
         given = request.headers.get("X-CSRF-Token", "")
         if not hmac.compare_digest(given.encode(), session.csrf_token.encode()):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -45,7 +45,11 @@ def time_of_uuid7(text: str) -> datetime | None:
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """One running Dishu. Immutable; what changes lives in the database."""
+    """One running Dishu. Immutable; what changes lives in the database.
+
+    ``registry`` holds the built-in forms; with `services.community_forms.at_home` also the special surveys of one community.
+    ``built_in`` and ``shelf`` are for that alone: what to build upon, and the registries that were built (community → tag, registry).
+    """
 
     settings: Settings
     engine: Engine
@@ -53,3 +57,5 @@ class House:
     registry: Registry
     clock: Callable[[], datetime] = utc_now
     new_id: Callable[[], str] = uuid7
+    built_in: Registry | None = None
+    shelf: dict[str, tuple[object, Registry]] = field(default_factory=dict, compare=False, repr=False)

@@ -48,6 +48,8 @@ ACTIONS: dict[str, frozenset[str]] = {
     "resolve_conflicts": _WORKERS,
     "decide_waiting": frozenset({"secretary"}),
     "import_records": frozenset({"secretary"}),
+    "manage_surveys": frozenset({"secretary"}),
+    "read_surveys": _WORKERS | OFFICERS,
     "publish_cells": frozenset({"secretary", "admin"}),
     "read_people": frozenset({"secretary", "admin"}),
     "manage_people": frozenset({"secretary", "admin"}),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from server_kit import COMMUNITY, cells, furnish, open_ground
+from server_kit import COMMUNITY, building, cells, furnish, open_ground
 from stream_oracle import recount
 
 from forms.registry import load_registry
@@ -58,6 +58,7 @@ def test_new_forms_are_told_once(ground):
         "subject": None, "placed_by": [], "parents": [], "units": [], "constraints": [], "views": [],
         "fields": [{"name": "level", "type": "integer", "label": {"zh": "级别", "en": "Level"}, "privacy": "public"}],
     }  # fmt: skip
+    phone.write(building(0))  # the community is at work when its server is upgraded
     upgraded = dataclasses.replace(ground.house, registry=load_registry([extra]))
     assert announce_forms(upgraded) == 1
     assert announce_forms(upgraded) == 0

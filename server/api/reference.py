@@ -25,6 +25,20 @@ blueprint = Blueprint("reference", __name__)
             "community": {"type": "object"},
             "forms": {"type": "object", "description": "record type to its newest definition"},
             "codelists": {"type": "object"},
+            "surveys": {
+                "type": "array",
+                "description": "which of the forms are special surveys, whom they are about, and which take no new answers",
+                "items": {
+                    "type": "object",
+                    "required": ["name", "subject", "field", "closed"],
+                    "properties": {
+                        "name": {"type": "string"},
+                        "subject": {"enum": ["household", "person", "none"]},
+                        "field": {"type": ["string", "null"]},
+                        "closed": {"type": "boolean"},
+                    },
+                },
+            },
             "edition": {"type": ["object", "null"], "description": "the published base edition"},
             "editions": {"type": "array", "items": {"type": "object"}},
             "cells": {"type": "object", "description": "GeoJSON FeatureCollection, CGCS2000 lon/lat"},

@@ -18,6 +18,7 @@ from sqlalchemy.exc import OperationalError
 from server.house import House
 from server.jobs.kinds import JOB_KINDS, SWEEPERS, Sweeper
 from server.jobs.progress import JobRefused, LeaseLost, Progress
+from server.services.community_forms import at_home
 from server.store import jobs
 from server.store.database import write
 from server.store.errors import StoreError
@@ -109,7 +110,7 @@ class Worker:
             return False
         progress = Progress(house, taken, self._lease)
         try:
-            result = self._kinds[taken.kind](house, taken, progress)
+            result = self._kinds[taken.kind](at_home(house, taken.community_id), taken, progress)
         except LeaseLost:
             return True  # whoever holds it now will end it
         except Exception as error:

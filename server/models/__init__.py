@@ -8,7 +8,7 @@ Every key starts with ``community_id``, so that the schema can be distributed by
 
 from server.models.base import HOUSE, metadata
 from server.models.blobs import blob, blob_holder, upload
-from server.models.desk import daily_figure, distinct_pair, saved_roster
+from server.models.desk import daily_figure, distinct_pair, saved_roster, survey
 from server.models.journal import (
     held_wait,
     journal,
@@ -96,6 +96,7 @@ __all__ = [
     "sheet_mapping",
     "sign_in_session",
     "stream",
+    "survey",
     "upload",
     "user_account",
     "user_scope",

@@ -1,4 +1,4 @@
-"""What people at the office keep for their own work: lists that they saved, pairs that are no duplicates, figures of past days."""
+"""What people at the office keep for their own work: saved lists, pairs that are no duplicates, figures of past days, special surveys."""
 
 from __future__ import annotations
 
@@ -27,3 +27,19 @@ distinct_pair = keyed(
 
 # What a cell looked like on a day, written once a day by the sweeper: the trend of the overview.
 daily_figure = keyed("daily_figure", key("day"), key("home"), need("figures"), clustered=True)
+
+# Special surveys (专项调查): one row for each version; what was published is kept for ever (S10).
+survey = keyed(
+    "survey",
+    key("name"),  # the record type that its answers are
+    key("version", Integer),
+    need("state"),  # draft | published | closed
+    need("content_hash"),
+    need("document"),  # JSON {"definition", "codelists"}; no personal value
+    need("made_at"),
+    need("made_by"),
+    may("published_at"),
+    may("published_by"),
+    may("closed_at"),
+    may("closed_by"),
+)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from server.services.carry import Entry, Opened, carry_out
+from server.services.community_forms import at_home, community_registry
 from server.services.keys import DataKeys
 from server.services.transact import forms_id
+from server.services.unsealing import learn
 from server.store import assignments as communities
 from server.store import push as reading
 from server.store.database import next_journal_number, read, stamp, write
@@ -29,17 +31,19 @@ def announce_forms(house: House) -> int:
 
     Called at start, before anything is served; a second call tells nobody.
     """
-    present = forms_id(house.registry)
     with read(house.engine) as connection:
-        behind = [
-            one.community_id
-            for one in communities.communities(connection)
-            if _announced(connection, one.community_id) != present
-        ]
+        present = {one.community_id: forms_id(community_registry(house, one.community_id, connection)) for one in communities.communities(connection)}
+        behind = [community_id for community_id, forms in present.items() if _announced(connection, community_id) != forms]
     for community_id in behind:
-        with write(house.engine) as connection:
-            _announce(connection, house, community_id, present)
+        announce_forms_of(house, community_id)
     return len(behind)
+
+
+def announce_forms_of(house: House, community_id: str) -> None:
+    """Say in one community which forms there are now; nothing where that was said last."""
+    home = at_home(house, community_id)
+    with write(house.engine) as connection:
+        _announce(connection, home, community_id, forms_id(home.registry))
 
 
 def _announced(connection: Connection, community_id: str) -> str | None:
@@ -62,7 +66,7 @@ def _announce(connection: Connection, house: House, community_id: str, present: 
     writer = Writer(SYSTEM_INSTALL, "system", Chain(SYSTEM_INSTALL), system=True)
     keep_reference("forms", present, operation, number, writer, memory)
     entry = Entry(number, "forms", at, "~system", SYSTEM_INSTALL, "system", {"forms": present})
-    opened = Opened(
-        secrets, {one: Counter.read(*row) for one, row in counters.items()}, DataKeys(house.keys), frozenset()
-    )
+    keys = DataKeys(house.keys)
+    learn(keys, connection, community_id, [None])  # the community has its key as soon as anything was written there
+    opened = Opened(secrets, {one: Counter.read(*row) for one, row in counters.items()}, keys, frozenset())
     carry_out(connection, house, community_id, memory, opened, entry)

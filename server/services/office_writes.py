@@ -24,7 +24,7 @@ from sync.outcome import QUARANTINED
 MOST_OPERATIONS = 200
 
 # What is wrong with the text itself. Every other refusal depends on the records and is decided as for a phone.
-_OF_THE_TEXT = frozenset({"malformed", "invalid", "unknown_type", "oversized", "unexpected"})
+_OF_THE_TEXT = frozenset({"malformed", "invalid", "unknown_type", "oversized", "unexpected", "survey_closed"})
 
 
 def write_group(

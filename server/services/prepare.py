@@ -67,6 +67,9 @@ def _read(n: int, raw: bytes, content_hash: bytes, registry: Registry) -> Prepar
         )
         return prepared
     prepared.form = form
+    if operation.kind == "create" and operation.type in registry.closed:
+        prepared.refusal = Refusal(QUARANTINED, "survey_closed", errors=[_error("/type", "survey_closed")])
+        return prepared
     if operation.kind in WITH_VALUES:
         _judge_values(prepared, operation, form)
     elif operation.kind == "command":

@@ -12,6 +12,7 @@ from typing import Any
 import shapely
 
 from forms.registry import Registry
+from forms.survey import subject_field, subject_of
 from server.errors import NotFound, OutsideScope
 from server.house import House
 from server.permissions import Actor, Scope, cell_stream, dedicated_stream, may
@@ -72,6 +73,11 @@ def reference(
         "community": asdict(community),
         "forms": {name: house.registry.latest(name).document for name in house.registry.types()},
         "codelists": {name: found.document for name, found in house.registry.codelists().items()},
+        "surveys": [
+            {"name": name, "subject": subject_of(form), "field": subject_field(form), "closed": name in house.registry.closed}
+            for name in house.registry.surveys
+            for form in (house.registry.latest(name),)
+        ],
         "edition": next((asdict(one) for one in editions if one.layer == "base"), None),
         "editions": [asdict(one) for one in editions],
         "cells": {
@@ -100,11 +106,11 @@ def registry_tag(registry: Registry) -> str:
     return _registry_tag(registry)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=256)
 def _registry_tag(registry: Registry) -> str:
     documents = [registry.latest(name).document for name in registry.types()]
     documents += [found.document for _, found in sorted(registry.codelists().items())]
-    text = json.dumps(documents, sort_keys=True, default=_plain)
+    text = json.dumps([documents, registry.surveys, sorted(registry.closed)], sort_keys=True, default=_plain)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

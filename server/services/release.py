@@ -11,6 +11,7 @@ import orjson
 from server.errors import ServerError
 from server.sealing import unseal
 from server.services.carry import Entry, Opened
+from server.services.community_forms import at_home
 from server.services.keys import COMMUNITY, DataKeys
 from server.services.prepare import prepare
 from server.services.transact import Attempt, Submission, decide_and_write, keep_targets, statuses_changed, waits_of
@@ -72,9 +73,10 @@ def sweep(house: House) -> int:
         forms = {one: reading.forms_awaited(connection, one) for one in communities}
         confirmed = {one: installs.confirmed_awaited(connection, one) for one in communities}
     for community_id in communities:
-        there = [one for one in forms[community_id] if _has_form(house, one)]
-        released += release_waiting(house, community_id, there + confirmed[community_id], any_held=False)
-        released += release_waiting(house, community_id, [], any_held=True)
+        home = at_home(house, community_id)
+        there = [one for one in forms[community_id] if _has_form(home, one)]
+        released += release_waiting(home, community_id, there + confirmed[community_id], any_held=False)
+        released += release_waiting(home, community_id, [], any_held=True)
     return released
 
 

@@ -225,10 +225,10 @@ def _streams(memory: Memory, devices: frozenset[str]) -> set[str]:
     return found
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=256)
 def forms_id(registry: Registry) -> str:
-    """Names the set of forms that decided, for the journal."""
-    named = ",".join(f"{name}/{registry.latest(name).version}" for name in registry.types())
+    """Names the set of forms that decided, for the journal; a closed survey is another set."""
+    named = ",".join(f"{name}/{registry.latest(name).version}{'-' * (name in registry.closed)}" for name in registry.types())
     return hashlib.blake2b(named.encode(), digest_size=8).hexdigest()
 
 

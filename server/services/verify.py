@@ -13,6 +13,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from server.errors import NotFound
+from server.services.community_forms import at_home
 from server.services.differences import Difference, DifferenceFound, Progress, Watch, grouped
 from server.services.verify_operations import check_keys, check_operations, check_payloads, check_statuses
 from server.services.verify_records import check_records
@@ -86,7 +87,7 @@ def verify_snapshot(
 
     try:
         for one in found:
-            watch = Watch(house, one, report.counts, tell)
+            watch = Watch(at_home(house, one, connection), one, report.counts, tell)
             _verify_community(connection, watch)
             report.counts["communities"] += 1
     except DifferenceFound as error:

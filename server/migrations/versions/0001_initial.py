@@ -215,6 +215,9 @@ def upgrade() -> None:
         key("community_id"), key("stream_id"), need("seq", BigInteger, default="0"),
         need("count", BigInteger, default="0"), need("digest", default="00000000000000000000000000000000"),
         need("floor", BigInteger, default="0"), clustered=True)
+    table("survey",
+        key("community_id"), key("name"), key("version", Integer), need("state"), need("content_hash"), need("document"),
+        need("made_at"), need("made_by"), may("published_at"), may("published_by"), may("closed_at"), may("closed_by"))
     table("upload",
         key("community_id"), key("upload_id"), need("sha256"), need("media_type"), need("length_bytes", BigInteger),
         need("offset_bytes", BigInteger), need("install_id"), need("expires_at"))
