@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 
 import openpyxl
 import pytest
+from click.testing import CliRunner
 from front_door import Person, problem
 from server_kit import CODE, COMMUNITY, PASSWORD, building, create, furnish, home, open_ground
 from stream_oracle import recount
@@ -13,6 +15,7 @@ from survey_kit import NAME, dogs, go_live, path, send
 
 from forms.registry import load_registry
 from server.app import create_app, house_of
+from server.cli import main
 from server.house import uuid7
 from server.services import accounts
 from server.services.accounts import OPERATOR
@@ -300,3 +303,31 @@ def test_publishing_is_written_down(ground, office):
     assert [tuple(line) for line in lines] == [("survey published", NAME), ("survey closed", NAME)]
     with write(ground.house.engine) as connection:
         assert run(connection, "SELECT COUNT(*) FROM survey WHERE state = 'closed'").scalar_one() == 1
+
+
+def test_the_terminal_does_the_same(ground, tmp_path):
+    """`dishu survey`: checked with places, published into the running server, closed, written out again; only by the secretary."""
+    good, bad = tmp_path / "养犬.xlsx", tmp_path / "坏.xlsx"
+    good.write_bytes(dogs().getvalue())
+    bad.write_bytes(dogs(rows=[["image", "photo", "照片", "Photo"]]).getvalue())
+    settings = ground.house.settings
+    # The key is the test's own: the command finds it, as in a house of its own, in a file.
+    (tmp_path / "key").write_text(settings.secret().hex())
+    (tmp_path / "key").chmod(0o600)
+    env = {name: None for name in os.environ if name.startswith("DISHU_")} | {
+        "DISHU_DATA": str(settings.data_dir), "DISHU_DATABASE_URL": settings.database_url, "DISHU_KEY_FILE": str(tmp_path / "key"),
+    }  # fmt: skip
+
+    def dishu(*words):
+        return CliRunner().invoke(main, ["survey", *map(str, words), "--as", "secretary-1"], env=env, catch_exceptions=False)
+
+    refused = dishu("check", bad)
+    assert (refused.exit_code, refused.output.splitlines()[0].split("\t")[:2]) == (1, ["survey!A2", "type_media"])
+    assert "questions 4" in dishu("check", good, "--subject", "person").output
+    assert dishu("publish", good).output == "dogs\tpublished\tversion 1\n"
+    assert dishu("list").output.split("\t")[:4] == ["dogs", "published", "1", "-"]
+    assert community_registry(ground.house, COMMUNITY).surveys == (NAME,)
+    assert dishu("export", NAME, "-o", tmp_path / "out.xlsx").exit_code == 0
+    assert openpyxl.load_workbook(tmp_path / "out.xlsx")["settings"].max_row == 2
+    assert dishu("close", NAME).output == "dogs\tclosed\tversion 1\n"
+    assert dishu("close", NAME).exit_code == 1

@@ -32,6 +32,7 @@ COMMANDS = {
     "community": "community",
     "cells": "cells",
     "forms": "forms",
+    "survey": "surveys",
     "import": "imports",
     "export": "export",
     "verify": "verify",
