@@ -120,13 +120,11 @@ class FieldPhone:
         self.page.get_by_text("全部已上传").wait_for(timeout=60_000)
         expect(self.page.get_by_role("button", name="上传更新")).to_be_enabled(timeout=60_000)
 
-    def serious(self) -> list[str]:
-        """What axe calls serious or critical on the screen that is open."""
+    def barriers(self) -> list[str]:
+        """What axe finds on the screen that is open, of any weight."""
         self.page.evaluate(AXE.read_text(encoding="utf-8"))
         found = self.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-        return [
-            f"{one['id']}: {one['nodes'][0]['html'][:160]}" for one in found["violations"] if one["impact"] in ("serious", "critical")
-        ]
+        return [f"{one['id']}: {one['nodes'][0]['html'][:160]}" for one in found["violations"]]
 
 
 @dataclass(slots=True)

@@ -11,10 +11,10 @@ FIELD = Path(__file__).resolve().parent.parent / "web" / "field" / "src"
 HAN = re.compile(r"[\u4e00-\u9fff]")
 PLACE = re.compile(r"\{(\w+)\}")
 # Written in the language itself, whichever is shown.
-OWN_NAMES = {"common.chinese", "common.english", "common.otherLanguage"}
+OWN_NAMES = {"app.chinese", "app.english", "app.otherLanguage"}
 # Keys whose last part is a code: the codes that can stand there.
 BY_CODE = {
-    "common.tabs": ("home", "find", "map", "sync", "me"),
+    "app.tabs": ("home", "find", "map", "sync", "me"),
     "find.legend": ("fresh", "ageing", "stale", "never", "empty"),
     "record.life": ("deleted", "merged", "erased"),
     "record.more": ("edit", "dwelling", "head", "move", "split", "join", "history"),

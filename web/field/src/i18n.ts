@@ -1,7 +1,7 @@
 // Every word of the app stands once, as a pair: Chinese, English. A pair that lacks one side does not compile.
 import type { Labels } from "@shared/engine/index.ts";
 import { createI18n } from "vue-i18n";
-import common from "./words/common.json";
+import app from "./words/app.json";
 import find from "./words/find.json";
 import home from "./words/home.json";
 import record from "./words/record.json";
@@ -12,7 +12,7 @@ export type Language = "zh" | "en";
 type Pairs = { [key: string]: readonly string[] | Pairs };
 type Messages = { [key: string]: string | Messages };
 
-const PAIRS: Pairs = { common, find, home, record, start, sync };
+const PAIRS: Pairs = { app, find, home, record, start, sync };
 const KEPT = "dishu-language";
 
 function side(pairs: Pairs, index: 0 | 1): Messages {

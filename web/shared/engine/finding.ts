@@ -19,6 +19,9 @@ const SLICE_MS = 8;
 const SORTED_BY_SOUND = 200;
 const PLACES: ReadonlySet<string> = new Set(["building", "entrance", "dwelling"]);
 
+/** A place inside another; one that is named with the other's name says it once: `石皮巷1幢1单元`, not `石皮巷1幢 石皮巷1幢1单元`. */
+const joined = (outer: string, inner: string): string => (inner.startsWith(outer) ? inner : [outer, inner].filter(Boolean).join(" "));
+
 /** Where somebody lives: the id of the household or dwelling; null for what has a place of its own. */
 const homeOf = ({ type, fields }: RecordView): string | null =>
   type === "person" ? textOf(fields["residence_household"]) : type === "household" ? textOf(fields["dwelling"]) : null;
@@ -103,11 +106,11 @@ export class Finding {
       case "building":
         return named(fields, "幢");
       case "entrance":
-        return [this.address(textOf(fields["building"])), named(fields, "单元")].filter(Boolean).join(" ");
+        return joined(this.address(textOf(fields["building"])), named(fields, "单元"));
       case "dwelling": {
         const place = this.address(textOf(fields["entrance"])) || this.address(textOf(fields["building"]));
         const door = textOf(fields["door_number"]);
-        return place || door ? [place, door].filter(Boolean).join(" ") : textOf(fields["address_text"]);
+        return place || door ? joined(place, door) : textOf(fields["address_text"]);
       }
       default:
         return textOf(fields["address_text"]) || this.address(textOf(fields["building"]) || textOf(fields["dwelling"]));

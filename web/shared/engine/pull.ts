@@ -46,12 +46,15 @@ export async function pull(line: Line, registry: FormRegistry, limit: number | n
   }
 }
 
+/** What the phone has still to send: told with every request, so that the office sees it beside the device. */
+const unsentOf = (ledger: Line["ledger"]): number => [...ledger.log.values()].filter((row) => row.state !== "answered").length;
+
 async function page(line: Line, registry: FormRegistry, limit: number | null, report: PullReport): Promise<boolean> {
   const { ledger } = line;
   const { cursor, installId, scopeVersion, streams } = ledger.core;
   const photos = Object.keys(ledger.core.blobs).slice(0, MOST_NAMED);
   const asked = cursor === null ? [] : Object.keys(streams).filter((name) => streams[name]?.doubted);
-  const body = { protocol: PROTOCOL, install_id: installId, cursor, limit, scope: { version: scopeVersion }, ...(asked.length ? { replace: asked } : {}), ...(photos.length ? { blobs: photos } : {}) };
+  const body = { protocol: PROTOCOL, install_id: installId, cursor, limit, scope: { version: scopeVersion }, ...(asked.length ? { replace: asked } : {}), ...(photos.length ? { blobs: photos } : {}), unsent: unsentOf(ledger) };
   let answer: Record<string, unknown>;
   try {
     answer = (await call(line, "pull", "POST", "/api/v1/sync/pull", body)).body;

@@ -82,6 +82,28 @@ function noticesAsked(ledger: Ledger, lookup: Lookup, registry: FormRegistry): N
 const valuesOf = (fields: Fields, names: readonly string[]): Fields =>
   Object.fromEntries(names.flatMap((name) => (fields[name] === undefined ? [] : [[name, fields[name]]]))) as Fields;
 
+const NOT_ARRIVED: Labels = { zh: "还没有上传到服务器", en: "it has not reached the server yet" };
+const STANDS_IN_THE_WAY: ReadonlySet<string> = new Set(["held", "quarantined"]);
+
+/** What a held operation waits for, as far as this phone can tell: an earlier own one of the same record, or a record that it refers to. */
+function waitedFor(row: LogRow, ledger: Ledger, registry: FormRegistry): Notice["waitsFor"] {
+  const own = new Set(row.steps.map((step) => step.id));
+  for (const earlier of ledger.log.values()) {
+    if (earlier.n >= row.n) break;
+    const inTheWay = earlier.state === "answered" && STANDS_IN_THE_WAY.has(earlier.now ?? "");
+    if (inTheWay && earlier.steps.some((step) => own.has(step.id))) return { recordId: earlier.id, says: standingOf(earlier).says };
+  }
+  for (const step of row.steps) {
+    for (const [field] of registry.get(step.type)?.refs ?? []) {
+      const target = step.set[field];
+      if (typeof target !== "string" || own.has(target) || ledger.entries.get(target)?.copy) continue;
+      const made = [...ledger.log.values()].find((one) => one.kind === "create" && one.id === target);
+      return { recordId: target, says: made ? standingOf(made).says : NOT_ARRIVED };
+    }
+  }
+  return null;
+}
+
 /** Everything that the person has not dismissed, newest first. */
 export function noticesOf(ledger: Ledger, lookup: Lookup, registry: FormRegistry): Notice[] {
   const dismissed = new Set(ledger.core.dismissed);
@@ -95,7 +117,7 @@ export function noticesOf(ledger: Ledger, lookup: Lookup, registry: FormRegistry
       const says = kind === "released" ? { zh: "等的那一条到了，你填的已写入", en: "What it waited for arrived: your entry is recorded" } : outcomeWords(row.state, row.now, row.reason, row.settled);
       const mine = row.steps.find((step) => step.id === row.id)?.set ?? {};
       const id = kind === "released" ? `${row.opId}/released` : row.opId;
-      found.push({ id, kind, opId: row.opId, recordId: row.id, type: row.type, unit: null, mine, now: lookup.read(row.id)?.fields ?? {}, says, needsMe: kind === "quarantined" || kind === "declined" });
+      found.push({ id, kind, opId: row.opId, recordId: row.id, type: row.type, unit: null, mine, now: lookup.read(row.id)?.fields ?? {}, says, needsMe: kind === "quarantined" || kind === "declined", ...(kind === "held" ? { waitsFor: waitedFor(row, ledger, registry) } : {}) });
     }
   }
   for (const one of ledger.core.overwritten) {

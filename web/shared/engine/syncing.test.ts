@@ -274,6 +274,22 @@ test("what waited is told when it is over; what was refused stays in sight until
   expect(engine.notices().map((one) => one.kind)).toStrictEqual(["released"]);
 });
 
+test("a held entry says what it waits for: what is not there yet, or the own entry in its way", async () => {
+  const { cell, engine, server } = await phone();
+  Object.assign(cell, { outcome: "held", reason: "parent" });
+  const { ids } = await engine.write([{ kind: "create", type: "person", set: { name: "甲", residence_household: "h-elsewhere" } }]);
+  await engine.sync();
+  expect(engine.notices()[0]?.waitsFor).toStrictEqual({ recordId: "h-elsewhere", says: { zh: "还没有上传到服务器", en: "it has not reached the server yet" } });
+  Object.assign(cell, { reason: "behind" });
+  await engine.write([{ kind: "patch", id: ids[0] as string, set: { name: "甲甲" } }]);
+  await engine.sync();
+  const [behind] = engine.notices();
+  expect(behind?.waitsFor?.recordId).toBe(ids[0]);
+  expect(behind?.waitsFor?.says.zh).toContain("等另一条");
+  const pulls = server.asked.filter((one) => one.path.endsWith("/pull"));
+  expect(pulls.every((one) => one.body["unsent"] === 0)).toBe(true);
+});
+
 test("own work is forgotten only when it is safe; numbers go on, and a server that lost it is told what is missing", async () => {
   const { cell, engine, server, parts } = await phone();
   for (const name of ["甲", "乙"]) {

@@ -233,6 +233,8 @@ export interface Notice {
   mine: Fields;
   now: Fields;
   says: Labels;
+  /** What a held entry waits for: the first of the own entries in its way, or the record that has not arrived. */
+  waitsFor?: { recordId: string; says: Labels } | null;
   /** Something waits for this person. */
   needsMe: boolean;
 }

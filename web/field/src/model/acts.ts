@@ -1,8 +1,16 @@
 // What is done at a door, as groups of operations: all of a group is kept, or nothing.
-import type { Draft, Fields } from "@shared/engine/index.ts";
+import type { Draft, Fields, RecordView } from "@shared/engine/index.ts";
 import { engine } from "../session.ts";
 import { localDay } from "./day.ts";
 import { sawSomebody } from "./freshness.ts";
+
+/** What is asked together; the first name names the fact. */
+export interface Fact {
+  view: RecordView;
+  names: readonly string[];
+}
+/** What changes most often with a member of a household. */
+export const MEMBER_FACTS = [["phones"], ["presence", "absent_since"], ["occupation_text", "employer_text"]] as const;
 
 /** A visit to a household now. `more`: other fields of the visit. */
 export function visitDraft(householdId: string, outcome: string, more: Fields = {}): Draft {

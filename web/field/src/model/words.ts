@@ -16,16 +16,16 @@ export function timeAgo(when: string | null | undefined, nowMs: number = Date.no
   if (Number.isNaN(at.getTime())) return "";
   const clock = `${String(at.getHours()).padStart(2, "0")}:${String(at.getMinutes()).padStart(2, "0")}`;
   const midnight = new Date(nowMs).setHours(0, 0, 0, 0);
-  if (at.getTime() >= midnight) return t("common.time.today", { clock });
-  if (at.getTime() >= midnight - 86_400_000) return t("common.time.yesterday", { clock });
+  if (at.getTime() >= midnight) return t("app.time.today", { clock });
+  if (at.getTime() >= midnight - 86_400_000) return t("app.time.yesterday", { clock });
   const days = daysSince(when, nowMs) ?? 0;
-  return days < 14 ? t("common.time.daysAgo", { n: Math.max(2, days) }) : when.slice(0, 10);
+  return days < 14 ? t("app.time.daysAgo", { n: Math.max(2, days) }) : when.slice(0, 10);
 }
 
 /** Days since a door was seen, in words. */
 export function seenWords(days: number | null): string {
-  if (days === null) return t("common.seen.never");
-  return days === 0 ? t("common.seen.today") : t("common.seen.days", { n: days });
+  if (days === null) return t("app.seen.never");
+  return days === 0 ? t("app.seen.today") : t("app.seen.days", { n: days });
 }
 
 /** Label of a code. A code that the list does not know is shown as it is. */
@@ -47,9 +47,9 @@ export function fieldLabel(type: string, field: string): string {
 
 /** Name of a cell of the phone's. */
 export function cellName(cellId: string | null): string {
-  if (!cellId) return t("common.cell.none");
+  if (!cellId) return t("app.cell.none");
   const cell = reference.value?.cells.features.find((one) => one.properties.cell_id === cellId);
-  return cell ? cell.properties.name || cell.properties.code : t("common.cell.other");
+  return cell ? cell.properties.name || cell.properties.code : t("app.cell.other");
 }
 
 /** Whole years; null without a birth date. */
@@ -61,20 +61,14 @@ export function age(birth: Value | undefined, nowMs: number = Date.now()): numbe
   return now.getFullYear() - year - (had ? 0 : 1);
 }
 
-/** Where a record is, without saying a name twice: `石皮巷1幢1单元 101`, not `石皮巷1幢 石皮巷1幢1单元 101`. */
+/** Where a record is: `石皮巷1幢1单元 101`. */
 export function addressOf(id: string): string {
-  return shortened(engine().address(id));
-}
-
-/** An address whose parts repeat the part before them, said once. */
-export function shortened(address: string): string {
-  const parts = address.split(" ");
-  return parts.filter((part, i) => !parts[i + 1]?.startsWith(part)).join(" ");
+  return engine().address(id);
 }
 
 /** What a record is called: a name, a door, a thing. */
 export function nameOf(view: RecordView | null): string {
-  if (view === null) return t("common.notHere");
+  if (view === null) return t("app.notHere");
   const fields = view.fields;
   if (view.type === "household") return householdName(view);
   if (view.type === "visit" || view.type === "check_in" || view.type === "care_status") {
@@ -91,27 +85,27 @@ export function householdName(household: RecordView): string {
   const members = engine().members(household.id);
   const head = members.find((one) => one.id === household.fields["head"]) ?? members[0];
   const name = head?.fields["name"];
-  if (typeof name !== "string") return members.length ? t("common.household.of", { n: members.length }) : t("common.household.empty");
-  return household.fields["kind"] === "family" || members.length === 1 ? t("common.household.family", { name }) : t("common.household.shared", { name });
+  if (typeof name !== "string") return members.length ? t("app.household.of", { n: members.length }) : t("app.household.empty");
+  return household.fields["kind"] === "family" || members.length === 1 ? t("app.household.family", { name }) : t("app.household.shared", { name });
 }
 
 /** A value as a person reads it, by its field. */
 export function valueWords(type: string, field: string, value: Value | undefined): string {
-  if (value === undefined || value === null || value === "") return t("common.nothing");
+  if (value === undefined || value === null || value === "") return t("app.nothing");
   const form = reference.value?.forms[type]?.fields.find((one) => one.name === field);
-  if (typeof value === "boolean") return t(value ? "common.yes" : "common.no");
+  if (typeof value === "boolean") return t(value ? "app.yes" : "app.no");
   if (Array.isArray(value) && String(form?.format) === "photo") return t("record.photo.count", { n: value.length });
   if (Array.isArray(value)) return value.map((one) => (form?.codelist ? codeLabel(form.codelist, one as Value) : String(one))).join(language() === "zh" ? "、" : ", ");
   if (form?.codelist) return codeLabel(form.codelist, value);
   if (form?.type === "ref" && typeof value === "string") {
     const view = engine().read(value);
-    return view ? [nameOf(view), view.type === "person" ? "" : addressOf(value)].filter((one, i, list) => one && list.indexOf(one) === i).join(" · ") : t("common.notHere");
+    return view ? [nameOf(view), view.type === "person" ? "" : addressOf(value)].filter((one, i, list) => one && list.indexOf(one) === i).join(" · ") : t("app.notHere");
   }
   if (form?.type === "datetime" && typeof value === "string") return timeAgo(value);
   if (typeof value === "object" && value !== null) {
     const parts = value as Record<string, Value>;
     if (typeof parts["mask"] === "string") return parts["mask"];
-    if (typeof parts["lon"] === "number") return t("common.located", { m: Math.round(Number(parts["accuracy_m"] ?? 0)) });
+    if (typeof parts["lon"] === "number") return t("app.located", { m: Math.round(Number(parts["accuracy_m"] ?? 0)) });
     return JSON.stringify(value);
   }
   return String(value);

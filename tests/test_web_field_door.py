@@ -1,0 +1,125 @@
+"""At the door: how many taps the usual visits take, and that nothing stands in the way."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from browser_kit import PHONE, DemoSite
+from field_phone import FieldPhone
+from playwright.sync_api import Browser, expect
+
+COUNT = """() => {
+    window.taps = 0;
+    addEventListener('click', (event) => { if (event.isTrusted) window.taps += 1; }, true);
+}"""
+
+
+@pytest.fixture(scope="module")
+def enrolled(browser: Browser, demo_site: DemoSite) -> Iterator[FieldPhone]:
+    """The first worker's phone after its first sync, out of reach of any network."""
+    context = browser.new_context(viewport=PHONE, device_scale_factor=2, is_mobile=True, has_touch=True, locale="zh-CN", timezone_id="Asia/Shanghai")
+    phone = FieldPhone(context.new_page(), demo_site).enrol()
+    phone.program_is_kept()
+    phone.page.evaluate(COUNT)
+    context.set_offline(True)
+    yield phone
+    context.close()
+
+
+@pytest.fixture
+def phone(enrolled: FieldPhone) -> FieldPhone:
+    """The same phone for every test, at its home screen."""
+    enrolled.go_home()
+    return enrolled
+
+
+def taps(phone: FieldPhone) -> int:
+    """Taps since the last time that somebody asked."""
+    return int(phone.page.evaluate("() => { const found = window.taps; window.taps = 0; return found; }"))
+
+
+def members(phone: FieldPhone) -> int:
+    """How many people the open household says that it has."""
+    told = phone.page.get_by_text(re.compile(r"^家里 \d+ 人")).first.inner_text()
+    return int(re.sub(r"\D", "", told))
+
+
+def test_everything_unchanged_is_one_tap(phone: FieldPhone):
+    """One tap keeps the visit and confirms household, dwelling and everybody in it."""
+    household, before = phone.due(1)[0], phone.unsent()
+    phone.household(household)
+    people = members(phone)
+    taps(phone)
+    phone.tap("都没变")
+    phone.said("已核实，存到本机")
+    assert taps(phone) == 1
+    assert phone.unsent() - before == people + 3
+
+
+def test_only_this_changed_is_two_taps(phone: FieldPhone):
+    """What is known of each member stands at the door: tap the wrong one, type, keep; a choice is kept by choosing it."""
+    household, before = phone.due(1)[0], phone.unsent()
+    phone.household(household)
+    people = members(phone)
+    taps(phone)
+    first = phone.page.locator("main .member").first
+    first.get_by_role("button", name=re.compile("^联系电话：")).click()
+    expect(phone.field("phones")).to_be_focused()
+    phone.page.keyboard.type("10200054321")
+    phone.tap("保存，其他都没变")
+    phone.said("已改好，其他已核实")
+    assert taps(phone) == 2
+    expect(first.get_by_role("button", name="联系电话：10200054321")).to_be_visible()
+    assert phone.unsent() - before == people + 4
+
+    phone.household(household)
+    taps(phone)
+    phone.page.locator("main .member").last.get_by_role("button", name=re.compile("^在住状态：")).click()
+    phone.page.get_by_role("dialog").get_by_role("button", name="不详", exact=True).click()
+    expect(phone.page.locator("main .member").last.get_by_role("button", name="在住状态：不详")).to_be_visible()
+    assert taps(phone) == 2
+
+
+def test_a_member_after_the_other_without_going_back(phone: FieldPhone):
+    """From one member's screen to the next one's; the way back leads to the household in one tap."""
+    household = phone.due(1)[0]
+    phone.household(household)
+    phone.page.locator("main a.item[href*='/person/']").first.click()
+    first = phone.shown("person")
+    phone.page.get_by_role("link", name=re.compile("^下一个人：")).click()
+    phone.page.wait_for_function("first => !location.hash.endsWith(first)", arg=first)
+    phone.page.locator("header").get_by_role("button", name="返回").click()
+    assert phone.shown("household") == household
+
+
+def test_a_family_that_moves_away_leaves_in_one_go(phone: FieldPhone):
+    """A household that leaves the cells: everybody with the same reason and day, and no door of this phone is asked for."""
+    household, before = phone.due(1)[0], phone.unsent()
+    phone.household(household)
+    people = members(phone)
+    phone.go(f"/household/{household}/move")
+    expect(phone.page.get_by_role("button", name="确定")).to_be_disabled()
+    phone.tap("搬走了，不在我的网格")
+    phone.tap("迁出")
+    phone.tap("确定")
+    phone.household(household)
+    phone.page.get_by_text("家里 0 人").wait_for()
+    assert phone.unsent() - before == people
+
+
+def test_going_on_at_once_after_saving_is_never_undone(phone: FieldPhone):
+    """Who is elsewhere before the form has closed stays there: no step back takes them out of what they do now."""
+    household = phone.due(1)[0]
+    for count in range(4):
+        phone.household(household)
+        phone.page.get_by_role("button", name="更多").click()
+        phone.page.get_by_role("link", name="户资料").click()
+        phone.field("preferred_time_text").fill(f"第 {count} 天晚上")
+        phone.page.evaluate("() => { document.querySelector('form').requestSubmit(); location.hash = '/find'; }")
+        phone.page.get_by_label("查找人、门牌、楼").wait_for()
+        phone.page.wait_for_timeout(150)
+        assert phone.page.url.endswith("#/find")
+        phone.household(household)
+        phone.page.get_by_text(f"方便时间：第 {count} 天晚上").wait_for()
