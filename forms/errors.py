@@ -72,3 +72,24 @@ class UnknownRoster(FormsError, LookupError):
     def __init__(self, name: str) -> None:
         super().__init__(f"no roster {name!r}")
         self.name = name
+
+
+class PlaceholderError(FormsError):
+    """A placeholder of a table template that cannot be used.
+
+    Attributes
+    ----------
+    code : str
+        What kind of mistake it is, for example ``unknown_column``.
+    position : int
+        Offset in the cell's text, counted from 0.
+    message_zh, message_en : str
+        One sentence for people; names words of the template, which are no personal values.
+    """
+
+    def __init__(self, code: str, position: int, message_zh: str, message_en: str) -> None:
+        super().__init__(message_en)
+        self.code = code
+        self.position = position
+        self.message_zh = message_zh
+        self.message_en = message_en

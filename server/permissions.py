@@ -50,6 +50,8 @@ ACTIONS: dict[str, frozenset[str]] = {
     "import_records": frozenset({"secretary"}),
     "manage_surveys": frozenset({"secretary"}),
     "read_surveys": _WORKERS | OFFICERS,
+    "manage_templates": _OFFICE,
+    "hand_over": _OFFICE,
     "publish_cells": frozenset({"secretary", "admin"}),
     "read_people": frozenset({"secretary", "admin"}),
     "manage_people": frozenset({"secretary", "admin"}),

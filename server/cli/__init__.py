@@ -35,6 +35,7 @@ COMMANDS = {
     "survey": "surveys",
     "import": "imports",
     "export": "export",
+    "table": "tables",
     "verify": "verify",
     "simulate": "simulate",
     "conformance": "conformance",

@@ -7,6 +7,7 @@ from typing import Any
 
 from server.house import House
 from server.jobs.exporting import export, sweep_files
+from server.jobs.filling import run_template
 from server.jobs.importing import run_import
 from server.jobs.progress import Progress
 from server.services.blobs import sweep_uploads
@@ -16,13 +17,15 @@ from server.services.exports import KIND as EXPORT
 from server.services.release import sweep as release_held
 from server.services.sheet_import import KIND as IMPORT
 from server.services.sheet_import import sweep_tables
+from server.services.template_runs import KIND as TEMPLATE
+from server.services.template_runs import sweep as sweep_templates
 from server.store.jobs import Job
 
 Runner = Callable[[House, Job, Progress], dict[str, Any]]
 Sweeper = Callable[[House], object]
 
-JOB_KINDS: dict[str, Runner] = {EXPORT: export, IMPORT: run_import}
+JOB_KINDS: dict[str, Runner] = {EXPORT: export, IMPORT: run_import, TEMPLATE: run_template}
 """A runner gives the result that is kept with the job; it calls ``progress.advance`` at least once a minute."""
 
-SWEEPERS: tuple[Sweeper, ...] = (sweep_files, sweep_uploads, sweep_tables, release_held, keep_daily_figures, reckon_back)
+SWEEPERS: tuple[Sweeper, ...] = (sweep_files, sweep_uploads, sweep_tables, sweep_templates, release_held, keep_daily_figures, reckon_back)
 """Called at start and every minute by each worker (S14); calling twice changes nothing."""

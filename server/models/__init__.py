@@ -8,7 +8,15 @@ Every key starts with ``community_id``, so that the schema can be distributed by
 
 from server.models.base import HOUSE, metadata
 from server.models.blobs import blob, blob_holder, upload
-from server.models.desk import daily_figure, distinct_pair, saved_roster, survey
+from server.models.desk import (
+    daily_figure,
+    distinct_pair,
+    external_ref,
+    handover_system,
+    saved_roster,
+    survey,
+    table_template,
+)
 from server.models.journal import (
     held_wait,
     journal,
@@ -71,8 +79,10 @@ __all__ = [
     "distinct_pair",
     "edition",
     "enrolment_code",
+    "external_ref",
     "feed",
     "finding",
+    "handover_system",
     "held_wait",
     "history",
     "install",
@@ -97,6 +107,7 @@ __all__ = [
     "sign_in_session",
     "stream",
     "survey",
+    "table_template",
     "upload",
     "user_account",
     "user_scope",

@@ -1,4 +1,4 @@
-"""What people at the office keep for their own work: saved lists, pairs that are no duplicates, figures of past days, special surveys."""
+"""What people at the office keep for their own work: saved lists, templates of tables, what was handed over, special surveys, and so on."""
 
 from __future__ import annotations
 
@@ -42,4 +42,41 @@ survey = keyed(
     may("published_by"),
     may("closed_at"),
     may("closed_by"),
+)
+
+# A department's own workbook that is filled again and again (docs/templates.md).
+table_template = keyed(
+    "table_template",
+    key("template_id"),
+    need("name"),
+    need("file_name"),
+    need("described"),  # JSON: sheets, lists, personal columns
+    need("created_by"),
+    need("created_at"),
+    need("changed_at"),
+    need("sealed", LargeBinary),  # the workbook
+)
+
+# An outside system that gets rows of a roster: what it is given.
+handover_system = keyed(
+    "handover_system",
+    key("system_id"),
+    need("name"),
+    need("roster"),
+    need("created_by"),
+    need("created_at"),
+    need("sealed", LargeBinary),  # sealed JSON {"columns", "filters"}
+)
+
+# What a record was when an outside system got it last. The mark is a keyed hash of the columns that were given.
+external_ref = keyed(
+    "external_ref",
+    key("system_id"),
+    key("record_id"),
+    may("external_key"),  # what the other system calls it
+    need("handed_v", Integer),
+    need("mark"),
+    need("handed_at"),
+    need("handed_by"),
+    clustered=True,
 )

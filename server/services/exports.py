@@ -91,7 +91,7 @@ def request_export(
             "communities": list(communities),
             "homes": homes,
             "purpose": look.purpose,
-            "scope": _scope_document(scope if allowed else replace(scope, fields="internal")),
+            "scope": scope_document(scope if allowed else replace(scope, fields="internal")),
             "actor": {"user_id": actor.user_id, "role": actor.role, "community_id": actor.community_id},
             "request_id": look.request_id,
         }
@@ -199,7 +199,8 @@ def personal_fields(house: House, layers: list[str]) -> tuple[str, ...]:
     )
 
 
-def _scope_document(scope: Scope) -> dict[str, Any]:
+def scope_document(scope: Scope) -> dict[str, Any]:
+    """A scope as the arguments of a job keep it."""
     return {
         "community_ids": scope.community_ids,
         "streams": None if scope.streams is None else sorted(scope.streams),

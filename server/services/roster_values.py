@@ -184,7 +184,7 @@ class Values:
         if name == "cell_code":
             return lambda entry: self._cells.get(holder.home) if (holder := self.follow(entry, start)) else None
         if name == "confirmed_on":
-            return lambda entry: _china_day(holder.fresh_at) if (holder := self.follow(entry, start)) else None
+            return lambda entry: china_day(holder.fresh_at) if (holder := self.follow(entry, start)) else None
         if name in _COUNTS:
             return lambda entry: (
                 self._counts.get((name, holder.id), 0) if (holder := self.follow(entry, start)) else None
@@ -206,7 +206,7 @@ class Values:
         return read
 
 
-def _china_day(at: str) -> str:
+def china_day(at: str) -> str:
     """The day in the communities (UTC+8) of a stamp."""
     return (datetime.fromisoformat(at) + timedelta(hours=8)).date().isoformat()
 

@@ -161,6 +161,13 @@ def table(house: House, scope: Scope, ground: Ground, query: Query, look: Look) 
     ]
 
 
+def rows_of(house: House, connection: Any, scope: Scope, ground: Ground, query: Query) -> Iterator[dict[str, Any]]:
+    """Every row of a roster as `page` gives them, in its order. Whoever gives them away writes the look down first (L11)."""
+    run = _Run(house, connection, scope, ground, query)
+    for _, found in run.ordered(None):
+        yield from run.shown([entry for entry, _ in found])
+
+
 def counted(house: House, scope: Scope, ground: Ground, query: Query, look: Look) -> dict[str | None, int]:
     """How many rows a roster has in each cell, by code; None for what is in no cell. Cells without any are left out."""
     counts: dict[str | None, int] = {}

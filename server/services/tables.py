@@ -119,10 +119,11 @@ def write_xlsx(target: IO[bytes], sheets: Iterable[Sheet], *, told: Callable[[in
 
 def _text_cell(cell: Any, text: str) -> Any:
     cell.number_format = "@"
-    return _fill(cell, text)
+    return put_text(cell, text)
 
 
-def _fill(cell: Any, text: str) -> Any:
+def put_text(cell: Any, text: str) -> Any:
+    """Put a text into a cell, whatever it looks like: no formula, nothing that a workbook cannot hold; the cell."""
     cell.value = _UNWRITABLE.sub("", text)[:_MOST_CHARACTERS]
     cell.data_type = "s"  # whatever openpyxl took it for, such as a formula
     return cell
@@ -130,8 +131,8 @@ def _fill(cell: Any, text: str) -> Any:
 
 def _xlsx_value(value: Value, cell: Any) -> Any:
     if isinstance(value, bool):
-        return _fill(cell, yes_no(value))
-    return _fill(cell, value) if isinstance(value, str) else value
+        return put_text(cell, yes_no(value))
+    return put_text(cell, value) if isinstance(value, str) else value
 
 
 def _sheet_title(title: str, taken: set[str]) -> str:

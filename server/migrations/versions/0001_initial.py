@@ -121,6 +121,9 @@ def upgrade() -> None:
     table("enrolment_code",
         key("community_id"), key("code_hash"), need("user_id"), need("created_at"), need("created_by"),
         need("expires_at"), may("used_at"), may("install_id"))
+    table("external_ref",
+        key("community_id"), key("system_id"), key("record_id"), may("external_key"), need("handed_v", Integer),
+        need("mark"), need("handed_at"), need("handed_by"), clustered=True)
     table("feed",
         key("community_id"), key("stream_id"), key("seq", BigInteger), need("record_id"), need("kind"),
         may("reason"), need("v", Integer), may("tag"), clustered=True)
@@ -133,6 +136,9 @@ def upgrade() -> None:
     table("held_wait",
         key("community_id"), key("waits_for"), key("install_id"), key("group_n", BigInteger), need("since"),
         clustered=True)
+    table("handover_system",
+        key("community_id"), key("system_id"), need("name"), need("roster"), need("created_by"), need("created_at"),
+        need("sealed", LargeBinary))
     table("history",
         key("community_id"), key("record_id"), key("v", Integer), need("tag"), need("number", BigInteger),
         need("op_id"), need("install_id"), need("n", BigInteger), need("at"), need("units"),
@@ -218,6 +224,9 @@ def upgrade() -> None:
     table("survey",
         key("community_id"), key("name"), key("version", Integer), need("state"), need("content_hash"), need("document"),
         need("made_at"), need("made_by"), may("published_at"), may("published_by"), may("closed_at"), may("closed_by"))
+    table("table_template",
+        key("community_id"), key("template_id"), need("name"), need("file_name"), need("described"),
+        need("created_by"), need("created_at"), need("changed_at"), need("sealed", LargeBinary))
     table("upload",
         key("community_id"), key("upload_id"), need("sha256"), need("media_type"), need("length_bytes", BigInteger),
         need("offset_bytes", BigInteger), need("install_id"), need("expires_at"))
