@@ -12,8 +12,8 @@ from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 FORMAT = "%(h)s %(t)s %(m)s %(U)s %(s)s %(B)s %(L)ss"
 
 # Some clients can carry their token only in the path.
-_TOKEN_PATHS = re.compile(r"^(/openrosa/)[^/]+")
-_TOKENS = re.compile(r"dishu-(?:device|read)\.[^/\s]+")
+_TOKEN_PATHS = re.compile(r"^(/v1/key/)[^/]+")
+_TOKENS = re.compile(r"dishu-(?:device|read|odk)\.[^/\s]+")
 
 
 def redacted(path: str) -> str:

@@ -217,6 +217,7 @@ class DeviceTold(Told):
     """A device."""
 
     install_id = fields.String()
+    kind = fields.String(metadata={"description": "device: a phone with the field app; odk: an address for ODK Collect"})
     community_id = fields.String()
     user_id = fields.String()
     user_name = fields.String()

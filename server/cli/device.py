@@ -6,8 +6,8 @@ import click
 
 from server.cli.house import open_house
 from server.errors import NotFound
-from server.services import enrolment
-from server.services.accounts import OPERATOR
+from server.services import enrolment, odk_access
+from server.services.accounts import OPERATOR, user_of_login
 
 
 @click.group("device")
@@ -34,3 +34,17 @@ def revoke(install_id: str, reason: str) -> None:
         raise NotFound(f"there is no device {install_id}")
     enrolment.revoke_install(house, OPERATOR, install_id, reason=reason, community_id=where[install_id])
     click.echo("revoked")
+
+
+@command.command("odk")
+@click.argument("login")
+@click.option("--url", required=True, help="Where phones reach this server: https://example.org")
+@click.option("--label", default="", help="What the device is called on lists.")
+def odk(login: str, url: str, label: str) -> None:
+    """Make an address for ODK Collect, for the worker who signs in as LOGIN; prints it, and what its QR code holds."""
+    house = open_house()
+    user = user_of_login(house, login)
+    made = odk_access.create(house, OPERATOR, user.user_id, label=label, community_id=user.community_id)
+    click.echo(f"device   {made.install_id}")
+    click.echo(f"address  {odk_access.address_of(house, made, url)}")
+    click.echo(f"QR code  {odk_access.settings_code(house, made, url)}")

@@ -2,7 +2,7 @@
 
 `records` what is recorded and its history; `journal` what happened; `streams` what phones follow;
 `places` cells and editions; `people` who may ask; `blobs` photos; `office` jobs, audit and what else the office keeps;
-`desk` what people at the office keep for their own work.
+`desk` what people at the office keep for their own work; `odk` what came through ODK.
 Every key starts with ``community_id``, so that the schema can be distributed by community.
 """
 
@@ -26,6 +26,7 @@ from server.models.journal import (
     operation_target,
     sequence,
 )
+from server.models.odk import odk_branch, odk_submission
 from server.models.office import (
     audit,
     backup_blob,
@@ -90,6 +91,8 @@ __all__ = [
     "journal",
     "journal_payload",
     "metadata",
+    "odk_branch",
+    "odk_submission",
     "operation",
     "operation_status",
     "operation_target",

@@ -44,7 +44,7 @@ Index("ix_assignment_user", assignment.c.community_id, assignment.c.user_id)
 install = keyed(
     "install",
     key("install_id"),
-    need("kind"),  # device | user | import | system
+    need("kind"),  # device | user | import | system | odk (a code for ODK Collect) | odk_phone (a phone that uses one)
     may("user_id"),
     need("label"),
     may("parent_install_id"),

@@ -204,18 +204,39 @@ def _finish(house: House, actor: Actor, found: Upload) -> None:
             store.drop_upload(connection, community_id, found.upload_id)
         path.unlink(missing_ok=True)
         raise
+    _keep(house, community_id, _install(actor), found.sha256, found.media_type, kept)
+    path.unlink(missing_ok=True)
+
+
+def keep_photo(house: House, actor: Actor, content: bytes, media_type: str) -> str:
+    """Keep a photo that arrived whole, as one that was uploaded by the install of ``actor``; its name.
+
+    Raises
+    ------
+    InvalidInput
+        No whole picture of this type.
+    BodyTooLarge
+        More bytes than this house takes.
+    """
+    if len(content) > house.settings.max_blob_bytes:
+        raise BodyTooLarge(f"a photo has at most {house.settings.max_blob_bytes} bytes")
+    sha256 = hashlib.sha256(content).hexdigest()
+    _keep(house, actor.community_id, _install(actor), sha256, media_type, without_places(content, media_type))
+    return sha256
+
+
+def _keep(house: House, community_id: str, install_id: str, sha256: str, media_type: str, kept: bytes) -> None:
+    """Seal the bytes and note who has them. Done twice it changes nothing."""
     at = stamp(house.clock())
     with write(house.engine) as connection:
-        there = store.blob_of(connection, community_id, found.sha256)
+        there = store.blob_of(connection, community_id, sha256)
         if there is None or there.wrapped_key is None:
             plain, wrapped = house.keys.new_data_key()
             # The file before the row: a row always has its file. A crash between leaves a file that nobody can open.
-            blob_store.put(house, community_id, found.sha256, seal(cipher(plain), kept))
+            blob_store.put(house, community_id, sha256, seal(cipher(plain), kept))
             digest = hashlib.sha256(kept).hexdigest()
-            row = (community_id, found.sha256, found.media_type, len(kept), digest, at, wrapped)
-            store.add_blob(connection, row)
-        store.add_holder(connection, community_id, found.sha256, _install(actor), at)
-    path.unlink(missing_ok=True)
+            store.add_blob(connection, (community_id, sha256, media_type, len(kept), digest, at, wrapped))
+        store.add_holder(connection, community_id, sha256, install_id, at)
 
 
 def held_by_phone(house: House, community_id: str, names: Sequence[str]) -> dict[str, list[str]]:

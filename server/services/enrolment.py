@@ -43,6 +43,7 @@ __all__ = [
     "user_install",
 ]
 
+_DEVICES = ("device", "odk")
 _HEARD_EVERY = timedelta(minutes=10)
 
 REASONS = {"lost": "遗失", "retired": "停用", "replaced": "更换"}
@@ -174,9 +175,11 @@ def device_actor(house: House, token: str) -> Actor:
 
 
 def list_installs(house: House, actor: Actor) -> list[Install]:
-    """Devices of the actor's community (of all, for people of the house), newest first."""
+    """Devices of the actor's community (of all, for people of the house), addresses for ODK Collect among them, newest first."""
+    where = None if actor.community_id == HOUSE else (actor.community_id,)
     with read(house.engine) as connection:
-        return installs.installs(connection, None if actor.community_id == HOUSE else (actor.community_id,))
+        found = [one for kind in _DEVICES for one in installs.installs(connection, where, kind=kind)]
+    return sorted(found, key=lambda one: one.enrolled_at, reverse=True)
 
 
 def revoke_install(
@@ -204,7 +207,7 @@ def revoke_install(
             audit_store.append(connection, line)
             note_revocation(house, DEVICE, where, install_id, reason)
         found = installs.install_of(connection, where, install_id)
-    if found is None or found.kind != "device":
+    if found is None or found.kind not in _DEVICES:
         raise NotFound("no such device in this community")
     return found
 

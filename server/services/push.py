@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from server.errors import InputError, InstallRevoked, InvalidInput, NotFound, Ou
 from server.house import time_of_uuid7
 from server.permissions import Actor
 from server.services.enrolment import user_install
+from server.services.faults import place_of
 from server.services.lives import begin_again, check_acknowledged, pass_over, receipt, was_passed_over
 from server.services.prepare import NO_OPERATION, prepare
 from server.services.release import release_waiting
@@ -55,6 +55,10 @@ class Batch:
     """(epoch, n) of the receipt that it shows."""
     missing: tuple[int, str | None] | None = None
     """The head that it was told to go on from, and whose successors it has forgotten."""
+    at_end: bool = False
+    """One group of a sender without a log of its own, numbered when the install is locked."""
+    beside: Callable[[Connection, int], None] | None = None
+    """Writes what belongs to the group in the same transaction; gets the number that was reached before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,12 +181,6 @@ def _try(house: House, sender: Sender, batch: Batch, groups: list[list[Prepared]
         return _one_by_one(house, sender, batch, groups)
 
 
-def place_of(error: BaseException) -> str:
-    """What failed and where in our code; never the message, which may hold what a person typed."""
-    frames = [f"{frame.name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
-    return f"{type(error).__name__} in {' > '.join(frames[-4:])}"
-
-
 def _with_tries(house: House, sender: Sender, batch: Batch, groups: list[list[Prepared]]) -> _Answer:
     attempt = Attempt()
     for _ in range(TRIES):
@@ -197,7 +195,7 @@ def _with_tries(house: House, sender: Sender, batch: Batch, groups: list[list[Pr
 def _one_by_one(house: House, sender: Sender, batch: Batch, groups: list[list[Prepared]]) -> _Answer:
     whole = _Answer(applied=(batch.after_n, batch.after_op_id))
     for group in groups:
-        part = Batch((), *whole.applied, scope=batch.scope, skew_s=batch.skew_s)
+        part = replace(batch, groups=(), after_n=whole.applied[0], after_op_id=whole.applied[1])
         try:
             answer = _with_tries(house, sender, part, [group])
         except (StoreError, ServerError):
@@ -228,6 +226,12 @@ def _transact(
         raise InstallRevoked("this device was revoked")
     last = (int(row.last_n), row.last_op_id)
     check_acknowledged(connection, batch.acknowledged, last[0])
+    if batch.at_end:
+        for place, one in enumerate((one for group in groups for one in group), 1):
+            one.n = last[0] + place
+        batch = replace(batch, after_n=last[0], after_op_id=last[1], scope=(batch.scope[0], last[0]))
+    if batch.beside is not None:
+        batch.beside(connection, last[0])
     if batch.missing == last and batch.after_n > last[0] and batch.after_op_id is not None:
         last = (batch.after_n, batch.after_op_id)
         pass_over(connection, house, sender, batch.missing, last)

@@ -19,6 +19,7 @@ from server.sealing import KeyRing
 _DEVICE = "dishu-device."
 _SEND = "dishu-send."
 _READ = "dishu-read."
+_ODK = "dishu-odk."
 _SESSION = "s."
 # Crockford's alphabet: no I, L, O, U, so that a code read aloud is typed right.
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -59,6 +60,21 @@ def is_device_token(token: str) -> bool:
 def device_claim(keys: KeyRing, token: str) -> DeviceClaim:
     """What a device token says; TokenRefused unless this house signed it."""
     return _claim(keys, token, _DEVICE, b"device-token")
+
+
+def odk_token(keys: KeyRing, claim: DeviceClaim) -> str:
+    """A token that stands in the address that ODK Collect is given; it holds until its install is revoked."""
+    payload = json.dumps([claim.community_id, claim.install_id, claim.issued_at], separators=(",", ":")).encode()
+    return f"{_ODK}{_pack(payload)}.{_pack(_odk_signature(keys, payload))}"
+
+
+def odk_claim(keys: KeyRing, token: str) -> DeviceClaim:
+    """What a token of an address says; TokenRefused unless this house signed it for that use."""
+    payload_text, _, signature_text = token.removeprefix(_ODK).partition(".")
+    payload, signature = _unpack(payload_text), _unpack(signature_text)
+    if not token.startswith(_ODK) or not hmac.compare_digest(signature, _odk_signature(keys, payload)):
+        raise TokenRefused("this is not an address of this server")
+    return DeviceClaim(*json.loads(payload))
 
 
 def new_session_secret(community_id: str) -> str:
@@ -115,6 +131,10 @@ def _claim(keys: KeyRing, token: str, prefix: str, use: bytes) -> DeviceClaim:
 
 def _signature(keys: KeyRing, payload: bytes, use: bytes = b"device-token") -> bytes:
     return hmac.new(keys.signing, use + b"\0" + payload, hashlib.sha256).digest()
+
+
+def _odk_signature(keys: KeyRing, payload: bytes) -> bytes:
+    return hmac.new(keys.signing, b"odk-token\0" + payload, hashlib.sha256).digest()
 
 
 def _pack(plain: bytes) -> str:

@@ -159,6 +159,13 @@ def upgrade() -> None:
         need("install_id"), need("source"), need("engine_version"), need("configuration"), need("effects"))
     table("journal_payload",
         key("community_id"), key("number", BigInteger), need("parts"), need("sealed", LargeBinary))
+    table("odk_branch",
+        key("community_id"), key("branch_id"), key("record_id"), need("base_version", Integer), clustered=True)
+    table("odk_submission",
+        key("community_id"), key("instance_id"), need("install_id"), need("form_id"), need("form_version"),
+        need("content_hash", LargeBinary), may("device_id"), may("user_agent"), need("arrived_at"),
+        need("first_n", BigInteger), need("count", Integer), need("files"), may("review_state"))
+    index("ix_odk_submission_form", "odk_submission", ["community_id", "form_id", "arrived_at"])
     table("operation",
         key("community_id"), key("install_id"), key("n", BigInteger), need("op_id"), need("canonical", Integer),
         need("group_n", BigInteger), need("number", BigInteger), need("content_hash", LargeBinary),

@@ -1,0 +1,129 @@
+"""Entity lists: the records of a worker's cells as ODK Collect reads them, one CSV for each record type."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from forms.odk_form import SEEN, entity_lists, listed_fields, property_of
+from forms.odk_values import text_of
+from server.errors import NotFound
+from server.house import House
+from server.permissions import Actor, Scope
+from server.services.labels import PERSONAL, title_of
+from server.services.looks import Look, seen
+from server.services.reference import registry_tag
+from server.store import odk as store
+from server.store.database import read
+
+MOST_IDS = 2_000
+_PARENTS = {
+    "person": ("person", "household", "dwelling", "entrance", "building"),
+    "household": ("person", "household", "dwelling", "entrance", "building"),
+    "dwelling": ("dwelling", "entrance", "building"),
+    "entrance": ("entrance", "building"),
+}
+"""What the name of a record on a list is put together from."""
+
+Rows = list[dict[str, str]]
+
+
+def list_tag(house: House, actor: Actor, scope: Scope) -> str:
+    """32 hex digits that change whenever a record of the worker's cells is made, changed, deleted or moved, or the cells change."""
+    with read(house.engine) as connection:
+        told = store.counters(connection, actor.community_id, scope.streams)
+    streams = "*" if scope.streams is None else ",".join(sorted(scope.streams))
+    known = f"{registry_tag(house.registry)}\n{streams}\n{told}"
+    return hashlib.md5(known.encode(), usedforsecurity=False).hexdigest()
+
+
+def entity_csv(house: House, actor: Actor, scope: Scope, kind: str, look: Look) -> bytes:
+    """The list of one record type as CSV: ``name`` (id), ``label``, ``__version``, then a column for each field.
+
+    Raises
+    ------
+    NotFound
+        No form uses a list of this name.
+    """
+    rows = entity_rows(house, actor, scope, kind, look)
+    columns = list_columns(house, kind)
+    target = io.StringIO()
+    writer = csv.DictWriter(target, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return target.getvalue().encode()
+
+
+def list_columns(house: House, kind: str) -> list[str]:
+    """The columns of a list. Raises NotFound."""
+    if kind not in entity_lists(house.registry):
+        raise NotFound("there is no such list")
+    fields = [property_of(spec.name) for spec in listed_fields(house.registry.latest(kind))]
+    return ["name", "label", "__version", SEEN, *fields]
+
+
+def entity_rows(house: House, actor: Actor, scope: Scope, kind: str, look: Look) -> Rows:
+    """The rows of a list by column. The look is in the audit log before they are given (L11)."""
+    list_columns(house, kind)
+    form = house.registry.latest(kind)
+    with read(house.engine) as connection:
+        found = store.listed(connection, scope, actor.community_id, _PARENTS.get(kind, (kind,)))
+    by_id = {record_id: (other, fields) for record_id, other, _, _, fields in found}
+    fields = listed_fields(form)
+    rows = [
+        {"name": record_id, "label": label_of(house, by_id, record_id), "__version": str(v), SEEN: f"{v}-{tag}"}
+        | {property_of(spec.name): text_of(spec, values.get(spec.name)) for spec in fields}
+        for record_id, other, v, tag, values in found
+        if other == kind
+    ]
+    personal = [spec.name for spec in fields if spec.privacy in PERSONAL] if rows else []
+    if rows and kind in ("household", "person"):
+        personal.append("person.name")
+    seen(house, look, scope, actor.community_id, fields=personal, count=len(rows), where=f"odk={kind}", record_type=kind)
+    return rows
+
+
+def label_of(house: House, records: Mapping[str, tuple[str, Mapping[str, Any]]], record_id: str) -> str:
+    """What a record is called on the phone: a person with their door, a household with its head."""
+    kind, fields = records[record_id]
+    title = title_of(house.registry.latest(kind), dict(fields), personal=True)[0] or ""
+    if kind == "building":
+        name, number = fields.get("name"), fields.get("number")
+        title = str(name or (f"{number}幢" if number else title))
+    elif kind == "entrance":
+        title = _joined([_ref(house, records, fields, "building"), title])
+    elif kind == "dwelling":
+        place = _ref(house, records, fields, "entrance") or _ref(house, records, fields, "building")
+        title = _joined([place, str(fields.get("door_number") or title)])
+    elif kind == "household":
+        head = records.get(str(fields.get("head")), ("", {}))[1].get("name")
+        title = _joined([_ref(house, records, fields, "dwelling"), str(head or "")], " · ")
+    elif kind == "person":
+        home = records.get(str(fields.get("residence_household")), ("", {}))[1]
+        title = _joined([title, _ref(house, records, home, "dwelling")], " · ")
+    return title or f"{house.registry.latest(kind).label['zh']} {record_id[-6:]}"
+
+
+def _ref(house: House, records: Mapping[str, tuple[str, Mapping[str, Any]]], fields: Mapping[str, Any], name: str) -> str:
+    target = fields.get(name)
+    return label_of(house, records, target) if isinstance(target, str) and target in records else ""
+
+
+def _joined(parts: Sequence[str], by: str = "-") -> str:
+    return by.join(part for part in parts if part)
+
+
+def integrity(house: House, actor: Actor, scope: Scope, kind: str, ids: Sequence[str]) -> list[tuple[str, bool]]:
+    """(id, gone) of records that a phone has and the list does not: gone are those deleted, or not the worker's any more.
+
+    What this house does not know may still be on its way, and is not gone.
+    """
+    list_columns(house, kind)
+    asked = list(dict.fromkeys(one for one in ids if one))[:MOST_IDS]
+    with read(house.engine) as connection:
+        there = store.known(connection, actor.community_id, asked)
+        mine = store.seen_ids(connection, scope, actor.community_id, asked)
+    return [(one, one in there and one not in mine) for one in asked]
