@@ -218,7 +218,7 @@ def make_repairs(community_id: str, edition_id: str) -> Response:
     actor = signed_in("publish_cells", community_id=community_id)
     wanted = RepairSchema().load(read_json(100_000))["repairs"]
     draft_repairs.repair_draft(house(), actor, community_id, edition_id, wanted, limits=cell_upload.limits())
-    return json_answer(_whole(drafts.find_edition(house(), community_id, edition_id)))
+    return json_answer(whole(drafts.find_edition(house(), community_id, edition_id)))
 
 
 @blueprint.get("/api/v1/communities/<community_id>/editions")
@@ -250,7 +250,7 @@ def list_editions(community_id: str) -> Response:
 def show_edition(community_id: str, edition_id: str) -> Response:
     """Needs ``publish_cells``."""
     signed_in("publish_cells", community_id=community_id)
-    return json_answer(_whole(drafts.find_edition(house(), community_id, edition_id)))
+    return json_answer(whole(drafts.find_edition(house(), community_id, edition_id)))
 
 
 @blueprint.post("/api/v1/communities/<community_id>/editions/<edition_id>/publish")
@@ -266,10 +266,11 @@ def publish_edition(community_id: str, edition_id: str) -> Response:
     """Needs ``publish_cells``."""
     actor = signed_in("publish_cells", community_id=community_id)
     editions.publish_draft(house(), actor, community_id, edition_id)
-    return json_answer(_whole(drafts.find_edition(house(), community_id, edition_id)))
+    return json_answer(whole(drafts.find_edition(house(), community_id, edition_id)))
 
 
-def _whole(one: EditionTold) -> dict[str, Any]:
+def whole(one: EditionTold) -> dict[str, Any]:
+    """An edition as it is answered: what it is, its certificate, its cells."""
     return {"edition": _edition(one), "certificate": one.certificate, "cells": one.cells}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -85,19 +85,31 @@ def repair_draft(
         message = "not among the repairs that are proposed now; look at them again"
         raise InvalidInput(message, errors=[InputError(f"/repairs/{at}", "stale_repair", message) for at in unknown or [0]])
     chosen = [one for name, one in offered.items() if name in set(wanted)]
-    mended = apply(draft, chosen)
-    certificate = check_draft(house, community_id, mended, revives=report.get("revives"))
     made = [*report.get("repaired", ()), *({"kind": one.kind, "cells": list(one.cell_codes)} for one in chosen)]
+    return keep_changed(house, community_id, edition_id, apply(draft, chosen), report | {"repaired": made})
+
+
+def keep_changed(
+    house: House, community_id: str, edition_id: str, draft: DraftEdition, report: Mapping[str, Any]
+) -> Certificate:
+    """Check changed cells of a draft and keep them under the same edition; what the report says beside the check stays.
+
+    Raises
+    ------
+    NotFound
+        The draft was published or thrown away meanwhile.
+    """
+    certificate = check_draft(house, community_id, draft, revives=report.get("revives"))
     kept = report_of(certificate) | {
         name: value
-        for name, value in (("datum", mended.datum), ("revives", report.get("revives")), ("repaired", made))
+        for name, value in (("datum", draft.datum), ("revives", report.get("revives")), ("repaired", report.get("repaired")))
         if value is not None
     }
     with write(house.engine) as connection:
         if edition_row(connection, community_id, edition_id).state != "draft":
             raise NotFound("there is no such draft: the edition was published before")
         store.replace_cells(
-            connection, community_id, edition_id, cell_rows(community_id, edition_id, mended.cells),
+            connection, community_id, edition_id, cell_rows(community_id, edition_id, draft.cells),
             orjson.dumps(kept).decode(), certificate.hash,
         )  # fmt: skip
     return certificate

@@ -157,6 +157,19 @@ def replace_cells(
     )
 
 
+def remove_draft(connection: Connection, community_id: str, edition_id: str) -> bool:
+    """Throw a draft away with its cells; False where there is no such draft."""
+    found = run(
+        connection,
+        "DELETE FROM edition WHERE community_id = ? AND edition_id = ? AND state = 'draft' RETURNING edition_id",
+        (community_id, edition_id),
+    ).all()
+    if not found:
+        return False
+    run(connection, "DELETE FROM cell WHERE community_id = ? AND edition_id = ?", (community_id, edition_id))
+    return True
+
+
 def household_anchors(connection: Connection, community_id: str) -> list[Any]:
     """Households by where they live: lon, lat of the entrance or building that places them, and how many."""
     return list(

@@ -1,0 +1,140 @@
+"""Drafts drawn by hand at the console: begun from an edition, borders moved, a cell cut in two, two made one (L4).
+
+A draft may be broken in between; only its certificate decides about publishing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from geo.cell import Cell
+from geo.cells import DraftEdition
+from geo.errors import GeoError
+from geo.profile import load_profile
+from geo.redraw import free_code, merge_cells, split_cell
+from server.errors import InputError, InvalidInput, NotFound
+from server.permissions import Actor
+from server.services.draft_repairs import keep_changed, kept_draft
+from server.services.drafts import demand_publisher, edition_row, keep_draft
+from server.services.places import cell_of_row
+from server.store import places as store
+from server.store.database import read, write
+
+if TYPE_CHECKING:
+    from server.house import House
+
+Line = Sequence[tuple[float, float]]
+# Reckoned from the shape whenever a cell is told; they are no words of the cell itself.
+_DERIVED = frozenset({"area_m2", "label_lon", "label_lat", "cell_id", "datum"})
+
+
+def begin_draft(house: House, actor: Actor, community_id: str, edition_id: str) -> str:
+    """A draft with the cells of an edition, identities and codes kept; returns its id. NotFound without that edition."""
+    demand_publisher(actor, community_id)
+    with read(house.engine) as connection:
+        row = edition_row(connection, community_id, edition_id)
+        cells = tuple(cell_of_row(one, row.layer) for one in store.cells_of(connection, community_id, edition_id))
+    made, _ = keep_draft(house, actor, community_id, DraftEdition(cells, (), "cgcs2000"), revives=edition_id)
+    return made
+
+
+def redraw(
+    house: House, actor: Actor, community_id: str, edition_id: str, draft: DraftEdition, *, seen: str | None = None
+) -> None:
+    """Give a draft the cells that were drawn for it.
+
+    Parameters
+    ----------
+    draft : all its cells, of the same layer; identities as given
+    seen : hash of the draft that the drawing began from; None: whatever it is
+
+    Raises
+    ------
+    InvalidInput
+        The draft was changed meanwhile (``stale_draft``), or a cell is of another layer.
+    NotFound, OutsideScope
+    """
+
+    def drawn(before: DraftEdition) -> tuple[Cell, ...]:
+        layer = before.cells[0].layer if before.cells else None
+        wrong = [one for one in draft.cells if layer is not None and one.layer != layer]
+        if wrong:
+            raise _wrong("/features", "another_layer", f"only cells of the layer {layer} are taken here")
+        plain = (replace(one, properties=_own(one)) for one in draft.cells)
+        return tuple(plain)
+
+    _change(house, actor, community_id, edition_id, drawn, seen)
+
+
+def split(
+    house: House, actor: Actor, community_id: str, edition_id: str, cell_id: str, line: Line, *,
+    name: str | None = None, seen: str | None = None,
+) -> str:  # fmt: skip
+    """Cut a cell of a draft in two along a line of (lon, lat); returns the id of the new, smaller cell.
+
+    It gets the next code that no cell ever had, and ``name`` or the old name with a number. Raises as `redraw`, and
+    InvalidInput where the line does not divide the cell (``no_cut``, ``many_pieces``, ``short_line``, ``unknown_cell``).
+    """
+    with read(house.engine) as connection:
+        community = store.community_row(connection, community_id)
+        if community is None:
+            raise NotFound("there is no such community")
+        ever = store.retired_codes(connection, community_id, "")
+    new_id = house.new_id()
+
+    def cut(before: DraftEdition) -> tuple[Cell, ...]:
+        taken = ever | {one.code for one in before.cells}
+        code = free_code(load_profile(community.code_profile), community.code, taken)
+        old = next((one.name for one in before.cells if one.cell_id == cell_id), "")
+        names = {one.name for one in before.cells}
+        called = name or next(f"{old}{n}" for n in range(2, len(names) + 3) if f"{old}{n}" not in names)
+        return split_cell(before.cells, cell_id, line, new_id=new_id, code=code, name=called)
+
+    _change(house, actor, community_id, edition_id, cut, seen)
+    return new_id
+
+
+def merge(
+    house: House, actor: Actor, community_id: str, edition_id: str, kept_id: str, other_id: str, *, seen: str | None = None
+) -> None:
+    """Make two neighbours of a draft one cell, which keeps what the first was.
+
+    Raises as `redraw`, and InvalidInput for cells that share no border (``not_neighbours``, ``same_cell``,
+    ``unknown_cell``).
+    """
+    _change(
+        house, actor, community_id, edition_id, lambda before: merge_cells(before.cells, kept_id, other_id), seen
+    )
+
+
+def throw_away(house: House, actor: Actor, community_id: str, edition_id: str) -> None:
+    """Throw a draft away; NotFound when there is none, or when it was published."""
+    demand_publisher(actor, community_id)
+    with write(house.engine) as connection:
+        if not store.remove_draft(connection, community_id, edition_id):
+            raise NotFound("there is no such draft: a published edition stays")
+
+
+def _change(
+    house: House, actor: Actor, community_id: str, edition_id: str,
+    change: Callable[[DraftEdition], tuple[Cell, ...]], seen: str | None,
+) -> None:  # fmt: skip
+    demand_publisher(actor, community_id)
+    draft, report = kept_draft(house, community_id, edition_id)
+    if seen is not None and report.get("hash") != seen:
+        raise _wrong("/hash", "stale_draft", "somebody has changed this draft meanwhile; look at it again")
+    try:
+        cells = change(draft)
+    except GeoError as error:
+        raise _wrong("", error.code, error.message) from error
+    keep_changed(house, community_id, edition_id, replace(draft, cells=cells, problems=()), report)
+
+
+def _own(cell: Cell) -> dict[str, object]:
+    return {name: value for name, value in cell.properties.items() if name not in _DERIVED}
+
+
+def _wrong(pointer: str, code: str, message: str) -> InvalidInput:
+    return InvalidInput(message, errors=[InputError(pointer, code, message)])

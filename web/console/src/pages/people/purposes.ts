@@ -1,0 +1,28 @@
+// What the audit log says that something was done for: the program's own short notes in the language of the screen, people's words as they are.
+import { t, word } from "../../words/index.ts";
+
+const NOTES: Record<string, string> = {
+  "record page": "page", "record history": "history", "placement of a record": "placement", "dry run of an edition": "dryRun", "moves of an edition": "moves",
+  "import of a table": "import", "undo of an import": "undo", "download of an export": "download", "account closed": "accountClosed",
+  "enrolment code made": "code", "device enrolled": "enrolled", "device confirmed": "confirmed", "device forked": "forked", "read token made": "token",
+  "read token": "token", "saved rosters": "saved", sign_in: "signIn", refused: "refused", find: "find", sync: "sync", photo: "photo", unmask: "unmask",
+};
+const KINDS: Record<string, string> = { roster: "roster", inbox: "inbox", question: "question", "OGC API": "ogc", "cell assigned": "assigned", "account made": "accountMade", "device revoked": "revoked", sync: "sync" };
+const PARTS: Record<string, (name: string) => string> = {
+  roster: (name) => word(`people.list_${name}`, name),
+  inbox: (name) => word(`inbox.${name}`, word(`people.inbox_${name.replace(/ /g, "_")}`, name)),
+  question: (name) => name,
+  assigned: (name) => word(`people.duty_${name}`, name),
+  accountMade: (name) => word(`common.role_${name}`, name),
+  revoked: (name) => word(`people.reason_${name}`, name),
+};
+
+export function purposeSaid(purpose: string): string {
+  const note = NOTES[purpose];
+  if (note) return t(`people.did_${note}`);
+  const [head, tail] = [purpose.slice(0, purpose.indexOf(": ")), purpose.slice(purpose.indexOf(": ") + 2)];
+  const kind = KINDS[head];
+  if (!kind) return purpose;
+  const part = PARTS[kind]?.(tail) ?? tail;
+  return t(`people.did_${kind}`, { part });
+}
