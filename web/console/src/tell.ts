@@ -2,7 +2,7 @@
 import { ElMessage } from "element-plus";
 import { Problem } from "./api/client.ts";
 import type { By } from "./api/types.ts";
-import { language, t } from "./words/index.ts";
+import { language, t, word } from "./words/index.ts";
 
 const pad = (n: number) => String(n).padStart(2, "0");
 
@@ -66,6 +66,8 @@ const KNOWN: Record<string, string> = {
 export function why(error: unknown): string {
   if (!(error instanceof Problem)) return error instanceof Error ? error.message : String(error);
   if (error.status === 404 && error.slug !== "not-found") return t("problems.notYet");
+  const told = error.errors.find((one) => word(`problems.code_${one.code}`, "") !== "");
+  if (told) return t(`problems.code_${told.code}`);
   const known = KNOWN[error.slug];
   if (known === undefined) return error.message;
   return error.slug === "invalid-input" && error.errors.length === 0 ? error.message : t(`problems.${known}`);

@@ -17,4 +17,10 @@ export const problems = {
   bodyTooLarge: ["文件太大", "The file is too large"],
   unsupportedBody: ["不支持这种文件", "This kind of file is not supported"],
   atFields: ["请看标红的栏目", "See the fields in red"],
+  code_no_cut: ["这条线没有把网格分开：从边界外画到边界外", "The line does not divide the cell: draw it from border to border"],
+  code_many_pieces: ["这条线把网格切成了好几块，请画一条只穿过一次的线", "The line makes several pieces: let it cross the cell once"],
+  code_short_line: ["至少点两下", "At least two points are needed"],
+  code_not_neighbours: ["这两个网格没有共同的边界", "These two cells share no border"],
+  code_same_cell: ["请选另一个网格", "Choose another cell"],
+  code_stale_draft: ["别人刚改过这版草稿，请重新打开再改", "Somebody has changed this draft meanwhile: open it again"],
 } satisfies Words;

@@ -26,6 +26,7 @@ export interface CellProblem {
 
 export interface Certificate {
   ok: boolean;
+  hash?: string;
   problems: CellProblem[];
   counts: Record<string, number>;
 }
@@ -54,4 +55,14 @@ export interface Repair extends Label {
   kind: string;
   cells: string[];
   largest_area_change_m2: number;
+}
+
+export interface Balance {
+  target: number | null;
+  band: [number, number] | null;
+  mean: number;
+  total: number;
+  outside: number;
+  cells: { code: string; households: number; deviation: number | null; in_band: boolean | null }[];
+  cut_buildings?: Label[];
 }

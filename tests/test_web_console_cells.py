@@ -1,0 +1,126 @@
+"""Cells drawn at the console: borders pulled with the mouse, a cell cut in two, two made one, published and taken back."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from browser_kit import DemoSite
+from console_kit import COMMUNITY, Colleague, open_part, sign_in
+from playwright.sync_api import Locator, Page, Playwright, expect
+
+PATH = f"/api/v1/communities/{COMMUNITY}/editions"
+
+
+def middle(place: Locator) -> tuple[float, float]:
+    box = place.bounding_box()
+    assert box is not None
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def newest(secretary: Colleague) -> dict[str, Any]:
+    """The edition with the highest number, with its cells."""
+    last = max(secretary.get(PATH)["editions"], key=lambda one: one["number"])
+    found: dict[str, Any] = secretary.get(f"{PATH}/{last['edition_id']}")
+    return found
+
+
+def areas(edition: dict[str, Any]) -> dict[str, float]:
+    return {one["properties"]["name"]: one["properties"]["area_m2"] for one in edition["cells"]["features"]}
+
+
+def test_a_border_is_pulled_a_cell_cut_and_joined_then_published_and_taken_back(
+    office_page: Page, demo_site: DemoSite, playwright: Playwright
+):
+    """Neighbours move with the border, cut and join keep the community whole; the dry run tells the moves; the way back restores all."""
+    page, secretary = office_page, Colleague(playwright, demo_site, "secretary")
+    before = areas(newest(secretary))
+    sign_in(page, demo_site)
+    open_part(page, "网格")
+    page.get_by_role("button", name=re.compile("以这一版为底修改")).click()
+    page.get_by_role("region", name="可编辑的网格地图").wait_for()
+    table = page.get_by_role("row").filter(has_text="第九网格")
+    expect(table).to_contain_text(re.compile(r"\d{2,3}"))
+    table.get_by_role("button").click()
+    handles = page.locator(".pull.corner")
+    handles.nth(3).wait_for()
+    # the border that the ninth and the tenth cell share lies at its south: the corner furthest down
+    places = [middle(handles.nth(n)) for n in range(handles.count())]
+    x, y = sorted(places, key=lambda one: -one[1])[1]
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 4, y - 25, steps=6)
+    page.mouse.up()
+    expect(page.get_by_text("还没保存")).to_be_visible()
+    page.get_by_role("button", name="保存草稿").click()
+    expect(page.get_by_text("还没保存")).to_be_hidden()
+    drawn = newest(secretary)
+    changed = [name for name, area in areas(drawn).items() if abs(area - before[name]) > 1]
+    assert "第九网格" in changed and len(changed) >= 2, "the neighbour moves along"
+    assert drawn["certificate"]["ok"], drawn["certificate"]["problems"]
+    assert abs(sum(areas(drawn).values()) - sum(before.values())) < 1
+
+    page.get_by_role("button", name="拆成两个").click()
+    west, north, east, south = box_of(places)
+    for at_x in (west - 12, (west + east) / 2, east + 12):
+        page.mouse.click(at_x, (north + south) / 2)
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("已拆成两个").first).to_be_visible()
+    expect(page.get_by_role("row").filter(has_text="第九网格2")).to_be_visible()
+    cut = newest(secretary)
+    assert len(cut["cells"]["features"]) == len(before) + 1
+    assert cut["certificate"]["ok"], cut["certificate"]["problems"]
+
+    page.get_by_role("row").filter(has_text="第九网格2").get_by_role("button").click()
+    page.get_by_label("网格名称").fill("新湖网格")
+    page.keyboard.press("Tab")
+    page.get_by_role("button", name="保存草稿").click()
+    expect(page.get_by_text("还没保存")).to_be_hidden()
+    page.get_by_role("button", name="完成").click()
+    expect(page.get_by_text(re.compile(r"发布会移动 \d+ 条记录"))).to_be_visible()
+    page.get_by_role("button", name="发布这一版").click()
+    page.get_by_role("button", name="确定").click()
+    expect(page.get_by_text(re.compile(r"发布时移动了 [1-9]\d* 条记录"))).to_be_visible(timeout=30_000)
+    assert "新湖网格" in areas(newest(secretary))
+
+    page.get_by_role("link", name=re.compile("第 1 版")).click()
+    page.get_by_role("button", name="退回到这一版").click()
+    page.get_by_role("button", name="确定").click()
+    expect(page.get_by_role("link", name=re.compile("第 3 版"))).to_contain_text("生效中")
+    assert areas(newest(secretary)) == before
+
+
+def box_of(places: list[tuple[float, float]]) -> tuple[float, float, float, float]:
+    """West, north, east, south on the screen."""
+    xs, ys = [x for x, _ in places], [y for _, y in places]
+    return min(xs), min(ys), max(xs), max(ys)
+
+
+def test_two_cells_are_joined_undone_and_the_draft_thrown_away(office_page: Page, demo_site: DemoSite, playwright: Playwright):
+    """A click on the neighbour joins it; one step back brings it again; a draft that nobody wants leaves the list."""
+    page, secretary = office_page, Colleague(playwright, demo_site, "secretary")
+    sign_in(page, demo_site)
+    open_part(page, "网格")
+    page.get_by_role("button", name=re.compile("以这一版为底修改")).first.click()
+    editing = page.get_by_role("region", name="可编辑的网格地图")
+    editing.wait_for()
+    count = len(newest(secretary)["cells"]["features"])
+    page.get_by_role("row").filter(has_text="第七网格").get_by_role("button").click()
+    page.get_by_role("button", name="并成一个").click()
+    frame = editing.bounding_box()
+    assert frame is not None
+    neighbours = [middle(editing.get_by_text(name, exact=True)) for name in ("第三网格", "第九网格", "第十一网格", "第八网格")]
+    x, y = next((x, y) for x, y in neighbours if frame["x"] + 60 < x < frame["x"] + frame["width"] and frame["y"] < y < frame["y"] + frame["height"])
+    page.mouse.click(x, y + 2)
+    expect(page.get_by_text("已并成一个").first).to_be_visible()
+    joined = newest(secretary)
+    assert len(joined["cells"]["features"]) == count - 1 and joined["certificate"]["ok"]
+    page.get_by_role("button", name="撤销一步").click()
+    page.get_by_role("button", name="保存草稿").click()
+    expect(page.get_by_text("还没保存")).to_be_hidden()
+    assert len(newest(secretary)["cells"]["features"]) == count
+    page.get_by_role("button", name="完成").click()
+    page.get_by_role("button", name="丢弃草稿").click()
+    page.get_by_role("button", name="确定").click()
+    expect(page.get_by_text("草稿已丢弃")).to_be_visible()
+    assert all(one["state"] != "draft" for one in secretary.get(PATH)["editions"])
