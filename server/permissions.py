@@ -58,6 +58,7 @@ ACTIONS: dict[str, frozenset[str]] = {
     "manage_assignments": frozenset({"secretary", "admin"}),
     "manage_devices": frozenset({"secretary", "admin"}),
     "make_read_token": _OFFICE | OFFICERS | {"planner", "admin"},
+    "erase": frozenset({"secretary", "admin"}),
     "read_audit": frozenset({"secretary", "auditor", "admin"}),
     "read_reference": frozenset(ROLES),
 }

@@ -23,7 +23,7 @@ def enter(prepared: Prepared, writer: Writer, memory: Memory) -> Decided:
     record = memory.records.get(operation.id)
     if record is None:
         return _create(prepared, operation, form, writer, memory)
-    if record.life == "erased":
+    if record.life == "erased":  # through a redirect that an earlier member of its group has made
         return Decided(prepared, ERASED)
     old = dict(record.fields) if form.name == "person" else record.fields
     moves_before = len(memory.moves)
@@ -142,13 +142,16 @@ def _create(
 
 
 def subject_of(form: RecordType, record_id: str, fields: dict[str, object]) -> str | None:
-    """Whose data key seals a record: its own, that of the person it is about, or (None) the community's."""
+    """Whose data key seals a record: its own, that of the person it is about, or (None) the community's.
+
+    A record about somebody who is not known yet has a key of its own, which goes with the person once known (S28).
+    """
     if form.subject is None:
         return None
     if form.subject == "self":
         return record_id
     subject = fields.get(form.subject)
-    return subject if isinstance(subject, str) else None
+    return subject if isinstance(subject, str) else record_id
 
 
 def write(

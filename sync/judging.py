@@ -45,6 +45,22 @@ def refusal_of(
     return _outside_scope(form, prepared, record, writer, memory, made, coming)
 
 
+def is_erased(prepared: Prepared, memory: Memory) -> bool:
+    """Whether an operation is about somebody whose data was lawfully erased: it is answered so, and not kept (S28)."""
+    operation = prepared.operation
+    if operation is None:
+        return False
+    record = memory.records.get(operation.id)
+    if record is not None and record.life == "erased":
+        return True
+    if not memory.erased:
+        return False
+    named = {operation.id, record.subject_id if record is not None else None}
+    if prepared.form is not None and prepared.form.subject not in (None, "self"):
+        named.add(operation.set.get(prepared.form.subject))
+    return not memory.erased.isdisjoint(one for one in named if isinstance(one, str))
+
+
 def _refusal_of_command(
     operation: Operation, n: int, writer: Writer, memory: Memory, made: Mapping[str, str], coming: Mapping[str, str]
 ) -> Refusal | None:

@@ -206,7 +206,8 @@ class Memory:
 
     ``past`` has an entry for every record whose stored version is not the base of an operation; ``known`` holds the
     (record, v, tag) that history confirms. ``children`` maps a record to those placed by it, complete for every record
-    in ``movable``. ``settled`` are conflicts that were settled while their record was deleted. ``redirects`` are ids of merged records and where each leads; ``led`` what deciding changes of them.
+    in ``movable``. ``settled`` are conflicts that were settled while their record was deleted. ``redirects`` are ids of merged records and where each leads; ``led`` what deciding changes of them. ``erased`` are subjects whose
+    data was lawfully erased (S28).
     """
 
     records: dict[str, Record]
@@ -224,6 +225,7 @@ class Memory:
     redirects: dict[str, str] = field(default_factory=dict)
     merges: dict[str, PastMerge] = field(default_factory=dict)
     settled: dict[tuple[str, str], OpenConflict] = field(default_factory=dict)
+    erased: frozenset[str] = frozenset()
 
     before: dict[str, Before] = field(default_factory=dict)
     created: dict[str, Record] = field(default_factory=dict)

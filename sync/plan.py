@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from sync.arguments import made_records
 from sync.commanding import enter_command, targets_of
 from sync.entering import enter
-from sync.judging import refusal_of
+from sync.judging import is_erased, refusal_of
 from sync.memory import Decided, Memory, Prepared, Writer
-from sync.outcome import OPEN, PROPOSAL, Refusal, worst
+from sync.outcome import ERASED, OPEN, PROPOSAL, Refusal, worst
 from sync.redirects import followed
 
 
@@ -25,6 +25,13 @@ def decide(groups: Iterable[Sequence[Prepared]], writer: Writer, memory: Memory)
 
 
 def _decide_group(group: Sequence[Prepared], writer: Writer, memory: Memory) -> None:
+    gone = [prepared for prepared in group if is_erased(prepared, memory)]
+    if gone:  # what is left of the group shares one fate without them
+        memory.decided += [Decided(prepared, ERASED, group_n=group[0].n) for prepared in gone]
+        left = [prepared for prepared in group if prepared not in gone]
+        if left:
+            _decide_group(left, writer, memory)
+        return
     if len(group) == 1:
         _decide_single(group[0], writer, memory)
         return

@@ -37,6 +37,7 @@ COMMANDS = {
     "export": "export",
     "table": "tables",
     "verify": "verify",
+    "erase": "erase",
     "simulate": "simulate",
     "conformance": "conformance",
     "backup": "backup",

@@ -10,9 +10,11 @@ from server.jobs.exporting import export, sweep_files
 from server.jobs.filling import run_template
 from server.jobs.importing import run_import
 from server.jobs.progress import Progress
+from server.jobs.scrubbing import run_scrub
 from server.services.blobs import sweep_uploads
 from server.services.daily_figures import reckon_back
 from server.services.daily_figures import sweep as keep_daily_figures
+from server.services.erasure_reach import SCRUB
 from server.services.exports import KIND as EXPORT
 from server.services.release import sweep as release_held
 from server.services.sheet_import import KIND as IMPORT
@@ -24,7 +26,7 @@ from server.store.jobs import Job
 Runner = Callable[[House, Job, Progress], dict[str, Any]]
 Sweeper = Callable[[House], object]
 
-JOB_KINDS: dict[str, Runner] = {EXPORT: export, IMPORT: run_import, TEMPLATE: run_template}
+JOB_KINDS: dict[str, Runner] = {EXPORT: export, IMPORT: run_import, TEMPLATE: run_template, SCRUB: run_scrub}
 """A runner gives the result that is kept with the job; it calls ``progress.advance`` at least once a minute."""
 
 SWEEPERS: tuple[Sweeper, ...] = (sweep_files, sweep_uploads, sweep_tables, sweep_templates, release_held, keep_daily_figures, reckon_back)

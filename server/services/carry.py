@@ -21,6 +21,7 @@ from sync.digest import made_id
 from sync.feedrows import Counter, stream_changes
 from sync.memory import Decided, Memory, Move, Prepared
 from sync.operation import Operation
+from sync.outcome import ERASED
 from sync.record import Record
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def _declared_subject(form: RecordType | None, operation: Operation) -> str | No
         return None
     if form.subject == "self":
         return operation.id
-    return named_subject(operation.set.get(form.subject))
+    return named_subject(operation.set.get(form.subject)) or operation.id
 
 
 def named_subject(value: object) -> str | None:
@@ -297,9 +298,11 @@ def _is_canonical(prepared: Prepared) -> int:
 def payload_rows(
     decided: Sequence[Decided], subjects: Sequence[str | None], keys: DataKeys, number: int
 ) -> list[tuple[int, str, bytes]]:
-    """One sealed piece per (entry, data key): n → the operation's text."""
+    """One sealed piece per (entry, data key): n → the operation's text. What is about an erased person is not kept."""
     texts: dict[str | None, dict[str, str]] = {}
     for one, subject in zip(decided, subjects, strict=True):
+        if one.outcome == ERASED:
+            continue
         text, n = one.prepared.text.decode("utf-8", "replace"), str(one.prepared.n)
         found = texts.get(subject)
         if found is None:

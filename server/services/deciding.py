@@ -24,7 +24,7 @@ from server.store import push as reading
 from server.store.database import stamp, write
 from server.store.errors import Busy, PlanOutdated
 from sync.memory import Decided, Memory, Prepared
-from sync.outcome import HELD, PROPOSAL, QUARANTINED, UNCHANGED, Refusal
+from sync.outcome import ERASED, HELD, PROPOSAL, QUARANTINED, UNCHANGED, Refusal
 
 if TYPE_CHECKING:
     from server.house import House
@@ -187,7 +187,8 @@ def _transact(
         raise NotFound("no such operation within your scope")
     operations = reading.group_operations(connection, community_id, install_id, group_n)
     now = HELD if reason is not None else QUARANTINED
-    if operations[0].now != now or (reason is not None and operations[0].now_reason != reason):
+    open_ones = [one for one in operations if one.now != ERASED]
+    if not open_ones or open_ones[0].now != now or (reason is not None and open_ones[0].now_reason != reason):
         raise AlreadyDecided("somebody has decided this already; look at the list again")
     plan = change(texts_of(connection, house, community_id, operations))
     at = stamp(house.clock())
@@ -252,7 +253,7 @@ def _keep_texts(
     repaired: set[int],
 ) -> None:
     """Seal the corrected texts under the keys of those whom they are about; the ones that were sent stay where they are."""
-    mine = [one for one in decided if one.prepared.n in repaired]
+    mine = [one for one in decided if one.prepared.n in repaired and one.outcome != ERASED]
     texts: dict[str | None, dict[str, str]] = {}
     for one in mine:
         subject = subject_of_operation(one, memory, install_id)

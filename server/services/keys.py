@@ -31,6 +31,11 @@ class DataKeys:
         self._erased: set[str] = set()
         self.made: dict[str, bytes] = {}
 
+    @property
+    def erased(self) -> frozenset[str]:
+        """Of the subjects that were asked for, those whose keys were destroyed."""
+        return frozenset(self._erased)
+
     def missing(self, subjects: Iterable[str | None]) -> list[str]:
         """Of these subjects, those not asked for yet (None stands for the community)."""
         return [one for one in {subject or COMMUNITY for subject in subjects} if one not in self._known]

@@ -255,14 +255,18 @@ def unknown_bases(
 def read_past(
     connection: Connection, community_id: str, since: dict[str, int], keys: DataKeys, learn: object
 ) -> tuple[dict[str, list[PastVersion]], frozenset[tuple[str, int, str]]]:
-    """The opened history of each record, and the (record, v, tag) that it confirms as known bases."""
+    """The opened history of each record, and the (record, v, tag) that it confirms as known bases.
+
+    Of somebody who was erased there are versions without values.
+    """
     rows = store.past_rows(connection, community_id, since)
     assert callable(learn)
     learn({row.subject_id for row in rows if row.sealed is not None})
     past: dict[str, list[PastVersion]] = {}
     known = set()
     for row in rows:
-        opened = orjson.loads(unseal(keys.of(row.subject_id), bytes(row.sealed))) if row.sealed is not None else {}
+        there = row.sealed is not None and row.subject_id not in keys.erased
+        opened = orjson.loads(unseal(keys.of(row.subject_id), bytes(row.sealed))) if there else {}
         units = tuple(orjson.loads(row.units))
         previous = opened.get("previous", {})
         past.setdefault(row.record_id, []).append(

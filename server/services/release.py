@@ -21,7 +21,7 @@ from server.store.database import read, stamp, write
 from server.store.errors import PlanOutdated, StoreError
 from sync.commanding import targets_of
 from sync.memory import Decided, Memory, Prepared
-from sync.outcome import HELD, PROPOSAL, QUARANTINED, Refusal
+from sync.outcome import ERASED, HELD, PROPOSAL, QUARANTINED, Refusal
 
 if TYPE_CHECKING:
     from server.house import House
@@ -124,10 +124,14 @@ def _transact(
 ) -> Memory | None:
     row = reading.lock_install(connection, community_id, install_id)
     operations = reading.group_operations(connection, community_id, install_id, group_n)
-    if row is None or not operations or operations[0].now != HELD or operations[0].now_reason == PROPOSAL:
+    waiting = [one for one in operations if one.now != ERASED]
+    if row is None or not waiting or waiting[0].now != HELD or waiting[0].now_reason == PROPOSAL:
         writing.drop_waits(connection, community_id, install_id, group_n)
         return None
     group = texts_of(connection, house, community_id, operations)
+    if not group:  # everybody it was about was erased meanwhile
+        writing.drop_waits(connection, community_id, install_id, group_n)
+        return None
     if broken:
         for one in group:
             one.refusal = Refusal(QUARANTINED, "unexpected")
@@ -175,7 +179,8 @@ def _is_scoped(connection: Connection, community_id: str, install_id: str) -> bo
 def texts_of(
     connection: Connection, house: House, community_id: str, operations: Sequence[Any]
 ) -> list[Prepared]:
-    """The operations of a group, read again from their sealed texts."""
+    """The operations of a group, read again from their sealed texts, but those about somebody who was erased (S28)."""
+    operations = [one for one in operations if one.now != ERASED]
     keys = DataKeys(house.keys)
     subjects = sorted({one.subject_id or COMMUNITY for one in operations})
     keys.learn(subjects, reading.wrapped_keys(connection, community_id, subjects))

@@ -1,4 +1,5 @@
-"""What must outlive a restore: revocations are also written to a file beside the database, and applied again (S26).
+"""What must outlive a restore: revocations and erasures are also written to a file beside the database, and applied again
+(S26, S28).
 
 One JSON line each, ids only. A line is on disk before its revocation is committed: at worst a restore revokes what was
 about to be revoked.
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from server.store.database import Connection
 
 FILE_NAME = "revocations.log"
-DEVICE, USER, TOKEN, ASSIGNMENT = "device", "user", "read_token", "assignment"
+DEVICE, USER, TOKEN, ASSIGNMENT, ERASURE = "device", "user", "read_token", "assignment", "erasure"
 
 
 def log_path(house: House) -> Path:
@@ -29,9 +30,11 @@ def log_path(house: House) -> Path:
     return house.settings.data_dir / FILE_NAME
 
 
-def note_revocation(house: House, kind: str, community_id: str, one_id: str, reason: str | None = None) -> None:
-    """Write one revocation down for good. Call it inside the transaction, as its last step."""
-    line = {"at": stamp(house.clock()), "kind": kind, "community_id": community_id, "id": one_id, "reason": reason}
+def note_revocation(
+    house: House, kind: str, community_id: str, one_id: str, reason: str | None = None, **more: Any
+) -> None:
+    """Write one revocation or erasure down for good. Call it inside the transaction, as its last step."""
+    line = {"at": stamp(house.clock()), "kind": kind, "community_id": community_id, "id": one_id, "reason": reason} | more
     handle = os.open(log_path(house), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         os.write(handle, orjson.dumps(line) + b"\n")
@@ -41,11 +44,18 @@ def note_revocation(house: House, kind: str, community_id: str, one_id: str, rea
 
 
 def apply_again(connection: Connection, house: House, path: Path) -> int:
-    """Revoke in a restored database what the file says; how many were still in use there. A torn last line is passed over."""
+    """Revoke and erase in a restored database what the file says; how many were still in use there. A torn last line is
+    passed over.
+    """
+    from server.services.erasing import erase_again  # which writes lines here
+
     again = 0
     for raw in path.read_bytes().splitlines() if path.exists() else []:
         try:
             line = orjson.loads(raw)
+            if line["kind"] == ERASURE:
+                again += erase_again(connection, house, line)
+                continue
             apply, given = _KINDS[line["kind"]], (line["community_id"], line["id"], line["at"], line.get("reason"))
         except (orjson.JSONDecodeError, KeyError, TypeError):
             continue

@@ -274,6 +274,7 @@ def _remember(
         blocked=reading.blocked_records(connection, community_id, submission.install_id, groups[0][0].n),
         conflicts=reading.open_conflicts(connection, community_id, disputed),
         settled=reading.settled_conflicts(connection, community_id, sorted(needs.restored)),
+        erased=keys.erased,
     )
     return memory, secrets
 
@@ -286,7 +287,9 @@ def _declared(groups: Sequence[Sequence[Prepared]]) -> set[str | None]:
             operation, form = prepared.operation, prepared.form
             if operation is None or form is None or form.subject is None:
                 continue
-            found.add(operation.id if form.subject == "self" else named_subject(operation.set.get(form.subject)))
+            found.add(operation.id)
+            if form.subject != "self":
+                found.add(named_subject(operation.set.get(form.subject)))
     return found
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from server.sealing import WrongKey
 from server.services.differences import Watch, grouped
 from server.store import verify as store
-from sync.outcome import APPLIED, CONFLICT, MERGED, OUTCOMES
+from sync.outcome import APPLIED, CONFLICT, ERASED, MERGED, OUTCOMES
 
 if TYPE_CHECKING:
     from server.store.database import Connection
@@ -90,6 +90,9 @@ def check_payloads(connection: Connection, watch: Watch) -> None:
         sent = {subject: dict(found) for subject, found in texts.items() if found is not None}
         for row in operations:
             watch.same("journal entry", number, f"install of operation {row.n}", heads[0].install_id, row.install_id)
+            if row.first == ERASED:
+                watch.counts["operations of which only the envelope is left"] += 1
+                continue
             if row.subject not in texts:
                 watch.differs("journal entry", number, f"text of operation {row.n}", "sealed", "missing")
             if row.subject not in sent:

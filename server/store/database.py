@@ -184,6 +184,33 @@ def write(engine: Engine) -> Iterator[Connection]:
         raise
 
 
+def rewrite(engine: Engine, tables: Sequence[str]) -> None:
+    """Write the database anew without what was deleted: the whole file and its log, or (PostgreSQL) these tables.
+
+    Raises
+    ------
+    Busy
+        Somebody read for so long that the old log is still needed; nothing is lost by trying again.
+    """
+    if engine.dialect.name == "postgresql":
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            for name in tables:
+                connection.exec_driver_sql(f'VACUUM (FULL) "{name}"')
+        return
+    with _queue_of(engine).turn():
+        raw = engine.raw_connection()
+        try:
+            cursor = raw.cursor()
+            cursor.execute("VACUUM")
+            for _ in range(50):
+                if cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0:
+                    return
+                time.sleep(0.1)
+        finally:
+            raw.close()
+    raise Busy(retry_after_s=5)
+
+
 @contextmanager
 def read(engine: Engine) -> Iterator[Connection]:
     """One read snapshot (REPEATABLE READ, or one SQLite read transaction)."""

@@ -182,6 +182,12 @@ def ended_before(connection: Connection, kind: str, before: datetime) -> list[Jo
     return [_job(row) for row in rows]
 
 
+def finish_queued(connection: Connection, community_id: str, job_id: str, at: datetime) -> None:
+    """Somebody did by hand what a job was queued for; nothing where a worker has taken it."""
+    statement = "UPDATE job SET state = 'done', ended_at = ?, result = '{}' WHERE community_id = ? AND job_id = ? AND state = 'queued'"
+    run(connection, statement, (stamp(at), community_id, job_id))
+
+
 def mark_removed(connection: Connection, gone: Job) -> None:
     """Note that the file of a job is no longer kept."""
     result = orjson.dumps((gone.result or {}) | {"removed": True}).decode()

@@ -256,7 +256,7 @@ def consumed(connection: Connection, community_id: str) -> Rows:
     """Operations by journal entry, with the subject whose key seals their text."""
     statement = (
         "SELECT number, install_id, n, coalesce(subject_id, ?) AS subject, op_id, content_hash, kind, record_type, "
-        "record_id FROM operation WHERE community_id = ? ORDER BY number"
+        "record_id, first FROM operation WHERE community_id = ? ORDER BY number"
     )
     return _lane(connection, statement, (_COMMUNITY_KEY, community_id))
 

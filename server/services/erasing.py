@@ -1,0 +1,230 @@
+"""Lawful erasure (S28): the keys of somebody are destroyed, what is current is emptied, the journal keeps its envelopes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from server.errors import InputError, InvalidInput, NotFound
+from server.services import blob_store
+from server.services.carry import ENGINE_VERSION
+from server.services.revocations import ERASURE, note_revocation
+from server.services.transact import statuses_changed
+from server.store import commands, erasing, writing
+from server.store import push as reading
+from server.store.blobs import PHOTOS
+from server.store.database import next_journal_number, stamp, write
+from sync.digest import version_tag
+from sync.feedrows import Counter, stream_changes, streams_of
+from sync.memory import Memory, Version
+from sync.outcome import ERASED
+from sync.record import Record
+
+if TYPE_CHECKING:
+    from server.house import House
+    from server.store.database import Connection
+
+REASONS = {
+    "request": "本人要求",
+    "relative": "监护人或近亲属要求",
+    "court": "法院或主管机关要求",
+    "purpose_ended": "收集目的已经实现",
+    "mistake": "误登记",
+}
+"""Why somebody is erased: kept in the journal, so it is chosen from a list and cannot name anybody."""
+
+_SYSTEM = "~system"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Who is to be erased: every id that leads to them, and every record about them."""
+
+    community_id: str
+    subject_id: str
+    subjects: tuple[str, ...]
+    records: tuple[Any, ...]
+
+    @property
+    def record_ids(self) -> list[str]:
+        """Ids of the records, erased ones too."""
+        return [row.id for row in self.records]
+
+    @property
+    def living(self) -> list[Any]:
+        """Records that hold something still."""
+        return [row for row in self.records if row.life != "erased"]
+
+    @property
+    def photos(self) -> list[str]:
+        """SHA-256 of the photos that the records show."""
+        shown = (orjson.loads(row.fields).get(PHOTOS) or () for row in self.living)
+        return sorted({name for names in shown for name in names})
+
+
+def target_of(connection: Connection, house: House, community_id: str, subject_id: str) -> Target:
+    """Everything that is stored about a person: merged ids too, cards, episodes, what refers to them as its subject.
+
+    Raises
+    ------
+    NotFound
+        There is no record of this id.
+    InvalidInput
+        It is about no person.
+    """
+    found = _found(connection, house, community_id, subject_id)
+    own = [row for row in found.records if row.id in found.subjects]
+    if not own:
+        raise NotFound("nobody of this id is recorded here")
+    if all(row.subject_id != row.id for row in own):
+        raise InvalidInput(errors=[InputError("/id", "nobody", "this record is about no person; delete it instead")])
+    return found
+
+
+def _found(connection: Connection, house: House, community_id: str, subject_id: str) -> Target:
+    root = Memory.rooted(commands.redirects_of(connection, community_id, [subject_id]))(subject_id)
+    subjects = sorted({root, *commands.leading_to(connection, community_id, [root])})
+    types = [name for name in house.registry.types() if house.registry.latest(name).subject is not None]
+    rows = [
+        row
+        for row in erasing.about(connection, community_id, subjects, types)
+        if row.subject_id in subjects or row.id in subjects or _names(house, row, subjects)
+    ]
+    return Target(community_id, root, tuple(subjects), tuple(rows))
+
+
+def _names(house: House, row: Any, subjects: Sequence[str]) -> bool:
+    """Whether a record says by its own field that it is about one of these."""
+    field = house.registry.latest(row.type).subject
+    return field not in (None, "self") and orjson.loads(row.fields).get(field) in subjects
+
+
+@dataclass(frozen=True, slots=True)
+class By:
+    """Who erases, why, and the number of the file that asks for it."""
+
+    actor_id: str
+    reason: str
+    reference: str = ""
+    source: str = "console"
+
+
+def erase(house: House, target: Target, by: By) -> dict[str, int]:
+    """Erase; what was done, in numbers. Raises PlanOutdated where something about the person was written meanwhile."""
+    with write(house.engine) as connection:
+        reading.lock_placement(connection, target.community_id, exclusive=True)
+        now = target_of(connection, house, target.community_id, target.subject_id)
+        done, photos = _erase_in(connection, house, now, by)
+        subjects = _all_subjects(connection, now)
+        note_revocation(
+            house, ERASURE, now.community_id, now.subject_id, by.reason, subjects=sorted(subjects), reference=by.reference
+        )
+    for name in photos:
+        blob_store.drop(house, target.community_id, name)
+    return done
+
+
+def erase_again(connection: Connection, house: House, line: Mapping[str, Any]) -> bool:
+    """Erase in a restored database somebody who was erased before; whether anything was there to be erased."""
+    community_id = line["community_id"]
+    found = _found(connection, house, community_id, line["id"])
+    alive = any(erasing.keys_there(connection, community_id, [*line["subjects"], *found.subjects]).values())
+    by = By(_SYSTEM, line["reason"], line.get("reference", ""), "system")
+    _, photos = _erase_in(connection, house, found, by, line["subjects"])
+    for name in photos:
+        blob_store.drop(house, community_id, name)
+    return alive or bool(found.living)
+
+
+def _all_subjects(connection: Connection, target: Target) -> set[str]:
+    """Every key to destroy: the person's, those of records that had one of their own, those of texts that were unread."""
+    own = {*target.subjects, *target.record_ids}
+    return own | erasing.raw_subjects(connection, target.community_id, sorted(own))
+
+
+def _erase_in(
+    connection: Connection, house: House, target: Target, by: By, also: Sequence[str] = ()
+) -> tuple[dict[str, int], list[str]]:
+    """The erasure as part of a transaction; what was done, and photos whose files can go."""
+    community_id, at = target.community_id, stamp(house.clock())
+    subjects = sorted(_all_subjects(connection, target) | set(also))
+    ids = target.record_ids
+    photos = target.photos
+    if photos:
+        shared = erasing.photos_elsewhere(connection, community_id, photos, ids)
+        photos = [name for name in photos if name not in shared]
+    waiting = erasing.open_operations(connection, community_id, ids, subjects)
+    records = [_record(row) for row in target.living]
+    devices = reading.device_installs(connection, community_id, sorted({one.created_install for one in records}))
+    told = frozenset(row.install_id for row in waiting if row.kind == "device")
+    streams = {f"install/{one}" for one in told}
+    for one in records:
+        streams |= streams_of(one.home, one.life, one.created_install, devices, one.dedicated)
+    counters = {
+        name: Counter.read(*row) for name, row in reading.lock_streams(connection, community_id, streams).items()
+    }
+    number = next_journal_number(connection)
+    memory = _emptied(house, records, at)
+    changed = [(row.install_id, row.op_id, row.status + 1) for row in waiting]
+    changes = stream_changes(memory, counters, devices, statuses_changed(changed, told))
+    erasing.empty_records(connection, community_id, [(one.id, one.v, one.tag) for one in records], at)
+    erasing.add_versions(
+        connection,
+        [(community_id, one.record_id, one.v, one.tag, number, one.op_id, _SYSTEM, 0, at, "[]", ERASED, one.subject_id)
+         for one in memory.versions],
+    )  # fmt: skip
+    erasing.drop_search(connection, community_id, ids)
+    erasing.close_what_is_open(connection, community_id, ids, number, at)
+    rows = [(ERASED, None, row.status + 1, None, None, number, at, row.install_id, row.n) for row in waiting]
+    writing.change_statuses(connection, community_id, rows)
+    uploads = erasing.drop_photos(connection, community_id, photos)
+    destroyed = erasing.destroy_keys(connection, community_id, subjects, at)
+    writing.write_feed(connection, community_id, changes.rows)
+    moved = {name: counters[name].row() for name in changes.touched}
+    writing.write_counters(connection, community_id, [(name, *row) for name, row in moved.items()])
+    reading.raise_placement_version(connection, community_id)
+    effects = {
+        "records": {one.record_id: [[one.v, one.tag, [], ERASED, [], _home(records, one)]] for one in memory.versions},
+        "moves": {}, "streams": moved,
+        "erased": {"id": target.subject_id, "reason": by.reason, "reference": by.reference, "keys": destroyed},
+    }  # fmt: skip
+    writing.insert_journal(
+        connection,
+        (
+            community_id, number, "erase", at, by.actor_id, _SYSTEM, by.source, ENGINE_VERSION, "{}",
+            orjson.dumps(effects).decode(),
+        ),
+    )  # fmt: skip
+    for upload_id in uploads:
+        (house.settings.data_dir / "uploads" / upload_id).unlink(missing_ok=True)
+    done = {"records": len(records), "keys": destroyed, "photos": len(photos), "waiting": len(waiting)}
+    return done, photos
+
+
+def _record(row: Any) -> Record:
+    return Record(
+        row.id, row.type, row.v, row.tag, row.life, row.home, None, row.subject_id, {}, {}, [], {}, 1, row.created_install, 0,
+        dedicated=row.dedicated,
+    )  # fmt: skip
+
+
+def _emptied(house: House, records: Sequence[Record], at: str) -> Memory:
+    """The versions that end these records, in working memory, so that streams are told like of any other change."""
+    memory = Memory({one.id: one for one in records}, _nowhere, house.registry.latest, at, at[:10])
+    for one in records:
+        memory.touch(one)
+        op_id = house.new_id()
+        one.v, one.tag, one.life = one.v + 1, version_tag(one.tag, op_id, ()), ERASED
+        memory.wrote(Version(one.id, one.v, one.tag, op_id, _SYSTEM, 0, (), {}, {}, ERASED, one.subject_id))
+    return memory
+
+
+def _nowhere(_: Any) -> Any:
+    raise NotImplementedError("what is erased is placed nowhere")
+
+
+def _home(records: Sequence[Record], version: Version) -> str:
+    return next(one.home for one in records if one.id == version.record_id)
