@@ -12,7 +12,7 @@ import orjson
 from server.errors import AlreadyDecided, InputError, InvalidInput, OutsideScope
 from server.permissions import Actor, may
 from server.sealing import unseal
-from server.services import erasing, exports, sheet_import
+from server.services import erasing, exports, sheet_import, template_runs
 from server.services.audit import Look, line_of
 from server.services.keys import COMMUNITY, DataKeys
 from server.services.paging import make_cursor, read_cursor
@@ -127,17 +127,19 @@ def past(house: House, actor: Actor, community_id: str) -> list[dict[str, Any]]:
 
 
 def drop_files(house: House, community_id: str) -> int:
-    """Remove every finished export that may hold people of a community, and its uploaded tables; how many there were."""
+    """Remove exports, filled templates and uploaded tables that may hold people of a community; how many there were."""
     gone = 0
-    with read(house.engine) as connection:
-        finished = jobs.ended_before(connection, exports.KIND, house.clock() + timedelta(days=1))
-    for job in finished:
-        if not job.result or job.result.get("removed") or community_id not in {job.community_id, *exports.communities_of(job)}:
-            continue
-        (exports.folder(house) / job.result["file"]).unlink(missing_ok=True)
-        with write(house.engine) as connection:
-            jobs.mark_removed(connection, job)
-        gone += 1
+    for kind, folder in ((exports.KIND, exports.folder), (template_runs.KIND, template_runs.folder)):
+        with read(house.engine) as connection:
+            finished = jobs.ended_before(connection, kind, house.clock() + timedelta(days=1))
+        for job in finished:
+            theirs = community_id in {job.community_id, *exports.communities_of(job)}
+            if not job.result or job.result.get("removed") or not theirs:
+                continue
+            (folder(house) / job.result["file"]).unlink(missing_ok=True)
+            with write(house.engine) as connection:
+                jobs.mark_removed(connection, job)
+            gone += 1
     for path in sheet_import.folder(house).glob(f"{community_id}.*.table"):
         path.unlink(missing_ok=True)
         gone += 1
