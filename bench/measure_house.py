@@ -151,7 +151,7 @@ class _Desk:
 
     def __init__(self, address: str) -> None:
         self._office = Office(address, "secretary", PASSWORD)
-        self._cell = self._office.get(f"/api/v1/communities/{COMMUNITY_ID}/baseline")["cells"][3]["code"]
+        self._cell = f"{COMMUNITY_ID}004"
         self._person = self._office.get(f"/api/v1/cells/{self._cell}/roster/persons?limit=5")["rows"][0]["id"]
 
     def seconds(self, method: str, what: str, body: Any) -> float:

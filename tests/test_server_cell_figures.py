@@ -28,7 +28,7 @@ def told(ground):
 
 def counted(ground):
     with read(ground.house.engine) as connection:
-        return cell_figures._counted(connection, WHOLE, COMMUNITY)
+        return cell_figures._counted(ground.house, connection, WHOLE, COMMUNITY)
 
 
 def plain(figures):
@@ -101,7 +101,7 @@ def test_only_cells_that_moved_are_counted_again(ground, monkeypatch):
     told(ground)
     asked = []
     real = cell_figures._counted
-    monkeypatch.setattr(cell_figures, "_counted", lambda c, scope, one: asked.append(scope.streams) or real(c, scope, one))
+    monkeypatch.setattr(cell_figures, "_counted", lambda house, c, scope, one: asked.append(scope.streams) or real(house, c, scope, one))
     told(ground)
     assert asked == []
     phone.write(home(0).operations[0])

@@ -15,6 +15,7 @@ from typing import Any
 
 from server.house import House
 from server.permissions import Scope
+from server.services.community_forms import community_registry
 from server.store import baseline as store
 from server.store import find
 from server.store.baseline import TypeFigures
@@ -61,7 +62,7 @@ def home_figures(house: House, connection: Any, scope: Scope, community_id: str)
     OutsideScope
     """
     if scope.streams is not None:
-        return _counted(connection, scope, community_id)
+        return _counted(house, connection, scope, community_id)
     see_community(scope, community_id)
     key = (str(house.engine.url), community_id)
     with _gate:
@@ -70,27 +71,28 @@ def home_figures(house: House, connection: Any, scope: Scope, community_id: str)
         while len(_kept) > KEPT_COMMUNITIES:
             _kept.popitem(last=False)
     with kept.gate:
-        _refresh(connection, community_id, kept)
+        _refresh(house, connection, community_id, kept)
         return dict(kept.homes)
 
 
-def _refresh(connection: Any, community_id: str, kept: _Kept) -> None:
+def _refresh(house: House, connection: Any, community_id: str, kept: _Kept) -> None:
     life = epoch(connection)
     heads = {home: seq for home, (seq, _) in find.heads(connection, community_id).items()}
     moved = [home for home in heads | kept.heads if heads.get(home) != kept.heads.get(home)]
     if kept.life == life and not moved:
         return
     if kept.life != life or len(moved) * 2 > len(heads):
-        kept.homes = _counted(connection, Scope((community_id,)), community_id)
+        kept.homes = _counted(house, connection, Scope((community_id,)), community_id)
     else:
         kept.homes = {home: one for home, one in kept.homes.items() if home not in moved}
-        kept.homes |= _counted(connection, Scope((community_id,), frozenset(moved)), community_id)
+        kept.homes |= _counted(house, connection, Scope((community_id,), frozenset(moved)), community_id)
     kept.life, kept.heads = life, heads
 
 
-def _counted(connection: Any, scope: Scope, community_id: str) -> dict[str, HomeFigures]:
+def _counted(house: House, connection: Any, scope: Scope, community_id: str) -> dict[str, HomeFigures]:
     homes: dict[str, HomeFigures] = defaultdict(HomeFigures)
-    for one in store.figures(connection, scope, community_id):
+    kinds = community_registry(house, community_id, connection).types()
+    for one in store.figures(connection, scope, community_id, kinds):
         homes[one.home].types.append(one)
     for home, day, count in store.freshness(connection, scope, community_id):
         homes[home].confirmed[day] += count

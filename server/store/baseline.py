@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from server.permissions import Scope
 from server.store.database import run
-from server.store.scoping import Condition, is_postgres, json_text, see_community, stream_cut
+from server.store.scoping import Condition, among, both, is_postgres, json_text, see_community, stream_cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +71,8 @@ def place_cut(scope: Scope, community_id: str) -> Condition:
     return f"r.community_id = ? AND {cut}", [community_id, *streams]
 
 
-def figures(connection: Connection, scope: Scope, community_id: str) -> list[TypeFigures]:
-    """Counts per home stream and record type.
+def figures(connection: Connection, scope: Scope, community_id: str, kinds: Sequence[str]) -> list[TypeFigures]:
+    """Counts per home stream and record type; of a few cells only what is of these kinds, through the index of homes.
 
     A dwelling is *surveyed* when its occupancy is recorded (and is not ``unknown``) or a live household stands in
     it. Reference cards and closed residences are types of their own and so never counted as persons.
@@ -88,6 +88,8 @@ def figures(connection: Connection, scope: Scope, community_id: str) -> list[Typ
     resident = f"r.type = 'person' AND {alive} AND {json_text(connection, 'r', 'residence_household')} IS NOT NULL"
     length = "json_array_length(r.conflicts::json)" if is_postgres(connection) else "json_array_length(r.conflicts)"
     dwelling = f"r.life = 'live' AND r.type = 'dwelling' AND {expected}"
+    if scope.streams is not None:
+        cut, values = both((cut, values), among("r.type", kinds))
     rows = run(
         connection,
         f"SELECT r.home, r.type, "
