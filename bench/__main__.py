@@ -1,33 +1,58 @@
-"""`make bench`: every measure beside its floor, in one run. ``ARGS=--quick`` fills to 20,000 instead of 200,000."""
+"""`make bench`: every measure beside its floor, in one run. ``ARGS=--quick`` fills to 20,000 records instead of 200,000.
+
+``ARGS="--quick --only sync,house"`` runs some sections; each prints its lines when it is done.
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable, Mapping
 
 from bench.measure_editions import publishing
+from bench.measure_house import HouseSize, measure_house
 from bench.measure_office import placement
 from bench.measure_sync import Size, measure
-from bench.report import table
+from bench.report import Line, table
 
-SIZES = {
+SCALES = ("full", "quick", "tiny")
+_SYNC = {
     "full": Size(),
     "quick": Size(small=5_000, large=20_000, households=500, rounds=6),
     "tiny": Size(small=4_000, large=6_000, households=50, rounds=2),
 }
+_HOUSE = {"full": HouseSize(), "quick": HouseSize(1, 2, 6), "tiny": HouseSize(1, 1, 2)}
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+SECTIONS: Mapping[str, Callable[[str], list[Line]]] = {
+    "sync": lambda scale: measure(_SYNC[scale], _say),
+    "places": lambda scale: [placement(20_000 if scale == "tiny" else 1_000_000)],
+    "editions": lambda scale: publishing({"full": 200_000, "quick": 20_000, "tiny": 2_000}[scale]),
+    "house": lambda scale: measure_house(_HOUSE[scale], _say),
+}
+"""What can be measured, by name; each takes a scale."""
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fill to 20,000 records, fewer rounds")
-    parser.add_argument("--tiny", action="store_true", help="only to see that everything runs")
+    parser.add_argument("--quick", dest="scale", action="store_const", const="quick", default="full", help="fewer records and rounds")
+    parser.add_argument("--tiny", dest="scale", action="store_const", const="tiny", help="only to see that everything runs")
+    parser.add_argument("--only", metavar="NAMES", help=f"sections, with commas: {', '.join(SECTIONS)}")
     chosen = parser.parse_args()
-    size = SIZES["tiny" if chosen.tiny else "quick" if chosen.quick else "full"]
-    lines = measure(size, lambda text: print(text, file=sys.stderr, flush=True))
-    lines.append(placement(20_000 if chosen.tiny else 1_000_000))
-    lines += publishing(2_000 if chosen.tiny else 20_000 if chosen.quick else 200_000)
-    print(table(lines))
-    return 0 if all(one.verdict != "NOT MET" for one in lines) else 1
+    names = chosen.only.split(",") if chosen.only else list(SECTIONS)
+    unknown = [name for name in names if name not in SECTIONS]
+    if unknown:
+        parser.error(f"there is no section {', '.join(unknown)}; there are {', '.join(SECTIONS)}")
+    missed = False
+    for name in names:
+        lines = SECTIONS[name](chosen.scale)
+        print(f"\n{name}\n{table(lines)}", flush=True)
+        missed |= any(one.verdict == "NOT MET" for one in lines)
+    return 1 if missed else 0
 
 
 if __name__ == "__main__":
