@@ -167,7 +167,7 @@ class Trial:
             group.create_task(self.reader.follow())
             await trouble(self)
             self.world.stop = True
-        async with asyncio.timeout(120), asyncio.TaskGroup() as group:
+        async with asyncio.timeout(600), asyncio.TaskGroup() as group:
             for device in self.devices:
                 group.create_task(device.settle())
         await self._nothing_waits()

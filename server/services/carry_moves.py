@@ -149,7 +149,7 @@ def carry_cards(
     more, sealed = reading.load_records(connection, community_id, [one for one in dwellings if one not in records])
     records, secrets = records | more, secrets | sealed
     keys = DataKeys(house.keys)
-    subjects = keys.missing(record.subject_id for record in records.values())
+    subjects = keys.missing([None, *(record.subject_id for record in records.values())])
     keys.learn(subjects, reading.wrapped_keys(connection, community_id, subjects))
     memory = Memory(
         records=records,

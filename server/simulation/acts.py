@@ -7,14 +7,9 @@ from datetime import timedelta
 from random import Random
 from typing import Any
 
-from server.permissions import Scope
-from server.services import deciding, settling, unconfirmed
-from server.services.audit import Look
 from server.services.release import sweep
-from server.simulation.world import CELLS, COMMUNITY, PhoneKilled, World, anchor
-from server.store import commands, installs
-from server.store import inbox as store
-from server.store.database import read
+from server.simulation.office import killed_office, other_forms, reassign, republish, secretary
+from server.simulation.world import CELLS, PhoneKilled, World, anchor
 from sync.device import (
     ForkNeeded,
     InvalidFields,
@@ -31,7 +26,6 @@ from sync.device.view import RecordView
 
 Act = Callable[[World, Random], str]
 
-_WHOLE = Scope((COMMUNITY,))
 _GIVEN_UP = (Offline, ServerBusy, Refused, Revoked)
 
 
@@ -82,11 +76,15 @@ def _edits(random: Random) -> dict[str, dict[str, Any]]:
 def edit(world: World, random: Random) -> str:
     """One to three fields of things that the phone shows."""
     number, phone = _phone(world, random)
-    return f"phone {number} writes " + ", ".join(_edit(phone, random) for _ in range(random.randrange(1, 4)))
+    newer = world.forms[number] > 1
+    return f"phone {number} writes " + ", ".join(_edit(phone, random, newer) for _ in range(random.randrange(1, 4)))
 
 
-def _edit(phone: Phone, random: Random) -> str:
+def _edit(phone: Phone, random: Random, newer: bool = False) -> str:
     edits = _edits(random)
+    if newer:
+        edits["dwelling"]["balconies_count"] = random.randrange(9)
+        edits["person"]["hobby_text"] = f"好{random.randrange(9)}"
     record_type = random.choice(sorted(edits))
     view = _some(phone, random, record_type)
     if view is None:
@@ -230,7 +228,11 @@ def bad_line(world: World, random: Random) -> str:
 def late_request(world: World, random: Random) -> str:
     """A request that was thought lost arrives after all, whatever has happened since; nobody hears the answer."""
     if not world.kept_back:
-        return "no request is late"
+        number, phone = _phone(world, random)
+        phone.transport.weather = lambda path: "kept back" if path.endswith("push") else "fine"
+        said = sync_once(phone)
+        phone.transport.weather = lambda _: "fine"
+        return f"phone {number} syncs, its push is kept back: {said}"
     path, body, token = world.kept_back.pop(random.randrange(len(world.kept_back)))
     try:
         answer = world.serve("POST", path, body, token)
@@ -301,70 +303,10 @@ def backup(world: World, random: Random) -> str:
 
 def copy_back(world: World, random: Random) -> str:
     """An older copy of the database is put back by hand."""
-    if not world.backups or random.random() < 0.5:
-        return "no copy is put back"
+    if not world.backups:
+        return backup(world, random)
     world.copy_back(random)
     return "an older copy is put back"
-
-
-# ---------------------------------------------------------------- at the office
-def reassign(world: World, random: Random) -> str:
-    """A cell is given to somebody, or taken from them."""
-    worker, cell = random.randrange(len(world.workers)), random.randrange(CELLS)
-    given = random.random() < 0.6
-    (world.assign if given else world.unassign)(worker, cell)
-    return f"worker {worker} {'gets' if given else 'loses'} cell {cell}"
-
-
-def secretary(world: World, random: Random) -> str:
-    """The secretary settles conflicts, decides about proposals, discards what is quarantined."""
-    done = [_settle(world, random), _decide_proposal(world, random), _decide_quarantine(world, random)]
-    return "the secretary " + ", ".join(one for one in done if one)
-
-
-def _settle(world: World, random: Random) -> str:
-    look_ = Look(world.secretary, "change", "simulated")
-    choose = random.choice(("standing", "waiting", "newest"))
-    said = settling.settle_many(world.house, world.secretary, _WHOLE, COMMUNITY, look_, settling.Which(), choose)
-    return f"settles {len(said['settled'])} by {choose}"
-
-
-def _decide_proposal(world: World, random: Random) -> str:
-    with read(world.house.engine) as connection:
-        found = commands.proposals(connection, COMMUNITY, after=None, limit=1)
-    if not found:
-        return ""
-    waiting = deciding.Waiting(COMMUNITY, found[0]["install_id"], found[0]["n"])
-    decide = random.choice((deciding.confirm, deciding.decline))
-    try:
-        decide(world.house, world.secretary, waiting)
-    except deciding.AlreadyDecided:
-        return "cannot decide a proposal yet"
-    return f"{decide.__name__}s a proposal"
-
-
-def _decide_quarantine(world: World, random: Random) -> str:
-    with read(world.house.engine) as connection:
-        found = store.waiting_operations(connection, _WHOLE, COMMUNITY, "quarantined", after=None, limit=1)
-    if not found or random.random() < 0.5:
-        return ""
-    waiting = deciding.Waiting(COMMUNITY, found[0]["install_id"], found[0]["n"])
-    if found[0]["now_reason"] == "invalid" and found[0]["kind"] == "patch":
-        deciding.repair(
-            world.house, world.secretary, waiting, {found[0]["n"]: {"set": {"floor_number": random.randrange(9)}}}
-        )
-        return "repairs"
-    deciding.discard(world.house, world.secretary, waiting)
-    return "discards"
-
-
-def confirm_devices(world: World) -> int:
-    """The secretary says whose the devices are that a restored server does not know."""
-    with read(world.house.engine) as connection:
-        found = [one for one in installs.installs(connection, (COMMUNITY,)) if one.flag == unconfirmed.UNCONFIRMED]
-    for one in found:
-        unconfirmed.confirm_install(world.house, world.secretary, one.install_id, user_id=world.workers[0])
-    return len(found)
 
 
 WORK: tuple[Act, ...] = (
@@ -394,6 +336,9 @@ FAULTS: dict[str, Act] = {
     "backup": backup,
     "restore": copy_back,
     "scope": reassign,
+    "cells": republish,
+    "forms": other_forms,
+    "office": killed_office,
     "nonsense": nonsense,
 }
 """What can go wrong, by the name that ``--faults`` takes."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from server.services.release import sweep
 from server.services.verify import verify
-from server.simulation.acts import confirm_devices, sync_once
+from server.simulation.acts import sync_once
+from server.simulation.office import confirm_devices
 from server.simulation.world import COMMUNITY, World
 from server.store import pull, push
 from server.store.database import read
@@ -18,7 +19,9 @@ class LawBroken(Exception):
 
 
 def settle(world: World) -> None:
-    """Everybody syncs on fine days until nothing changes any more."""
+    """Everybody syncs on fine days until nothing changes any more; no program of a phone stays newer than the server's."""
+    if max(world.forms, default=1) > world.released:
+        world.release_forms()
     for _ in range(ROUNDS):
         confirm_devices(world)
         sweep(world.house)
@@ -70,6 +73,8 @@ def _check_log(world: World, number: int) -> None:
         row = rows.get(one.op_id)
         if one.outcome is None:
             raise LawBroken(f"L5: operation {one.n} ({one.kind}) of phone {number} has no answer")
+        if one.outcome == "held" and one.reason == "form":
+            raise LawBroken(f"S10: operation {one.n} ({one.kind}) of phone {number} waits for a form that is there")
         if row is None:
             raise LawBroken(f"L5: operation {one.n} ({one.kind}, {one.outcome}) of phone {number} is not at the server")
         if one.outcome not in ("held", "quarantined") and not one.settled:

@@ -12,7 +12,7 @@ from random import Random
 
 from server.simulation.acts import FAULTS, WORK, Act, new_home, sync_once
 from server.simulation.laws import LawBroken, check, check_acknowledged, settle
-from server.simulation.world import World, template
+from server.simulation.world import World, shelf_of
 from sync.device import InvalidFields, PhoneError, UnknownRecord
 
 MOST_TRIES = 80
@@ -30,7 +30,14 @@ class Story:
 
 
 def play(
-    seed: int, *, phones: int, steps: int, faults: Sequence[str], folder: Path, only: Iterable[int] | None = None
+    seed: int,
+    *,
+    phones: int,
+    steps: int,
+    faults: Sequence[str],
+    folder: Path,
+    only: Iterable[int] | None = None,
+    database: str | None = None,
 ) -> Story:
     """Play a story to its end, let everything settle and check the laws.
 
@@ -38,23 +45,26 @@ def play(
     ----------
     faults : names from `acts.FAULTS`
     folder : where the template is kept and this story has its files for the time being
+    database : URL of a PostgreSQL server on which databases may be made; None plays on SQLite
     only : the steps to play, all others are left out; each step draws from a generator of its own
     """
     story = Story(seed)
     place = Path(tempfile.mkdtemp(prefix=f"story-{seed}-", dir=folder))
-    world = World(place, str(seed))
+    world = World(place, str(seed), shelf_of(folder, database))
     acts: list[Act] = [*WORK, *(FAULTS[name] for name in faults)]
     acknowledged: set[str] = set()
     try:
-        world.open(template(folder))
+        world.open()
         _people(world, Random(f"{seed}/people"), phones)
         for step in range(steps) if only is None else sorted(only):
             random = Random(f"{seed}/{step}")
+            act = random.choice(acts)
+            story.lines.append((step, f"{act.__name__} …"))  # what is told of a step that breaks
             try:
-                line = random.choice(acts)(world, random)
+                line = act(world, random)
             except (UnknownRecord, InvalidFields) as error:  # what the phone does not let anybody do
                 line = f"a phone refuses: {error}"
-            story.lines.append((step, line))
+            story.lines[-1] = (step, line)
             for phone in world.phones:
                 acknowledged |= {one.op_id for one in phone.operations() if one.acknowledged}
         settle(world)
@@ -84,7 +94,9 @@ def _people(world: World, random: Random, phones: int) -> None:
         sync_once(phone)
 
 
-def shortest(story: Story, *, phones: int, steps: int, faults: Sequence[str], folder: Path) -> Story:
+def shortest(
+    story: Story, *, phones: int, steps: int, faults: Sequence[str], folder: Path, database: str | None = None
+) -> Story:
     """The shortest story found by leaving out steps of one that fails in the same way; fails like it or is it."""
     kept = [step for step, _ in story.lines]
     best, tries = story, 0
@@ -95,7 +107,7 @@ def shortest(story: Story, *, phones: int, steps: int, faults: Sequence[str], fo
         while at < len(kept) and tries < MOST_TRIES:
             tries += 1
             fewer = kept[:at] + kept[at + size :]
-            found = play(story.seed, phones=phones, steps=steps, faults=faults, folder=folder, only=fewer)
+            found = play(story.seed, phones=phones, steps=steps, faults=faults, folder=folder, only=fewer, database=database)
             if found.wrong is not None and found.wrong.split(":")[0] == kind:
                 kept, best = fewer, found
             else:

@@ -6,9 +6,11 @@ import json
 import secrets
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from importlib.resources import files
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -17,15 +19,17 @@ import shapely
 from flask import Flask
 from sqlalchemy import event
 
-from forms.registry import load_registry
+from forms.registry import Registry, load_registry
 from geo.cells import read_cells
 from server.app import create_app, house_of
 from server.house import House
 from server.permissions import Actor
 from server.services import accounts, assignments, enrolment
 from server.services.accounts import OPERATOR
+from server.services.announce import announce_forms
 from server.services.editions import publish_edition
 from server.settings import Settings
+from server.simulation.shelf import Databases, Files, Shelf
 from server.start import prepare
 from server.store import assignments as places
 from server.store import people
@@ -37,6 +41,7 @@ COMMUNITY, CODE = "c-simulated", "999999004001"
 WEST, SOUTH, SIZE = 120.60, 31.30, 0.01
 CELLS, WORKERS = 3, 6
 FIRST_DAY = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
+TEMPLATE = "template"
 _KEY = b"a made-up key of thirty-two byte"
 
 
@@ -69,10 +74,34 @@ def anchor(number: float) -> dict[str, Any]:
 
 
 @cache
-def template(folder: Path) -> Path:
-    """A database with the community, its people and its cells; made once, copied for every story."""
-    path = folder / "template.sqlite3"
-    _, house = _open(folder, path, lambda: FIRST_DAY, id_maker(1))
+def newer_forms() -> Registry:
+    """The forms of a later version of the program: dwellings and persons have one more field."""
+    fields = {
+        "dwelling": {"name": "balconies_count", "type": "integer", "privacy": "internal", "min": 0, "max": 99},
+        "person": {"name": "hobby_text", "type": "text", "privacy": "personal", "max_length": 200},
+    }
+    documents = []
+    for name, spec in fields.items():
+        document = json.loads((files("forms") / "definitions" / f"{name}.json").read_text(encoding="utf-8"))
+        label = {"zh": "新字段", "en": "New field"}
+        documents.append(document | {"version": document["version"] + 1, "fields": [*document["fields"], spec | {"label": label}]})
+    return load_registry(extra=documents)
+
+
+def cells_at(*borders: float) -> dict[str, Any]:
+    """Cells side by side as GeoJSON; ``borders`` from west to east, in widths of a cell."""
+    features = []
+    for number, (west, east) in enumerate(pairwise(borders)):
+        box = shapely.box(round(WEST + west * SIZE, 7), SOUTH, round(WEST + east * SIZE, 7), SOUTH + SIZE)
+        properties = {"code": f"{CODE}{number + 1:03d}", "name": f"第{number + 1}网格"}
+        features.append({"type": "Feature", "properties": properties, "geometry": json.loads(shapely.to_geojson(box))})
+    return {"type": "FeatureCollection", "features": features}
+
+
+def furnish(shelf: Shelf, folder: Path) -> None:
+    """Put a community with its people and its cells into an empty database, and keep it as ``template``."""
+    _, house, program = _program(shelf.url, folder)
+    program.clock, program.new_id, program.count = lambda: FIRST_DAY, id_maker(1), lambda *_: None
     prepare(house)
     with write(house.engine) as connection:
         new = places.Community(COMMUNITY, CODE, "模拟社区", CODE[:9], CODE[:6], "cn-grid-15")
@@ -87,14 +116,7 @@ def template(folder: Path) -> Path:
         community_id=COMMUNITY,
     )
     actor = Actor(secretary.user_id, "secretary", COMMUNITY, name="书记")
-    features = []
-    for number in range(CELLS):
-        box = shapely.box(WEST + number * SIZE, SOUTH, WEST + (number + 1) * SIZE, SOUTH + SIZE)
-        properties = {"code": f"{CODE}{number + 1:03d}", "name": f"第{number + 1}网格"}
-        features.append({"type": "Feature", "properties": properties, "geometry": json.loads(shapely.to_geojson(box))})
-    publish_edition(
-        house, actor, COMMUNITY, read_cells({"type": "FeatureCollection", "features": features}, datum="cgcs2000")
-    )
+    publish_edition(house, actor, COMMUNITY, read_cells(cells_at(*range(CELLS + 1)), datum="cgcs2000"))
     for number in range(WORKERS):
         accounts.add_user(
             house,
@@ -104,16 +126,22 @@ def template(folder: Path) -> Path:
             role="grid_worker",
             password=secrets.token_hex(),
         )
+    announce_forms(house)
     house.engine.dispose()
-    return path
+    shelf.keep(TEMPLATE)
 
 
-def _open(folder: Path, path: Path, clock: Callable[[], datetime], new_id: Callable[[], str]) -> tuple[Flask, House]:
-    settings = Settings.in_folder(
-        folder, database_url=f"sqlite:///{path}", key=_KEY, sign_in_per_minute=1_000_000, enrol_per_minute=1_000_000
-    )
-    app = create_app(settings, clock=clock, new_id=new_id)
-    return app, house_of(app)
+@cache
+def shelf_of(folder: Path, database: str | None = None) -> Shelf:
+    """The shelf of a folder, furnished; ``database`` names a PostgreSQL server, None is SQLite in the folder."""
+    if database is None:
+        shelf: Shelf = Files(folder)
+    else:
+        made = Databases(database)
+        made.create()
+        shelf = made
+    furnish(shelf, folder)
+    return shelf
 
 
 @dataclass
@@ -126,9 +154,11 @@ class _Program:
 
 
 @cache
-def _program(path: Path) -> tuple[Flask, House, _Program]:
+def _program(url: str, folder: Path) -> tuple[Flask, House, _Program]:
     program = _Program()
-    app, house = _open(path.parent, path, lambda: program.clock(), lambda: program.new_id())
+    settings = Settings.in_folder(folder, database_url=url, key=_KEY, sign_in_per_minute=1_000_000, enrol_per_minute=1_000_000)
+    app = create_app(settings, clock=lambda: program.clock(), new_id=lambda: program.new_id())
+    house = house_of(app)
     event.listen(house.engine, "before_cursor_execute", lambda *_: program.count())
     return app, house, program
 
@@ -164,6 +194,7 @@ class World:
 
     folder: Path
     seed: str
+    shelf: Shelf
     app: Flask = field(init=False)
     house: House = field(init=False)
     secretary: Actor = field(init=False)
@@ -173,34 +204,56 @@ class World:
     phones: list[Phone] = field(default_factory=list)
     offsets: list[timedelta] = field(default_factory=list)
     kept_back: list[tuple[str, dict[str, Any], str | None]] = field(default_factory=list)
-    backups: list[Path] = field(default_factory=list)
+    backups: list[str] = field(default_factory=list)
+    forms: list[int] = field(default_factory=list)
+    released: int = 1
     restored: bool = False
     assigned: dict[tuple[str, int], str] = field(default_factory=dict)
     statements_left: int | None = None
     new_id: Callable[[], str] = field(default_factory=lambda: id_maker(2))
     makers: int = 16
 
-    def open(self, base: Path) -> None:
+    def open(self) -> None:
         """Begin from a copy of the template."""
-        self._put(base)
+        _program(self.shelf.url, self.folder.parent)[1].engine.dispose()
+        self.shelf.put(TEMPLATE)
+        (self.folder.parent / "revocations.log").unlink(missing_ok=True)  # of the story before
         self.start()
         with read(self.house.engine) as connection:
             users = sorted(people.users(connection, None), key=lambda one: one.login)
-            edition = _cells_in_force(connection)
-        self.cells = edition
+        self.look_at_cells()
         self.workers = [one.user_id for one in users if one.role == "grid_worker"]
         boss = next(one for one in users if one.role == "secretary")
         self.secretary = enrolment.user_install(self.house, Actor(boss.user_id, "secretary", COMMUNITY, name=boss.name))
 
-    @property
-    def path(self) -> Path:
-        """The server's database; stories are played one after the other."""
-        return self.folder.parent / "server.sqlite3"
+    def look_at_cells(self) -> None:
+        """Learn which cells are in force, and who has which."""
+        with read(self.house.engine) as connection:
+            self.cells = _cells_in_force(connection)
+            there = places.assignments(connection, (COMMUNITY,))
+        self.assigned = {
+            (one.user_id, self.cells.index(one.cell_id)): one.assignment_id
+            for one in there
+            if one.revoked_at is None and one.cell_id in self.cells
+        }
 
     def start(self) -> None:
-        """Start the server's program upon its file. The application is made once; nothing of a story stays in it."""
-        self.app, self.house, program = _program(self.path)
+        """Start the server's program upon its database. The application is made once; nothing of a story stays in it."""
+        self.app, house, program = _program(self.shelf.url, self.folder.parent)
         program.clock, program.new_id, program.count = lambda: self.now, self.new_id, self._count
+        self.house = self.app.extensions["dishu"] = replace(house, registry=self._registry(self.released))
+        if self.released > 1:
+            announce_forms(self.house)
+
+    def release_forms(self) -> None:
+        """The server's program is replaced by a newer one, with newer forms."""
+        self.stop()
+        self.released = 2
+        self.start()
+
+    @staticmethod
+    def _registry(version: int) -> Registry:
+        return newer_forms() if version > 1 else load_registry()
 
     def _count(self, *_: Any) -> None:
         if self.statements_left is None:
@@ -236,6 +289,7 @@ class World:
         """A phone of a worker, enrolled on a fine day; it has not pulled yet."""
         number = len(self.phones)
         self.offsets.append(timedelta())
+        self.forms.append(1)
         phone = self.open_phone(number)
         code, _ = enrolment.create_code(self.house, self.secretary, self.workers[worker % len(self.workers)])
         phone.enrol(code, label=f"phone {number}")
@@ -250,7 +304,7 @@ class World:
             Line(self),
             lambda: self.now + self.offsets[number],
             id_maker(self.makers),
-            load_registry(),
+            self._registry(self.forms[number]),
         )
 
     def reopen(self, number: int) -> None:
@@ -265,6 +319,7 @@ class World:
         shutil.copy(self.folder / f"phone-{number}", self.folder / f"phone-{copy}")
         self.phones[number] = self.open_phone(number)
         self.offsets.append(self.offsets[number])
+        self.forms.append(self.forms[number])
         self.phones.append(self.open_phone(copy))
 
     # ------------------------------------------------------------ the office
@@ -281,41 +336,37 @@ class World:
         if assignment_id is not None:
             assignments.revoke(self.house, self.secretary, assignment_id)
 
+    def publish(self, *borders: float) -> None:
+        """Put other borders in force; assignments and records follow."""
+        draft = read_cells(cells_at(*borders), datum="cgcs2000")
+        publish_edition(self.house, self.secretary, COMMUNITY, draft)
+        self.look_at_cells()
+
     def back_up(self) -> None:
         """Copy the database by hand."""
         self.stop()
-        path = self.folder / f"copy-{len(self.backups)}"
-        shutil.copy(self.path, path)
-        self.backups.append(path)
+        name = f"copy{len(self.backups)}"
+        self.shelf.keep(name)
+        self.backups.append(name)
 
     def copy_back(self, random: Random) -> None:
         """Put an older copy back by hand: nothing tells the server that it is one."""
         if not self.backups:
             return
         self.stop()
-        self._put(random.choice(self.backups))
+        self.shelf.put(random.choice(self.backups))
         self.restored = True
         self.kept_back.clear()
         self.start()
-        self._learn_assignments()
-
-    def _put(self, copy: Path) -> None:
-        for tail in ("-wal", "-shm"):
-            Path(f"{self.path}{tail}").unlink(missing_ok=True)
-        shutil.copy(copy, self.path)
-
-    def _learn_assignments(self) -> None:
-        with read(self.house.engine) as connection:
-            there = places.assignments(connection, (COMMUNITY,))
-        self.assigned = {
-            (one.user_id, self.cells.index(one.cell_id)): one.assignment_id for one in there if one.revoked_at is None
-        }
+        self.look_at_cells()
 
     def close(self) -> None:
         """Let go of everything."""
         for phone in self.phones:
             phone.close()
         self.stop()
+        for name in self.backups:
+            self.shelf.forget(name)
 
 
 def _cells_in_force(connection: Any) -> list[str]:
