@@ -111,7 +111,9 @@ def _survey(registry: Registry) -> CollectForm:
     household = Part(registry.latest("household"))
     member = Part(registry.latest("person"), _MEMBER_PREFIX, MEMBER, "residence_household")
     rows = list(_part_rows(household, several=True))
-    rows.append({"type": "begin_repeat", "name": MEMBER, **_words("label", "家庭成员", "Member")})
+    rows.append({"type": "select_one dishu_yes_no", "name": "dishu_members", "required": "yes", "default": "true",
+                 **_words("label", "要登记或更新家庭成员吗？", "Members to add or to update?")})  # fmt: skip
+    rows.append({"type": "begin_repeat", "name": MEMBER, "relevant": "${dishu_members} = 'true'", **_words("label", "家庭成员", "Member")})
     rows += _part_rows(member, several=True)
     rows.append({"type": "end_repeat", "name": MEMBER})
     return _form(SURVEY, {"zh": "入户采集", "en": "Household survey"}, (household, member), rows)
@@ -130,11 +132,17 @@ def _form(form_id: str, label: Mapping[str, str], parts: tuple[Part, ...], surve
 
 
 def _part_rows(part: Part, *, several: bool) -> Iterator[Row]:
-    """Which record, then the screens of its view, then whether the rest was seen unchanged."""
+    """Which record, then the screens of its view, then whether the rest was seen unchanged.
+
+    In a repeat there are no groups: the path from the chosen record to what is filled in from it is then the same from either end, and
+    engines differ in the end from which they read it.
+    """
     kind, prefix = part.record_type, part.prefix
     action, record, new, own_id = (f"{prefix}dishu_{one}" for one in ("action", "record", "new", "id"))
     update = f"${{{action}}} = 'update'"
-    yield {"type": "begin_group", "name": f"{prefix}dishu_which", **_words("label", kind.label["zh"], kind.label["en"])}
+    grouped = part.repeat is None
+    if grouped:
+        yield {"type": "begin_group", "name": "dishu_which", **_words("label", kind.label["zh"], kind.label["en"])}
     yield {
         "type": "select_one dishu_action", "name": action, "required": "yes",
         "default": "create" if kind.name in _EVENTS else "update", **_words("label", "更新已有记录还是新增？", "Update a record or add one?"),
@@ -153,7 +161,8 @@ def _part_rows(part: Part, *, several: bool) -> Iterator[Row]:
             "type": "calculate", "name": prefix + part.within, "calculation": "${dishu_id}",
             "save_to": _save_to(kind.name, part.within, several),
         }  # fmt: skip
-    yield {"type": "end_group", "name": f"{prefix}dishu_which"}
+    if grouped:
+        yield {"type": "end_group", "name": "dishu_which"}
     written = _written_rows(kind)
     for screen in kind.views[0].screens:
         yield from _screen_rows(part, screen, written, several)
@@ -177,17 +186,23 @@ def _written_rows(kind: RecordType) -> dict[str, Row]:
 
 
 def _screen_rows(part: Part, screen: Screen, written: Mapping[str, Row], several: bool) -> Iterator[Row]:
-    kind = part.record_type
-    group = f"{part.prefix}s_{screen.name}"
+    kind, grouped = part.record_type, part.repeat is None
     relevant = next(
         (one.get("relevant", "") for one in kind.document["views"][0]["screens"] if one["name"] == screen.name), ""
     )
-    text = relevant["text"] if isinstance(relevant, Mapping) else relevant
-    yield {"type": "begin_group", "name": group, "relevant": _named(text, part), **_words("label", screen.label["zh"], screen.label["en"])}
+    text = _named(relevant["text"] if isinstance(relevant, Mapping) else relevant, part)
+    group = f"s_{screen.name}"
+    if grouped:
+        yield {"type": "begin_group", "name": group, "relevant": text, **_words("label", screen.label["zh"], screen.label["en"])}
     for field in screen.fields:
-        if field != part.within:
-            yield from _question(part, kind.fields[field], written[field], several)
-    yield {"type": "end_group", "name": group}
+        if field == part.within:
+            continue
+        for row in _question(part, kind.fields[field], written[field], several):
+            own = row.get("relevant", "")
+            both = f"({text}) and ({own})" if text and own else text or own
+            yield row if grouped else row | {"relevant": both}
+    if grouped:
+        yield {"type": "end_group", "name": group}
 
 
 def _question(part: Part, spec: FieldSpec, written: Row, several: bool) -> Iterator[Row]:
