@@ -19,7 +19,7 @@ from server.migrations import FOLDER
 from server.problems import register_problems
 from server.requests import register_request_rules
 from server.sealing import KeyRing
-from server.settings import Settings
+from server.settings import HouseSecrets, Settings
 from server.store import reach
 from server.store.database import engine_options, prepare_engine
 
@@ -83,7 +83,7 @@ def create_app(
     app.extensions["dishu"] = House(
         settings=settings,
         engine=engine,
-        keys=KeyRing.from_secret(settings.secret()),
+        keys=ring_of(settings),
         registry=load_registry(),
         clock=clock,
         new_id=new_id,
@@ -94,6 +94,18 @@ def create_app(
     register_problems(app)
     register_blueprints(app)
     return app
+
+
+def ring_of(settings: Settings) -> KeyRing:
+    """The keys of these settings; they follow the key file when it is rotated."""
+    changed = settings.changed_secrets()
+
+    def made(found: HouseSecrets) -> KeyRing:
+        return KeyRing.from_secret(found.present, found.former, found.hashing)
+
+    ring = made(settings.secrets())
+    ring.source = lambda: made(found) if (found := changed()) is not None else None
+    return ring
 
 
 def house_of(app: Flask) -> House:

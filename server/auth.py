@@ -16,7 +16,7 @@ from server.problems import request_id
 from server.services import accounts, enrolment, sign_in
 from server.services.audit import Look
 from server.services.community_forms import at_home
-from server.services.tokens import DeviceClaim, device_claim, send_claim
+from server.services.tokens import DeviceClaim, device_claim, device_token, send_claim
 from server.services.unconfirmed import unconfirmed_sender
 from server.settings import Settings
 
@@ -87,6 +87,13 @@ def sending_install() -> DeviceClaim:
     """
     token = _bearer() or ""
     return device_claim(_house().keys, token) if enrolment.is_device_token(token) else send_claim(_house().keys, token)
+
+
+def renewed_token() -> str | None:
+    """The device token of this request as the present secret signs it; None where it is signed so already."""
+    token = _bearer() or ""
+    fresh = device_token(house().keys, device_claim(house().keys, token))
+    return None if fresh == token else fresh
 
 
 def pushing_device(token: str | None = None) -> tuple[Actor, bool]:

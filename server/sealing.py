@@ -8,60 +8,127 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from server.envelopes import EnvelopeKey, open_envelope
+from server.envelopes import EnvelopeKey, EnvelopeKeyUnknown, open_envelope
 
 _NONCE_BYTES = 12
 _FETCHED = 4096
+_LOOK_EVERY_S = 1.0
+_gate = threading.Lock()
 
 
 class WrongKey(Exception):
     """A sealed value does not open with the key that is configured."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class KeyRing:
     """The keys of a house, derived from one 32-byte secret.
 
     ``wrapping`` wraps data keys, ``hashing`` keys content and search hashes, ``signing`` signs tokens and cursors, to
-    ``envelope`` phones seal what they send without their PIN.
+    ``envelope`` phones seal what they send without their PIN. ``former`` are the rings of secrets that were rotated out: they still
+    open, and their signatures still hold. ``source`` gives the ring as it is now, or None where it has not changed: a running
+    server follows a rotation.
     """
 
     wrapping: AESGCM
     hashing: bytes
     signing: bytes
     envelope: EnvelopeKey
+    former: tuple[KeyRing, ...] = ()
+    source: Callable[[], KeyRing | None] | None = field(default=None, repr=False, compare=False)
+    _looked_at: float = field(default=0.0, repr=False, compare=False)
 
     @classmethod
-    def from_secret(cls, secret: bytes) -> KeyRing:
-        """Derive the ring from a secret of at least 32 bytes; ValueError when it is shorter."""
+    def from_secret(cls, secret: bytes, former: Sequence[bytes] = (), hashing: bytes | None = None) -> KeyRing:
+        """Derive the ring from a secret of at least 32 bytes; ValueError when it is shorter.
+
+        ``hashing`` is the key of hashes where it is older than the secret: a rotation leaves hashes as they are.
+        """
         if len(secret) < 32:
             raise ValueError("the house key needs at least 32 bytes")
 
         def derive(use: bytes) -> bytes:
             return hmac.new(secret, b"dishu/1/" + use, hashlib.sha256).digest()
 
-        return cls(AESGCM(derive(b"wrapping")), derive(b"hashing"), derive(b"signing"), EnvelopeKey.from_secret(secret))
+        return cls(
+            AESGCM(derive(b"wrapping")), hashing or derive(b"hashing"), derive(b"signing"), EnvelopeKey.from_secret(secret),
+            tuple(cls.from_secret(one) for one in former),
+        )  # fmt: skip
+
+    def renew(self, *, now: bool = False, tried: AESGCM | None = None) -> bool:
+        """Follow a rotation, looked for at most every second unless ``now``; whether there is another secret than ``tried``."""
+        if self.source is None or (not now and time.monotonic() - self._looked_at < _LOOK_EVERY_S):
+            return False
+        with _gate:
+            if tried is not None and self.wrapping is not tried:
+                return True  # another thread was faster
+            self._looked_at = time.monotonic()
+            fresh = self.source()
+            if fresh is None:
+                return False
+            self.former, self.hashing = fresh.former, fresh.hashing  # first: what was signed a moment ago still holds
+            self.signing, self.envelope, self.wrapping = fresh.signing, fresh.envelope, fresh.wrapping
+        return True
 
     def new_data_key(self, random: Callable[[int], bytes] = os.urandom) -> tuple[bytes, bytes]:
         """A random data key: (plain, wrapped)."""
+        self.renew()
         plain = random(32)
-        return plain, seal(self.wrapping, plain, random)
+        return plain, self.wrap(plain, random)
+
+    def wrap(self, plain: bytes, random: Callable[[int], bytes] = os.urandom) -> bytes:
+        """A data key wrapped by the present secret."""
+        return seal(self.wrapping, plain, random)
 
     def unwrap(self, wrapped: bytes) -> bytes:
         """The plain data key; WrongKey when another house wrapped it."""
-        return unseal(self.wrapping, wrapped)
+        present = self.wrapping
+        for wrapping in (present, *(ring.wrapping for ring in self.former)):
+            try:
+                return unseal(wrapping, wrapped)
+            except WrongKey:
+                continue
+        if self.renew(now=True, tried=present):
+            return self.unwrap(wrapped)
+        raise WrongKey("a sealed value does not open with this house key")
+
+    def wraps(self, wrapped: bytes) -> bool:
+        """Whether the present secret wrapped this key, not a former one."""
+        try:
+            return bool(unseal(self.wrapping, wrapped))
+        except WrongKey:
+            return False
+
+    def is_signed(self, mark: bytes, content: bytes, length: int = 32) -> bool:
+        """Whether a mark (HMAC-SHA-256, its first ``length`` bytes) was made over the content with the present or a former secret."""
+        if len(mark) != length:
+            return False
+        self.renew()
+        present = self.wrapping
+        for ring in (self, *self.former):
+            if hmac.compare_digest(mark, hmac.new(ring.signing, content, hashlib.sha256).digest()[:length]):
+                return True
+        return self.renew(now=True, tried=present) and self.is_signed(mark, content, length)
 
     def opened(self, envelope: bytes, bound: bytes) -> bytes:
         """What a phone sealed to this house; EnvelopeUnreadable where it is none of ours or for another place."""
-        return open_envelope((self.envelope,), envelope, bound)
+        present, keys = self.wrapping, (self.envelope, *(ring.envelope for ring in self.former))
+        try:
+            return open_envelope(keys, envelope, bound)
+        except EnvelopeKeyUnknown:
+            if self.renew(now=True, tried=present):
+                return self.opened(envelope, bound)
+            raise
 
     def content_hash(self, content: bytes) -> bytes:
         """Keyed hash of the frozen bytes of an operation, 16 bytes."""

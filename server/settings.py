@@ -9,7 +9,7 @@ import re
 import secrets
 import stat
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,15 @@ _HEX = re.compile(r"[0-9a-fA-F]+")
 
 class SettingsError(StartError):
     """A setting that cannot be used; the message is one line and names the setting, never a secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class HouseSecrets:
+    """What a key file holds: the present secret, those that were rotated out, and the key of hashes where it is older."""
+
+    present: bytes = field(repr=False)
+    former: tuple[bytes, ...] = field(default=(), repr=False)
+    hashing: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +117,26 @@ class Settings:
 
     def secret(self) -> bytes:
         """The house secret; makes the key file at first start, refuses one that others may read."""
-        return self.key if self.key is not None else _key_of(self.key_file)
+        return self.secrets().present
+
+    def secrets(self) -> HouseSecrets:
+        """The house secret with those that were rotated out (`server.services.rotation`)."""
+        return HouseSecrets(self.key) if self.key is not None else _key_of(self.key_file)
+
+    def changed_secrets(self) -> Callable[[], HouseSecrets | None]:
+        """A function that gives the secrets where the key file has changed since it was asked last, else None."""
+        if self.key is not None:
+            return lambda: None
+        seen = [_age_of(self.key_file)]
+
+        def look() -> HouseSecrets | None:
+            age = _age_of(self.key_file)
+            if age == seen[0] or age is None:
+                return None
+            seen[0] = age
+            return _key_of(self.key_file)
+
+        return look
 
 
 _NUMBERS = (
@@ -164,7 +192,55 @@ def _secret(text: str, source: str) -> bytes:
     return secret
 
 
-def _key_of(path: Path) -> bytes:
+def _age_of(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_ino
+
+
+def write_secrets(path: Path, secrets: HouseSecrets) -> None:
+    """Put a key file in the place of another, whole or not at all: the present secret, then what is older by name."""
+    lines = [secrets.present.hex(), *(f"former {one.hex()}" for one in secrets.former)]
+    if secrets.hashing is not None:
+        lines.append(f"hashing {secrets.hashing.hex()}")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".house-key-")
+    try:
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write("\n".join(lines) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def read_secrets(path: Path) -> HouseSecrets:
+    """The secrets of a key file that is there; SettingsError says what is wrong with it."""
+    if not path.exists():
+        raise SettingsError(f"there is no key file {path}")
+    return _key_of(path)
+
+
+def _parsed(text: str, source: str) -> HouseSecrets:
+    present, *older = text.strip().splitlines() or [""]
+    named: dict[str, list[bytes]] = {"former": [], "hashing": []}
+    for line in older:
+        name, _, rest = line.partition(" ")
+        if name not in named:
+            raise SettingsError(f"{source} has a line that is neither former nor hashing")
+        named[name].append(_secret(rest, source))
+    return HouseSecrets(_secret(present, source), tuple(named["former"]), named["hashing"][0] if named["hashing"] else None)
+
+
+def _key_of(path: Path) -> HouseSecrets:
     try:
         if not path.exists():
             _make_key(path)
@@ -173,7 +249,7 @@ def _key_of(path: Path) -> bytes:
             raise SettingsError(f"the key file {path} is not a file")
         if status.st_mode & 0o077:
             raise SettingsError(f"the key file {path} can be read by others; make it private: chmod 600 {path}")
-        return _secret(path.read_text("ascii"), f"the key file {path}")
+        return _parsed(path.read_text("ascii"), f"the key file {path}")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not a text file"
         raise SettingsError(f"the key file {path} cannot be read: {reason}") from error

@@ -61,6 +61,7 @@ def config() -> Response:
             },
             "server_time": stamp(house.clock()),
             "server_public_key": public_key(house),
+            "device_token": auth.renewed_token(),
             "send_token": send_token_of(house, actor),
         }
     )

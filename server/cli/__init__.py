@@ -38,6 +38,7 @@ COMMANDS = {
     "table": "tables",
     "verify": "verify",
     "erase": "erase",
+    "keys": "keys",
     "simulate": "simulate",
     "conformance": "conformance",
     "backup": "backup",

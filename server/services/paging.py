@@ -9,6 +9,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -35,7 +36,10 @@ def read_cursor(keys: KeyRing, use: str, cursor: str | None) -> Any:
         return None
     try:
         sealed = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        return orjson.loads(unseal(_cipher(keys, use), sealed))
+        for ring in (keys, *keys.former):
+            with suppress(WrongKey):
+                return orjson.loads(unseal(_cipher(ring, use), sealed))
+        raise WrongKey("another list, filter or order")
     except (WrongKey, ValueError, binascii.Error) as error:
         message = "this cursor belongs to another list, filter or order; begin again without it"
         raise InvalidInput(message, errors=[InputError("/next", "unknown_cursor", message)]) from error

@@ -72,7 +72,7 @@ def odk_claim(keys: KeyRing, token: str) -> DeviceClaim:
     """What a token of an address says; TokenRefused unless this house signed it for that use."""
     payload_text, _, signature_text = token.removeprefix(_ODK).partition(".")
     payload, signature = _unpack(payload_text), _unpack(signature_text)
-    if not token.startswith(_ODK) or not hmac.compare_digest(signature, _odk_signature(keys, payload)):
+    if not token.startswith(_ODK) or not keys.is_signed(signature, b"odk-token\0" + payload):
         raise TokenRefused("this is not an address of this server")
     return DeviceClaim(*json.loads(payload))
 
@@ -124,7 +124,7 @@ def _claimed(claim: DeviceClaim) -> bytes:
 def _claim(keys: KeyRing, token: str, prefix: str, use: bytes) -> DeviceClaim:
     payload_text, _, signature_text = token.removeprefix(prefix).partition(".")
     payload, signature = _unpack(payload_text), _unpack(signature_text)
-    if not token.startswith(prefix) or not hmac.compare_digest(signature, _signature(keys, payload, use)):
+    if not token.startswith(prefix) or not keys.is_signed(signature, use + b"\0" + payload):
         raise TokenRefused("this is not such a token of this server")
     return DeviceClaim(*json.loads(payload))
 

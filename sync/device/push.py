@@ -83,6 +83,8 @@ def _limits(store: Store, transport: Transport) -> dict[str, Any]:
         config = call(store, transport, "config", "GET", "/api/v1/sync/config")
         with store.change("config"):
             store.run("UPDATE identity SET limits = ?", orjson.dumps(wanted(config, "limits", dict)).decode())
+            if isinstance(config.get("device_token"), str):  # the house has another secret now
+                store.run("UPDATE identity SET token = ?", config["device_token"])
         identity = store.identity()
     assert identity is not None
     limits: dict[str, Any] = DEFAULT_LIMITS | orjson.loads(identity["limits"])
