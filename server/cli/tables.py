@@ -13,6 +13,7 @@ from server.errors import StartError
 from server.house import House
 from server.permissions import Actor, Scope
 from server.services import accounts, template_runs, templates
+from server.services.community_forms import at_home
 from server.services.looks import Look
 
 _AS = click.option("--as", "login", required=True, help="Login of the person who fills: their scope, their line in the audit log.")
@@ -30,8 +31,7 @@ def command() -> None:
 @_COMMUNITY
 def list_templates(login: str, community: str | None) -> None:
     """Print the templates of a community and those that come with the house."""
-    house = open_house()
-    _actor, _scope, community_id = _who(house, login, community)
+    house, _actor, _scope, community_id = _who(login, community)
     for one in templates.templates(house, community_id):
         asks = one["asks"]
         told = f"{len(asks['lists'])} lists, {asks['figures']} figures{', personal' if asks['personal'] else ''}"
@@ -66,8 +66,7 @@ def fill(
     ends: str | None, purpose: str, output: Path | None,
 ) -> None:  # fmt: skip
     """Fill a template: its id as `dishu table list` prints it, or a workbook that is kept as one first."""
-    house = open_house()
-    actor, scope, community_id = _who(house, login, community)
+    house, actor, scope, community_id = _who(login, community)
     if Path(template).suffix.lower() == ".xlsx":
         templates.demand(house, actor, scope, community_id, "manage_templates")
         template = templates.keep(house, actor, community_id, Path(template).read_bytes(), "", Path(template).name)
@@ -82,10 +81,11 @@ def fill(
     click.echo(f"{target}: {result['rows']} rows, {result['size']} bytes, run {done.job_id}")
 
 
-def _who(house: House, login: str, community: str | None) -> tuple[Actor, Scope, str]:
+def _who(login: str, community: str | None) -> tuple[House, Actor, Scope, str]:
+    house = open_house()
     user = accounts.user_of_login(house, login)
     actor = Actor(user.user_id, user.role, user.community_id, user.area_code, name=user.name, topics=user.topics)
     scope = accounts.scope(house, actor)
     community_id = community_id_of(house, community) or actor.community_id
     templates.demand(house, actor, scope, community_id, "export")
-    return actor, scope, community_id
+    return at_home(house, community_id), actor, scope, community_id

@@ -167,6 +167,7 @@ def _row(
 ) -> None:  # fmt: skip
     texts = [str(said.get((row, column), (None, ""))[1] or cell.value or "") for column, cell in sorted(cells.items())]
     listed = ruled or _begun(texts, registry)
+    found_before = len(faults)
     for column, cell in sorted(cells.items()):
         text = said[row, column][1] if said.get((row, column), (None, ""))[1] else cell.value
         if not isinstance(text, str) or ("{{" not in text and "}}" not in text):
@@ -185,6 +186,9 @@ def _row(
             faults.append(_fault(page, cell, "two_lists", "一行只能有一个名单", "one row holds one list only"))
             continue
         plan.spots.setdefault(row, []).append(Spot(row, column, cell.coordinate, text, tuple(found)))
+    here = faults[found_before:]
+    if any(one.code != "no_list" for one in here):  # where a list cannot be read, its other columns say nothing of their own
+        faults[found_before:] = [one for one in here if one.code != "no_list"]
     spots = plan.spots.get(row, [])
     if listed is not None and any(one.kind in ("listing", "field", "number") for spot in spots for one in spot.placeholders):
         plan.lists[row] = listed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -22,6 +23,7 @@ from server.store.database import read, stamp, write
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from forms.registry import Registry
     from server.house import House
 
 MOST_TEMPLATES = 200
@@ -134,10 +136,15 @@ def remove(house: House, community_id: str, template_id: str) -> None:
             raise NotFound("there is no such template")
 
 
-def _ready(house: House, name: str) -> dict[str, Any]:
-    plan, faults = check_template(ready_workbook(name), house.registry)
+@lru_cache(maxsize=64)
+def _asks(registry: Registry, name: str) -> dict[str, Any]:
+    plan, faults = check_template(ready_workbook(name), registry)
     assert plan is not None, faults
+    return described(plan)
+
+
+def _ready(house: House, name: str) -> dict[str, Any]:
     return {
         "template_id": READY_PREFIX + name, "name": READY[name]["zh"], "name_en": READY[name]["en"],
-        "file_name": f"{READY[name]['zh']}.xlsx", "ready": True, "changed_at": None, "asks": described(plan),
+        "file_name": f"{READY[name]['zh']}.xlsx", "ready": True, "changed_at": None, "asks": _asks(house.registry, name),
     }  # fmt: skip

@@ -9,7 +9,8 @@ import { people } from "./people.ts";
 import { problems } from "./problems.ts";
 import { records } from "./records.ts";
 import { rosters } from "./rosters.ts";
+import { templates } from "./templates.ts";
 
 export type Pair = readonly [zh: string, en: string];
 export type Words = Record<string, Pair>;
-export const WORDS: Record<string, Words> = { common, overview, rosters, records, inbox, cells, files, imports, people, problems };
+export const WORDS: Record<string, Words> = { common, overview, rosters, records, inbox, cells, files, imports, people, problems, templates };

@@ -1,0 +1,78 @@
+"""Tables out (一表通) as a community secretary fills them at the console, in a real browser."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from browser_kit import DemoSite
+from console_kit import open_part, rows_of, sign_in
+from openpyxl import Workbook, load_workbook
+from playwright.sync_api import Page, expect
+
+AXE = Path(__file__).parents[1] / "web" / "node_modules" / "axe-core" / "axe.min.js"
+
+
+def a_form(folder: Path, name: str, field: str) -> Path:
+    book = Workbook()
+    page = book.active
+    page.title = "资源"
+    page.append(["{{社区}}物资表，共{{资源: kind=supply|计数}}项"])
+    page.append(["序号", "名称", "数量"])
+    page.append(["{{序号}}", "{{资源: kind=supply|名称}}", field])
+    page.append(["合计", None, "=SUM(C3)"])
+    path = folder / name
+    book.save(path)
+    return path
+
+
+def test_a_departments_form_is_uploaded_filled_traced_and_compared(office_page: Page, demo_site: DemoSite, tmp_path: Path):
+    """A mistake is named with its cell; the corrected form is filled, fetched, followed to its records, and compared."""
+    sign_in(office_page, demo_site)
+    open_part(office_page, "文件")
+    office_page.get_by_role("link", name="报表").click()
+    choose = office_page.get_by_label("上传模板")
+    choose.set_input_files(a_form(tmp_path, "物资表.xlsx", "{{.数目}}"))
+    faults = office_page.get_by_role("alert", name="模板有 1 处不能用")
+    expect(faults).to_contain_text("资源!C3")
+    expect(faults).to_contain_text("没有“数目”这一列")
+    expect(office_page.get_by_role("region", name="本社区的模板")).to_contain_text("还没有上传模板")
+
+    choose.set_input_files(a_form(tmp_path, "物资表.xlsx", "{{.数量}}"))
+    office_page.get_by_role("button", name="填报“物资表”").click()
+    office_page.get_by_role("button", name="开始填报").click()
+    runs = office_page.get_by_role("region", name="填报记录")
+    expect(runs).to_contain_text("已填好")
+    with office_page.expect_download() as fetched:
+        runs.get_by_role("link", name="下载").click()
+    page = load_workbook(io.BytesIO(Path(fetched.value.path()).read_bytes())).active
+    supplies = sorted(one["name"] for one in rows_of(demo_site, "resource").values() if one["kind"] == "supply")
+    shown = [page[f"B{row}"].value for row in range(3, 3 + len(supplies))]
+    assert sorted(shown) == supplies
+    assert page[f"C{3 + len(supplies)}"].value == f"=SUM(C3:C{2 + len(supplies)})"
+
+    runs.get_by_role("button", name="来源").click()
+    sources = office_page.get_by_role("region", name="来源")
+    sources.get_by_label("单元格").fill("B4")
+    sources.get_by_role("button", name="查看").click()
+    expect(sources.get_by_role("listitem")).to_have_text([shown[1]])
+    runs.get_by_role("button", name="比较").click()
+    expect(office_page.get_by_role("region", name="变化")).to_contain_text("没有可比的")
+    office_page.get_by_role("button", name="开始填报").click()
+    expect(runs.get_by_text("已填好")).to_have_count(2)
+    runs.get_by_role("button", name="比较").first.click()
+    expect(office_page.get_by_role("region", name="变化")).to_contain_text("没有变化")
+    office_page.evaluate(AXE.read_text())
+    found = office_page.evaluate("() => axe.run(document, { resultTypes: ['violations'] })")["violations"]
+    assert [(one["id"], one["nodes"][0]["html"][:200]) for one in found if one["impact"] in ("serious", "critical")] == []
+
+
+def test_a_planner_fills_tables_of_places_only(office_page: Page, demo_site: DemoSite):
+    """Tables with personal columns are shown and not offered to somebody who may not have them."""
+    sign_in(office_page, demo_site, "planner")
+    open_part(office_page, "文件")
+    office_page.get_by_role("link", name="报表").click()
+    ready = office_page.get_by_role("region", name="自带的模板")
+    expect(ready.get_by_role("row")).to_have_count(7)
+    expect(ready.get_by_role("row", name="户册")).to_contain_text("不能填报")
+    expect(office_page.get_by_label("上传模板")).to_have_count(0)
