@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter as Counts
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -14,7 +16,7 @@ from server.services.places import Places
 from server.services.transact import forms_id
 from server.store import moving as store
 from server.store import push as reading
-from server.store import search, writing
+from server.store import search, staging, writing
 from server.store.database import next_journal_number
 from sync.digest import MODULUS, made_id
 from sync.effects import CARD, REFERENCE, change_fields, keep_card, keep_reference
@@ -33,44 +35,101 @@ SYSTEM_INSTALL = "~system"
 PUBLISH, FOLLOW = "publish", "publish_effects"
 
 
+@dataclass(slots=True)
+class Staged:
+    """What lies ready in the temporary tables, and what follows from it for the counters.
+
+    ``told`` is what the journal says of each of these records; ``rows`` and ``steps`` are by stream how many rows it gets,
+    and what its count and digest change by. ``owners`` are the persons whose reference card may change.
+    """
+
+    told: dict[str, list[Any]]
+    rows: Counts[str]
+    steps: dict[str, list[int]]
+    owners: set[str]
+
+
+def is_plain(one: Moved) -> bool:
+    """Nearly all go from cell to cell; what is deleted, or unplaced before or after, is looked at stream by stream."""
+    return one.life == "live" and one.from_home != UNPLACED != one.to_home
+
+
+def stage_moves(connection: Connection, house: House, community_id: str, plan: MovePlan) -> Staged:
+    """Lay out all plain moves beside the database: everything that can be done before the lock is taken."""
+    staged = Staged({}, Counts(), {}, _owners(connection, house, community_id, plan))
+    rows, laid = staged.rows, []
+    steps = staged.steps
+    for place, one in enumerate(sorted(filter(is_plain, plan.moves.values()), key=lambda one: one.id)):
+        weight = one.weight = hash_of(one)
+        left, came = rows[one.from_home] + 1, rows[one.to_home] + 1
+        rows[one.from_home], rows[one.to_home] = left, came
+        _step(steps, one.from_home, -1, -weight)
+        _step(steps, one.to_home, 1, weight)
+        staged.told[one.id] = [one.v, one.to_home]
+        laid.append((place, one.id, one.v, one.tag, one.from_home, one.to_home, one.note, left, came))
+    staging.lay_out(connection, laid)
+    plan.renewed.clear()
+    return staged
+
+
+def _step(steps: dict[str, list[int]], stream: str, count: int, weight: int) -> None:
+    known = steps.get(stream)
+    if known is None:
+        steps[stream] = [count, weight]
+    else:
+        known[0] += count
+        known[1] += weight
+
+
 def carry_moves(
-    connection: Connection, actor: Actor, community_id: str, plan: MovePlan, *, layer: str, number: int, at: str
-) -> None:
-    """Write every planned move, and the journal entry ``number`` that tells them. No version rises: only homes change."""
-    # By id: the rows of every table, and of every stream in it, are then written one beside the other.
-    moves = sorted(plan.moves.values(), key=lambda one: one.id)
-    makers = {one.maker for one in moves if UNPLACED in (one.from_home, one.to_home)}
-    devices = reading.device_installs(connection, community_id, sorted(makers))
-    # Nearly all go from cell to cell; what is deleted, or unplaced before or after, is looked at stream by stream.
-    plain = [one for one in moves if one.life == "live" and one.from_home != UNPLACED != one.to_home]
-    shown = [
-        (one, _streams(one, one.from_home, devices), _streams(one, one.to_home, devices))
-        for one in moves
-        if one.life != "live" or UNPLACED in (one.from_home, one.to_home)
-    ]
-    streams = {one.from_home for one in plain} | {one.to_home for one in plain}
-    streams.update(stream for _, was, now in shown for stream in (*was, *now))
+    connection: Connection,
+    house: House,
+    actor: Actor,
+    community_id: str,
+    plan: MovePlan,
+    staged: Staged,
+    *,
+    layer: str,
+    number: int,
+    at: str,
+) -> Staged:
+    """Write every planned move, and the journal entry ``number`` that tells them. No version rises: only homes change.
+
+    Returns what was staged in the end: again from the beginning where a staged record was deleted meanwhile.
+    """
+    if any(one in staged.told and not is_plain(plan.moves[one]) for one in plan.renewed):
+        staged = stage_moves(connection, house, community_id, plan)
+    _renew(connection, plan, staged)
+    others = sorted((one for one in plan.moves.values() if one.id not in staged.told), key=lambda one: one.id)
+    devices = reading.device_installs(connection, community_id, sorted({one.maker for one in others}))
+    shown = [(one, _streams(one, one.from_home, devices), _streams(one, one.to_home, devices)) for one in others]
+    streams = {*staged.rows, *(stream for _, was, now in shown for stream in (*was, *now))}
     counters = {
         stream: Counter.read(*row) for stream, row in reading.lock_streams(connection, community_id, streams).items()
     }
-    rows = _plain_rows(plain, counters) + _feed_rows(shown, counters)
-    rows.sort()
+    heads = {stream: counters[stream].seq for stream in staged.rows}
+    staging.write_moves(connection, community_id, heads, number=number, at=at)
+    for stream, rows in staged.rows.items():
+        counter, (count, weight) = counters[stream], staged.steps[stream]
+        counter.seq, counter.count = counter.seq + rows, counter.count + count
+        counter.digest = (counter.digest + weight) % MODULUS
+    rows_of_others = sorted(_feed_rows(shown, counters))
     store.write_homes(
         connection,
         community_id,
-        [*((one.id, one.to_home, one.note) for one in moves), *((one, None, note) for one, note in plan.notes.items())],
+        [*((one.id, one.to_home, one.note) for one in others), *((one, None, note) for one, note in plan.notes.items())],
         at,
     )
     store.write_ledger(
-        connection, community_id, ((one.id, one.v, one.from_home, one.to_home) for one in moves), number, at, "edition"
+        connection, community_id, ((one.id, one.v, one.from_home, one.to_home) for one in others), number, at, "edition"
     )
-    store.write_feed(connection, community_id, rows)
+    store.write_feed(connection, community_id, rows_of_others)
     told = {stream: counter.row() for stream, counter in counters.items()}
     store.write_counters(connection, community_id, [(stream, *row) for stream, row in told.items()])
-    touched = {row[0] for row in rows}
+    touched = {*staged.rows, *(row[0] for row in rows_of_others)}
     effects = {
         "records": {},
-        "moves": {one.id: [one.v, one.to_home] for one in moves},
+        "moves": staged.told | {one.id: [one.v, one.to_home] for one in others},
         "streams": {stream: row for stream, row in told.items() if stream in touched},
     }
     configuration = {"edition": plan.edition_id, "layer": layer}
@@ -81,30 +140,27 @@ def carry_moves(
             orjson.dumps(configuration).decode(), orjson.dumps(effects).decode(),
         ),
     )  # fmt: skip
+    return staged
+
+
+def _renew(connection: Connection, plan: MovePlan, staged: Staged) -> None:
+    """Bring what was written since it was laid out up to date, in the tables and in the sums."""
+    fresh = []
+    for record_id, weight in plan.renewed.items():
+        one = plan.moves[record_id]
+        if record_id not in staged.told:
+            continue
+        now = hash_of(one)
+        # its farewell takes away what its last row in the old stream counts now
+        _step(staged.steps, one.from_home, 0, weight - now)
+        _step(staged.steps, one.to_home, 0, now - weight)
+        staged.told[record_id] = [one.v, one.to_home]
+        fresh.append((one.v, one.tag, record_id))
+    staging.renew_versions(connection, fresh)
 
 
 def _streams(one: Moved, home: str, devices: frozenset[str]) -> set[str]:
     return streams_of(home, one.life, one.maker, devices)
-
-
-def _plain_rows(moves: Iterable[Moved], counters: Mapping[str, Counter]) -> list[tuple[Any, ...]]:
-    """REMOVE(moved) in one cell and PUT in another, for live records."""
-    rows: list[tuple[Any, ...]] = []
-    keep = rows.append
-    for one in moves:
-        weight = one.weight or hash_of(one)
-        left, entered = counters[one.from_home], counters[one.to_home]
-        left.seq += 1
-        left.count -= 1
-        left.digest -= weight
-        keep((one.from_home, left.seq, one.id, REMOVE, "moved", one.v, one.tag))
-        entered.seq += 1
-        entered.count += 1
-        entered.digest += weight
-        keep((one.to_home, entered.seq, one.id, PUT, None, one.v, one.tag))
-    for counter in counters.values():
-        counter.digest %= MODULUS
-    return rows
 
 
 def _feed_rows(
@@ -139,9 +195,11 @@ def carry_cards(
     content_hash: str,
     *,
     at: str,
+    owners: set[str],
 ) -> None:
     """Reference cards of who moved or whose registered dwelling did, pins that follow, and the news of the edition."""
-    persons = _owners(connection, house, community_id, plan)
+    # Whoever was written since they were looked for may be one, too; who is not stays as they are.
+    persons = owners | plan.changed
     cards = [made_id("card", one) for one in persons]
     wanted = {*persons, *cards, *plan.cards, *plan.pins, made_id(REFERENCE, "edition"), made_id(REFERENCE, "forms")}
     records, secrets = reading.load_records(connection, community_id, sorted(wanted))
@@ -164,7 +222,7 @@ def carry_cards(
     operation = Operation(house.new_id(), "edition", SYSTEM_INSTALL, "patch", None, {}, {}, 1, None)
     writer = Writer(SYSTEM_INSTALL, "system", Chain(SYSTEM_INSTALL), system=True)
     for person_id in sorted(persons):
-        if person_id in records:
+        if person_id in records and records[person_id].type == "person":
             keep_card(records[person_id], operation, number, writer, memory)
     for record_id, cell_id in sorted(plan.pins.items()):
         if record_id in records:

@@ -20,7 +20,7 @@ from geo.lineage import Lineage
 from server.errors import NotFound
 from server.permissions import Actor
 from server.services.assignments import follow_lineage
-from server.services.carry_moves import carry_cards, carry_moves
+from server.services.carry_moves import Staged, carry_cards, carry_moves, stage_moves
 from server.services.dedicated import carry_dedicated, plan_dedicated
 from server.services.drafts import (
     cells_in_force,
@@ -109,10 +109,16 @@ def publish_draft(
     for attempt in range(_TRIES):
         with read(house.engine) as connection:
             prospect = foresee(connection, house, community_id, edition_id, progress)
+        ready: list[Staged] = []
+
+        def stage(connection: Connection, plan: MovePlan = prospect.plan, ready: list[Staged] = ready) -> None:
+            ready.append(stage_moves(connection, house, community_id, plan))
+
         try:
-            with write(house.engine) as connection:
+            with write(house.engine, stage if prospect.row.layer == BASE_LAYER else None) as connection:
                 # Whoever is overtaken again and again plans inside the lock: slower, but nobody can come in between.
-                _publish(connection, house, actor, community_id, prospect, insists=attempt == _TRIES - 1)
+                insists = attempt == _TRIES - 1
+                _publish(connection, house, actor, community_id, prospect, insists=insists, staged=next(iter(ready), None))
             return
         except PlanOutdated:
             continue
@@ -191,7 +197,14 @@ def foresee(
 
 
 def _publish(
-    connection: Connection, house: House, actor: Actor, community_id: str, prospect: Prospect, *, insists: bool
+    connection: Connection,
+    house: House,
+    actor: Actor,
+    community_id: str,
+    prospect: Prospect,
+    *,
+    insists: bool,
+    staged: Staged | None = None,
 ) -> None:
     at, edition_id, layer = stamp(house.clock()), prospect.row.edition_id, prospect.row.layer
     version = reading.lock_placement(connection, community_id, exclusive=True)
@@ -199,25 +212,30 @@ def _publish(
     if draft.content_hash != prospect.row.content_hash or version != prospect.plan.version:
         if not insists:
             raise PlanOutdated
-        prospect = foresee(connection, house, community_id, edition_id)
+        prospect, staged = foresee(connection, house, community_id, edition_id), None
     if layer != BASE_LAYER:
         # Every write of a place can change it, and it is small: planned again inside the lock.
         prospect = foresee(connection, house, community_id, edition_id)
     places = places_of(connection, str(house.engine.url), community_id, draft, layer)
     if layer == BASE_LAYER:
+        if staged is None:
+            staged = stage_moves(connection, house, community_id, prospect.plan)
         Planner(house.registry, community_id, places, prospect.lineage).renew(connection, prospect.plan)
     number = next_journal_number(connection)
     store.put_in_force(connection, community_id, edition_id, layer, at, actor.user_id, number)
     rows = lineage_rows(community_id, edition_id, prospect.from_edition_id, prospect.lineage)
     store.insert_lineage(connection, rows)
     in_force = places_in_force(connection, str(house.engine.url), community_id)
-    if layer == BASE_LAYER:
-        carry_moves(connection, actor, community_id, prospect.plan, layer=layer, number=number, at=at)
+    follows, owners = MovePlan(edition_id, version, {}), set[str]()
+    if staged is not None:
         follows = prospect.plan
+        owners = carry_moves(
+            connection, house, actor, community_id, follows, staged, layer=layer, number=number, at=at
+        ).owners
     else:
         carry_dedicated(connection, actor, community_id, prospect.plan, number=number, at=at)
-        follows = MovePlan(edition_id, version, {})
-    carry_cards(connection, house, actor, community_id, follows, in_force, _content(connection, community_id), at=at)
+    content = _content(connection, community_id)
+    carry_cards(connection, house, actor, community_id, follows, in_force, content, at=at, owners=owners)
     follow_lineage(connection, house, actor, community_id, prospect.lineage, at=at)
     reading.raise_placement_version(connection, community_id)
 

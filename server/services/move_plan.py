@@ -55,6 +55,9 @@ class Moved:
 class MovePlan:
     """What would move by id, and what it was planned on.
 
+    ``weight`` of a move is reckoned by whoever writes it. ``renewed`` holds, by id, what moves that were written meanwhile
+    had counted before; ``changed`` every record that was.
+
     ``notes`` are placement notes of records that stay but whose doubt changes; ``pins`` the records whose pin follows
     (new cell) or is taken away (None); ``cards`` the owners of reference cards whose card moves.
     """
@@ -67,6 +70,8 @@ class MovePlan:
     notes: dict[str, str] = field(default_factory=dict)
     pins: dict[str, str | None] = field(default_factory=dict)
     cards: set[str] = field(default_factory=set)
+    renewed: dict[str, int] = field(default_factory=dict)
+    changed: frozenset[str] = frozenset()
 
 
 class Planner:
@@ -92,8 +97,6 @@ class Planner:
         tell(0, max(plan.judged, 1))
         fresh = self._judge(connection, rows, plan)
         self._follow(connection, fresh, plan)
-        for one in plan.moves.values():
-            one.weight = hash_of(one)  # what can be done before the lock is taken
         tell(max(plan.judged, 1), max(plan.judged, 1))
         return plan
 
@@ -103,19 +106,19 @@ class Planner:
         Only what takes no exclusive lock can have come in between: creations, and changes that move nothing.
         """
         changed = store.changed_since(connection, self._community_id, plan.seqs)
+        plan.changed |= frozenset(changed)
         rows = store.heads(connection, self._community_id, changed)
         fresh: dict[str, Moved] = {}
         again = []
         for row in rows:
             known = plan.moves.get(row.id)
             if known is not None:
+                plan.renewed.setdefault(row.id, known.weight)
                 known.v, known.tag, known.life, known.weight = row.v, row.tag, row.life, 0
             elif row.lon is not None or row.place_parent is None:
                 again.append(row.id)
         if again:
-            wanted = set(again)
-            located = store.located(connection, self._community_id, self._types)
-            fresh = self._judge(connection, [row for row in located if row.id in wanted], plan)
+            fresh = self._judge(connection, store.located(connection, self._community_id, self._types, again), plan)
         self._follow(connection, fresh, plan)
         waiting = [row for row in rows if row.id not in plan.moves and row.lon is None and row.place_parent is not None]
         while waiting:
@@ -127,43 +130,46 @@ class Planner:
         return len(rows)
 
     # ------------------------------------------------------------ what decides for itself
-    def _judge(self, connection: Connection, rows: list[Any], plan: MovePlan) -> dict[str, Moved]:
+    def _judge(self, connection: Connection, rows: list[store.Head], plan: MovePlan) -> dict[str, Moved]:
         index = self._places.index
         fresh: dict[str, Moved] = {}
-        lons = np.array([np.nan if row.lon is None else row.lon for row in rows], dtype=np.float64)
-        lats = np.array([np.nan if row.lat is None else row.lat for row in rows], dtype=np.float64)
+        lons = np.array([row.lon for row in rows], dtype=np.float64)  # None is not a number
+        lats = np.array([row.lat for row in rows], dtype=np.float64)
         found, covering = index.locate_counted(lons=lons, lats=lats)
         # Text per cell, not per record: most records stay.
         homes = [*(f"cell/{cell_id}" for cell_id in index.cell_ids), UNPLACED]
-        positions, ties = found.tolist(), (covering > 1).tolist()
+        positions = found.tolist()
         closely = [
             row.id for row, at in zip(rows, positions, strict=True) if row.pinned or row.doubtful or (at < 0 and row.home != UNPLACED)
         ]
         bodies = store.bodies(connection, self._community_id, closely)
         anchors = {one: anchor for one, (fields, _) in bodies.items() if (anchor := orjson.loads(fields).get("anchor"))}
         self._places.learn(anchors.values())
-        for row, at, tie in zip(rows, positions, ties, strict=True):
+        # What nobody doubts has one of two notes.
+        plain = [
+            orjson.dumps({"decision": said, "edition": plan.edition_id, "rule": RULE_VERSION}).decode()
+            for said in ("inside", "tie_rule")
+        ]
+        for row, at, cells in zip(rows, positions, covering.tolist(), strict=True):
             home, note, why = homes[at], None, LIES
             body = bodies.get(row.id)
-            if body is not None:
-                fields = orjson.loads(body[0])
-                place = self._places.place(fields["anchor"]) if fields.get("anchor") else None
-                note = place.note if place is not None else None
-                pin = self._pin(row.id, fields, place, plan)
-                if pin is not None:
-                    home, note, why = f"cell/{pin}", pinned_note(pin, plan.edition_id), PINNED
-                elif plan.pins.get(row.id, "") is None:
-                    note = {**(note or {}), "reopened": pinned_cell(fields), "needs_confirmation": True}
-            if home == row.home:
-                if body is not None and _doubt(note) != _doubt(orjson.loads(body[1]) if body[1] else None):
-                    plan.notes[row.id] = orjson.dumps(note).decode()
+            if body is None:
+                if home != row.home:
+                    fresh[row.id] = _moved(row, home, LIES, row.id, plain[cells > 1])
                 continue
-            if note is None:
-                note = {"decision": "tie_rule" if tie else "inside", "edition": plan.edition_id, "rule": RULE_VERSION}
-            fresh[row.id] = Moved(
-                row.id, row.type, row.life, row.v, row.tag, row.created_install, row.dedicated, row.home, home, why, row.id,
-                orjson.dumps(note).decode(),
-            )  # fmt: skip
+            fields = orjson.loads(body[0])
+            place = self._places.place(fields["anchor"]) if fields.get("anchor") else None
+            note = place.note if place is not None else None
+            pin = self._pin(row.id, fields, place, plan)
+            if pin is not None:
+                home, note, why = f"cell/{pin}", pinned_note(pin, plan.edition_id), PINNED
+            elif plan.pins.get(row.id, "") is None:
+                note = {**(note or {}), "reopened": pinned_cell(fields), "needs_confirmation": True}
+            if home != row.home:
+                told = plain[cells > 1] if note is None else orjson.dumps(note).decode()
+                fresh[row.id] = _moved(row, home, why, row.id, told)
+            elif _doubt(note) != _doubt(orjson.loads(body[1]) if body[1] else None):
+                plan.notes[row.id] = orjson.dumps(note).decode()
         return fresh
 
     def _pin(self, record_id: str, fields: dict[str, Any], place: Any, plan: MovePlan) -> str | None:
@@ -196,8 +202,8 @@ class Planner:
                     following[row.id] = made
             frontier = following
 
-    def _follower(self, row: Any, plan: MovePlan) -> Moved | None:
-        parent = plan.moves.get(row.place_parent)
+    def _follower(self, row: store.Head, plan: MovePlan) -> Moved | None:
+        parent = plan.moves.get(row.place_parent)  # type: ignore[arg-type]
         if parent is None:
             return None
         if row.type == CARD:
@@ -205,10 +211,13 @@ class Planner:
             return None
         if row.home == parent.to_home or row.id in plan.moves:
             return None
-        return Moved(
-            row.id, row.type, row.life, row.v, row.tag, row.created_install, row.dedicated, row.home, parent.to_home,
-            FOLLOWS, parent.root,
-        )  # fmt: skip
+        return _moved(row, parent.to_home, FOLLOWS, parent.root, None)
+
+
+def _moved(row: store.Head, home: str, why: str, root: str, note: str | None) -> Moved:
+    return Moved(
+        row.id, row.type, row.life, row.v, row.tag, row.created_install, row.dedicated, row.home, home, why, root, note
+    )  # fmt: skip
 
 
 def _doubt(note: Mapping[str, Any] | None) -> tuple[Any, ...]:

@@ -11,8 +11,8 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import chain
@@ -155,8 +155,11 @@ def open_engine(url: str) -> Engine:
 
 
 @contextmanager
-def write(engine: Engine) -> Iterator[Connection]:
+def write(engine: Engine, before: Callable[[Connection], None] | None = None) -> Iterator[Connection]:
     """One write transaction: commits at the end, rolls back on any exception.
+
+    ``before`` is done on the same connection before SQLite's lock is taken, in a transaction of its own: temporary tables. On
+    PostgreSQL, where a transaction locks nothing by itself, it is the beginning of this one.
 
     Raises
     ------
@@ -169,12 +172,24 @@ def write(engine: Engine) -> Iterator[Connection]:
     """
     try:
         if engine.dialect.name == "sqlite":
-            with _queue_of(engine).turn(), engine.connect() as connection:
+            # Whoever waits holds no connection, unless something lies in it already.
+            with ExitStack() as held:
+                if before is not None:
+                    connection = held.enter_context(engine.connect())
+                    connection.detach()  # its temporary tables go with it
+                    with connection.begin():
+                        before(connection)
+                    held.enter_context(_queue_of(engine).turn())
+                else:
+                    held.enter_context(_queue_of(engine).turn())
+                    connection = held.enter_context(engine.connect())
                 connection = connection.execution_options(dishu_write=True)
                 with connection.begin():
                     yield connection
         else:
             with engine.begin() as connection:
+                if before is not None:
+                    before(connection)
                 yield connection
     except DBAPIError as error:
         if getattr(error.orig, "sqlstate", None) in _TRY_AGAIN:
@@ -334,12 +349,18 @@ def rows_of(
 
 
 def tuples_of(
-    connection: Connection, table: Table, columns: tuple[str, ...], community_id: str, key: str, values: Sequence[Any]
+    connection: Connection,
+    table: Table,
+    columns: tuple[str, ...],
+    community_id: str,
+    key: str,
+    values: Sequence[Any],
+    also: str = "",
 ) -> list[tuple[Any, ...]]:
     """The same as plain tuples, for many rows at a time."""
     if not values:
         return []
-    result = _asked(connection, table, columns, community_id, key, values, "")
+    result = _asked(connection, table, columns, community_id, key, values, also)
     found: list[tuple[Any, ...]] = result.cursor.fetchall()
     result.close()
     return found
