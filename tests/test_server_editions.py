@@ -151,6 +151,50 @@ def test_what_is_written_between_plan_and_lock_lands_in_its_new_cell(ground):
     assert {ground.record(one).home for one in {*moved, late["id"]}} == {"cell/n1"}
 
 
+def test_what_is_written_after_everything_was_laid_out_is_told_as_it_is_now(ground):
+    """S29: moves lie ready before the lock; who was changed or came in since is moved as they are under the lock."""
+    from server.services.carry_moves import stage_moves
+
+    phone = ground.worker(0, 1, 2)
+    old, new = home(0.3, "张一"), home(0.3, "李二")
+    phone.write(*old.operations)
+    edition_id = kept(ground, divided(ground, 0.6, 1, 2, names=["n0", "n1", *ground.cells[1:]]))
+    with read(ground.house.engine) as connection:
+        prospect = editions.foresee(connection, ground.house, COMMUNITY, edition_id)
+    staged = []
+
+    def meanwhile(connection):
+        staged.append(stage_moves(connection, ground.house, COMMUNITY, prospect.plan))
+        phone.write(*new.operations, patch(ground, old.persons[0], {"name": "张壹"}))
+
+    with write(ground.house.engine, meanwhile) as connection:
+        editions._publish(connection, ground.house, ground.secretary, COMMUNITY, prospect, insists=False, staged=staged[0])
+    phone.pull()
+    assert {ground.record(one).home for one in (old.household, *old.persons, new.building, *new.persons)} == {"cell/n1"}
+    assert {*old.persons, *new.persons} <= phone.visible
+
+
+def test_who_pushes_while_an_edition_is_published_waits_and_lands_right(ground, monkeypatch):
+    """S16, S29: the work of a phone that comes in under the lock is written after it, in the new cells."""
+    import threading
+
+    phone = ground.worker(0, 1, 2)
+    made, late = home(0.3, "张一"), home(0.3, "李二")
+    phone.write(*made.operations)
+    pushing = threading.Thread(target=phone.write, args=late.operations)
+    follow = editions.follow_lineage
+
+    def slowly(*given, **more):
+        pushing.start()
+        return follow(*given, **more)
+
+    monkeypatch.setattr(editions, "follow_lineage", slowly)
+    publish_edition(ground.house, ground.secretary, COMMUNITY, divided(ground, 0.6, 1, 2, names=["n0", "n1", *ground.cells[1:]]))
+    pushing.join(30)
+    assert not pushing.is_alive()
+    assert {ground.record(one).home for one in (made.household, late.household, *late.persons)} == {"cell/n1"}
+
+
 def test_a_plan_that_a_move_has_overtaken_is_made_again(ground):
     """S29: the placement version tells; the caller plans again instead of moving by an old plan."""
     from server.store.errors import PlanOutdated

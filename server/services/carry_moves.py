@@ -47,6 +47,7 @@ class Staged:
     rows: Counts[str]
     steps: dict[str, list[int]]
     owners: set[str]
+    homes: staging.Homes = ([], [])
 
 
 def is_plain(one: Moved) -> bool:
@@ -57,17 +58,16 @@ def is_plain(one: Moved) -> bool:
 def stage_moves(connection: Connection, house: House, community_id: str, plan: MovePlan) -> Staged:
     """Lay out all plain moves beside the database: everything that can be done before the lock is taken."""
     staged = Staged({}, Counts(), {}, _owners(connection, house, community_id, plan))
-    rows, laid = staged.rows, []
-    steps = staged.steps
-    for place, one in enumerate(sorted(filter(is_plain, plan.moves.values()), key=lambda one: one.id)):
+    rows, steps, laid = staged.rows, staged.steps, []
+    for one in sorted(filter(is_plain, plan.moves.values()), key=lambda one: one.id):
         weight = one.weight = hash_of(one)
         left, came = rows[one.from_home] + 1, rows[one.to_home] + 1
         rows[one.from_home], rows[one.to_home] = left, came
         _step(steps, one.from_home, -1, -weight)
         _step(steps, one.to_home, 1, weight)
         staged.told[one.id] = [one.v, one.to_home]
-        laid.append((place, one.id, one.v, one.tag, one.from_home, one.to_home, one.note, left, came))
-    staging.lay_out(connection, laid)
+        laid.append(staging.Laid(one.id, one.v, one.tag, one.from_home, one.to_home, one.note, left, came))
+    staged.homes = staging.lay_out(connection, community_id, laid)
     plan.renewed.clear()
     return staged
 
@@ -107,8 +107,8 @@ def carry_moves(
     counters = {
         stream: Counter.read(*row) for stream, row in reading.lock_streams(connection, community_id, streams).items()
     }
-    heads = {stream: counters[stream].seq for stream in staged.rows}
-    staging.write_moves(connection, community_id, heads, number=number, at=at)
+    seqs = {stream: counters[stream].seq for stream in staged.rows}
+    staging.write_moves(connection, community_id, staged.homes, seqs, number=number, at=at)
     for stream, rows in staged.rows.items():
         counter, (count, weight) = counters[stream], staged.steps[stream]
         counter.seq, counter.count = counter.seq + rows, counter.count + count

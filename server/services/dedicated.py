@@ -56,7 +56,7 @@ def plan_dedicated(
         frontier = {
             row.id: _moved(row, parent.to_home, FOLLOWS, parent.root)
             for row in held
-            if (parent := plan.moves[row.place_parent]).to_home != (row.dedicated or NOWHERE)
+            if (parent := plan.moves[str(row.place_parent)]).to_home != (row.dedicated or NOWHERE)
         }
     if progress is not None:
         progress(max(len(rows), 1), max(len(rows), 1))

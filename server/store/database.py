@@ -43,6 +43,9 @@ _PRAGMAS = (
     "wal_autocheckpoint=8000",
 )  # fmt: skip
 
+# For a transaction that changes much: pages stay in memory until the commit, and the log is not carried over within it.
+_LARGE = ("cache_size=-262144", "wal_autocheckpoint=0")
+
 _ROWS_AT_ONCE = 50
 """Rows in one INSERT; times the columns of the widest table this stays far below what every SQLite can bind (32,766)."""
 
@@ -177,8 +180,12 @@ def write(engine: Engine, before: Callable[[Connection], None] | None = None) ->
                 if before is not None:
                     connection = held.enter_context(engine.connect())
                     connection.detach()  # its temporary tables go with it
+                    for pragma in _LARGE:
+                        _raw(connection, pragma)
                     with connection.begin():
                         before(connection)
+                    # What was written goes into the database file when others may write again.
+                    held.callback(_raw, connection, "wal_checkpoint(PASSIVE)")
                     held.enter_context(_queue_of(engine).turn())
                 else:
                     held.enter_context(_queue_of(engine).turn())
@@ -224,6 +231,11 @@ def rewrite(engine: Engine, tables: Sequence[str]) -> None:
         finally:
             raw.close()
     raise Busy(retry_after_s=5)
+
+
+def _raw(connection: Connection, pragma: str) -> None:
+    """Outside of every transaction."""
+    connection.connection.cursor().execute(f"PRAGMA {pragma}")
 
 
 @contextmanager
