@@ -6,11 +6,7 @@ so that other processes take turns too, then ``BEGIN IMMEDIATE`` (S16). PostgreS
 
 from __future__ import annotations
 
-import fcntl
-import os
-import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
@@ -34,8 +30,8 @@ from sqlalchemy import Connection as Connection  # services name the type, not t
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from server.store.errors import Busy, PlanOutdated, Unavailable
-
-_LONGEST_WAIT_S = 2.0
+from server.store.queue import WriteQueue as WriteQueue
+from server.store.queue import queue_of
 
 # A log of up to 32 MB (8000 pages): a page that many pushes change is carried into the database file once.
 _PRAGMAS = (
@@ -56,74 +52,6 @@ _TRY_AGAIN = frozenset({"40001", "40P01", "23505"})
 def stamp(at: datetime) -> str:
     """ISO-8601 text of an aware instant: UTC, milliseconds, ``Z``. Sorts as time does."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
-
-
-class WriteQueue:
-    """First come, first served among the threads of one process; refuses when the wait would be too long.
-
-    ``hold_s`` is a moving mean of how long the head kept the lock; waiting × hold is the estimate that is refused.
-    """
-
-    def __init__(self, lock_path: str | None) -> None:
-        self._gate = threading.Lock()
-        self._waiting: deque[threading.Event] = deque()
-        self._busy = False
-        self._lock_path = lock_path
-        self.hold_s = 0.01
-
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Hold the head of the queue; Busy when more than two seconds of others stand before us."""
-        mine: threading.Event | None = None
-        with self._gate:
-            estimate_s = (len(self._waiting) + self._busy) * self.hold_s
-            if estimate_s > _LONGEST_WAIT_S:
-                raise Busy(retry_after_s=max(1, round(estimate_s)))
-            if self._busy:
-                mine = threading.Event()
-                self._waiting.append(mine)
-            self._busy = True
-        if mine is not None:
-            mine.wait()
-        started = time.monotonic()
-        try:
-            with self._file_lock():
-                yield
-        finally:
-            with self._gate:
-                self.hold_s = 0.9 * self.hold_s + 0.1 * (time.monotonic() - started)
-                if self._waiting:
-                    self._waiting.popleft().set()
-                else:
-                    self._busy = False
-
-    @contextmanager
-    def _file_lock(self) -> Iterator[None]:
-        if self._lock_path is None:
-            yield
-            return
-        try:
-            handle = os.open(self._lock_path, os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError as error:  # too many open files, a full disk: not the fault of what was to be written
-            raise Unavailable(type(error).__name__) from error
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(handle)
-
-
-_queues: dict[str, WriteQueue] = {}
-_queues_gate = threading.Lock()
-
-
-def _queue_of(engine: Engine) -> WriteQueue:
-    path = engine.url.database
-    with _queues_gate:
-        name = str(path) if path and path != ":memory:" else f"memory-{id(engine)}"
-        if name not in _queues:
-            _queues[name] = WriteQueue(f"{path}.lock" if path and path != ":memory:" else None)
-        return _queues[name]
 
 
 def _sqlite_connect(raw: Any, _record: Any) -> None:
@@ -186,9 +114,9 @@ def write(engine: Engine, before: Callable[[Connection], None] | None = None) ->
                         before(connection)
                     # What was written goes into the database file when others may write again.
                     held.callback(_raw, connection, "wal_checkpoint(PASSIVE)")
-                    held.enter_context(_queue_of(engine).turn())
+                    held.enter_context(queue_of(engine).turn())
                 else:
-                    held.enter_context(_queue_of(engine).turn())
+                    held.enter_context(queue_of(engine).turn())
                     connection = held.enter_context(engine.connect())
                 connection = connection.execution_options(dishu_write=True)
                 with connection.begin():
@@ -219,7 +147,7 @@ def rewrite(engine: Engine, tables: Sequence[str]) -> None:
             for name in tables:
                 connection.exec_driver_sql(f'VACUUM (FULL) "{name}"')
         return
-    with _queue_of(engine).turn():
+    with queue_of(engine).turn():
         raw = engine.raw_connection()
         try:
             cursor = raw.cursor()
