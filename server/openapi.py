@@ -18,7 +18,7 @@ from server.problems import PROBLEMS
 
 View = TypeVar("View", bound=Callable[..., Any])
 Shape = Mapping[str, Any] | Schema | type[Schema] | None
-Auth = Literal["none", "session", "device", "read", "any"]
+Auth = Literal["none", "session", "device", "read", "any", "central"]
 
 JSON = "application/json"
 _ATTRIBUTE = "__openapi__"
@@ -64,7 +64,7 @@ def describe(
     zh, en : one line each saying what the route does
     tag : the chapter of the document
     auth : ``none``; ``session`` (cookie, with X-CSRF-Token for changes); ``device`` (bearer token of an install);
-        ``read`` (session or read token); ``any`` (session, device or read token)
+        ``read`` (session or read token); ``any`` (session, device or read token); ``central`` (session of /v1/sessions)
     request : schema of the JSON body, None for a route without one
     response : schema of the answer, None where the answer is a file or empty
     status : status of the ordinary answer
@@ -95,12 +95,14 @@ _SECURITY: dict[str, list[dict[str, list[str]]]] = {
     "session": [{"session": [], "csrf": []}],
     "device": [{"device": []}],
     "read": [{"session": []}, {"readToken": []}, {"readPassword": []}],
+    "central": [{"central": []}],
     "any": [{"session": [], "csrf": []}, {"device": []}, {"readToken": []}, {"readPassword": []}],
 }
 _AUTH_PROBLEMS: dict[str, tuple[str, ...]] = {
     "none": (),
     "session": ("not-signed-in", "csrf-refused", "outside-your-scope"),
     "device": ("token-refused", "install-revoked"),
+    "central": (),
     "read": ("not-signed-in", "token-refused", "outside-your-scope"),
     "any": ("not-signed-in", "token-refused", "install-revoked", "outside-your-scope"),
 }
@@ -160,6 +162,7 @@ def document(app: Flask, *, version: str, title: str = "底数 Dishu API") -> di
                 "csrf": {"type": "apiKey", "in": "header", "name": "X-CSRF-Token"},
                 "device": {"type": "http", "scheme": "bearer", "description": "设备令牌 / device token"},
                 "readToken": {"type": "http", "scheme": "bearer", "description": "只读令牌 / read token"},
+                "central": {"type": "http", "scheme": "bearer", "description": "token of POST /v1/sessions"},
                 "readPassword": {"type": "http", "scheme": "basic", "description": "read token as the password"},
             },
         },

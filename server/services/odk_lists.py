@@ -8,6 +8,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from forms.definition import FieldSpec
 from forms.odk_form import SEEN, entity_lists, listed_fields, property_of
 from forms.odk_values import text_of
 from server.errors import NotFound
@@ -49,7 +50,7 @@ def entity_csv(house: House, actor: Actor, scope: Scope, kind: str, look: Look) 
         No form uses a list of this name.
     """
     rows = entity_rows(house, actor, scope, kind, look)
-    columns = list_columns(house, kind)
+    columns = list_columns(house, kind, scope)
     target = io.StringIO()
     writer = csv.DictWriter(target, columns, lineterminator="\n")
     writer.writeheader()
@@ -57,22 +58,25 @@ def entity_csv(house: House, actor: Actor, scope: Scope, kind: str, look: Look) 
     return target.getvalue().encode()
 
 
-def list_columns(house: House, kind: str) -> list[str]:
-    """The columns of a list. Raises NotFound."""
+def list_fields(house: House, kind: str, scope: Scope) -> list[FieldSpec]:
+    """The fields of a list that a scope may see. Raises NotFound."""
     if kind not in entity_lists(house.registry):
         raise NotFound("there is no such list")
-    fields = [property_of(spec.name) for spec in listed_fields(house.registry.latest(kind))]
-    return ["name", "label", "__version", SEEN, *fields]
+    fields = listed_fields(house.registry.latest(kind))
+    return fields if scope.fields == "all" else [spec for spec in fields if spec.privacy not in PERSONAL]
+
+
+def list_columns(house: House, kind: str, scope: Scope) -> list[str]:
+    """The columns of a list. Raises NotFound."""
+    return ["name", "label", "__version", SEEN, *(property_of(spec.name) for spec in list_fields(house, kind, scope))]
 
 
 def entity_rows(house: House, actor: Actor, scope: Scope, kind: str, look: Look) -> Rows:
     """The rows of a list by column. The look is in the audit log before they are given (L11)."""
-    list_columns(house, kind)
-    form = house.registry.latest(kind)
+    fields = list_fields(house, kind, scope)
     with read(house.engine) as connection:
         found = store.listed(connection, scope, actor.community_id, _PARENTS.get(kind, (kind,)))
-    by_id = {record_id: (other, fields) for record_id, other, _, _, fields in found}
-    fields = listed_fields(form)
+    by_id = {record_id: (other, values) for record_id, other, _, _, values in found}
     rows = [
         {"name": record_id, "label": label_of(house, by_id, record_id), "__version": str(v), SEEN: f"{v}-{tag}"}
         | {property_of(spec.name): text_of(spec, values.get(spec.name)) for spec in fields}
@@ -80,7 +84,7 @@ def entity_rows(house: House, actor: Actor, scope: Scope, kind: str, look: Look)
         if other == kind
     ]
     personal = [spec.name for spec in fields if spec.privacy in PERSONAL] if rows else []
-    if rows and kind in ("household", "person"):
+    if personal and kind in ("household", "person"):
         personal.append("person.name")
     seen(house, look, scope, actor.community_id, fields=personal, count=len(rows), where=f"odk={kind}", record_type=kind)
     return rows
@@ -121,7 +125,7 @@ def integrity(house: House, actor: Actor, scope: Scope, kind: str, ids: Sequence
 
     What this house does not know may still be on its way, and is not gone.
     """
-    list_columns(house, kind)
+    list_fields(house, kind, scope)
     asked = list(dict.fromkeys(one for one in ids if one))[:MOST_IDS]
     with read(house.engine) as connection:
         there = store.known(connection, actor.community_id, asked)

@@ -37,6 +37,7 @@ _SIGNS = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG\r\n\x1a\n", "image/png"))
 class Taken:
     """What became of a filled form: whether it came before, and how many of its operations have which outcome."""
 
+    instance_id: str
     repeated: bool
     outcomes: Mapping[str, int]
 
@@ -74,7 +75,7 @@ def take(
         try:
             outcomes = _take_first(house, writer, submission, digest, device_id, user_agent)
             if not files:
-                return Taken(False, outcomes)
+                return Taken(submission.instance_id, False, outcomes)
         except _CameBefore:
             repeated = True
         row = _row(house, actor.community_id, submission.instance_id)
@@ -84,7 +85,7 @@ def take(
             "another form of this id was sent before", errors=[InputError("/instanceID", "instance_differs", "same id, other content")]
         )
     _keep_photos(house, writer, row, files)
-    return Taken(repeated, outcomes)
+    return Taken(submission.instance_id, repeated, outcomes)
 
 
 def _read(content: bytes) -> Submission:
@@ -204,6 +205,22 @@ def _keep_photos(house: House, writer: Actor, row: Any, files: Mapping[str, byte
         }  # fmt: skip
         text = orjson.dumps(operation).decode()
         accept(house, _sender(writer), Batch((((1, text),),), 0, None, scope=(scope_version, 0), at_end=True))
+
+
+def add_photo(house: House, actor: Actor, instance_id: str, name: str, content: bytes) -> None:
+    """One photo of a filled form that came before.
+
+    Raises
+    ------
+    NotFound
+        No such form, or one that names no such file.
+    InvalidInput
+        No whole picture.
+    """
+    row = _row(house, actor.community_id, instance_id)
+    if row is None or _name(house, name) not in orjson.loads(row.files):
+        raise NotFound("the form names no such file")
+    _keep_photos(house, phone(house, actor, row.device_id or ""), row, {name: content})
 
 
 def _media_type(content: bytes) -> str:

@@ -35,6 +35,38 @@ def known(connection: Connection, community_id: str, record_ids: Sequence[str]) 
     return {row.id: row for row in rows_of(connection, record, columns, community_id, "id", list(record_ids))}
 
 
+def listed_among(connection: Connection, scope: Scope, community_id: str, record_ids: Sequence[str]) -> list[Any]:
+    """As `listed`, of these ids only."""
+    found: list[Any] = []
+    for start in range(0, len(record_ids), 500):
+        cut, values = both(record_cut(connection, scope, community_id), among("r.id", record_ids[start : start + 500]))
+        statement = f"SELECT r.id, r.type, r.v, r.tag, r.fields FROM record r WHERE {cut} AND r.life = 'live'"
+        found += [(row.id, row.type, row.v, row.tag, orjson.loads(row.fields)) for row in run(connection, statement, values)]
+    return found
+
+
+def written_by(connection: Connection, community_id: str, install_id: str, first_n: int, count: int) -> list[Any]:
+    """(record id, type, kind, outcome now) of the operations of a filled form, in order."""
+    statement = (
+        "SELECT record_id, record_type, kind, now FROM operation WHERE community_id = ? AND install_id = ? AND n > ? AND n <= ? ORDER BY n"
+    )
+    return list(run(connection, statement, (community_id, install_id, first_n, first_n + count)))
+
+
+def set_review(connection: Connection, community_id: str, instance_id: str, state: str) -> None:
+    """Say what somebody made of a filled form."""
+    statement = "UPDATE odk_submission SET review_state = ? WHERE community_id = ? AND instance_id = ?"
+    run(connection, statement, (state, community_id, instance_id))
+
+
+def record_times(connection: Connection, community_id: str, record_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """(made, last changed) of records."""
+    from server.models import record
+
+    rows = rows_of(connection, record, ("id", "created_at", "updated_at"), community_id, "id", list(record_ids))
+    return {row.id: (row.created_at, row.updated_at) for row in rows}
+
+
 def seen_ids(connection: Connection, scope: Scope, community_id: str, record_ids: Sequence[str]) -> set[str]:
     """Of these ids, those of living records in the scope."""
     found: set[str] = set()
