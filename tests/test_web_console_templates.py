@@ -67,6 +67,28 @@ def test_a_departments_form_is_uploaded_filled_traced_and_compared(office_page: 
     assert [(one["id"], one["nodes"][0]["html"][:200]) for one in found if one["impact"] in ("serious", "critical")] == []
 
 
+def test_only_what_another_system_lacks_is_handed_over(office_page: Page, demo_site: DemoSite):
+    """What is due is exported and ticked off; then nothing is due."""
+    sign_in(office_page, demo_site)
+    open_part(office_page, "文件")
+    office_page.get_by_role("link", name="对外移交").click()
+    office_page.get_by_label("系统名称").fill("应急物资系统")
+    office_page.get_by_label("移交的名册").select_option("organizations")
+    office_page.get_by_role("button", name="新增系统").click()
+    office_page.get_by_role("button", name="“应急物资系统”待移交").click()
+    office_page.get_by_role("dialog").get_by_role("button", name="报表").click()
+    due = office_page.get_by_role("region", name="待移交")
+    count = len(rows_of(demo_site, "organization"))
+    expect(due.get_by_role("status")).to_contain_text(f"新增 {count}")
+    expect(due.get_by_role("button", name="已移交，勾销")).to_be_disabled()
+    with office_page.expect_download():
+        due.get_by_role("button", name="导出待移交").click()
+    due.get_by_role("button", name="已移交，勾销").click()
+    office_page.get_by_role("dialog").get_by_role("button", name="确定").click()
+    expect(due).to_contain_text("没有待移交的")
+    expect(due.get_by_role("status")).to_contain_text(f"已一致 {count}")
+
+
 def test_a_planner_fills_tables_of_places_only(office_page: Page, demo_site: DemoSite):
     """Tables with personal columns are shown and not offered to somebody who may not have them."""
     sign_in(office_page, demo_site, "planner")

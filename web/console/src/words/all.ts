@@ -3,6 +3,7 @@ import { cells } from "./cells.ts";
 import { common } from "./shared.ts";
 import { files } from "./files.ts";
 import { imports } from "./imports.ts";
+import { handovers } from "./handovers.ts";
 import { inbox } from "./inbox.ts";
 import { overview } from "./overview.ts";
 import { people } from "./people.ts";
@@ -13,4 +14,4 @@ import { templates } from "./templates.ts";
 
 export type Pair = readonly [zh: string, en: string];
 export type Words = Record<string, Pair>;
-export const WORDS: Record<string, Words> = { common, overview, rosters, records, inbox, cells, files, imports, people, problems, templates };
+export const WORDS: Record<string, Words> = { common, overview, rosters, records, inbox, cells, files, imports, people, problems, templates, handovers };
