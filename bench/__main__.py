@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 
 from bench.measure_editions import publishing
 from bench.measure_house import HouseSize, measure_house
+from bench.measure_odk import submissions
 from bench.measure_office import placement
 from bench.measure_sync import Size, measure
 from bench.report import Line, table
@@ -32,6 +33,7 @@ SECTIONS: Mapping[str, Callable[[str], list[Line]]] = {
     "sync": lambda scale: measure(_SYNC[scale], _say),
     "places": lambda scale: [placement(20_000 if scale == "tiny" else 1_000_000)],
     "editions": lambda scale: publishing({"full": 200_000, "quick": 20_000, "tiny": 2_000}[scale]),
+    "odk": lambda scale: submissions({"full": 200, "quick": 60, "tiny": 5}[scale], _say),
     "house": lambda scale: measure_house(_HOUSE[scale], _say),
 }
 """What can be measured, by name; each takes a scale."""

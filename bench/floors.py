@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 import sys
 import threading
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,16 @@ def make_app(path: Path) -> Flask:
             connection.executemany("INSERT INTO item (id, body) VALUES (?, ?)", rows)
             connection.execute("COMMIT")
         return _json({"stored": len(rows)})
+
+    @app.post("/submission")
+    def submission() -> Response:
+        content = request.files["xml_submission_file"].read().decode()
+        with writing:
+            connection = database()
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("INSERT INTO item (id, body) VALUES (?, ?)", (uuid.uuid4().hex, content))
+            connection.execute("COMMIT")
+        return Response("<OpenRosaResponse/>", status=201, mimetype="text/xml")
 
     @app.post("/patch")
     def patch() -> Response:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from bench.measure_editions import publishing
+from bench.measure_odk import submissions
 from bench.measure_office import placement
 from bench.measure_sync import Size, measure
 from bench.report import table
@@ -22,3 +25,10 @@ def test_every_measure_stands_in_the_table_beside_its_target() -> None:
     assert "placement of 1,000 points" in shown
     assert "dry run over 500 records" in shown and "write lock of publishing" in shown
     assert all(one.verdict in {"ok", "NOT MET"} for one in promised)
+
+
+@pytest.mark.long
+def test_filled_forms_are_measured_beside_their_floor() -> None:
+    """The section `odk` of `make bench` runs from end to end."""
+    lines = submissions(2, lambda text: None, rounds=1)
+    assert [one.bar for one in lines] == [0.4, None] and all(one.value > 0 for one in lines)

@@ -112,13 +112,14 @@ def app_user_actor(house: House, token: str, project: str) -> Actor:
     claim = tokens.odk_claim(house.keys, token)
     with read(house.engine) as connection:
         row = installs.device_and_user(connection, claim.community_id, claim.install_id)
-        community = assignments.community_of(connection, claim.community_id)
-    if row is None or row[2] is None or community is None:
+        by_number = project != claim.community_id
+        community = assignments.community_of(connection, claim.community_id) if by_number else None
+    if row is None or row[2] is None:
         raise TokenRefused("this server does not know the address")
     revoked_at, user_id, role, name, area_code, topics, closed_at = row
     if revoked_at is not None or closed_at is not None:
         raise InstallRevoked("this address may not be used any more")
-    if project not in (claim.community_id, str(project_number(community))):
+    if by_number and (community is None or project != str(project_number(community))):
         raise NotFound("no such project")
     actor = Actor(user_id, role, claim.community_id, area_code, claim.install_id, name, tuple(json.loads(topics)))
     if not may(actor, "sync", community_id=claim.community_id):
@@ -126,13 +127,15 @@ def app_user_actor(house: House, token: str, project: str) -> Actor:
     return actor
 
 
-def phone(house: House, actor: Actor, device_id: str) -> Actor:
-    """The actor with the install of this phone, made at its first filled form; ``device_id`` is what Collect calls itself."""
+def phone_id(actor: Actor, device_id: str) -> str:
+    """The id of the install of a phone; ``device_id`` is what Collect calls itself."""
     digest = hashlib.blake2b(f"{actor.install_id}\0{device_id}".encode("utf-8", "replace"), digest_size=16).hexdigest()
-    install_id = f"{digest[:8]}-{digest[8:12]}-8{digest[13:16]}-a{digest[17:20]}-{digest[20:]}"
-    with read(house.engine) as connection:
-        if installs.install_of(connection, actor.community_id, install_id) is not None:
-            return actor.with_install(install_id)
+    return f"{digest[:8]}-{digest[8:12]}-8{digest[13:16]}-a{digest[17:20]}-{digest[20:]}"
+
+
+def phone(house: House, actor: Actor, device_id: str) -> Actor:
+    """The actor with the install of this phone, made at its first filled form."""
+    install_id = phone_id(actor, device_id)
     with write(house.engine) as connection:
         if installs.install_of(connection, actor.community_id, install_id) is None:
             if len(store.phones_of(connection, actor.community_id, actor.install_id or "")) >= MOST_PHONES:

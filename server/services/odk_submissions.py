@@ -18,7 +18,7 @@ from server.errors import AlreadyExists, InputError, InvalidInput, NotFound
 from server.house import House
 from server.permissions import Actor
 from server.services.blobs import keep_photo
-from server.services.odk_access import phone
+from server.services.odk_access import phone, phone_id
 from server.services.odk_operations import Source, operation_id, operations_of
 from server.services.push import Batch, Sender, accept
 from server.services.tokens import kept_hash
@@ -43,7 +43,11 @@ class Taken:
 
 
 class _CameBefore(StoreError):
-    """Another request brought the same form while this one was being read."""
+    """A form of this id is there."""
+
+
+class _NoPhone(StoreError):
+    """This phone has sent nothing before."""
 
 
 def take(
@@ -67,18 +71,20 @@ def take(
     """
     submission = _read(content)
     digest = house.keys.content_hash(content)
-    writer = phone(house, actor, device_id)
+    writer = actor.with_install(phone_id(actor, device_id))
     outcomes: dict[str, int] = {}
-    row = _row(house, actor.community_id, submission.instance_id)
-    repeated = row is not None
-    if row is None:
+    repeated = False
+    try:
         try:
             outcomes = _take_first(house, writer, submission, digest, device_id, user_agent)
-            if not files:
-                return Taken(submission.instance_id, False, outcomes)
-        except _CameBefore:
-            repeated = True
-        row = _row(house, actor.community_id, submission.instance_id)
+        except _NoPhone:
+            phone(house, actor, device_id)
+            outcomes = _take_first(house, writer, submission, digest, device_id, user_agent)
+        if not files:
+            return Taken(submission.instance_id, False, outcomes)
+    except _CameBefore:
+        repeated = True
+    row = _row(house, actor.community_id, submission.instance_id)
     assert row is not None
     if bytes(row.content_hash) != digest:
         raise AlreadyExists(
@@ -150,11 +156,16 @@ def _take_first(
 
     if not texts:
         with write(house.engine) as connection:
-            head = reading.consumed_up_to(connection, community_id, install_id)
-            keep_row(connection, head[0])
+            row = reading.lock_install(connection, community_id, install_id)
+            if row is None:
+                raise _NoPhone
+            keep_row(connection, int(row.last_n))
         return {}
     batch = Batch((tuple(enumerate(texts, 1)),), 0, None, scope=(scope_version, 0), at_end=True, beside=keep_row)
-    return _counted(accept(house, _sender(writer), batch)["results"])
+    try:
+        return _counted(accept(house, _sender(writer), batch)["results"])
+    except NotFound as error:
+        raise _NoPhone from error
 
 
 def _is_late(connection: Any, community_id: str, entity: Entity) -> bool:

@@ -55,8 +55,7 @@ class Batch:
     """(epoch, n) of the receipt that it shows."""
     missing: tuple[int, str | None] | None = None
     """The head that it was told to go on from, and whose successors it has forgotten."""
-    at_end: bool = False
-    """One group of a sender without a log of its own, numbered when the install is locked."""
+    at_end: bool = False  # one group of a sender without a log of its own, numbered when the install is locked
     beside: Callable[[Connection, int], None] | None = None
     """Writes what belongs to the group in the same transaction; gets the number that was reached before."""
 
@@ -334,6 +333,8 @@ def _fresh(decided: Decided) -> dict[str, Any]:
 
 
 def _as_json(house: House, sender: Sender, batch: Batch, answer: _Answer) -> dict[str, Any]:
+    if batch.at_end:  # nobody keeps a log by this answer
+        return {"results": [answer.results[n] for n in sorted(answer.results)]}
     with read(house.engine) as connection:
         life, safe_n = standing(connection, sender.community_id, sender.install_id)
     said: dict[str, Any] = {
