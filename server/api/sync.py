@@ -135,6 +135,7 @@ def take_in(actor: Actor, unconfirmed: bool, body: dict[str, Any]) -> dict[str, 
             "install_id": {"type": "string"},
             "cursor": {"type": ["string", "null"]},
             "limit": {"type": ["integer", "null"], "minimum": 1},
+            "snapshots": {"type": "boolean", "description": "takes prepared files; with a null cursor only"},
             "replace": {"type": "array", "items": {"type": "string"}},
             "unsent": {
                 "type": ["integer", "null"],
@@ -173,7 +174,7 @@ def pull() -> Response:
     if not isinstance(held, list) or len(held) > MOST_BLOBS or not all(isinstance(one, str) for one in held):
         raise wrong("/blobs", f"a list of at most {MOST_BLOBS} SHA-256")
     look = auth.look(actor, "read", "sync")
-    answer = pulling.pull(auth.house(), reader, cursor, look, limit=limit, replace=tuple(replace))
+    answer = pulling.pull(auth.house(), reader, cursor, look, limit=limit, replace=tuple(replace), prepared=body.get("snapshots") is True)
     if answer["complete"]:
         heard_of(auth.house(), actor, unsent)
     if held and answer["complete"]:

@@ -19,6 +19,7 @@ from server.services.exports import KIND as EXPORT
 from server.services.release import sweep as release_held
 from server.services.sheet_import import KIND as IMPORT
 from server.services.sheet_import import sweep_tables
+from server.services.snapshots import sweep as sweep_snapshots
 from server.services.template_runs import KIND as TEMPLATE
 from server.services.template_runs import sweep as sweep_templates
 from server.store.jobs import Job
@@ -29,5 +30,5 @@ Sweeper = Callable[[House], object]
 JOB_KINDS: dict[str, Runner] = {EXPORT: export, IMPORT: run_import, TEMPLATE: run_template, SCRUB: run_scrub}
 """A runner gives the result that is kept with the job; it calls ``progress.advance`` at least once a minute."""
 
-SWEEPERS: tuple[Sweeper, ...] = (sweep_files, sweep_uploads, sweep_tables, sweep_templates, release_held, keep_daily_figures, reckon_back)
+SWEEPERS: tuple[Sweeper, ...] = (sweep_files, sweep_snapshots, sweep_uploads, sweep_tables, sweep_templates, release_held, keep_daily_figures, reckon_back)
 """Called at start and every minute by each worker (S14); calling twice changes nothing."""

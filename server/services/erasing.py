@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from server.errors import InputError, InvalidInput, NotFound
-from server.services import blob_store
+from server.services import blob_store, snapshots
 from server.services.carry import ENGINE_VERSION
 from server.services.revocations import ERASURE, note_revocation
 from server.services.transact import statuses_changed
@@ -182,6 +182,7 @@ def _erase_in(
     writing.change_statuses(connection, community_id, rows)
     uploads = erasing.drop_photos(connection, community_id, photos)
     destroyed = erasing.destroy_keys(connection, community_id, subjects, at)
+    erasing.drop_keys(connection, community_id, snapshots.SUBJECT)
     writing.write_feed(connection, community_id, changes.rows)
     moved = {name: counters[name].row() for name in changes.touched}
     writing.write_counters(connection, community_id, [(name, *row) for name, row in moved.items()])
@@ -198,6 +199,7 @@ def _erase_in(
             orjson.dumps(effects).decode(),
         ),
     )  # fmt: skip
+    snapshots.forget(house, community_id)
     for upload_id in uploads:
         (house.settings.data_dir / "uploads" / upload_id).unlink(missing_ok=True)
     done = {"records": len(records), "keys": destroyed, "photos": len(photos), "waiting": len(waiting)}

@@ -5,15 +5,18 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from server.errors import NotFound
+from server.services import snapshots
 from server.services.audit import Look, note
 from server.services.lives import begin_again, check_cursor
 from server.services.scope import REFERENCE, InstallScope, install_scope, settle_expired
+from server.services.snapshots import Ready
 from server.store import pull as store
 from server.store.backup import standing
 from server.store.database import read
@@ -60,6 +63,7 @@ def pull(
     *,
     limit: int | None = None,
     replace: tuple[str, ...] = (),
+    prepared: bool = False,
 ) -> dict[str, Any]:
     """One page of everything the install follows.
 
@@ -69,6 +73,8 @@ def pull(
     look : who asks; the first page of a pull is written into the audit log before anything is given (L11)
     limit : at most this many rows, for phones that want small pages
     replace : streams whose copies the phone doubts, to be read from zero again
+    prepared : the phone takes prepared files: ``snapshots`` of the answer names those that stand for the beginning of a stream; the
+        rest of the stream follows as rows
 
     Raises
     ------
@@ -77,10 +83,10 @@ def pull(
     """
     settle_expired(house, reader.community_id, reader.user_id if reader.role == "grid_worker" else None)
     try:
-        answer, waiting, begins = _snapshot(house, reader, cursor_text, limit, set(replace))
+        answer, waiting, begins = _snapshot(house, reader, cursor_text, limit, set(replace), prepared)
     except CopiedBack as seen:
         begin_again(house, reader.community_id, reader.install_id, seen)
-        answer, waiting, begins = _snapshot(house, reader, cursor_text, limit, set(replace))
+        answer, waiting, begins = _snapshot(house, reader, cursor_text, limit, set(replace), prepared)
     if begins and waiting:
         count, streams = sum(waiting.values()), ",".join(sorted(waiting))
         note(house, look, scope=f"streams={streams}", community_id=reader.community_id, fields=(PROJECTION,), count=count)
@@ -88,9 +94,10 @@ def pull(
 
 
 def _snapshot(
-    house: House, reader: Reader, cursor_text: str | None, limit: int | None, replace: set[str]
+    house: House, reader: Reader, cursor_text: str | None, limit: int | None, replace: set[str], prepared: bool
 ) -> tuple[dict[str, Any], dict[str, int], bool]:
     """The answer, what waits in record streams, and whether a pull begins with this page."""
+    ready = _ready(house, reader) if prepared and cursor_text is None else {}
     with read(house.engine) as connection:
         life = epoch(connection) or ""
         head = store.install_head(connection, reader.community_id, reader.install_id)
@@ -99,8 +106,22 @@ def _snapshot(
         scope = install_scope(connection, house, reader.community_id, reader.user_id, reader.role)
         cursor, rebuilt = _cursor(house, reader, cursor_text, life)
         begins = cursor.turn == 0 or bool(replace)
-        answer, waiting = _page(connection, house, reader, scope, cursor, rebuilt, limit, replace, head, life)
+        answer, waiting = _page(connection, house, reader, scope, cursor, rebuilt, limit, replace, head, life, ready)
     return answer, waiting, begins
+
+
+def streams_of_reader(house: House, reader: Reader) -> frozenset[str]:
+    """The record streams that an install follows now."""
+    with read(house.engine) as connection:
+        return install_scope(connection, house, reader.community_id, reader.user_id, reader.role).streams - {REFERENCE}
+
+
+def _ready(house: House, reader: Reader) -> dict[str, Ready]:
+    """Prepared files for the streams of an install, made now where there are none."""
+    found = (
+        snapshots.ready(house, reader.community_id, one, PROJECTION) for one in sorted(streams_of_reader(house, reader))
+    )
+    return {one.stream: one for one in found if one is not None}
 
 
 def _cursor(house: House, reader: Reader, text: str | None, life: str) -> tuple[Cursor, bool]:
@@ -127,6 +148,7 @@ def _page(
     replace: set[str],
     head: Any,
     life: str,
+    ready: Mapping[str, Ready],
 ) -> tuple[dict[str, Any], dict[str, int]]:
     """The answer, and how many rows of which record streams this pull is about to give."""
     own = f"install/{reader.install_id}"
@@ -147,6 +169,9 @@ def _page(
         cursor.fresh[one] = seq[one]
     waiting = {one: seq[one] - cursor.streams[one] for one in wanted if one not in (own, REFERENCE)}
     waiting = {one: count for one, count in waiting.items() if count > 0}
+    used = {one: found for one, found in ready.items() if one in added and counters[one][3] <= found.seq <= seq[one]}
+    for one, found in used.items():
+        cursor.streams[one] = cursor.fresh[one] = found.seq
     most = min(limit or LAST_PAGE_ROWS, cursor.rows)
     page = _Page([])
     others = wanted[1:]
@@ -172,6 +197,8 @@ def _page(
         "replace": wanted if rebuilt else sorted(again),
         "rows": page.rows,
     }
+    if used:
+        answer["snapshots"] = snapshots.offered(used)
     if complete:
         answer["streams"] = {
             one: {"seq": seq[one], "count": counters.get(one, nothing)[1], "digest": counters.get(one, nothing)[2]}

@@ -142,6 +142,12 @@ def destroy_keys(connection: Connection, community_id: str, subjects: Sequence[s
     return len(there)
 
 
+def drop_keys(connection: Connection, community_id: str, prefix: str) -> None:
+    """Destroy the keys whose names begin so; others may be made for the same names."""
+    statement = "DELETE FROM data_key WHERE community_id = ? AND subject_id >= ? AND subject_id < ?"
+    run(connection, statement, (community_id, prefix, prefix + "\U0010ffff"))
+
+
 def close_what_is_open(connection: Connection, community_id: str, record_ids: Sequence[str], number: int, at: str) -> None:
     """Conflicts, findings, offered copies and pairs of these records are over; what they hold cannot be opened any more."""
     for one in record_ids:

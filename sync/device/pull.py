@@ -96,14 +96,31 @@ def _page(store: Store, transport: Transport, limit: int | None, report: PullRep
     }
     if asked:
         body["replace"] = asked
+    if cursor is None and limit is None:
+        body["snapshots"] = True
     try:
         answer = call(store, transport, "pull", "POST", "/api/v1/sync/pull", body)
+        answer = _with_prepared(store, transport, body, answer)
     except Refused as refused:
         if cursor is None or "cursor" not in refused.slug:
             raise
         _forget_cursor(store)  # the server does not read it any more
         return False
     return keep_page(store, cursor, answer, report)
+
+
+def _with_prepared(store: Store, transport: Transport, body: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+    """The answer with the rows of the prepared files that it names before its own; asked for anew where one is gone."""
+    rows: list[Any] = []
+    for one in answer.get("snapshots") or ():
+        asked = {"protocol": PROTOCOL, "install_id": body["install_id"], "stream": one["stream"], "seq": one["seq"]}
+        try:
+            rows += wanted(call(store, transport, "snapshot", "POST", "/api/v1/sync/snapshot", asked), "rows", list)
+        except Refused as refused:
+            if refused.slug != "not-found":
+                raise
+            return call(store, transport, "pull", "POST", "/api/v1/sync/pull", body | {"snapshots": False})
+    return answer | {"rows": rows + wanted(answer, "rows", list)} if rows else answer
 
 
 def keep_page(store: Store, cursor: str | None, answer: dict[str, Any], report: PullReport) -> bool:
