@@ -28,8 +28,14 @@ _COLUMNS = ("community_id", "key", "record_uuid")
 
 
 def write_index(connection: Connection, community_id: str, number: int, old: Entries, new: Entries) -> None:
-    """Search entries that went and that came with a journal entry. Where any went, all go to the tree at once."""
-    if old:
+    """Search entries that went and that came with a journal entry.
+
+    SQLite: where any went, all go to the tree at once. PostgreSQL: only the rows that hold what went are written, so that pushes in
+    different cells do not wait for each other.
+    """
+    if old and is_postgres(connection):
+        _take_out(connection, community_id, list(map(_bytes, old)))
+    elif old:
         fold(connection, community_id)
         delete_rows(connection, record_index, _COLUMNS, [(community_id, *one) for one in map(_bytes, old)])
         _into_tree(connection, community_id, map(_bytes, new))
@@ -40,12 +46,33 @@ def write_index(connection: Connection, community_id: str, number: int, old: Ent
         statement = "SELECT count(*), sum(length(entries)) FROM record_index_new WHERE community_id = ?"
         rows, size = run(connection, statement, (community_id,)).one()
         if rows > _MOST_ROWS or size > MOST_NEW * _ENTRY.size:
-            fold(connection, community_id)
+            fold(connection, community_id, all_of_them=False)
 
 
-def fold(connection: Connection, community_id: str) -> None:
-    """Bring the new entries of a community into the tree."""
-    gone = run(connection, "DELETE FROM record_index_new WHERE community_id = ? RETURNING entries", (community_id,))
+def _take_out(connection: Connection, community_id: str, old: Sequence[tuple[int, bytes]]) -> None:
+    """PostgreSQL: these entries are neither in new rows nor in the tree any more.
+
+    New rows first: one that somebody brings into the tree meanwhile is awaited, and then found there.
+    """
+    gone = {_ENTRY.pack(*entry) for entry in old}
+    for number, raw in run(connection, "SELECT number, entries FROM record_index_new WHERE community_id = ?", (community_id,)).all():
+        entries = bytes(raw)
+        if not any(one in entries for one in gone):
+            continue
+        size = _ENTRY.size
+        left = b"".join(one for at in range(0, len(entries), size) if (one := entries[at : at + size]) not in gone)
+        if len(left) < len(entries):
+            statement = "UPDATE record_index_new SET entries = ? WHERE community_id = ? AND number = ?"
+            run(connection, statement, (left, community_id, number))
+    delete_rows(connection, record_index, _COLUMNS, [(community_id, *one) for one in old])
+
+
+def fold(connection: Connection, community_id: str, *, all_of_them: bool = True) -> None:
+    """Bring the new entries of a community into the tree; unless all, those that nobody else is writing at this moment."""
+    where = "community_id = ?"
+    if not all_of_them and is_postgres(connection):
+        where = "(community_id, number) IN (SELECT community_id, number FROM record_index_new WHERE community_id = ? FOR UPDATE SKIP LOCKED)"
+    gone = run(connection, f"DELETE FROM record_index_new WHERE {where} RETURNING entries", (community_id,))
     _into_tree(connection, community_id, [entry for row in gone for entry in _ENTRY.iter_unpack(bytes(row[0]))])
 
 
