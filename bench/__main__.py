@@ -14,6 +14,7 @@ from bench.measure_house import HouseSize, measure_house
 from bench.measure_odk import submissions
 from bench.measure_office import placement
 from bench.measure_sync import Size, measure
+from bench.measure_tables import tables
 from bench.report import Line, table
 
 SCALES = ("full", "quick", "tiny")
@@ -34,6 +35,7 @@ SECTIONS: Mapping[str, Callable[[str], list[Line]]] = {
     "places": lambda scale: [placement(20_000 if scale == "tiny" else 1_000_000)],
     "editions": lambda scale: publishing({"full": 200_000, "quick": 20_000, "tiny": 2_000}[scale]),
     "odk": lambda scale: submissions({"full": 200, "quick": 60, "tiny": 5}[scale], _say),
+    "tables": tables,
     "house": lambda scale: measure_house(_HOUSE[scale], _say),
 }
 """What can be measured, by name; each takes a scale."""

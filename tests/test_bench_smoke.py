@@ -8,6 +8,7 @@ from bench.measure_editions import publishing
 from bench.measure_odk import submissions
 from bench.measure_office import placement
 from bench.measure_sync import Size, measure
+from bench.measure_tables import checking, duplicates, tables_in
 from bench.report import table
 
 
@@ -16,14 +17,16 @@ def test_every_measure_stands_in_the_table_beside_its_target() -> None:
     lines = measure(Size(small=1_000, large=2_500, households=50, rounds=2), lambda text: None)
     lines.append(placement(1_000, rounds=1))
     lines += publishing(500, cells=5)
+    lines += [*tables_in(40), *duplicates(300), *checking(40)]
     shown = table(lines)
     promised = [one for one in lines if one.bar is not None]
-    assert {one.bar for one in promised} == {0.25, 0.17, 0.4, 1.0, 1.5, 2.0}
+    assert {one.bar for one in promised} == {0.25, 0.17, 0.4, 1.0, 1.5, 2.0, 3.0, 50.0}
     for name in ("new records", "patches", "pull pages", "growth of a push", "incremental pull", "roster", "first sync"):
         assert name in shown
     assert shown.count("export of") == 2
     assert "placement of 1,000 points" in shown
     assert "dry run over 500 records" in shown and "write lock of publishing" in shown
+    assert "import of 40 rows" in shown and "duplicates: precision" in shown and "checking valid records" in shown
     assert all(one.verdict in {"ok", "NOT MET"} for one in promised)
 
 

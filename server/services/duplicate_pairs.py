@@ -15,7 +15,7 @@ ENOUGH = 60
 
 POINTS: Mapping[str, int] = {
     "same_name": 30, "same_sound": 20, "one_character": 10, "same_birth": 30, "same_phone": 20, "same_door": 15,
-    "same_tail": 35, "other_birth": -40, "other_sex": -30, "other_tail": -60,
+    "same_tail": 35, "birth_slip": 15, "tail_slip": 10, "other_birth": -40, "other_sex": -30, "other_tail": -60,
 }  # fmt: skip
 """What speaks for a pair and what against it."""
 
@@ -27,6 +27,8 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "same_phone": ("电话相同", "Same phone"),
     "same_door": ("住在同一房屋", "Same door"),
     "same_tail": ("证件尾号相同", "Same tail of the document"),
+    "birth_slip": ("出生日期像是写错一处", "Days of birth that look like one slip of the pen"),
+    "tail_slip": ("证件尾号像是写错一处", "Tails of the document that look like one slip of the pen"),
     "other_birth": ("出生日期不同", "Another day of birth"),
     "other_sex": ("性别不同", "Another sex"),
     "other_tail": ("证件尾号不同", "Another tail of the document"),
@@ -96,6 +98,7 @@ def _keys(one: Known) -> Iterable[tuple[str, ...]]:
         for sound in one.sounds:
             yield "sound birth", sound, one.birth
     if one.tail:
+        yield "tail", one.tail
         yield "name tail", one.name, one.tail
         for sound in one.sounds:
             yield "sound tail", sound, one.tail
@@ -105,6 +108,14 @@ def _keys(one: Known) -> Iterable[tuple[str, ...]]:
             yield "tail door", one.tail, one.door
     for phone in one.phones:
         yield "name phone", one.name, phone
+        for sound in one.sounds:
+            yield "sound phone", sound, phone
+        if one.door:
+            yield "phone door", phone, one.door
+    if one.door:
+        yield "name door", one.name, one.door
+        for sound in one.sounds:
+            yield "sound door", sound, one.door
 
 
 def reasons_of(first: Known, second: Known) -> tuple[str, ...]:
@@ -120,9 +131,24 @@ def reasons_of(first: Known, second: Known) -> tuple[str, ...]:
         ("birth", first.birth, second.birth), ("sex", first.sex, second.sex), ("tail", first.tail, second.tail)
     ):  # fmt: skip
         if mine and other:
-            found.add(f"same_{name}" if mine == other else f"other_{name}")
+            slip = mine != other and name != "sex" and _is_slip(mine, other)
+            found.add(f"same_{name}" if mine == other else f"{name}_slip" if slip else f"other_{name}")
     if first.phones & second.phones:
         found.add("same_phone")
     if first.door and first.door == second.door:
         found.add("same_door")
     return tuple(reason for reason in POINTS if reason in found)
+
+
+def _is_slip(mine: str, other: str) -> bool:
+    """Whether two rows of digits differ as by one slip: one digit is another, two neighbours or day and month changed places."""
+    left, right = mine.replace("-", ""), other.replace("-", "")
+    if len(left) != len(right):
+        return False
+    places = [place for place, (a, b) in enumerate(zip(left, right, strict=True)) if a != b]
+    if len(places) == 1:
+        return True
+    if len(left) == 8 and left[:4] == right[:4] and left[4:6] == right[6:] and left[6:] == right[4:6]:
+        return True
+    first, last = places[0], places[-1]
+    return len(places) == 2 and last == first + 1 and left[first] == right[last] and left[last] == right[first]
