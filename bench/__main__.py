@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Mapping
 
 from bench.measure_editions import publishing
+from bench.measure_exports import measure_exports
 from bench.measure_house import HouseSize, measure_house
 from bench.measure_odk import submissions
 from bench.measure_office import placement
@@ -36,6 +37,7 @@ SECTIONS: Mapping[str, Callable[[str], list[Line]]] = {
     "editions": lambda scale: publishing({"full": 200_000, "quick": 20_000, "tiny": 2_000}[scale]),
     "odk": lambda scale: submissions({"full": 200, "quick": 60, "tiny": 5}[scale], _say),
     "tables": tables,
+    "exports": lambda scale: measure_exports({"full": 200_000, "quick": 20_000, "tiny": 1_000}[scale]),
     "house": lambda scale: measure_house(_HOUSE[scale], _say),
 }
 """What can be measured, by name; each takes a scale."""

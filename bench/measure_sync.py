@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from bench import served
-from bench.measure_office import export_lines
 from bench.phone import BenchPhone
 from bench.report import Line, growth, ratio
 from bench.served import Cost, Served
@@ -57,9 +56,7 @@ def measure(size: Size, say: Callable[[str], None]) -> list[Line]:
         folder = Path(name)
         ground = prepare_ground(folder)
         with served.product(folder) as product, served.floors(folder) as floor:
-            lines = _Run(size, ground, product, floor, say).lines()
-        say("exports")
-        return [*lines, *export_lines(folder, ground.secretary)]
+            return _Run(size, ground, product, floor, say).lines()
 
 
 def prepare_ground(folder: Path, database_url: str | None = None) -> Ground:

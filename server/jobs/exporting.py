@@ -163,21 +163,38 @@ def _geojson(layer: Layer, notes: Mapping[str, str], told: Told) -> Iterator[byt
     names = [column.name for column in layer.columns]
     begin = b"\n"
     for batch in layer.batches():
-        yield begin + b",\n".join([orjson.dumps(_feature(layer, names, feature)) for feature in batch])
+        yield begin + b",\n".join(_points(names, batch) if layer.geometry == "Point" else _outlines(names, batch))
         begin = b",\n"
         told(len(batch))
     yield tail.encode()
 
 
-def _feature(layer: Layer, names: Sequence[str], feature: Feature) -> dict[str, Any]:
-    feature_id, values, lon, lat, outline = feature
-    geometry: dict[str, Any] | None = None
-    if layer.geometry != "Point":
-        geometry = geometry_to_geojson(shapely.from_wkb(outline))
-    elif lon is not None and lat is not None:
-        geometry = {"type": "Point", "coordinates": (snap_degrees(lon), snap_degrees(lat))}
-    properties = dict(zip(names, values, strict=True))
-    return {"type": "Feature", "id": feature_id, "geometry": geometry, "properties": properties}
+def _points(names: Sequence[str], batch: Sequence[Feature]) -> list[bytes]:
+    """Each feature as JSON; many stand on one point, which is written once."""
+    dumps, made = orjson.dumps, []
+    points: dict[tuple[float | None, float | None], Any] = {}
+    for feature_id, values, lon, lat, _ in batch:
+        point = points.get((lon, lat))
+        if point is None and lon is not None and lat is not None:
+            at = {"type": "Point", "coordinates": (snap_degrees(lon), snap_degrees(lat))}
+            point = points[lon, lat] = orjson.Fragment(dumps(at))
+        properties = dict(zip(names, values))  # noqa: B905  as many as columns, by the layer
+        made.append(dumps({"type": "Feature", "id": feature_id, "geometry": point, "properties": properties}))
+    return made
+
+
+def _outlines(names: Sequence[str], batch: Sequence[Feature]) -> list[bytes]:
+    return [
+        orjson.dumps(
+            {
+                "type": "Feature",
+                "id": one.feature_id,
+                "geometry": geometry_to_geojson(shapely.from_wkb(one.outline)),
+                "properties": dict(zip(names, one.values, strict=True)),
+            }
+        )
+        for one in batch
+    ]
 
 
 # ---------------------------------------------------------------- tables

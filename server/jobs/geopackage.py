@@ -97,6 +97,11 @@ def _write_layer(database: sqlite3.Connection, layer: Layer, at: str, told: Told
     insert = f'INSERT INTO "{layer.name}" (geom, {names}) VALUES ({marks})'
     bounds, fids = array("d"), array("q")  # west, south, east, north of what has a place, and its row
     count = 0
+
+    def put(rows: list[Any]) -> None:
+        # Its cursor ends here: let go in the other thread, it would reset the statement under the next batch.
+        database.executemany(insert, rows).close()
+
     with ThreadPoolExecutor(1, "dishu-geopackage") as writer:
         under_way: Future[Any] | None = None
         for batch in layer.batches():
@@ -105,7 +110,7 @@ def _write_layer(database: sqlite3.Connection, layer: Layer, at: str, told: Told
             rows = [(place, *feature[1]) for place, feature in zip(shapes, batch, strict=True)]
             if under_way is not None:
                 under_way.result()
-            under_way = writer.submit(database.executemany, insert, rows)
+            under_way = writer.submit(put, rows)
             count += len(batch)
             told(len(batch))
         if under_way is not None:

@@ -105,13 +105,15 @@ class RecordTable:
     codes: Mapping[str, Mapping[str, str]]
     personal_fields: tuple[str, ...]
     names: tuple[str, ...]
+    blank: Mapping[str, None]
     coded: tuple[tuple[int, Mapping[str, str]], ...]
     shaped: tuple[tuple[int, Callable[[Any], Value]], ...]
 
     def values(self, row: store.RecordRow, cell: tuple[str | None, str | None]) -> tuple[Value, ...]:
         """The values of a record in the order of the columns; ``cell`` is code and name of its cell."""
-        made: list[Any] = [row.id, *cell, *map(row.fields.get, self.names)]
-        made += (row.place_type, joined(row.conflicts) or None, row.v, row.updated_at)
+        record_id, v, _home, fields, conflicts, updated_at, _lon, _lat, place_type = row
+        told = joined(conflicts) if conflicts else None
+        made: list[Any] = [record_id, *cell, *map({**self.blank, **fields}.__getitem__, self.names), place_type, told, v, updated_at]
         for place, labels in self.coded:
             code = made[place]
             if code is not None:
@@ -120,7 +122,7 @@ class RecordTable:
             value = made[place]
             if value is not None:
                 made[place] = shape(value)
-        if not _PLAIN_TYPES.issuperset(map(type, made)):  # written under a form that had another type of field
+        if not set(map(type, made)) <= _PLAIN_TYPES:  # written under a form that had another type of field
             return self._slowly(row, cell)
         return tuple(made)
 
@@ -152,7 +154,7 @@ def record_table(registry: Registry, name: str, *, personal: bool) -> RecordTabl
     for spec in specs:
         one = spec.type not in _LISTS and spec.privacy != "secret"
         if not one:
-            shaped.append((len(columns), partial(plain, spec)))
+            shaped.append((len(columns), _mask if spec.privacy == "secret" else _list))
         columns.append(Column(spec.name, spec.label["zh"], _KINDS.get(spec.type, "text")))  # type: ignore[arg-type]
         names.append(spec.name)
         if spec.codes is not None:
@@ -172,7 +174,8 @@ def record_table(registry: Registry, name: str, *, personal: bool) -> RecordTabl
     ]
     personal_fields = tuple(f"{kind}.{spec.name}" for spec in specs if spec.privacy in PERSONAL)
     return RecordTable(
-        kind, form.label["zh"], specs, tuple(columns), codes, personal_fields, tuple(names), tuple(coded), tuple(shaped)
+        kind, form.label["zh"], specs, tuple(columns), codes, personal_fields, tuple(names), dict.fromkeys(names),
+        tuple(coded), tuple(shaped)
     )  # fmt: skip
 
 
@@ -325,6 +328,21 @@ def plain(spec: FieldSpec, value: Any) -> Value:
     if isinstance(value, dict):
         return value.get("mask") if spec.privacy == "secret" else None
     return str(value)
+
+
+def _mask(value: Any) -> Value:
+    """As `plain` shapes a secret field."""
+    return value.get("mask") if type(value) is dict else _list(value)
+
+
+def _list(value: Any) -> Value:
+    """As `plain` shapes a list of texts; any other value that has to be shaped is left to it."""
+    if type(value) is list and set(map(type, value)) <= _TEXTS:
+        return value[0] if len(value) == 1 else joined(value)
+    return value  # type: ignore[no-any-return]
+
+
+_TEXTS = frozenset({str})
 
 
 def label(spec: FieldSpec, value: Any) -> str | None:

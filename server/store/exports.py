@@ -98,12 +98,16 @@ def record_batches(
 
 def _parsed(rows: Sequence[Any], known: Known) -> Iterator[RecordRow]:
     """One after the other: what was read of a record is let go before the next, which costs half of reading all first."""
-    loads = orjson.loads
+    loads, quiet = orjson.loads, list[str]()
+    climbed: dict[str | None, tuple[float | None, float | None, str | None]] = {}  # many stand in one place
     for record_id, v, home, fields, conflicts, updated_at, lon, lat, kind, above in rows:
-        place = _climb(above, known) if lon is None else (lon, lat, kind)
-        yield RecordRow(
-            record_id, v, home, loads(fields), [] if conflicts == "[]" else loads(conflicts), updated_at, *place
-        )
+        if lon is None:
+            place = climbed.get(above)
+            if place is None:
+                place = climbed[above] = _climb(above, known)
+            lon, lat, kind = place
+        told = quiet if conflicts == "[]" else loads(conflicts)
+        yield RecordRow(record_id, v, home, loads(fields), told, updated_at, lon, lat, kind)
 
 
 def _where(
