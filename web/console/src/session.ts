@@ -59,6 +59,8 @@ const RIGHTS: Record<string, string[]> = {
   exports: ["community_worker", "secretary", "planner", ...OFFICERS],
   personalExports: ["community_worker", "secretary"],
   imports: ["secretary"],
+  surveys: ["grid_worker", "community_worker", "secretary", ...OFFICERS],
+  manageSurveys: ["secretary"],
   people: ["secretary", "admin"],
   audit: ["secretary", "auditor", "admin"],
 };

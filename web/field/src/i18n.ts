@@ -6,13 +6,14 @@ import find from "./words/find.json";
 import home from "./words/home.json";
 import record from "./words/record.json";
 import start from "./words/start.json";
+import survey from "./words/survey.json";
 import sync from "./words/sync.json";
 
 export type Language = "zh" | "en";
 type Pairs = { [key: string]: readonly string[] | Pairs };
 type Messages = { [key: string]: string | Messages };
 
-const PAIRS: Pairs = { app, find, home, record, start, sync };
+const PAIRS: Pairs = { app, find, home, record, start, survey, sync };
 const KEPT = "dishu-language";
 
 function side(pairs: Pairs, index: 0 | 1): Messages {

@@ -26,6 +26,7 @@ export const router = createRouter({
     { path: "/resources", name: "resources", component: () => import("./screens/ResourcesScreen.vue") },
     { path: "/record/:id", name: "record", component: () => import("./screens/RecordScreen.vue"), props: true },
     { path: "/edit/:id/:screen?", name: "edit", component: () => import("./screens/EditScreen.vue"), props: true },
+    { path: "/survey/:name", name: "survey", component: () => import("./screens/SurveyScreen.vue"), props: true },
     { path: "/new/:type", name: "new", component: () => import("./screens/NewScreen.vue"), props: true },
     { path: "/:rest(.*)", redirect: "/" },
   ],

@@ -129,11 +129,20 @@ export interface Assignment {
   to_on: string | null;
 }
 
+/** A special survey among the forms: whom its answers are about, through which field, and whether it takes new ones. */
+export interface SurveyNote {
+  name: string;
+  subject: "household" | "person" | "none";
+  field: string | null;
+  closed: boolean;
+}
+
 /** Forms, code lists, cells and assignments, as the server delivered them last. */
 export interface Reference {
   community: { community_id: string; code: string; name: string; [other: string]: Value };
   forms: Readonly<Record<string, Definition>>;
   codelists: Readonly<Record<string, Codelist>>;
+  surveys?: readonly SurveyNote[];
   edition: { edition_id: string; number: number; layer: string; [other: string]: Value } | null;
   editions?: readonly Fields[];
   cells: { type: "FeatureCollection"; features: readonly CellFeature[] };

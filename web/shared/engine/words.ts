@@ -29,6 +29,7 @@ const REASON_WORDS: Record<string, Labels> = {
   out_of_scope: { zh: "不在负责的网格内", en: "outside the cells this phone is responsible for" },
   invalid: { zh: "填写内容有误", en: "what was filled in is not acceptable" },
   malformed: { zh: "内容读不出来", en: "it cannot be read" },
+  survey_closed: { zh: "调查已结束，答卷另存，由书记决定", en: "the survey is closed: the answer is kept, the secretary decides" },
   oversized: { zh: "内容过大", en: "it is too large" },
 };
 

@@ -10,8 +10,9 @@ import { people } from "./people.ts";
 import { problems } from "./problems.ts";
 import { records } from "./records.ts";
 import { rosters } from "./rosters.ts";
+import { surveys } from "./surveys.ts";
 import { templates } from "./templates.ts";
 
 export type Pair = readonly [zh: string, en: string];
 export type Words = Record<string, Pair>;
-export const WORDS: Record<string, Words> = { common, overview, rosters, records, inbox, cells, files, imports, people, problems, templates, handovers };
+export const WORDS: Record<string, Words> = { common, overview, rosters, records, inbox, cells, files, imports, people, problems, surveys, templates, handovers };

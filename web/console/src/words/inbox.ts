@@ -74,6 +74,8 @@ export const inbox = {
   reason_group: ["同组的其他内容有问题", "Another part of its group has a problem"],
   reason_out_of_scope: ["不在负责的网格内", "Outside the cells of this phone"],
   reason_invalid: ["填写的值不合规定", "A value is not acceptable"],
+  reason_survey_closed: ["调查已结束；重新打开后可补收", "The survey is closed; once it is open again, this can be let in"],
+  letIn: ["补收", "Let in"],
   reason_malformed: ["内容无法读取", "It cannot be read"],
   command_merge: ["合并两条记录", "Merge two records"],
   command_move_person: ["人员迁居", "A person moves"],

@@ -17,6 +17,7 @@ export const common = {
   inbox: ["待办", "Inbox"],
   cells: ["网格", "Cells"],
   files: ["文件", "Files"],
+  surveys: ["调查", "Surveys"],
   people: ["人员与设备", "People"],
   audit: ["审计", "Audit"],
   asOf: ["截至 {at}", "As of {at}"],

@@ -1,25 +1,42 @@
-// Special surveys: record types that came from a workbook. They hang on what they refer to.
-import type { Definition } from "@shared/engine/index.ts";
-import { reference } from "../session.ts";
+// Special surveys (专项调查): which are open, whom they are about, who has answered on this phone.
+import type { Definition, RecordView, SurveyNote } from "@shared/engine/index.ts";
+import { engine, reference } from "../session.ts";
 
-/** Types that have screens of their own in this app, or belong to the office. */
-const KNOWN = new Set(
-  ("allocation building call_response care_status check_in department_call dwelling entrance estate hazard household incident inspection need organization " +
-    "party_member person rectification reference reference_card residence resource service_record service_request task tenure visit").split(" "),
-);
+export interface OpenSurvey extends SurveyNote {
+  form: Definition;
+}
 
-/** Surveys about this kind of record, each with the field that names it. */
-export function surveysOf(type: string): { form: Definition; field: string }[] {
-  return Object.values(reference.value?.forms ?? {}).flatMap((form) => {
-    if (KNOWN.has(form.name) || form.server_made || !form.views?.length) return [];
-    const field = form.fields.find((one) => one.type === "ref" && one.ref_type === type);
-    return field ? [{ form, field: field.name }] : [];
+/** Surveys that take answers, in the order of the server. */
+export function openSurveys(): OpenSurvey[] {
+  return (reference.value?.surveys ?? []).flatMap((one) => {
+    const form = reference.value?.forms[one.name];
+    return form && !one.closed ? [{ ...one, form }] : [];
   });
 }
 
-/** Surveys that hang on nothing. */
+/** Open surveys about this kind of record. */
+export function surveysOf(subject: "household" | "person"): OpenSurvey[] {
+  return openSurveys().filter((one) => one.subject === subject);
+}
+
+/** Surveys that hang on nothing: each answer has a place of its own. */
 export function looseSurveys(): Definition[] {
-  return Object.values(reference.value?.forms ?? {}).filter(
-    (form) => !KNOWN.has(form.name) && !form.server_made && !!form.views?.length && !form.fields.some((one) => one.type === "ref"),
-  );
+  return openSurveys().filter((one) => one.subject === "none").map((one) => one.form);
+}
+
+/** The answers that a household or person has given, the newest first. */
+export function answersOf(survey: SurveyNote, id: string): RecordView[] {
+  return survey.field === null ? [] : engine().list(survey.name, { [survey.field]: id }).sort((a, b) => (a.id < b.id ? 1 : -1));
+}
+
+/** Everybody on this phone whom a survey is about: households, or persons who live somewhere. */
+export function asked(survey: SurveyNote): RecordView[] {
+  if (survey.subject === "none") return [];
+  if (survey.subject === "household") return engine().list("household");
+  return engine().list("person").filter((one) => one.fields["residence_household"] && one.fields["vital_status"] !== "deceased");
+}
+
+/** Ids of those who have answered. */
+export function answered(survey: SurveyNote): Set<string> {
+  return new Set(engine().list(survey.name).map((one) => String(one.fields[survey.field ?? ""] ?? "")));
 }

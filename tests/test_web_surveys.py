@@ -1,0 +1,71 @@
+"""A special survey from the secretary's workbook to the worker's phone and back, in two real browsers."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from browser_kit import DemoSite
+from console_kit import open_part, sign_in
+from field_phone import FieldPhone
+from playwright.sync_api import Page, expect
+from survey_kit import dogs
+from test_web_console_imports import serious_faults
+
+
+def test_a_survey_travels_from_a_workbook_to_a_phone_and_back(office_page: Page, phone_page: Page, demo_site: DemoSite, tmp_path: Path):
+    """Refused with its place, put right, published; answered offline at a door; counted; closed. Nothing is restarted."""
+    bad, good = tmp_path / "坏表.xlsx", tmp_path / "养犬.xlsx"
+    bad.write_bytes(dogs(rows=[["image", "photo", "照片", "Photo"], ["text", "words", "说明", "Words"]]).getvalue())
+    good.write_bytes(dogs().getvalue())
+    phone = FieldPhone(phone_page, demo_site).enrol()
+    expect(phone_page.get_by_role("heading", name="专项调查")).to_have_count(0)
+
+    sign_in(office_page, demo_site)
+    open_part(office_page, "调查")
+    office_page.get_by_role("button", name="上传调查表").click()
+    office_page.get_by_label("选择调查表").set_input_files(bad)
+    reasons = office_page.get_by_role("region", name="不能使用的原因")
+    expect(reasons.get_by_role("row").nth(1)).to_contain_text(re.compile(r"survey\s*2\s*A"))
+    assert serious_faults(office_page) == []
+    office_page.get_by_label("选择调查表").set_input_files(good)
+    expect(office_page.get_by_text("可以使用：养犬登记，第 1 版，每户一份")).to_be_visible()
+    expect(office_page.get_by_role("region", name="题目")).to_contain_text("小型 · 大型")
+    office_page.get_by_role("button", name="存为草稿").click()
+    survey = office_page.get_by_role("region", name="养犬登记")
+    expect(survey).to_contain_text("手机上还看不到")
+    survey.get_by_role("button", name="发布").click()
+    office_page.get_by_role("dialog").get_by_role("button", name="确定").click()
+    expect(survey).to_contain_text("进行中")
+
+    phone.sync()
+    phone_page.get_by_role("link", name=re.compile("养犬登记.*已填 0")).click()
+    phone.context.set_offline(True)
+    phone_page.locator("main a.item").first.click()
+    phone_page.locator("#f-has_dog").get_by_role("button", name="有", exact=True).click()
+    phone.field("dogs_count").fill("2")
+    phone_page.locator("#f-sizes").get_by_role("button", name="小型").click()
+    assert phone.serious() == []
+    phone.tap("保存")
+    phone.said("已存到本机")
+    expect(phone_page.locator("header")).to_contain_text("已填 1")
+    phone.context.set_offline(False)
+    phone.sync()
+
+    office_page.reload()
+    progress = office_page.get_by_role("region", name="各网格进度").first
+    expect(progress.locator("tfoot")).to_contain_text("1")
+    results = office_page.get_by_role("region", name="汇总")
+    expect(results.get_by_role("row", name=re.compile("^有")).first).to_contain_text("100%")
+    expect(results).to_contain_text("合计 2")
+    assert serious_faults(office_page) == []
+    office_page.get_by_role("link", name="答卷清单（1）").click()
+    expect(office_page.get_by_role("row", name=re.compile("小型"))).to_be_visible()
+
+    open_part(office_page, "调查")
+    office_page.get_by_role("link", name=re.compile("养犬登记")).click()
+    survey.get_by_role("button", name="结束调查").click()
+    office_page.get_by_role("dialog").get_by_role("button", name="确定").click()
+    expect(survey).to_contain_text("已结束")
+    phone.sync()
+    expect(phone_page.get_by_role("heading", name="专项调查")).to_have_count(0)
