@@ -22,7 +22,7 @@ from geo.datum import from_cgcs2000, to_cgcs2000
 from geo.locate import CellIndex
 from geo.location import canonical_location
 from geo.place import place_fix
-from tests import web_stories
+from tests import visit_vectors, web_stories
 
 FOLDER = Path(__file__).parent / "vectors"
 TODAY = date(2026, 11, 21)
@@ -175,6 +175,7 @@ def files() -> dict[str, Any]:
             "today": TODAY.isoformat(),
             "cases": cases(6, COMMITTED),
         },
+        "forms/visits.json": visit_vectors.file(),
         "place/generated.json": ground(4, 12, 500, 60),
         "overlay/generated.json": {
             "about": "Own operations laid over a copy: what is shown, and the life. Written by python -m tests.web_vectors.",
