@@ -14,6 +14,7 @@ from forms.question import Question
 from forms.registry import Registry, load_registry
 from forms.roster import Roster
 from forms.values import MESSAGES
+from forms.visits import visit_rules
 
 HEAD = """# Forms: what is recorded
 
@@ -67,6 +68,7 @@ def forms_page(registry: Registry) -> str:
     parts.append("\n".join(_rosters(registry.rosters().values())) + "\n")
     parts.append("\n".join(_questions(registry.questions().values())) + "\n")
     parts.append("\n".join(_dwelling_facts()) + "\n")
+    parts.append("\n".join(_visit_rules()) + "\n")
     parts.append(EXPRESSIONS)
     parts.append("\n".join(_errors()) + "\n")
     return "\n".join(parts)
@@ -163,6 +165,27 @@ def _rosters(rosters: Iterable[Roster]) -> Iterator[str]:
                 paths = f"derived `{column.derived}`" + (f" of {paths}" if paths else "")
             filters = " ".join(sorted(roster.filters.get(column.name, ())))
             yield f"| `{column.name}` | {column.label['zh']} · {column.label['en']} | {paths} | {column.privacy} | {filters} |"
+
+
+def _visit_rules() -> Iterator[str]:
+    rules = visit_rules()
+    yield "## Visit rules"
+    yield ""
+    yield "Who is to be seen how often (`forms/rules/visits.json`, `forms/visits.py`; twin `web/shared/forms/visits.ts`). A household follows the"
+    yield "group with the fewest days that it is in; a community may lay rules of its own over these (`PUT …/rules/visits`)."
+    yield "Seen is who was met in a visit, or whose household was confirmed or changed. An agreed day takes the place of the rule's."
+    yield f"After a failed try the next is due {rules.retry_days} day later, at another part of the day; after {rules.escalate_after}, or when somebody"
+    yield "refused or moved away, the household is also listed for the office. A visit that meets somebody resets all of it."
+    yield ""
+    yield "| Group | 名称 · Label | Every … days | Of whom |"
+    yield "|---|---|---|---|"
+    for group in rules.groups:
+        asked = {name: getattr(group, name) for name in ("arrangements", "occupancies", "care_levels", "care_kinds")}
+        words = [f"{name} {_names(sorted(codes))}" for name, codes in asked.items() if codes is not None]
+        words += [f"somebody of {group.age_from} or more"] if group.age_from is not None else []
+        yield f"| `{group.name}` | {group.label['zh']} · {group.label['en']} | {group.every_days} | {'; '.join(words) or 'everybody'} |"
+    yield ""
+    yield f"Outcomes: seen {_names(sorted(rules.seen))}; failed {_names(sorted(rules.failed))}; for the office {_names(sorted(rules.office))}."
 
 
 def _questions(questions: Iterable[Question]) -> Iterator[str]:

@@ -49,6 +49,7 @@ ACTIONS: dict[str, frozenset[str]] = {
     "decide_waiting": frozenset({"secretary"}),
     "import_records": frozenset({"secretary"}),
     "manage_surveys": frozenset({"secretary"}),
+    "manage_rules": frozenset({"secretary"}),
     "read_surveys": _WORKERS | OFFICERS,
     "manage_templates": _OFFICE,
     "hand_over": _OFFICE,

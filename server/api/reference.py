@@ -39,6 +39,7 @@ blueprint = Blueprint("reference", __name__)
                     },
                 },
             },
+            "rules": {"type": "object", "description": "rules that hold here: visits (forms/rules/visits.json, or the community's own)"},
             "edition": {"type": ["object", "null"], "description": "the published base edition"},
             "editions": {"type": "array", "items": {"type": "object"}},
             "cells": {"type": "object", "description": "GeoJSON FeatureCollection, CGCS2000 lon/lat"},

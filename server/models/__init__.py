@@ -9,6 +9,7 @@ Every key starts with ``community_id``, so that the schema can be distributed by
 from server.models.base import HOUSE, metadata
 from server.models.blobs import blob, blob_holder, upload
 from server.models.desk import (
+    community_rule,
     daily_figure,
     distinct_pair,
     external_ref,
@@ -72,6 +73,7 @@ __all__ = [
     "cell",
     "cell_lineage",
     "community",
+    "community_rule",
     "conflict",
     "conflict_sibling",
     "daily_figure",

@@ -80,3 +80,6 @@ external_ref = keyed(
     need("handed_by"),
     clustered=True,
 )
+
+# Rules of a community that take the place of those the house comes with: who is visited how often.
+community_rule = keyed("community_rule", key("name"), need("document"), need("changed_at"), need("changed_by"))

@@ -18,6 +18,7 @@ from server.house import House
 from server.permissions import Actor, Scope, cell_stream, dedicated_stream, may
 from server.services.accounts import scope as scope_of
 from server.services.accounts import today
+from server.services.visit_rules import visit_rules_of
 from server.store import assignments
 from server.store import reference as store
 from server.store.database import read
@@ -60,9 +61,10 @@ def reference(
         running = assignments.assignments(
             connection, (where,), user_id=actor.user_id if own_only else None, on=today(house)
         )
+        rules = visit_rules_of(connection, where)
         parts = [
             registry_tag(house.registry), asdict(community), [asdict(one) for one in editions],
-            [asdict(one) for one in running], sorted(scope.streams) if scope.streams is not None else None,
+            [asdict(one) for one in running], rules.document, sorted(scope.streams) if scope.streams is not None else None,
         ]  # fmt: skip
         tag = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
         if tag == known_tag:
@@ -78,6 +80,7 @@ def reference(
             for name in house.registry.surveys
             for form in (house.registry.latest(name),)
         ],
+        "rules": {"visits": rules.document},
         "edition": next((asdict(one) for one in editions if one.layer == "base"), None),
         "editions": [asdict(one) for one in editions],
         "cells": {

@@ -96,6 +96,7 @@ def upgrade() -> None:
         key("community_id"), need("code"), need("name"), need("subdistrict_code"), need("district_code"),
         need("code_profile"), may("boundary", LargeBinary), need("placement_version", BigInteger, default="0"),
         need("created_at"))
+    table("community_rule", key("community_id"), key("name"), need("document"), need("changed_at"), need("changed_by"))
     table("conflict",
         key("community_id"), key("conflict_id"), need("record_id"), need("unit"), need("kind"), need("policy"),
         need("state"), may("delegated_to"), need("opened_at"), need("opened_number", BigInteger), may("closed_at"),

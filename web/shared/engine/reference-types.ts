@@ -1,4 +1,5 @@
 // What GET /api/v1/reference delivers (docs/protocol.md, section 3; docs/forms.md for the definitions).
+import type { VisitRules } from "../forms/visits.ts";
 import type { Fields, Labels, Value } from "./types.ts";
 
 /** An expression as a tree: a literal, a field, the field's own value, or a call. */
@@ -143,6 +144,8 @@ export interface Reference {
   forms: Readonly<Record<string, Definition>>;
   codelists: Readonly<Record<string, Codelist>>;
   surveys?: readonly SurveyNote[];
+  /** Rules that hold in this community. */
+  rules?: { visits?: VisitRules };
   edition: { edition_id: string; number: number; layer: string; [other: string]: Value } | null;
   editions?: readonly Fields[];
   cells: { type: "FeatureCollection"; features: readonly CellFeature[] };

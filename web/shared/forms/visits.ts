@@ -88,19 +88,18 @@ export function isDue(due: Due, today: string): boolean {
   return due.due_on === null || due.due_on <= today;
 }
 
-/** Agreed ones first, then those to be seen most often, then never seen, then the longest overdue, then by id. */
+/** Agreed ones first, then those to be seen most often, then never seen, then the longest overdue. */
 export function byUrgency(a: Due, b: Due, today: string): number {
   if ((a.appointment === null) !== (b.appointment === null)) return a.appointment === null ? 1 : -1;
   if (a.every_days !== b.every_days) return a.every_days - b.every_days;
   if ((a.last_on === null) !== (b.last_on === null)) return a.last_on === null ? -1 : 1;
   const [first, second] = [a.due_on ?? today, b.due_on ?? today];
-  if (first !== second) return first < second ? -1 : 1;
-  return a.household_id < b.household_id ? -1 : a.household_id > b.household_id ? 1 : 0;
+  return first === second ? 0 : first < second ? -1 : 1;
 }
 
 /** The households to be visited on a day, the most urgent first. */
 export function dueVisits(rules: VisitRules, facts: readonly HouseholdFacts[], today: string): Due[] {
-  return facts.map((one) => standing(rules, one)).filter((one) => isDue(one, today)).sort((a, b) => byUrgency(a, b, today));
+  return facts.map((one) => standing(rules, one)).filter((one) => isDue(one, today)).sort((a, b) => byUrgency(a, b, today) || (a.household_id < b.household_id ? -1 : 1));
 }
 
 function groupOf(rules: VisitRules, facts: HouseholdFacts): VisitGroup {

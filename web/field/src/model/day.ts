@@ -1,9 +1,10 @@
 // The day's work: every household on the phone with when it was last seen, oldest first.
 import type { RecordView } from "@shared/engine/index.ts";
+import { ageOn, arrangement, byUrgency, isDue, standing, type Due, type HouseholdFacts, type Resident, type VisitFact, type VisitRules } from "@shared/forms/visits.ts";
 import { addressOf } from "./words.ts";
-import { engine } from "../session.ts";
 import { byNumber } from "./order.ts";
-import { confirmedAt, daysSince, dueAfterDays, freshness, later, sawSomebody, type Freshness } from "./freshness.ts";
+import { engine } from "../session.ts";
+import { confirmedAt, daysSince, freshness, later, sawSomebody, type Freshness } from "./freshness.ts";
 
 /** A household as the lists show it. */
 export interface Door {
@@ -13,8 +14,8 @@ export interface Door {
   /** Days since somebody was met or something was confirmed; null: never. */
   days: number | null;
   state: Freshness;
-  /** After so many days it is due. */
-  dueAfter: number;
+  /** Where it stands under the visit rules. */
+  stands: Due;
   /** Somebody here is cared for. */
   care: boolean;
   /** Agreed for this day or before. */
@@ -30,15 +31,31 @@ export interface Door {
 export interface Day {
   doors: Door[];
   byHousehold: Map<string, Door>;
-  /** Due ones: appointments, then never seen, then oldest. */
+  /** Due ones, the most urgent first. */
   due: Door[];
+}
+
+/** Before the office has told its rules: everybody within ninety days. */
+const PLAIN: VisitRules = {
+  groups: [{ name: "everybody", label: { zh: "普通住户", en: "Every household" }, every_days: 90, when: {} }],
+  outcomes: { seen: ["met", "met_other"], failed: ["no_answer", "no_access"], office: [] },
+  retry_days: 1, escalate_after: 3, bands: [],
+};
+
+/** The rules that hold in this community. */
+export function visitRules(): VisitRules {
+  return engine().reference()?.rules?.visits ?? PLAIN;
 }
 
 /** Look over every household on the phone. `nowMs`: the device's time. */
 export function lookOver(nowMs: number): Day {
   const from = engine();
+  const rules = visitRules();
+  const today = localDay(nowMs);
+  const text = (value: unknown): string | null => (typeof value === "string" ? value : null);
   const newest = new Map<string, RecordView>();
   const seen = new Map<string, string>();
+  const visits = new Map<string, VisitFact[]>();
   for (const visit of from.list("visit")) {
     const household = visit.fields["household"];
     const at = visit.fields["visited_at"];
@@ -46,46 +63,69 @@ export function lookOver(nowMs: number): Day {
     const before = newest.get(household);
     if (before === undefined || Date.parse(String(before.fields["visited_at"])) < Date.parse(at)) newest.set(household, visit);
     if (sawSomebody(visit)) seen.set(household, later(seen.get(household) ?? null, at) as string);
+    const ms = Date.parse(at);
+    if (!Number.isNaN(ms)) push(visits, household, { day: localDay(ms), hour: new Date(ms).getHours(), outcome: String(visit.fields["outcome"]), next_on: text(visit.fields["next_visit_on"]) });
   }
-  const levels = new Map<string, string[]>();
+  const dwellings = new Map<string, string>();
+  for (const household of from.list("household")) if (typeof household.fields["dwelling"] === "string") dwellings.set(household.id, household.fields["dwelling"]);
+  const homes = new Map<string, string>();
+  const ages = new Map<string, number[]>();
+  const residents = new Map<string, Resident[]>();
+  for (const person of from.list("person")) {
+    const home = text(person.fields["residence_household"]);
+    if (home === null) continue;
+    homes.set(person.id, home);
+    const dwelling = dwellings.get(home);
+    const deceased = person.fields["vital_status"] === "deceased";
+    const one: Resident = { residence_dwelling: dwelling ?? null, presence: text(person.fields["presence"]), birth_date: text(person.fields["birth_date"]), deceased, collective: from.read(home)?.fields["kind"] === "collective" };
+    if (dwelling) push(residents, dwelling, one);
+    const age = ageOn(one.birth_date, today);
+    if (age !== null && !deceased && one.presence !== "away_long") push(ages, home, age);
+  }
+  const cares = new Map<string, [string | null, string | null][]>();
   for (const care of from.list("care_status")) {
     if (care.fields["to_date"]) continue;
-    const person = care.fields["person"];
-    const home = typeof person === "string" ? from.read(person)?.fields["residence_household"] : null;
-    if (typeof home === "string") levels.set(home, [...(levels.get(home) ?? []), String(care.fields["level"] ?? "")]);
+    const home = homes.get(String(care.fields["person"]));
+    if (home !== undefined) push(cares, home, [text(care.fields["level"]), text(care.fields["kind"])]);
   }
-  const today = localDay(nowMs);
   const doors = from.list("household").map((household): Door => {
     const visit = newest.get(household.id);
     const at = later(seen.get(household.id) ?? null, confirmedAt(household));
     const days = daysSince(at, nowMs);
-    const dueAfter = dueAfterDays(levels.get(household.id) ?? []);
-    const next = visit?.fields["next_visit_on"];
-    const dwelling = household.fields["dwelling"];
+    const confirmed = confirmedAt(household);
+    const dwelling = dwellings.get(household.id) ?? null;
+    const facts: HouseholdFacts = {
+      household_id: household.id,
+      confirmed_on: confirmed === null ? null : localDay(Date.parse(confirmed)),
+      ages: ages.get(household.id) ?? [],
+      arrangement: dwelling === null ? null : arrangement(dwelling, residents.get(dwelling) ?? [], today),
+      occupancy: dwelling === null ? null : text(from.read(dwelling)?.fields["occupancy"]),
+      care: cares.get(household.id) ?? [],
+      visits: visits.get(household.id) ?? [],
+    };
+    const stands = standing(rules, facts);
     return {
       household,
-      dwellingId: typeof dwelling === "string" ? dwelling : null,
+      dwellingId: dwelling,
       cellId: household.home?.startsWith("cell/") ? household.home.slice(5) : null,
       days,
-      state: freshness(days, dueAfter),
-      dueAfter,
-      care: levels.has(household.id),
-      appointment: typeof next === "string" && next <= today ? next : null,
+      state: freshness(days, stands.every_days),
+      stands,
+      care: cares.has(household.id),
+      appointment: stands.appointment !== null && stands.appointment <= today ? stands.appointment : null,
       address: addressOf(household.id),
       lastOutcome: visit ? String(visit.fields["outcome"]) : null,
       pending: household.pendingOps.length > 0 || (visit?.pendingOps.length ?? 0) > 0,
     };
   });
-  const due = doors.filter((one) => one.appointment !== null || one.state === "never" || one.state === "stale");
-  return { doors, byHousehold: new Map(doors.map((one) => [one.household.id, one])), due: due.sort(byUrgency) };
+  const due = doors.filter((one) => isDue(one.stands, today)).sort((a, b) => byUrgency(a.stands, b.stands, today) || byNumber(a.address, b.address));
+  return { doors, byHousehold: new Map(doors.map((one) => [one.household.id, one])), due };
 }
 
-function byUrgency(a: Door, b: Door): number {
-  if ((a.appointment === null) !== (b.appointment === null)) return a.appointment === null ? 1 : -1;
-  if ((a.days === null) !== (b.days === null)) return a.days === null ? -1 : 1;
-  if (a.days === null) return byNumber(a.address, b.address);
-  // Somebody who is to be seen weekly and was not for three weeks comes before a door of 100 days.
-  return (b.days ?? 0) / b.dueAfter - (a.days ?? 0) / a.dueAfter;
+function push<T>(lists: Map<string, T[]>, key: string, value: T): void {
+  const list = lists.get(key);
+  if (list) list.push(value);
+  else lists.set(key, [value]);
 }
 
 /** `2026-03-02` in the phone's own zone. */

@@ -4,8 +4,6 @@ import type { RecordView } from "@shared/engine/index.ts";
 const DAY_MS = 86_400_000;
 /** Days after which a household is due; two thirds of it: ageing. */
 export const DUE_DAYS = 90;
-/** How often a person in care is to be seen, by care level. */
-const CARE_DAYS: Record<string, number> = { daily: 1, weekly: 7, monthly: 30, quarterly: 90 };
 /** Outcomes of a visit after which something is known about the household. */
 const SEEN = new Set(["met", "met_other"]);
 
@@ -45,11 +43,4 @@ export function freshness(days: number | null, dueAfter: number = DUE_DAYS): Fre
   if (days === null) return "never";
   if (days >= dueAfter) return "stale";
   return days * 3 >= dueAfter * 2 ? "ageing" : "fresh";
-}
-
-/** After how many days somebody with these care levels is to be seen again; `DUE_DAYS` without any. */
-export function dueAfterDays(levels: Iterable<string>): number {
-  let days = DUE_DAYS;
-  for (const level of levels) days = Math.min(days, CARE_DAYS[level] ?? DUE_DAYS);
-  return days;
 }
