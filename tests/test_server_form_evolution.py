@@ -92,7 +92,7 @@ def field_work(prepared_database, tmp_path):
 def kiosk(phone, **values):
     made = phone.create("kiosk", {"name": "亭", "anchor": anchor(0)} | values)
     pushed, _ = phone.sync()
-    assert {outcome for outcome in pushed.outcomes} <= {"applied"}, pushed.outcomes
+    assert set(pushed.outcomes) <= {"applied"}, pushed.outcomes
     return made
 
 

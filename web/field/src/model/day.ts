@@ -37,7 +37,7 @@ export interface Day {
 
 /** Before the office has told its rules: everybody within ninety days. */
 const PLAIN: VisitRules = {
-  groups: [{ name: "everybody", label: { zh: "普通住户", en: "Every household" }, every_days: 90, when: {} }],
+  groups: [{ name: "everybody", label: { zh: "", en: "" }, every_days: 90, when: {} }],
   outcomes: { seen: ["met", "met_other"], failed: ["no_answer", "no_access"], office: [] },
   retry_days: 1, escalate_after: 3, bands: [],
 };
