@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from bench import served
 from bench.phone import BenchPhone
 from bench.report import Line, growth, ratio
 from bench.served import Cost, Served
 from bench.workload import CELLS, Ground, Maker, lay_ground, plain_records
 from server.app import create_app, house_of
+from server.services.snapshots import zstd
 from server.settings import Settings
 from server.start import prepare
 from sync.cursor import LAST_PAGE_ROWS
@@ -48,6 +51,7 @@ class _Stage:
     roster: list[Cost] = field(default_factory=list)
     roster_floor: list[Cost] = field(default_factory=list)
     first_sync: tuple[int, Cost, float] = (0, Cost(0, 0), 0.0)
+    prepared: tuple[int, Cost, float, float] = (0, Cost(0, 0), 0.0, 0.0)
 
 
 def measure(size: Size, say: Callable[[str], None]) -> list[Line]:
@@ -98,6 +102,7 @@ class _Run:
         whole = ratio("new", ours, floor, BATCH)
         average = sum(one.wall_s for one in floor) / sum(one.wall_s for one in ours)
         rows, cost, floor_us = large.first_sync
+        file_rows, file_cost, file_us, bytes_ratio = small.prepared
         return [
             ratio(f"new records, {size.small:,} stored", early, [floor[n] for n in near], BATCH, 0.25),
             Line(f"new records, filling to {size.large:,}", average, "of the floor", 0.17, note=whole.note),
@@ -115,6 +120,14 @@ class _Run:
                 "of the floor",
                 note=f"{rows:,} rows in {cost.wall_s:.1f} s, CPU {cost.cpu_s:.1f} s; the floor reads pages of the same sizes",
             ),
+            Line(
+                f"first sync by a prepared file, {file_rows:,} rows",
+                file_us / (file_cost.wall_s / file_rows * 1e6),
+                "of the floor",
+                1.0,
+                note=f"{file_cost.wall_s * 1e3:.0f} ms, CPU {file_cost.cpu_s * 1e3:.0f} ms; the floor reads pages of the same sizes",
+            ),
+            Line("bytes of that on the line", bytes_ratio, "of the same records in zstd", 1.15, most=True),
             ratio(f"cell roster of {PAGE:,}, {size.large:,} stored", large.roster, large.roster_floor, PAGE),
         ]  # fmt: skip
 
@@ -150,6 +163,8 @@ class _Run:
         stage = _Stage()
         reader = BenchPhone(self.product, self.codes.pop())
         self._pages(stage, reader)
+        if self.size.large > len(self.known):
+            stage.prepared = self._prepared_sync()
         stage.first_sync = self._first_sync() if self.size.large <= len(self.known) else stage.first_sync
         reader.pull_all()
         self._patches(_Stage(), None, 1)  # warm
@@ -185,13 +200,26 @@ class _Run:
     def _first_sync(self) -> tuple[int, Cost, float]:
         """Everything to a new phone: (rows, cost, what the floor's pages of the same sizes cost in µs a row)."""
         rows, cost = BenchPhone(self.product, self.codes.pop()).pull_all()
+        return rows, cost, self._floor_of_pages()
+
+    def _prepared_sync(self) -> tuple[int, Cost, float, float]:
+        """The same by the prepared file that others have made before: and its bytes beside those of the records in zstd."""
+        phone = BenchPhone(self.product, self.codes.pop())
+        phone.prepared()
+        said, content, cost = phone.prepared()
+        rows = said["rows"] + [row for one in content for row in orjson.loads(zstd.decompress(one))["rows"]]
+        lines = b"".join(orjson.dumps(row["record"]) + b"\n" for row in rows if row["kind"] == "PUT")
+        return len(rows), cost, self._floor_of_pages(), sum(map(len, content)) / len(zstd.compress(lines))
+
+    def _floor_of_pages(self) -> float:
+        """What the floor's pages of a first sync's sizes cost in µs a row."""
         after, limit, floor_s = 0, PAGE, 0.0
         while after < len(self.known):
             told, one = self.floor.post("/read", {"after": after, "limit": limit})
             floor_s += one.wall_s
             after += len(told["rows"])
             limit = min(limit * 2, LAST_PAGE_ROWS)
-        return rows, cost, floor_s / after * 1e6
+        return floor_s / after * 1e6
 
     def _patches(self, stage: _Stage, reader: BenchPhone | None, rounds: int) -> None:
         maker = self.maker

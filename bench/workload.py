@@ -39,7 +39,7 @@ class Ground:
     secretary: Actor
 
 
-def lay_ground(house: House, phones: int = 4) -> Ground:
+def lay_ground(house: House, phones: int = 5) -> Ground:
     """Publish the cells, make a worker with ``phones`` codes for each of the first two; the database is prepared."""
     with write(house.engine) as connection:
         new = places.Community(COMMUNITY, COMMUNITY, "量测社区", COMMUNITY[:9], COMMUNITY[:6], CN15.name)

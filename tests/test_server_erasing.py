@@ -62,6 +62,11 @@ class Desk:
     def post(self, path, body):
         return self.client.post(path, json=body, headers=self.headers)
 
+    def finds(self, text):
+        """How many records the search box shows."""
+        answer = self.post(f"/api/v1/communities/{COMMUNITY}/find", {"text": text})
+        return sum(one["count"] for one in answer.json["groups"])
+
     def erase(self, person, **more):
         seen = self.post("/api/v1/erasures/preview", {"id": person})
         assert seen.status_code == 200, seen.data
@@ -129,7 +134,11 @@ def test_s28_not_a_byte_of_the_person_is_left_and_everybody_else_is(ground):
         wrapped = [bytes(row[0]) for row in run(connection, "SELECT wrapped FROM data_key WHERE subject_id = ?", (person["id"],))]
     assert holding(ground, *wrapped) and holding(ground, *PERSONAL)
     desk = Desk(ground)
+    assert [desk.finds(one) for one in (NAME, MOBILE[-4:], ZHANG_NUMBER, "邻居")] == [1, 1, 1, 1]
     seen, answer = desk.erase(person["id"], reference="依申请〔2026〕3号")
+    assert [desk.finds(one) for one in (NAME, MOBILE[-4:], ZHANG_NUMBER, "邻居")] == [0, 0, 0, 1]
+    past = desk.client.get(f"/api/v1/communities/{COMMUNITY}/records/{person['id']}")
+    assert past.status_code in (200, 404) and not any(one in past.text for one in PERSONAL)
     assert answer.status_code == 200, answer.data
     assert seen["records"] == {"care_status": 1, "person": 1} and seen["named"] == []
     assert answer.json["done"]["records"] == 2 and answer.json["done"]["files"] == 2
