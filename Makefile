@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-ci web run demo test test-web test-long bench lint lint-web lock docs screenshots clean
+.PHONY: help setup setup-ci web run demo test test-web test-long bench bench-peers lint lint-web lock docs screenshots clean
 
 VENV    := .venv
 BIN     := $(VENV)/bin
@@ -107,6 +107,9 @@ demo: $(DEV) ## tell the story of two phones over real HTTP
 
 bench: $(DEV) ## measure push, pull, placement, rosters and exports beside their floors
 	@$(BIN)/python -m bench $(ARGS)
+
+bench-peers: $(DEV) $(VENV)/node/.stamp ## the same records through pouchdb-server (npm) and Kinto (PyPI), installed for the purpose
+	@$(NODE) $(BIN)/python -m bench.peers $(ARGS)
 
 # ---------------------------------------------------------------- proving
 lint: $(DEV) ## style, types, import rules

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 from pathlib import Path
 
 import pytest
 
-from sync.device import GroupTooLarge, InvalidFields, Offline, Phone, UnknownRecord
+from sync.device import GroupTooLarge, InvalidFields, Offline, Phone, RescueUnreadable, UnknownRecord
 from sync.device.words import OUTCOME_WORDS, words
 from tests.device_kit import answer_all, keep, phone_at, put, totals
 
@@ -190,6 +191,62 @@ def test_every_outcome_has_words_in_both_languages(outcome: str) -> None:
     zh, en = words("answered", outcome, None, False)
     assert zh != outcome and en != outcome and any("\u4e00" <= letter <= "\u9fff" for letter in zh)
     assert words("answered", "something_new", "why", False) == ("something_new（why）", "something_new (why)")
+
+
+@pytest.mark.parametrize(
+    "reason",
+    ["parent", "form", "behind", "install", "proposal", "malformed", "oversized", "invalid", "unknown_type", "type_differs",
+     "server_made", "out_of_scope", "op_id_reused", "unexpected", "group"],
+)  # fmt: skip
+def test_every_reason_has_words_in_both_languages(reason: str) -> None:
+    """C9: each reason of the protocol is said in words: what it waits for, or what is wrong with it."""
+    zh, en = words("answered", "quarantined", reason, False)
+    assert reason not in zh and any("\u4e00" <= letter <= "\u9fff" for letter in zh.partition("（")[2])
+    assert len(en.partition("(")[2]) > 8
+    assert words("answered", "unchanged", "declined", True)[0].count("没有通过") == 1
+
+
+def test_what_was_written_goes_from_phone_to_phone_as_a_file(tmp_path: Path) -> None:
+    """C10: a phone that may not sync hands its work over; taken in twice it is there once, whole groups, the same bytes."""
+    old, new = phone_at(tmp_path / "old"), phone_at(tmp_path / "new")
+    own = new.create("household", {"kind": "family"})
+    with old.group():
+        building = old.create("building", {"name": "1 幢"})
+        old.create("dwelling", {"building": building, "door_number": "1"})
+    file = old.rescue_file()
+    assert new.take_in(file) == 2 and new.take_in(file) == 0
+    assert [one["text"] for one in new._store.rows("SELECT text FROM log ORDER BY n")][1:] == [
+        one["text"] for one in old._store.rows("SELECT text FROM log ORDER BY n")
+    ]
+    assert new.read(own) is not None
+    assert [row["group_n"] for row in new._store.rows("SELECT group_n FROM log ORDER BY n")] == [1, 2, 2]
+    shown = new.read(building)
+    assert shown is not None and shown.fields["name"] == "1 幢"
+    assert new.take_in(new.rescue_file()) == 0 and old.take_in(new.rescue_file()) == 1
+    for wrong in (b"nonsense", b"{}", file.replace(b'"community_id":"c"', b'"community_id":"d"')):
+        with pytest.raises(RescueUnreadable):
+            new.take_in(wrong)
+
+
+def test_killed_while_a_file_is_taken_in_it_is_there_whole_or_not(tmp_path: Path) -> None:
+    """C1, C10: stopped at any write of taking in, nothing of the file is there or all of it."""
+    old = phone_at(tmp_path / "old")
+    old.create("building", {"name": "1 幢"}), old.create("building", {"name": "2 幢"})
+    file, counts = old.rescue_file(), set()
+    for stop in range(12):
+        path = tmp_path / f"new{stop}"
+        phone_at(path).close()
+        left = [stop]
+
+        def fault(step: str, left: list[int] = left) -> None:
+            left[0] -= 1
+            if left[0] < 0:
+                raise KeyboardInterrupt(step)
+
+        with contextlib.suppress(KeyboardInterrupt):
+            phone_at(path, fault).take_in(file)
+        counts.add(len(phone_at(path).operations()))
+    assert counts == {0, 2}
 
 
 def test_killed_at_any_step_of_writing_a_group_is_there_whole_or_not(tmp_path: Path) -> None:

@@ -127,6 +127,10 @@ class GroupTooLarge(PhoneError):
     """The group would never fit one batch; nothing of it was written."""
 
 
+class RescueUnreadable(PhoneError):
+    """What was given is no rescue file of this community; nothing of it was written."""
+
+
 class WrongArguments(PhoneError):
     """The arguments of a command cannot be meant; ``errors`` name every place by pointer and code."""
 

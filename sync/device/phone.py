@@ -15,7 +15,7 @@ from forms.registry import Registry
 from forms.validate import validator
 from sync.device import pull as pulling
 from sync.device import push as pushing
-from sync.device import witness
+from sync.device import rescue, witness
 from sync.device.asking import ask_disputes, dispute_of
 from sync.device.calls import accepted, wanted
 from sync.device.commanding import compose, keep_parts
@@ -169,9 +169,7 @@ class Phone:
             if outermost:
                 self._group_n = None
 
-    def create(
-        self, record_type: str, fields: Mapping[str, Any], *, record_id: str | None = None, fix: Any = None
-    ) -> str:
+    def create(self, record_type: str, fields: Mapping[str, Any], *, record_id: str | None = None, fix: Any = None) -> str:
         """Write a new record; its id, which holds for ever. Raises InvalidFields."""
         form = self._registry.latest(record_type)
         values = self._checked(form, fields, creating=True)
@@ -305,6 +303,14 @@ class Phone:
         self._group_n = freeze(self._store, [operation], self._group_n, self._clock())
         op_id: str = operation["op_id"]
         return op_id
+
+    def rescue_file(self) -> bytes:
+        """Everything that was written here and not forgotten, for another phone of the community (C10)."""
+        return rescue.rescue_file(self._store)
+
+    def take_in(self, content: bytes) -> int:
+        """Write what another phone wrote behind the own log; how many operations. Raises RescueUnreadable."""
+        return rescue.take_in(self._store, content)
 
     # ------------------------------------------------------------ looking
 

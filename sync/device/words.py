@@ -26,6 +26,17 @@ REASON_WORDS = {
     "install": ("设备待确认", "the device has to be confirmed"),
     "proposal": ("待有权限的人确认", "somebody over all of it has to confirm"),
     "group": ("同组的其他内容有问题", "another part of the same group has a problem"),
+    "behind": ("前一条内容处理完后再写入", "waits until an earlier entry about the same is settled"),
+    "malformed": ("内容无法读取", "it could not be read"),
+    "oversized": ("内容太大", "it is too large"),
+    "invalid": ("填写内容有误", "a value is not acceptable"),
+    "unknown_type": ("服务器不认识这种记录", "the server does not know this kind of record"),
+    "type_differs": ("编号已属于另一种记录", "the id belongs to another kind of record"),
+    "server_made": ("这种记录由系统生成", "records of this kind are made by the server"),
+    "op_id_reused": ("同一编号下内容不同", "something else came under the same id before"),
+    "unexpected": ("服务器处理出错", "the server failed over it"),
+    "declined": ("没有通过", "declined"),
+    "discarded": ("已作废", "discarded"),
     "out_of_scope": ("不在负责网格内", "outside the cells this phone is responsible for"),
 }
 
@@ -47,7 +58,7 @@ def words(state: str, outcome: str | None, reason: str | None, settled: bool) ->
     if outcome is None:
         return STATE_WORDS.get(state, (state, state))
     zh, en = OUTCOME_WORDS.get(outcome, (outcome, outcome))
-    if outcome not in FINAL_OUTCOMES and reason:
+    if reason and (outcome not in FINAL_OUTCOMES or reason in ("declined", "discarded")):
         reason_zh, reason_en = REASON_WORDS.get(reason, (reason, reason))
         zh, en = f"{zh}（{reason_zh}）", f"{en} ({reason_en})"
     if settled and outcome in ("applied", "merged", "unchanged"):

@@ -1,0 +1,192 @@
+"""`make bench-peers`: the same records through dishu, `pouchdb-server` (npm) and Kinto (PyPI), in turns, on this machine.
+
+The peers are installed into environments of their own in a temporary folder (DISHU_PEERS names one to keep); they are no part of the project.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench import served
+from bench.measure_sync import prepare_ground
+from bench.peer_servers import Kinto, Peer, Pouch, install_kinto, install_pouch
+from bench.phone import BenchPhone
+from bench.postgres import running_postgres
+from bench.report import Line, median, table
+from bench.workload import Ground, Maker, plain_records
+
+BATCH, PAGE, DEVICES = 500, 1000, 4
+
+
+@dataclass
+class _Times:
+    push: list[float] = field(default_factory=list)
+    edit: list[float] = field(default_factory=list)
+    pull: list[float] = field(default_factory=list)
+
+
+class Ours:
+    """The served program, as a peer is asked."""
+
+    name = "dishu"
+
+    def __init__(self, server: served.Served, ground: Ground) -> None:
+        self.phone, self.reader = (BenchPhone(server, ground.codes[0][number]) for number in (0, 1))
+        self.known: list[dict[str, Any]] = []
+
+    def push(self, operations: list[dict[str, Any]]) -> None:
+        """One push of groups of one operation."""
+        results, _, _ = self.phone.push([[one] for one in operations])
+        self.known += [one["record"] for one in results]
+
+    def edit(self, maker: Maker, start: int, value: str) -> None:
+        """One field of stored records."""
+        chosen = self.known[start : start + BATCH]
+        results, _, _ = self.phone.push([[maker.patch(one, "occupation_text", value)] for one in chosen])
+        self.known[start : start + BATCH] = [one["record"] for one in results]
+
+    def pull(self) -> int:
+        """The next page; how many rows."""
+        return len(self.reader.pull(PAGE)[0]["rows"])
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench.peers", description=__doc__)
+    parser.add_argument("--records", type=int, default=6000)
+    parser.add_argument("--peers-folder", type=Path, help="where the peers are, or are installed and kept")
+    chosen = parser.parse_args()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dishu-peers-")))
+        peers = chosen.peers_folder or folder / "peers"
+        say("installing pouchdb-server and Kinto ...")
+        install_pouch(peers)
+        install_kinto(peers)
+        postgres = stack.enter_context(running_postgres(durable=True, own=True))
+        ground = prepare_ground(folder)
+        product = stack.enter_context(served.product(folder))
+        pouch = stack.enter_context(Pouch(peers, folder / "pouch"))
+        kinto = stack.enter_context(Kinto(peers, folder / "kinto", postgres.create_database()))
+        lines = rates(Ours(product, ground), product, pouch, kinto, chosen.records)
+        print(table(lines))
+        print("\nFour devices at once, disjoint records, 100 in a request:\n")
+        print("| Server | acknowledged | present afterwards | acknowledged but absent |\n|---|---|---|---|")
+        for row in lost(product, ground, pouch, kinto):
+            print("| " + " | ".join(str(one) for one in row) + " |")
+    return 0 if all(one.verdict != "NOT MET" for one in lines) else 1
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def rates(ours: Ours, product: served.Served, pouch: Pouch, kinto: Kinto, count: int) -> list[Line]:
+    """Pushes, edits and pages of all three, one after the other in each round; the median of the rounds counts."""
+    maker = Maker()
+    for groups in maker.homes(200):
+        ours.phone.push([groups])
+    times = {name: _Times() for name in (ours.name, pouch.name, kinto.name)}
+    for round_ in range(count // BATCH):
+        operations = [maker.person() for _ in range(BATCH)]
+        records = plain_records(operations)
+        work: list[tuple[str, Callable[[], Any]]] = [
+            (ours.name, lambda operations=operations: ours.push(operations)),
+            (pouch.name, lambda records=records: pouch.push(records)),
+            (kinto.name, lambda records=records: kinto.push(records)),
+        ]
+        for name, act in work if round_ % 2 else reversed(work):
+            times[name].push.append(_timed(act))
+        say(f"{(round_ + 1) * BATCH:,} records")
+    for round_ in range(min(6, count // BATCH)):
+        value = f"改{round_}"
+        for name, act in (
+            (ours.name, lambda round_=round_, value=value: ours.edit(maker, round_ * BATCH, value)),
+            (pouch.name, lambda round_=round_, value=value: pouch.edit(round_ * BATCH, BATCH, value)),
+            (kinto.name, lambda round_=round_, value=value: kinto.edit(round_ * BATCH, BATCH, value)),
+        ):
+            times[name].edit.append(_timed(act))
+    say("edited")
+    ours.reader.pull(PAGE)  # buildings, dwellings and households, and a page to warm up
+    for peer in (pouch, kinto):
+        peer.pull(PAGE)
+    for _ in range(count // PAGE - 2):
+        for name, pull in ((ours.name, ours.pull), (pouch.name, lambda: pouch.pull(PAGE)), (kinto.name, lambda: kinto.pull(PAGE))):
+            started = time.perf_counter()
+            rows = pull()
+            times[name].pull.append((time.perf_counter() - started) / max(1, rows))
+    mine = times[ours.name]
+    bars = {(pouch.name, "push"): 2.5, (pouch.name, "edit"): 2.0, (kinto.name, "pull"): 3.0}
+    lines = []
+    for what, of in (("push", BATCH), ("edit", BATCH), ("pull", 1)):
+        for peer in (pouch, kinto):
+            here, there = getattr(mine, what), getattr(times[peer.name], what)
+            pairs = [other / one for one, other in zip(here, there, strict=True)]
+            note = f"{of / median(here):,.0f}/s beside {of / median(there):,.0f}/s, {len(pairs)} rounds"
+            lines.append(Line(f"{what}, {peer.title}", median(pairs), "times the peer", bars.get((peer.name, what)), note=note))
+    return lines
+
+
+def _timed(act: Callable[[], Any]) -> float:
+    started = time.perf_counter()
+    act()
+    return time.perf_counter() - started
+
+
+def lost(product: served.Served, ground: Ground, pouch: Pouch, kinto: Kinto) -> Iterator[tuple[str, int, int, int]]:
+    """(server, acknowledged, present, acknowledged but absent) after four devices pushed at once."""
+    maker = Maker(9)
+    phones = [BenchPhone(_line(product), code) for code in ground.codes[1][:DEVICES]]
+    for groups in maker.homes(50, cell=1):
+        phones[0].push([groups])
+    shares = [[[maker.person() for _ in range(100)] for _ in range(10)] for _ in range(DEVICES)]
+
+    def ours(number: int) -> list[str]:
+        found = []
+        for batch in shares[number]:
+            results, _, _ = phones[number].push([[one] for one in batch])
+            found += [one["record"]["id"] for one in results]
+        return found
+
+    told = _together(ours)
+    present, complete = set(), False
+    while not complete:
+        page = phones[0].pull()[0]
+        present |= {row["record"]["id"] for row in page["rows"] if row["kind"] == "PUT"}
+        complete = page["complete"]
+    yield "dishu", len(told), len(told & present), len(told - present)
+    for peer in (pouch, kinto):
+        made: Peer = peer
+        collection = made.another("together")
+        told = _together(lambda number, collection=collection: [one for batch in shares[number] for one in collection.push(plain_records(batch))])
+        present = collection.ids()
+        yield made.title, len(told), len(told & present), len(told - present)
+
+
+def _line(server: served.Served) -> served.Served:
+    """Another connection to the same server."""
+    host, _, port = server.address.removeprefix("http://").rpartition(":")
+    return served.Served(server.process, host, int(port))
+
+
+def _together(act: Callable[[int], list[str]]) -> set[str]:
+    barrier = threading.Barrier(DEVICES)
+
+    def run(number: int) -> list[str]:
+        barrier.wait(60)
+        return act(number)
+
+    with ThreadPoolExecutor(DEVICES) as pool:
+        return {one for found in pool.map(run, range(DEVICES)) for one in found}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

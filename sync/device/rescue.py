@@ -1,0 +1,64 @@
+"""What was written on a phone as a file, and into another phone: for one that was revoked, is broken, or may not reach its server (C10).
+
+Operations keep their op_ids, bytes and groups, so that what the server has already is recognised there (S11) and taken once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from sync.device.errors import RescueUnreadable
+from sync.device.store import Store
+
+FORMAT = "dishu-rescue-1"
+
+
+def rescue_file(store: Store) -> bytes:
+    """The log as JSON: whole groups in order, each operation with its frozen text. What was forgotten was safe before."""
+    identity = store.identity()
+    parts: dict[int, list[list[str]]] = {}
+    for row in store.rows("SELECT n, record_id, type, text FROM part ORDER BY n, record_id"):
+        parts.setdefault(row["n"], []).append([row["record_id"], row["type"], row["text"]])
+    groups: dict[int, list[dict[str, Any]]] = {}
+    for row in store.rows("SELECT n, group_n, text FROM log ORDER BY n"):
+        groups.setdefault(row["group_n"], []).append({"op": row["text"], "parts": parts.get(row["n"], [])})
+    community = identity["community_id"] if identity is not None else None
+    install = identity["install_id"] if identity is not None else None
+    return orjson.dumps({"format": FORMAT, "community_id": community, "install_id": install, "groups": list(groups.values())})
+
+
+def take_in(store: Store, content: bytes) -> int:
+    """Write the groups of a file behind the own log, in one transaction; how many operations. What is there already is passed over.
+
+    Raises
+    ------
+    RescueUnreadable
+        Not such a file, or one of another community; nothing was written.
+    """
+    try:
+        told = orjson.loads(content)
+        groups = [[(orjson.loads(one["op"]), one["op"], one["parts"]) for one in group] for group in told["groups"]]
+        wanted = [[(op["op_id"], op["kind"], op["type"], op["id"], text, parts) for op, text, parts in group] for group in groups]
+        community = told["community_id"] if told["format"] == FORMAT else None
+    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+        raise RescueUnreadable("this is no rescue file") from error
+    identity = store.identity()
+    if identity is None or community != identity["community_id"]:
+        raise RescueUnreadable("the file is of another community")
+    taken = 0
+    with store.change("rescue"):
+        for group in wanted:
+            new = [one for one in group if store.maybe("SELECT 1 FROM log WHERE op_id = ?", one[0]) is None]
+            if len(new) < len(group):
+                continue  # groups are written whole: this one is there
+            first = store.last_n() + 1
+            for n, (op_id, kind, record_type, record_id, text, parts) in enumerate(new, first):
+                store.run(
+                    "INSERT INTO log (n, group_n, op_id, kind, type, record_id, text) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    n, first, op_id, kind, record_type, record_id, text,
+                )  # fmt: skip
+                store.run_many("INSERT INTO part (n, record_id, type, text) VALUES (?, ?, ?, ?)", [(n, *part) for part in parts])
+            taken += len(new)
+    return taken
