@@ -16,6 +16,7 @@ from functools import lru_cache
 from typing import Any
 
 from forms.definition import FieldSpec, RecordType, Screen
+from forms.errors import DefinitionError
 from forms.registry import Registry
 from forms.xlsform_rules import EN, ZH
 from forms.xlsform_write import record_type_lists, xlsform_sheets
@@ -29,7 +30,6 @@ SINGLE = (
 )  # fmt: skip
 #: A household with its members, asked in one go.
 SURVEY = "household_survey"
-#: What is mostly made anew; of all others an existing record is mostly opened.
 _EVENTS = frozenset({"visit", "care_status", "check_in", "service_record"})
 PHOTO_QUESTIONS = 3
 MEMBER = "member"
@@ -50,6 +50,8 @@ class Part:
     repeat: str | None = None
     #: A ref field that leads to the record of the first part, and is not asked.
     within: str | None = None
+    #: Mostly made anew; of all others an existing record is mostly opened.
+    made_anew: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,14 +69,22 @@ class CollectForm:
     sheets: Mapping[str, list[Row]]
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=32)
 def collect_forms(registry: Registry) -> Mapping[str, CollectForm]:
-    """All forms for Collect by their id, in order."""
+    """All forms for Collect by their id, in order, special surveys behind the built-in ones.
+
+    Closed surveys are among them: what was filled in before they closed may still arrive. One that a single form cannot say is left out.
+    """
     forms = [_survey(registry), *(_single(registry.latest(name)) for name in SINGLE)]
+    for name in registry.surveys:
+        try:
+            forms.append(_single(registry.latest(name), made_anew=True))
+        except DefinitionError:
+            continue
     return {form.form_id: form for form in forms}
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=32)
 def entity_lists(registry: Registry) -> tuple[str, ...]:
     """Names of the record types that some form lists or refers to, sorted."""
     return tuple(sorted({name for form in collect_forms(registry).values() for name in form.lists}))
@@ -97,13 +107,15 @@ def listed_fields(record_type: RecordType) -> list[FieldSpec]:
 
 
 def asked_fields(record_type: RecordType) -> list[FieldSpec]:
-    """The fields of the first view in the order of its screens."""
+    """The fields of the first view in the order of its screens; before them what the record is about, where no screen asks it."""
     screens = record_type.views[0].screens if record_type.views else ()
-    return [record_type.fields[name] for screen in screens for name in screen.fields]
+    names = [name for screen in screens for name in screen.fields]
+    about = [name for name in record_type.placed_by if name in record_type.fields and name not in names]
+    return [record_type.fields[name] for name in (*about, *names)]
 
 
-def _single(record_type: RecordType) -> CollectForm:
-    part = Part(record_type)
+def _single(record_type: RecordType, *, made_anew: bool = False) -> CollectForm:
+    part = Part(record_type, made_anew=made_anew or record_type.name in _EVENTS)
     return _form(record_type.name, record_type.label, (part,), list(_part_rows(part, several=False)))
 
 
@@ -145,7 +157,7 @@ def _part_rows(part: Part, *, several: bool) -> Iterator[Row]:
         yield {"type": "begin_group", "name": "dishu_which", **_words("label", kind.label["zh"], kind.label["en"])}
     yield {
         "type": "select_one dishu_action", "name": action, "required": "yes",
-        "default": "create" if kind.name in _EVENTS else "update", **_words("label", "更新已有记录还是新增？", "Update a record or add one?"),
+        "default": "create" if part.made_anew else "update", **_words("label", "更新已有记录还是新增？", "Update a record or add one?"),
     }  # fmt: skip
     yield {
         "type": f"select_one_from_file {kind.name}.csv", "name": record, "required": "yes", "relevant": update,
@@ -164,6 +176,10 @@ def _part_rows(part: Part, *, several: bool) -> Iterator[Row]:
     if grouped:
         yield {"type": "end_group", "name": "dishu_which"}
     written = _written_rows(kind)
+    shown = {name for screen in kind.views[0].screens for name in screen.fields}
+    for spec in asked_fields(kind):
+        if spec.name not in shown:
+            yield from _question(part, spec, written[spec.name], several)
     for screen in kind.views[0].screens:
         yield from _screen_rows(part, screen, written, several)
     yield {
@@ -194,10 +210,12 @@ def _screen_rows(part: Part, screen: Screen, written: Mapping[str, Row], several
     group = f"s_{screen.name}"
     if grouped:
         yield {"type": "begin_group", "name": group, "relevant": text, **_words("label", screen.label["zh"], screen.label["en"])}
-    for field in screen.fields:
-        if field == part.within:
-            continue
-        for row in _question(part, kind.fields[field], written[field], several):
+    for field in (*screen.fields, None):
+        notes = [written[note.name] for note in screen.notes if note.before == field]
+        rows = [note | {"name": part.prefix + note["name"], "relevant": _named(note.get("relevant", ""), part)} for note in notes]
+        if field is not None and field != part.within:
+            rows += _question(part, kind.fields[field], written[field], several)
+        for row in rows:
             own = row.get("relevant", "")
             both = f"({text}) and ({own})" if text and own else text or own
             yield row if grouped else row | {"relevant": both}
@@ -219,10 +237,13 @@ def _question(part: Part, spec: FieldSpec, written: Row, several: bool) -> Itera
         row |= {"appearance": "multiline"} if spec.format != "phone" else {}
     if spec.type == "text_set":
         row |= _words("hint", "多项用分号隔开", "Several are parted by semicolons")
-    if spec.privacy == "secret":
+    if written.get("calculation"):
+        row |= {"calculation": _named(written["calculation"], part), "read_only": "yes"}
+    elif spec.privacy == "secret":
         row |= _words("hint", "不显示已有内容；留空表示不改", "What is known is not shown; empty leaves it as it is")
     else:
         row |= _filled(part.record_type.name, part.prefix + "dishu_record", property_of(spec.name))
+    if spec.privacy != "secret":
         row["save_to"] = _save_to(part.record_type.name, spec.name, several)
     yield row
 

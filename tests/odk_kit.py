@@ -91,8 +91,8 @@ def address(ground: Ground, user_id: str) -> Collect:
 
 
 # ---------------------------------------------------------------- filled forms
-def form_of(name: str) -> CollectForm:
-    return FORMS[name]
+def form_of(name: str | CollectForm) -> CollectForm:
+    return FORMS[name] if isinstance(name, str) else name
 
 
 def record(kind: str, record_id: str, answers: dict[str, str], **entity: Any) -> dict[str, Any]:
@@ -114,7 +114,7 @@ def opened(kind: str, row: dict[str, str], answers: dict[str, str], **more: Any)
     return record(kind, row["name"], filled | answers, seen=row.get("dishu_seen", ""), baseVersion=row["__version"], **more)
 
 
-def filled(form: str, *records: dict[str, Any], instance: str | None = None, version: str | None = None, extra: str = "", ended: str = "2026-03-02T09:30:00.000+08:00") -> str:
+def filled(form: str | CollectForm, *records: dict[str, Any], instance: str | None = None, version: str | None = None, extra: str = "", ended: str = "2026-03-02T09:30:00.000+08:00") -> str:
     """The XML of a filled form."""
     made = form_of(form)
     parts = {part.record_type.name: part for part in made.parts}
@@ -136,7 +136,7 @@ def filled(form: str, *records: dict[str, Any], instance: str | None = None, ver
             metas.append(meta)
     instance = instance or f"uuid:{uuid.uuid4()}"
     return (
-        f'<?xml version="1.0"?><data xmlns:orx="{ORX}" id="{form}" version="{version or made.version}">{"".join(body)}{extra}'
+        f'<?xml version="1.0"?><data xmlns:orx="{ORX}" id="{made.form_id}" version="{version or made.version}">{"".join(body)}{extra}'
         f"<dishu_end>{ended}</dishu_end><orx:meta>{''.join(metas)}<orx:instanceID>{instance}</orx:instanceID></orx:meta></data>"
     )
 

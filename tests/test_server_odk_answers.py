@@ -8,10 +8,16 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from front_door import Person
 from odk_kit import collect, filled, new, opened
 from PIL import Image
-from server_kit import COMMUNITY, furnish, home, open_ground, patch
+from server_kit import COMMUNITY, PASSWORD, furnish, home, open_ground, patch
 from stream_oracle import recount
+from survey_kit import NAME, go_live, path
+
+from forms.odk_form import collect_forms
+from server.services.community_forms import at_home
+from server.services.verify import verify
 
 
 @pytest.fixture
@@ -19,6 +25,7 @@ def ground(prepared_database, tmp_path, clock):
     ground = open_ground(prepared_database(furnish), tmp_path, clock)
     yield ground
     recount(ground)
+    assert verify(ground.house).agrees
     ground.close()
 
 
@@ -340,3 +347,26 @@ def test_a_form_about_a_neighbours_household_is_not_written_through(ground):
     said = phone.send(filled("household_survey", opened("household", row, {"pets_count": "9"})))
     assert said != "已收到" and "pets_count" not in ground.fields(other.household)
     assert ground.rows("SELECT count(*) FROM odk_submission WHERE community_id = ?", COMMUNITY)[0][0] == 1
+
+
+# ---------------------------------------------------------------- special surveys
+def test_a_special_survey_is_a_form_of_collect_while_it_is_open(ground, place):
+    """Published at the office it is on the phone at once, asks for its household, and is answered; closed it is offered no more, and what
+    was filled in before is still taken."""
+    made, _ = place
+    phone, office = collect(ground, 0), Person(ground.app.test_client())
+    assert office.sign_in("secretary-1", PASSWORD).status_code == 200
+    assert len(phone.xml(f"/formList?formID={NAME}")) == 0
+    go_live(office, COMMUNITY)
+    assert len(phone.xml(f"/formList?formID={NAME}")) == 1
+    xml = phone.get(f"/forms/{NAME}.xml").data.decode()
+    assert "household.csv" in xml and "养犬登记" in xml
+    form = collect_forms(at_home(ground.house, COMMUNITY).registry)[NAME]
+    one = new(NAME, {"household": made.household, "has_dog": "yes", "dogs_count": "2", "sizes": "small large"})
+    assert phone.send(filled(form, one)) == "已收到"
+    assert ground.fields(one["id"])["dogs_count"] == 2 and ground.record(one["id"]).home == ground.streams[0]
+    assert one["id"] in phone.fetch(NAME)
+    assert office.post(path(COMMUNITY, f"/{NAME}/close"), {}).status_code == 200
+    assert len(phone.xml(f"/formList?formID={NAME}")) == 0
+    late = filled(form, new(NAME, {"household": made.household, "has_dog": "no"}))
+    assert phone.post(late).status_code == 201

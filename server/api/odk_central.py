@@ -72,15 +72,14 @@ def _actor() -> Actor:
     header = request.headers.get("Authorization", "")
     if header[:7].lower() != "bearer ":
         raise NotSignedIn("sign in first")
-    g.central_actor = sign_in.session_of(auth.house(), header[7:].strip()).actor
-    actor: Actor = g.central_actor
-    return actor
+    return sign_in.session_of(auth.house(), header[7:].strip()).actor
 
 
 def _at(project: str, action: str) -> tuple[Actor, Community]:
     actor = _actor()
     community = odk_central.community_of(auth.house(), actor, project)
     auth.demand(actor, action, community_id=community.community_id)
+    g.own_community = community.community_id
     return actor, community
 
 

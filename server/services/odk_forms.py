@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,21 +22,31 @@ class ReadyForm:
     md5: str
 
 
+LOG = logging.getLogger("dishu.odk")
 _gate = threading.Lock()
 
 
 def ready_forms(registry: Registry) -> Mapping[str, ReadyForm]:
-    """All forms by id. The first call takes a second or two."""
+    """All forms that are offered, by id; closed surveys are not. The first call takes a second or two."""
     with _gate:
         return _made(registry)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=32)
 def _made(registry: Registry) -> Mapping[str, ReadyForm]:
-    from pyxform.xls2xform import convert  # only who serves forms to Collect pays for it
+    from pyxform.errors import PyXFormError  # only who serves forms to Collect pays for it
+    from pyxform.xls2xform import convert
 
     ready = {}
     for form_id, form in collect_forms(registry).items():
-        xml = convert(xlsform=document_of(form), validate=False).xform.encode()
+        if form_id in registry.closed:
+            continue
+        try:
+            xml = convert(xlsform=document_of(form), validate=False).xform.encode()
+        except PyXFormError:
+            if form_id not in registry.surveys:
+                raise
+            LOG.warning("the special survey %s is not offered to ODK Collect: XForms cannot say it", form_id)
+            continue
         ready[form_id] = ReadyForm(form, xml, hashlib.md5(xml, usedforsecurity=False).hexdigest())
     return ready
