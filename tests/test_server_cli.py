@@ -170,6 +170,10 @@ def test_the_operator_makes_everything_that_an_office_needs(prepared_database, t
     assert phone["install_id"] in dishu("device", "list", env=env).stdout
     assert dishu("device", "revoke", phone["install_id"], "--reason", "lost", env=env).exit_code == 0
     assert "revoked (lost)" in dishu("device", "list", env=env).stdout
+    odk = dict(line.split(maxsplit=1) for line in dishu("device", "odk", "li-1", "--url", "https://x.example", env=env).stdout.splitlines())
+    assert office.client().get(odk["address"].removeprefix("https://x.example") + "/formList").status_code == 200
+    assert dishu("device", "revoke", odk["device"], "--reason", "lost", env=env).exit_code == 0
+    assert office.client().get(odk["address"].removeprefix("https://x.example") + "/formList").status_code == 403
     assert dishu("user", "close", "li-1", env=env).exit_code == 0
     assert f"li-1\tgrid_worker\t{COMMUNITY}\tclosed" in dishu("user", "list", env=env).stdout
     office.house.engine.dispose()
