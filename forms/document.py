@@ -9,6 +9,7 @@ from typing import Any
 from forms.codelist import CodeList
 from forms.definition import FieldSpec, RecordType
 from forms.derived import DERIVED
+from forms.document_reasons import reasons
 from forms.dwelling_facts import ARRANGEMENTS, OLD_FROM, PERSON_STATES
 from forms.question import Question
 from forms.registry import Registry, load_registry
@@ -40,6 +41,23 @@ EXPRESSIONS = """## Expressions
 
 A subset of XLSForm, read once into a JSON tree; devices receive the tree. Every evaluator passes `tests/vectors/expressions`.
 
+```text
+expression     = conjunction *( "or" conjunction )          ; all of these from left to right
+conjunction    = equality *( "and" equality )
+equality       = comparison *( ( "=" / "!=" ) comparison )
+comparison     = sum *( ( "<" / "<=" / ">" / ">=" ) sum )
+sum            = product *( ( "+" / "-" ) product )
+product        = negation *( ( "*" / "div" / "mod" ) negation )
+negation       = "-" negation / primary
+primary        = number / text / field / "." / "(" expression ")" / call
+call           = function "(" [ expression *( "," expression ) ] ")"
+field          = "${" name "}"                              ; . is the field's own value, in a constraint
+number         = 1*DIGIT [ "." 1*DIGIT ] / "." 1*DIGIT
+text           = "'" *( any but "'" ) "'" / DQUOTE *( any but DQUOTE ) DQUOTE
+```
+
+At most 4,000 characters, nested at most 40 deep. White space may stand between any two of these.
+
 - Tree: `{"lit": value}`, `{"field": name}`, `{"self": true}` for `.`, `{"call": name, "args": [...]}`; operators are calls under
   their own name, unary minus is `neg`.
 - Loosest to tightest, left to right: `or`, `and`, `= !=`, `< <= > >=`, `+ -`, `* div mod`, unary `-`.
@@ -64,6 +82,7 @@ def forms_page(registry: Registry) -> str:
     parts = [HEAD]
     for name in registry.types():
         parts.append("\n".join(_record_type(registry.latest(name))) + "\n")
+    parts.append("\n".join(reasons(registry)) + "\n")
     parts.append("\n".join(_code_lists(registry.codelists().values())) + "\n")
     parts.append("\n".join(_rosters(registry.rosters().values())) + "\n")
     parts.append("\n".join(_questions(registry.questions().values())) + "\n")
