@@ -45,7 +45,7 @@ def test_a_survey_travels_from_a_workbook_to_a_phone_and_back(office_page: Page,
     phone_page.locator("#f-has_dog").get_by_role("button", name="有", exact=True).click()
     phone.field("dogs_count").fill("2")
     phone_page.locator("#f-sizes").get_by_role("button", name="小型").click()
-    assert phone.serious() == []
+    assert phone.barriers() == []
     phone.tap("保存")
     phone.said("已存到本机")
     expect(phone_page.locator("header")).to_contain_text("已填 1")
