@@ -174,6 +174,21 @@ def test_reference_data_of_a_neighbour_is_refused(office: Office):
         assert problem(office.signed_in(role).get(path)) == (403, "outside-your-scope"), role
 
 
+def test_people_above_the_communities_are_told_which_ones_they_may_name(office: Office):
+    """Without a community an officer and the administrator get forms, code lists and their communities, but nobody's cells."""
+    for role in ("subdistrict", "admin"):
+        told = office.signed_in(role).get("/api/v1/reference")
+        assert told.status_code == 200, told.data
+        assert told.json["community"] is None and told.json["cells"]["features"] == told.json["assignments"] == []
+        assert "household" in told.json["forms"] and told.json["codelists"]
+        reached = [one["community_id"] for one in told.json["communities"]]
+        assert COMMUNITY in reached and (NEIGHBOUR in reached) == (role == "admin")
+        again = office.signed_in(role).get("/api/v1/reference", headers={"If-None-Match": told.headers["ETag"]})
+        assert again.status_code == 304
+        named = office.signed_in(role).get(f"/api/v1/reference?community_id={COMMUNITY}")
+        assert named.json["community"]["community_id"] == COMMUNITY and named.json["cells"]["features"]
+
+
 # ---------------------------------------------------------------- audit
 
 

@@ -16,7 +16,7 @@ from server.demo.load import describe, ensure_demo
 def command(ensure: bool, quiet: bool) -> None:
     """Load the invented demo community, and print the address, sign-ins, an enrolment code and a read token.
 
-    Can be repeated at any time: nothing is loaded twice. Code and token are new every time.
+    Can be repeated at any time: nothing is loaded twice. The code is new every time, the token is told once.
     """
     house = open_house(may_create=True)
     show = sys.stderr.isatty() and not quiet

@@ -69,7 +69,7 @@ SIGN_INS = (
 
 @dataclass(frozen=True, slots=True)
 class DemoAccess:
-    """What somebody needs to try the demo. Code and token are new at every call: only their hashes are kept."""
+    """What somebody needs to try the demo. Only hashes are kept: the code is new at every call, the token is told once."""
 
     community_id: str
     community_name: str
@@ -78,7 +78,7 @@ class DemoAccess:
     enrolment_login: str
     enrolment_code: str
     enrolment_expires_at: str
-    read_token: str
+    read_token: str | None
     operations: int
     pushed: int
 
@@ -94,7 +94,7 @@ class DemoRefused(Exception):
 
 
 def ensure_demo(house: House, *, progress: Progress | None = None) -> DemoAccess:
-    """The demo community in this house, whole; a second call adds nothing but a code and a token.
+    """The demo community in this house, whole; a second call adds nothing but a code.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def ensure_demo(house: House, *, progress: Progress | None = None) -> DemoAccess
     login = next(one.login for one in SIGN_INS if one.cells)
     code, expires_at = new_enrolment_code(house, login)
     return DemoAccess(
-        COMMUNITY_ID, COMMUNITY_NAME, PASSWORD, SIGN_INS, login, code, expires_at, _new_read_token(house, users["planner"]),
+        COMMUNITY_ID, COMMUNITY_NAME, PASSWORD, SIGN_INS, login, code, expires_at, _first_read_token(house, users["planner"]),
         operations, pushed,
     )  # fmt: skip
 
@@ -240,12 +240,11 @@ def _all_applied(results: list[dict[str, object]], batch: list[_Numbered]) -> No
         raise DemoRefused("batch", "not consumed", None)
 
 
-def _new_read_token(house: House, user: User) -> str:
-    """A read token of the planner; the one that an earlier start printed ends."""
+def _first_read_token(house: House, user: User) -> str | None:
+    """A read token of the planner; None where an earlier start made one, which goes on in whatever was set up with it."""
     actor: Actor = sign_in.actor_of(user)
-    for row in sign_in.read_tokens(house, actor):
-        if row.label == TOKEN_LABEL and row.revoked_at is None:
-            sign_in.revoke_read_token(house, actor, row.token_id)
+    if any(row.label == TOKEN_LABEL and row.revoked_at is None for row in sign_in.read_tokens(house, actor)):
+        return None
     token, _ = sign_in.make_read_token(house, actor, label=TOKEN_LABEL)
     return token
 
@@ -261,6 +260,8 @@ def describe(access: DemoAccess, address: str) -> str:
     lines += [
         f"  enrolment code for a phone of {access.enrolment_login}: {access.enrolment_code}"
         f"  (once, until {access.enrolment_expires_at})",
-        f"  read token (QGIS and the like, as password): {access.read_token}",
+        f"  read token (QGIS and the like, as password): {access.read_token}"
+        if access.read_token
+        else "  read token: the one told at the first start goes on; another one: 文件 in the console, or dishu token create planner",
     ]
     return "\n".join(lines)

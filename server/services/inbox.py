@@ -121,6 +121,7 @@ def conflict_rows(
                 "kind": row["kind"],
                 "policy": row["policy"],
                 "opened_at": row["opened_at"],
+                "delegated_to": row["delegated_to"],
                 "record": _record(form, row, cells) | {"life": row["life"]},
                 "unit": row["unit"],
                 "label": unit.label if unit is not None and unit.label else field_label(form, names[0]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
@@ -15,7 +15,7 @@ from forms.registry import Registry
 from forms.survey import subject_field, subject_of
 from server.errors import NotFound, OutsideScope
 from server.house import House
-from server.permissions import Actor, Scope, cell_stream, dedicated_stream, may
+from server.permissions import Actor, cell_stream, dedicated_stream, may
 from server.services.accounts import scope as scope_of
 from server.services.accounts import today
 from server.services.visit_rules import visit_rules_of
@@ -40,7 +40,8 @@ def reference(
 
     Parameters
     ----------
-    community_id : None for the actor's own
+    community_id : None for the actor's own; for people above the communities: forms, code lists and which communities
+        they may name, with no community, cells or assignments
     known_tag : the tag that the caller has; nothing but tags is read while it is still true
 
     Raises
@@ -50,9 +51,12 @@ def reference(
     where = community_id or actor.community_id
     scope = scope_of(house, actor)
     below = scope.community_ids or ()
+    if community_id is None and actor.community_id.startswith("~"):
+        return _above(house, actor, below, known_tag)
     if not may(actor, "read_reference", community_id=where, communities_below=below):
         raise OutsideScope("this community is not among those you work for")
     own_only = actor.role == "grid_worker"
+    streams = (scope.streams or frozenset()) if own_only else None
     with read(house.engine) as connection:
         community = assignments.community_of(connection, where)
         if community is None:
@@ -64,7 +68,7 @@ def reference(
         rules = visit_rules_of(connection, where)
         parts = [
             registry_tag(house.registry), asdict(community), [asdict(one) for one in editions],
-            [asdict(one) for one in running], rules.document, sorted(scope.streams) if scope.streams is not None else None,
+            [asdict(one) for one in running], rules.document, sorted(streams) if streams is not None else None,
         ]  # fmt: skip
         tag = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
         if tag == known_tag:
@@ -73,20 +77,14 @@ def reference(
     layers = {one.edition_id: one.layer for one in editions}
     content = {
         "community": asdict(community),
-        "forms": {name: house.registry.latest(name).document for name in house.registry.types()},
-        "codelists": {name: found.document for name, found in house.registry.codelists().items()},
-        "surveys": [
-            {"name": name, "subject": subject_of(form), "field": subject_field(form), "closed": name in house.registry.closed}
-            for name in house.registry.surveys
-            for form in (house.registry.latest(name),)
-        ],
+        **_forms(house.registry),
         "rules": {"visits": rules.document},
         "edition": next((asdict(one) for one in editions if one.layer == "base"), None),
         "editions": [asdict(one) for one in editions],
         "cells": {
             "type": "FeatureCollection",
             "features": [
-                _feature(cell, layers[cell.edition_id]) for cell in cells if _visible(cell, layers[cell.edition_id], scope)
+                _feature(cell, layers[cell.edition_id]) for cell in cells if _visible(cell, layers[cell.edition_id], streams)
             ],
         },
         "assignments": [
@@ -102,6 +100,35 @@ def reference(
         ],
     }
     return Reference(tag, content)
+
+
+def _above(house: House, actor: Actor, below: Sequence[str], known_tag: str | None) -> Reference:
+    """What is the same everywhere, for somebody who works for several communities and has named none."""
+    with read(house.engine) as connection:
+        reached = [
+            asdict(one)
+            for one in assignments.communities(connection)
+            if may(actor, "read_reference", community_id=one.community_id, communities_below=below)
+        ]
+    parts = [registry_tag(house.registry), reached]
+    tag = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+    if tag == known_tag:
+        return Reference(tag, None)
+    cells = {"type": "FeatureCollection", "features": []}
+    empty: dict[str, Any] = {"community": None, "edition": None, "editions": [], "cells": cells, "assignments": []}
+    return Reference(tag, {**empty, "communities": reached, **_forms(house.registry)})
+
+
+def _forms(registry: Registry) -> dict[str, Any]:
+    return {
+        "forms": {name: registry.latest(name).document for name in registry.types()},
+        "codelists": {name: found.document for name, found in registry.codelists().items()},
+        "surveys": [
+            {"name": name, "subject": subject_of(form), "field": subject_field(form), "closed": name in registry.closed}
+            for name in registry.surveys
+            for form in (registry.latest(name),)
+        ],
+    }
 
 
 def registry_tag(registry: Registry) -> str:
@@ -123,9 +150,9 @@ def _plain(value: Any) -> Any:
     raise TypeError(type(value).__name__)
 
 
-def _visible(cell: PublishedCell, layer: str, scope: Scope) -> bool:
+def _visible(cell: PublishedCell, layer: str, streams: frozenset[str] | None) -> bool:
     stream = cell_stream(cell.cell_id) if layer == "base" else dedicated_stream(cell.cell_id)
-    return scope.streams is None or stream in scope.streams
+    return streams is None or stream in streams
 
 
 def _feature(cell: PublishedCell, layer: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ let under: Promise<Reference> | null = null;
 export function loadReference(again = false): Promise<Reference> {
   if (again || under === null) {
     const query = ofTheHouse.value ? communityId.value : "";
-    under = get<Reference>(address("/api/v1/reference", { community: query })).then((read) => (reference.value = read));
+    under = get<Reference>(address("/api/v1/reference", { community_id: query })).then((read) => (reference.value = read));
     under.catch(() => (under = null));
   }
   return under;

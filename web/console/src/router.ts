@@ -27,6 +27,7 @@ export const router = createRouter({
     { path: "/files/handovers", name: "handovers", component: () => import("./pages/files/HandoversPage.vue"), meta: { title: "handovers.title", right: "personalExports" } },
     { path: "/files/imports", name: "imports", component: () => import("./pages/files/ImportsPage.vue"), meta: { title: "imports.title", right: "imports" } },
     { path: "/surveys/:name?", name: "surveys", component: () => import("./pages/surveys/SurveysPage.vue"), meta: { title: "surveys.title", right: "surveys" } },
+    { path: "/files/reach", name: "reach", component: () => import("./pages/files/ReachPage.vue"), meta: { title: "files.reach", right: "exports" } },
     { path: "/people/:part?", name: "people", component: () => import("./pages/people/PeoplePage.vue"), meta: { title: "common.people", right: "people" } },
     { path: "/audit", name: "audit", component: () => import("./pages/people/AuditPage.vue"), meta: { title: "common.audit", right: "audit" } },
     { path: "/:rest(.*)*", redirect: "/" },

@@ -94,6 +94,7 @@ export interface ConflictRow {
   kind: string;
   policy: string;
   opened_at: string;
+  delegated_to?: string | null;
   harm?: number;
   record: { id: string; type: string; type_label: Label; title: string | null; v: number; tag: string; life: string; cell: CellName | null };
   unit: string;

@@ -84,8 +84,17 @@ export interface Assignment {
   revoked_at?: string | null;
 }
 
+export interface Community {
+  community_id: string;
+  code: string;
+  name: string;
+}
+
 export interface Reference {
-  community: { community_id: string; code: string; name: string };
+  /** Null for people above the communities who have chosen none. */
+  community: Community | null;
+  /** Those that they may choose. */
+  communities?: Community[];
   forms: Record<string, Form>;
   codelists: Record<string, { entries?: CodeEntry[]; codes?: CodeEntry[] } & Record<string, unknown>>;
   edition: { edition_id: string; number: number; published_at: string } | null;

@@ -110,4 +110,9 @@ export const inbox = {
   mergeGone: ["并入的", "Goes in"],
   mergeBecomes: ["合并后", "Becomes"],
   pinWhy: ["归入{cell}，理由：", "Put it into {cell}, because:"],
+  delegate: ["交给网格员核实", "Hand to a worker"],
+  delegatedTo: ["已交给{name}核实", "Handed to {name}"],
+  delegateTake: ["收回", "Take back"],
+  delegateBack: ["已收回", "Taken back"],
+  worksHere: ["本格", "of this cell"],
 } satisfies Words;

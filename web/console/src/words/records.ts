@@ -72,4 +72,5 @@ export const records = {
   deleteRecord: ["删除这条记录", "Delete this record"],
   photo: ["照片 {n}", "Photo {n}"],
   photoMissing: ["照片还没有传到，或不在您的工作范围", "The photo has not arrived, or is outside your scope"],
+  whyHere: ["为什么在这里", "Why here"],
 } satisfies Words;

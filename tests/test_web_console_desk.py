@@ -1,0 +1,91 @@
+"""The secretary's desk: who reaches what, why a record stands where it stands, matters handed on, people above the communities."""
+
+from __future__ import annotations
+
+import re
+
+from browser_kit import DemoSite
+from console_kit import COMMUNITY, Colleague, open_part, rows_of, sign_in
+from playwright.sync_api import Page, Playwright, expect
+
+
+def test_who_reaches_a_shelter_on_foot_stands_on_the_map_and_in_the_list(
+    office_page: Page, demo_site: DemoSite, playwright: Playwright
+):
+    """The planner asks for another kind of place and a shorter walk; dwellings without, and the farthest buildings, are those that the server counts."""
+    planner = Colleague(playwright, demo_site, "planner")
+    told = planner.get(f"/api/v1/communities/{COMMUNITY}/coverage?category=bus&minutes=5")["categories"][0]
+    sign_in(office_page, demo_site, "planner")
+    open_part(office_page, "文件")
+    office_page.get_by_role("link", name="步行可达").click()
+    expect(office_page.get_by_text(re.compile("套房屋"))).to_be_visible()
+    office_page.get_by_role("combobox", name="去哪里").click()
+    office_page.get_by_role("option", name=re.compile("客车")).click()
+    office_page.get_by_role("combobox", name="步行").click(force=True)
+    office_page.get_by_role("option", name="5 分钟", exact=True).click()
+    expect(office_page.get_by_role("status").filter(has_text="套房屋")).to_contain_text(f"{told['total']['without']:,} 套走不到")
+    first = next(one for one in told["buildings"] if not one["within"])
+    expect(office_page.get_by_role("row").filter(has_text=first["building"]["name"]).first).to_contain_text(first["nearest"]["name"])
+    expect(office_page.get_by_role("region", name=re.compile("步行可达客车的地图"))).to_be_visible()
+
+
+def test_a_division_is_proposed_and_its_households_stand_on_the_map(office_page: Page, demo_site: DemoSite):
+    """Six cells of about equal size become a draft that could be published; the heading tells how even they are."""
+    sign_in(office_page, demo_site)
+    open_part(office_page, "网格")
+    office_page.get_by_role("button", name="自动划分").click()
+    office_page.get_by_label("分成几个网格").fill("6")
+    office_page.get_by_role("button", name="划分", exact=True).click()
+    expect(office_page.get_by_text("已划分并存为草稿")).to_be_visible(timeout=60_000)
+    expect(office_page.get_by_text("6 个网格").first).to_be_visible()
+    households = len(rows_of(demo_site, "household"))
+    line = office_page.get_by_text(re.compile(r"每格 \d+ 至 \d+ 户"))
+    expect(line).to_be_visible()
+    least, most = (int(one) for one in re.findall(r"\d+", line.inner_text()))
+    assert least <= households / 6 <= most and most < 1.2 * least
+    office_page.get_by_role("button", name="丢弃草稿").click()
+    office_page.get_by_role("button", name="确定").click()
+    expect(office_page.get_by_text("草稿已丢弃")).to_be_visible()
+
+
+def test_a_record_says_why_it_stands_in_its_cell(office_page: Page, demo_site: DemoSite):
+    """One tap beside the cell's name tells the entrance whose place decides, with the way there."""
+    person = next(one for one in rows_of(demo_site, "person").values() if one["residence_household"])
+    sign_in(office_page, demo_site)
+    office_page.goto(f"{demo_site.url}/#/records/person/{person.id}")
+    office_page.get_by_role("button", name="为什么在这里").click()
+    note = office_page.get_by_role("status", name="为什么在这里")
+    expect(note).to_contain_text(re.compile("单元/门“.+”的位置（.+）落在第.+网格"))
+    note.get_by_role("link").last.click()
+    expect(office_page.get_by_role("heading", level=1)).to_contain_text("单元")
+
+
+def test_a_conflict_is_handed_to_the_worker_of_the_cell_and_taken_back(
+    office_page: Page, demo_site: DemoSite, playwright: Playwright
+):
+    """Who works in the cell stands first; the phone is told; the secretary can take it back."""
+    secretary, worker = (Colleague(playwright, demo_site, one) for one in ("secretary", "worker1"))
+    row = secretary.get(f"/api/v1/cells/{COMMUNITY}017/roster/household_book?limit=5")["rows"][0]
+    record = secretary.get(f"/api/v1/records/household/{row['id']}")["record"]
+    seen = {"kind": "patch", "type": "household", "id": row["id"], "base": {"v": record["v"], "tag": record["tag"]},
+            "was": {"household_number": row["household_number"]}}  # fmt: skip
+    secretary.write({**seen, "set": {"household_number": "999999333331"}})
+    worker.write({**seen, "set": {"household_number": "999999333332"}})
+    sign_in(office_page, demo_site)
+    office_page.goto(f"{demo_site.url}/#/records/household/{row['id']}")
+    office_page.get_by_role("button", name=re.compile("交给网格员核实")).click()
+    office_page.get_by_role("menuitem", name=re.compile("网格员甲 本格")).click()
+    expect(office_page.get_by_role("button", name=re.compile("已交给网格员甲核实"))).to_be_visible()
+    office_page.reload()
+    button = office_page.get_by_role("button", name=re.compile("已交给网格员甲核实"))
+    button.click()
+    office_page.get_by_role("menuitem", name="收回").click()
+    expect(office_page.get_by_role("button", name=re.compile("交给网格员核实"))).to_be_visible()
+
+
+def test_an_officer_chooses_among_the_communities_below(office_page: Page, demo_site: DemoSite):
+    """Nobody has to know a community's number: those within reach are offered by name, and the overview opens."""
+    sign_in(office_page, demo_site, "officer")
+    office_page.get_by_role("button", name=re.compile("桑榆里社区")).click()
+    expect(office_page.get_by_role("heading", level=1)).to_contain_text("桑榆里社区")
+    expect(office_page.get_by_role("region", name=re.compile("网格地图"))).to_be_visible()
