@@ -8,7 +8,6 @@ import re
 from pathlib import Path
 
 import openpyxl
-import pytest
 from browser_kit import DemoSite
 from console_kit import COMMUNITY, Colleague, open_part, rows_of, shown_count, sign_in
 from playwright.sync_api import Page, Playwright, expect
@@ -265,37 +264,39 @@ def test_a_planner_sees_places_and_figures_and_no_person(office_page: Page, demo
     expect(office_page.get_by_text("按您的角色，不显示个人信息")).to_be_visible()
 
 
-@pytest.mark.parametrize(
-    "where",
-    [
-        "/",
-        "/cell/999999001001007",
-        "/rosters/persons",
-        "/inbox/unplaced",
-        "/cells",
-        "/cells/work",
-        "/files",
-        "/people",
-        "/people/devices",
-        "/audit",
-        "/records/household/",
-    ],
-)
-def test_nothing_serious_stands_in_the_way_of_a_screen_reader(office_page: Page, demo_site: DemoSite, where: str):
-    """axe finds no serious or critical fault on the main pages."""
+def test_nothing_stands_in_the_way_of_a_screen_reader_on_any_page(office_page: Page, demo_site: DemoSite):
+    """axe finds no fault on any page that a secretary can open, in either language, nor in the drawing of cells."""
     sign_in(office_page, demo_site)
-    if where.endswith("/") and where != "/":
-        where += next(iter(rows_of(demo_site, "household")))
-    office_page.goto(f"{demo_site.url}/#{where}")
-    office_page.wait_for_load_state("networkidle")
-    office_page.evaluate(AXE.read_text())
-    found = office_page.evaluate("() => axe.run(document, { resultTypes: ['violations'] })")
-    serious = [
-        (one["id"], [node["html"][:200] for node in one["nodes"][:3]])
-        for one in found["violations"]
-        if one["impact"] in ("serious", "critical")
-    ]
-    assert serious == []
+    household, person = (next(iter(rows_of(demo_site, kind))) for kind in ("household", "person"))
+    inbox = ("conflicts", "duplicates", "quarantine", "findings", "unplaced", "placements", "proposals", "held", "recovery")
+    pages = [
+        "/", f"/cell/{COMMUNITY}007", "/rosters/persons", *(f"/inbox/{kind}" for kind in inbox), "/cells", "/cells/work",
+        "/cells/progress", "/files", "/files/reach", "/files/imports", "/people", "/people/devices", "/audit",
+        f"/records/household/{household}", f"/records/person/{person}",
+    ]  # fmt: skip
+    axe, found = AXE.read_text(), {}
+    for where in pages:
+        office_page.goto(f"{demo_site.url}/#{where}")
+        office_page.wait_for_load_state("networkidle")
+        found[where] = faults(office_page, axe)
+    office_page.get_by_role("button", name="English").click()
+    found["English"] = faults(office_page, axe)
+    office_page.goto(f"{demo_site.url}/#/cells")
+    office_page.get_by_role("button", name=re.compile("Draw a new draft")).click()
+    office_page.get_by_role("region", name="Map of the cells, to be drawn on").wait_for()
+    office_page.get_by_role("row").nth(3).get_by_role("button").click()
+    found["drawing"] = faults(office_page, axe)
+    office_page.get_by_role("button", name="Done").click()
+    office_page.get_by_role("button", name="Throw the draft away").click()
+    office_page.get_by_role("button", name=re.compile("OK|Confirm")).click()
+    assert {where: what for where, what in found.items() if what} == {}
+
+
+def faults(page: Page, axe: str) -> list[tuple[str, list[str]]]:
+    """What axe says of the page as it stands: the rule, and some of the elements."""
+    page.evaluate(axe)
+    told = page.evaluate("() => axe.run(document, { resultTypes: ['violations'] })")
+    return [(one["id"], [node["html"][:160] for node in one["nodes"][:3]]) for one in told["violations"]]
 
 
 def test_a_paper_list_has_no_buttons(office_page: Page, demo_site: DemoSite):

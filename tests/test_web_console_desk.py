@@ -83,6 +83,41 @@ def test_a_conflict_is_handed_to_the_worker_of_the_cell_and_taken_back(
     expect(office_page.get_by_role("button", name=re.compile("交给网格员核实"))).to_be_visible()
 
 
+def test_a_past_day_shows_its_own_figures_and_opens_its_own_lists(
+    office_page: Page, demo_site: DemoSite, playwright: Playwright
+):
+    """The overview of a day is what the interface tells for it; the list behind a figure is of the same day."""
+    day = "2026-08-31"
+    told = Colleague(playwright, demo_site, "secretary").get(f"/api/v1/communities/{COMMUNITY}/baseline?as_of={day}")
+    sign_in(office_page, demo_site)
+    office_page.get_by_role("combobox", name="看某一天的情况").fill(day)
+    office_page.keyboard.press("Enter")
+    expect(office_page.get_by_text(f"{day} 当天的情况")).to_be_visible()
+    tile = office_page.get_by_label("底数", exact=True).get_by_role("button", name=re.compile("住户"))
+    expect(tile).to_contain_text(f"{told['total']['counts']['household']:,}")
+    tile.click()
+    expect(office_page.get_by_role("heading", level=1)).to_have_text("住户台账")
+    expect(office_page.locator("footer.foot")).to_contain_text(f"{day} 当天的情况")
+
+
+def test_a_cell_is_handed_to_a_successor(office_page: Page, demo_site: DemoSite, playwright: Playwright):
+    """The successor works the cell from today, the predecessor no longer; the duty stays the same."""
+    sign_in(office_page, demo_site)
+    office_page.goto(f"{demo_site.url}/#/cells/work")
+    row = office_page.get_by_role("row").filter(has_text="第十七网格").filter(has_text="网格员甲")
+    row.get_by_role("button", name="交接").click()
+    dialog = office_page.get_by_role("dialog")
+    dialog.get_by_role("combobox", name="接手人").click()
+    office_page.get_by_role("option", name="网格员乙").click()
+    dialog.get_by_role("button", name="交接").click()
+    expect(office_page.get_by_text("已交接").first).to_be_visible()
+    expect(office_page.get_by_role("row").filter(has_text="第十七网格")).to_contain_text("网格员乙")
+    assert office_page.get_by_role("row").filter(has_text="第十七网格").filter(has_text="网格员甲").count() == 0
+    reference = Colleague(playwright, demo_site, "secretary").get("/api/v1/reference")
+    working = [one for one in reference["assignments"] if one["cell_id"] == f"{COMMUNITY}017"]
+    assert len(working) == 1 and working[0]["duty"] == "lead"
+
+
 def test_an_officer_chooses_among_the_communities_below(office_page: Page, demo_site: DemoSite):
     """Nobody has to know a community's number: those within reach are offered by name, and the overview opens."""
     sign_in(office_page, demo_site, "officer")

@@ -43,7 +43,7 @@ function older(cell: BaselineFigures): number | null {
 
 export const FIGURES: Figure[] = [
   { name: "coverage", tone: "low-is-care", edges: [0, 0.5, 0.8, 0.9, 0.97], of: (cell) => cell.coverage.share, tell: percent, list: { roster: "dwellings", filters: [{ column: "households_count", op: "eq", value: 0 }, { column: "expected", op: "eq", value: true }] } },
-  { name: "freshness", tone: "care", edges: [0, 91, 181, 271, 366], of: (cell) => cell.freshness.median_days, tell: (n) => (n === null ? "–" : t("common.days", { n })), list: { roster: "household_book" } },
+  { name: "freshness", tone: "care", edges: [0, 91, 181, 271, 366], of: (cell) => cell.freshness?.median_days ?? null, tell: (n) => (n === null ? "–" : t("common.days", { n })), list: { roster: "household_book" } },
   { name: "conflicts", tone: "care", of: (cell) => cell.open_conflicts, tell: (n) => number(n), list: { inbox: "conflicts" } },
   { name: "density", tone: "plain", of: (cell) => (cell.area_m2 ? ((cell.counts.resident_person ?? cell.counts.person ?? 0) * 10_000) / cell.area_m2 : null), tell: (n) => (n === null ? "–" : t("overview.perHectare", { n: number(Math.round(n)) })), list: { roster: "persons" } },
   { name: "open", tone: "care", of: (cell) => (cell.open ? cell.open.conflicts + cell.open.findings + cell.open.held + cell.open.quarantined : null), tell: (n) => number(n), list: { inbox: "" } },

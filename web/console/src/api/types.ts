@@ -105,8 +105,9 @@ export interface Reference {
 export interface BaselineFigures {
   counts: Record<string, number>;
   coverage: { expected_dwellings: number; surveyed_dwellings: number; share: number | null };
-  freshness: { records: number; median_days: number | null; oldest_days: number | null };
-  open_conflicts: number;
+  /** Null for a past day. */
+  freshness: { records: number; median_days: number | null; oldest_days: number | null } | null;
+  open_conflicts: number | null;
   ages?: { aged_60: number; aged_80: number; under_3: number; share_60: number | null } | null;
   density_per_km2?: number | null;
   freshness_buckets?: { within_30: number; within_90: number; within_180: number; older: number } | null;

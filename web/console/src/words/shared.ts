@@ -85,4 +85,5 @@ export const common = {
   role_planner: ["规划师", "Planner"],
   role_auditor: ["审计员", "Auditor"],
   role_admin: ["系统管理员", "Administrator"],
+  doing: ["操作", "Actions"],
 } satisfies Words;
