@@ -131,6 +131,9 @@ def test_s28_not_a_byte_of_the_person_is_left_and_everybody_else_is(ground):
             "VALUES (?, 'j-1', 'export', 'done', '{}', 'u', '2026-03-01T00:00:00.000Z', '2026-03-01T00:00:00.000Z', ?)"
         )
         run(connection, statement, (COMMUNITY, '{"file": "left.csv"}'))
+        run(connection, "INSERT INTO handover_system VALUES (?, 's-1', '外系统', 'persons', 'u', '-', ?)", (COMMUNITY, b"-"))
+        ref = "INSERT INTO external_ref VALUES (?, 's-1', ?, '外系统里的独特编号', 1, 'm', '-', 'u')"
+        run(connection, ref, (COMMUNITY, person["id"]))
         wrapped = [bytes(row[0]) for row in run(connection, "SELECT wrapped FROM data_key WHERE subject_id = ?", (person["id"],))]
     assert holding(ground, *wrapped) and holding(ground, *PERSONAL)
     desk = Desk(ground)
@@ -143,7 +146,8 @@ def test_s28_not_a_byte_of_the_person_is_left_and_everybody_else_is(ground):
     assert seen["records"] == {"care_status": 1, "person": 1} and seen["named"] == []
     assert answer.json["done"]["records"] == 2 and answer.json["done"]["files"] == 2
     settle(ground)
-    assert holding(ground, *PERSONAL) == [] and holding(ground, *wrapped) == []
+    assert holding(ground, *PERSONAL, "外系统里的独特编号") == [] and holding(ground, *wrapped) == []
+    assert seen["systems"] == ["外系统"]
     row = ground.record(person["id"])
     assert (row.life, row.fields, row.secret, row.lon, row.placement) == ("erased", "{}", None, None, None)
     assert ground.fields(made.persons[0])["name"] == "邻居"

@@ -58,6 +58,8 @@ def _show(seen: dict[str, Any]) -> None:
         click.echo(f"left for you to decide: {one['type']} {one['id']}, field {one['field']} ({one['how']})")
     for name in seen["lists"]:
         click.echo(f"left for you to decide: a saved list ({name!r}) asks for this person")
+    for name in seen["systems"]:
+        click.echo(f"left for you to tell: the outside system {name!r} was given this person")
     for name in seen["databases"]:
         click.echo(f"left for you to delete: {name}, a database that a restore has replaced")
     if seen["backups"]:

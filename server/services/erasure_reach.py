@@ -43,7 +43,8 @@ def preview(house: House, actor: Actor, community_id: str, subject_id: str, look
     -------
     dict
         ``records`` by type, ``photos``, ``waiting`` operations, ``merged`` ids that go too; ``named`` in other records (at most
-        `MOST_NAMED`) and ``lists`` that people saved: for people to decide about; ``databases`` that were replaced by a restore and lie
+        `MOST_NAMED`) and ``lists`` that people saved: for people to decide about; outside ``systems`` that were
+        given the person; ``databases`` that were replaced by a restore and lie
         beside the present one; ``backups`` with the day after which nobody opens them;
         ``confirm``.
 
@@ -104,7 +105,7 @@ def erase(house: House, actor: Actor, community_id: str, subject_id: str, by: By
             count=done["records"],
         )  # fmt: skip
         audit.append(connection, line)
-    left = {name: said[name] for name in ("named", "lists", "databases", "backups", "backups_end")}
+    left = {name: said[name] for name in ("named", "lists", "systems", "databases", "backups", "backups_end")}
     return {"id": target.subject_id, "done": done | {"files": files}, "job_id": job_id} | left
 
 
@@ -183,6 +184,7 @@ def _reach(connection: Connection, house: House, target: Target) -> dict[str, An
         "waiting": len(store.open_operations(connection, community_id, target.record_ids, target.subjects)),
         "named": named[:MOST_NAMED],
         "lists": [row.name for row, asked in zip(lists, opened, strict=True) if _is_said(asked, words)],
+        "systems": store.handed_to(connection, community_id, target.record_ids),
         "databases": sorted(path.name for path in house.settings.data_dir.glob("*.replaced-*")),
         "backups": copies,
         "backups_end": max((one["expires_at"] for one in copies), default=None),

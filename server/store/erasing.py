@@ -9,7 +9,7 @@ from uuid import UUID
 import orjson
 from sqlalchemy import Connection, Engine
 
-from server.models import data_key, history, operation, record
+from server.models import data_key, external_ref, handover_system, history, operation, record
 from server.store.database import insert_rows, rewrite, rows_of, run, update_rows
 from server.store.search import fold
 
@@ -85,6 +85,14 @@ def raw_subjects(connection: Connection, community_id: str, record_ids: Sequence
     return found - there
 
 
+def handed_to(connection: Connection, community_id: str, record_ids: Sequence[str]) -> list[str]:
+    """Names of the outside systems that one of these records was handed to."""
+    rows = rows_of(connection, external_ref, ("system_id",), community_id, "record_id", record_ids)
+    systems = {row.system_id for row in rows}
+    names = rows_of(connection, handover_system, ("name",), community_id, "system_id", sorted(systems))
+    return sorted(row.name for row in names)
+
+
 def open_operations(connection: Connection, community_id: str, record_ids: Sequence[str], subjects: Sequence[str]) -> list[Any]:
     """Held and quarantined operations about one of these records or sealed under one of these keys, with their install's kind."""
     rows = run(
@@ -149,7 +157,7 @@ def drop_keys(connection: Connection, community_id: str, prefix: str) -> None:
 
 
 def close_what_is_open(connection: Connection, community_id: str, record_ids: Sequence[str], number: int, at: str) -> None:
-    """Conflicts, findings, offered copies and pairs of these records are over; what they hold cannot be opened any more."""
+    """Conflicts, findings, offered copies, pairs and what other systems call these records are over."""
     for one in record_ids:
         run(
             connection,
@@ -163,6 +171,7 @@ def close_what_is_open(connection: Connection, community_id: str, record_ids: Se
             (at, community_id, one),
         )
         run(connection, "DELETE FROM recovery WHERE community_id = ? AND record_id = ?", (community_id, one))
+        run(connection, "DELETE FROM external_ref WHERE community_id = ? AND record_id = ?", (community_id, one))
         run(
             connection,
             "DELETE FROM distinct_pair WHERE community_id = ? AND (first_id = ? OR second_id = ?)",
@@ -197,7 +206,7 @@ def saved_lists(connection: Connection, community_id: str) -> list[Any]:
 
 
 # ---------------------------------------------------------------- what is left in the files
-_REWRITTEN = ("record", "record_index", "record_index_new", "data_key", "blob", "recovery", "distinct_pair", "upload")
+_REWRITTEN = ("record", "record_index", "record_index_new", "data_key", "blob", "recovery", "distinct_pair", "external_ref", "upload")
 
 
 def scrub(engine: Engine) -> None:
