@@ -14,6 +14,7 @@ from bench.measure_exports import measure_exports
 from bench.measure_house import HouseSize, measure_house
 from bench.measure_odk import submissions
 from bench.measure_office import placement
+from bench.measure_phone import phone_lines
 from bench.measure_sync import Size, measure
 from bench.measure_tables import tables
 from bench.report import Line, table
@@ -39,6 +40,7 @@ SECTIONS: Mapping[str, Callable[[str], list[Line]]] = {
     "tables": tables,
     "exports": lambda scale: measure_exports({"full": 200_000, "quick": 20_000, "tiny": 1_000}[scale]),
     "house": lambda scale: measure_house(_HOUSE[scale], _say),
+    "phone": lambda scale: phone_lines(npm=scale != "tiny"),
 }
 """What can be measured, by name; each takes a scale."""
 

@@ -53,6 +53,7 @@ export default defineConfig({
         skipWaiting: false,
         clientsClaim: true,
         inlineWorkboxRuntime: true,
+        importScripts: ["/field/send.js"],
         sourcemap: false,
       },
     }),

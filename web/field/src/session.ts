@@ -1,6 +1,7 @@
 // The one engine of this window, and what of it the screens watch. Reading is from the engine; these say when to look again.
 import type { Engine, EngineState, Notice, Outbox, Problem, Reference, SyncProgress, SyncReport } from "@shared/engine/index.ts";
 import { computed, markRaw, ref, shallowRef } from "vue";
+import { sendLater } from "./sending.ts";
 
 const NO_OUTBOX: Outbox = { unsent: 0, records: 0, oldestClaimedAt: null, lastSyncAt: null, waiting: 0, photos: 0 };
 
@@ -54,6 +55,16 @@ function lookAgain(): void {
   recordsTick.value += 1;
 }
 
+/** Without the PIN: hand over what lies sealed to the server; how much there is and how much of it arrived. */
+export const sealed = shallowRef<{ count: number; sent: number; busy: boolean }>({ count: 0, sent: 0, busy: false });
+export async function sendLocked(): Promise<void> {
+  const count = await engine().sealedCount();
+  sealed.value = { count, sent: 0, busy: count > 0 && online.value };
+  if (!sealed.value.busy) return;
+  const { left } = await engine().sendSealed();
+  sealed.value = { count, sent: count - left, busy: false };
+}
+
 /** Send and receive once. Never throws; what stopped it is in the report and on the screen. */
 export async function synchronise(): Promise<SyncReport | null> {
   if (syncing.value) return null;
@@ -75,6 +86,10 @@ if (typeof window !== "undefined") {
     online.value = true;
     // Back from flight mode: what waits is sent without being asked.
     if (state.value === "ready") void synchronise();
+    else if (state.value === "locked") void sendLocked();
+  });
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState === "hidden" && outbox.value.unsent > 0) void sendLater();
   });
   window.addEventListener("offline", () => (online.value = false));
 }

@@ -2,7 +2,6 @@
 
 import { FormRegistry, type Form } from "../forms/form.ts";
 import { validate } from "../forms/validate.ts";
-import { CellIndex } from "../geo/locate.ts";
 import { place as placed } from "../geo/near.ts";
 import { loadPinyin } from "../pinyin/pinyin.ts";
 import { keepBlob, openBlob, readBlob, type Blob } from "./blobs.ts";
@@ -15,8 +14,10 @@ import { Ledger, type Change } from "./ledger.ts";
 import { Lookup } from "./lookup.ts";
 import { Fenced, StorageFull, type EngineParts } from "./parts-types.ts";
 import type { Reference } from "./reference-types.ts";
+import { cellsOf, type CellIndex } from "./places.ts";
 import { exportRescue, importRescue, isRescued } from "./rescue.ts";
 import { Seal, SealBroken } from "./sealing.ts";
+import { sealedCount, sendSealed, type SealedReport } from "./sealed-outbox.ts";
 import type { SearchHit, SearchOptions } from "./search-types.ts";
 import { noticesOf, outboxOf, standingOf } from "./standing.ts";
 import { enrol, standingProblems, synchronise } from "./syncing.ts";
@@ -68,8 +69,8 @@ class DeviceEngine implements Engine {
     try {
       const { about } = await this.parts.store.open();
       this.vault = about === null ? null : new Vault(this.parts.store, this.clock, this.parts.pinRounds, JSON.parse(about) as About);
-    } catch {
-      this.mention([problem("storage_broken")]);
+    } catch (error) {
+      this.mention([problem(error instanceof StorageFull ? "storage_full" : "storage_broken")]);
       return this.become("insecure");
     }
     return this.become(this.vault ? "locked" : "unenrolled");
@@ -333,6 +334,8 @@ class DeviceEngine implements Engine {
   }
 
   unsentCount = (): number => this.outbox().unsent;
+  sealedCount = (): Promise<number> => sealedCount(this.parts.store);
+  sendSealed = (): Promise<SealedReport> => sendSealed(this.parts.store, this.parts.transport, this.clock());
 
   operations({ recordId, limit = 200, onlyOpen = false }: { recordId?: string; limit?: number; onlyOpen?: boolean } = {}): Standing[] {
     const rows = [...(this.opened?.ledger.log.values() ?? [])].reverse();
@@ -376,12 +379,8 @@ class DeviceEngine implements Engine {
   // ---------------------------------------------------------------- places
 
   private cells(): CellIndex | null {
-    const { opened } = this;
-    const reference = opened?.ledger.reference?.content;
-    if (!opened || !reference) return null;
-    const edition = reference.edition?.edition_id;
-    opened.cells ??= new CellIndex(reference.cells.features.filter((cell) => edition === undefined || cell.properties.edition_id === edition));
-    return opened.cells;
+    if (this.opened) this.opened.cells ??= cellsOf(this.opened.ledger.reference?.content);
+    return this.opened?.cells ?? null;
   }
 
   locate = (lon: number, lat: number): string | null => this.cells()?.locate(lon, lat) ?? null;

@@ -26,11 +26,48 @@ const joined = (outer: string, inner: string): string => (inner.startsWith(outer
 const homeOf = ({ type, fields }: RecordView): string | null =>
   type === "person" ? textOf(fields["residence_household"]) : type === "household" ? textOf(fields["dwelling"]) : null;
 
+/** What was typed, looked at once. `first`: the bit of its first letter. */
+interface Asked {
+  query: string;
+  isNumber: boolean;
+  hasLetters: boolean;
+  onlyLetters: boolean;
+  first: number;
+}
+const bitOf = (letter: string): number => (letter >= "a" && letter <= "z" ? 1 << (letter.charCodeAt(0) - 97) : 0);
+const askedFor = (query: string): Asked => ({
+  query, isNumber: /^[0-9x]+$/.test(query), hasLetters: /[a-z]/.test(query), onlyLetters: /^[a-z]+$/.test(query), first: bitOf(query.charAt(0)),
+});
+
+interface Hit {
+  hit: Needle;
+  matched: SearchHit["matched"];
+}
+type Compare = (one: string, two: string) => number;
+
+/** The best `most` hits by title, in order: few are sorted, of many only those that are shown. */
+function best(hits: Hit[], most: number): Hit[] {
+  const order = (compare: Compare) => (one: Hit, two: Hit): number => compare(one.hit.title, two.hit.title) || compareText(one.hit.view.id, two.hit.view.id);
+  if (hits.length <= SORTED_BY_SOUND) return hits.sort(order(NUMERIC.compare)).slice(0, most); // a short list is worth the better order
+  const before = order(compareText);
+  const kept: Hit[] = [];
+  for (const hit of hits) {
+    if (kept.length === most && before(hit, kept[most - 1] as Hit) >= 0) continue;
+    let at = kept.length;
+    while (at > 0 && before(hit, kept[at - 1] as Hit) < 0) at -= 1;
+    kept.splice(at, 0, hit);
+    if (kept.length > most) kept.pop();
+  }
+  return kept;
+}
+
 interface Needle {
   view: RecordView;
   title: string;
   name: readonly string[];
   begins: readonly string[];
+  /** A bit for each letter that some character may begin with. */
+  letters: number;
   plain: string;
   other: readonly string[];
   phones: readonly string[];
@@ -47,6 +84,8 @@ export class Finding {
   private addresses = new Map<string, string>();
   private plainAddresses = new Map<string, string>();
   private revision = -1;
+  /** Persons whose name the last letters fit: more letters fit none but these. */
+  private narrowed: { query: string; persons: Needle[] } | null = null;
 
   constructor(private readonly lookup: Lookup) {}
 
@@ -140,6 +179,7 @@ export class Finding {
 
   /** Makes ready what a search needs, a slice at a time, so that the first keystroke is as quick as the next ones. */
   async warm(isWanted: () => boolean): Promise<void> {
+    this.narrowed = null;
     this.pools = new Map(); // what was made before the sounds were there
     let until = Date.now() + SLICE_MS;
     for (const type of DEFAULT_TYPES) {
@@ -180,6 +220,7 @@ export class Finding {
 
   /** Records that have changed; null: all of them. */
   touch(ids: ReadonlySet<string> | null): void {
+    this.narrowed = null;
     if (ids === null) {
       this.pools = new Map();
       return;
@@ -197,11 +238,13 @@ export class Finding {
     const { fields } = view;
     const title = textOf(fields["name"]) || textOf(fields["door_number"]) || textOf(fields["household_number"]) || textOf(fields["number"]);
     const lower = title.toLowerCase();
+    const begins = Array.from(lower, beginnings);
     return {
       view,
       title,
       name: Array.from(lower),
-      begins: Array.from(lower, beginnings),
+      begins,
+      letters: begins.reduce((bits, each) => [...each].reduce((sum, letter) => sum | bitOf(letter), bits), 0),
       plain: plain(title),
       other: listOf(fields["former_names"]).map(plain),
       phones: [...listOf(fields["phones"]), textOf(fields["phone"]), textOf(fields["contact_phone"])].map((one) => one.replace(/\D/g, "")).filter(Boolean),
@@ -224,28 +267,36 @@ export class Finding {
     const query = plain(text);
     if (!query) return [];
     this.freshen();
-    const ranks: { hit: Needle; matched: SearchHit["matched"] }[][] = [];
+    const asked = askedFor(query);
+    const ranks: Hit[][] = [];
     for (const type of options.types ?? DEFAULT_TYPES) {
-      for (const hit of this.pool(type).values()) {
-        const match = this.match(query, hit);
-        if (match) (ranks[match[0]] ??= []).push({ hit, matched: match[1] });
+      const persons: Needle[] = [];
+      for (const hit of this.candidates(type, asked)) {
+        const match = this.match(asked, hit);
+        if (!match) continue;
+        persons.push(hit);
+        (ranks[match[0]] ??= []).push({ hit, matched: match[1] });
       }
+      if (type === "person") this.narrowed = asked.onlyLetters ? { query, persons } : null;
     }
     const limit = options.limit ?? 50;
     const found: SearchHit[] = [];
     for (const rank of ranks) {
-      if (!rank || found.length >= limit) continue;
-      const compare = rank.length > SORTED_BY_SOUND ? compareText : NUMERIC.compare; // a short list is worth the better order
-      rank.sort((one, two) => compare(one.hit.title, two.hit.title) || compareText(one.hit.view.id, two.hit.view.id));
-      found.push(...rank.slice(0, limit - found.length).map(({ hit, matched }) => this.shown(hit, matched)));
+      if (rank && found.length < limit) found.push(...best(rank, limit - found.length).map(({ hit, matched }) => this.shown(hit, matched)));
     }
     return found;
   }
 
+  private candidates(type: string, { query, onlyLetters }: Asked): Iterable<Needle> {
+    const { narrowed } = this;
+    const pool = this.pool(type);
+    return type === "person" && onlyLetters && narrowed && query.startsWith(narrowed.query) ? narrowed.persons : pool.values();
+  }
+
   /** How well a record fits (0 best) and by what; null where it does not. */
-  private match(query: string, hit: Needle): [number, SearchHit["matched"]] | null {
+  private match({ query, isNumber, hasLetters, onlyLetters, first }: Asked, hit: Needle): [number, SearchHit["matched"]] | null {
     if (hit.plain === query) return [0, "name"];
-    if (/^[0-9x]+$/.test(query)) {
+    if (isNumber) {
       if (query.length >= 3 && hit.phones.some((phone) => phone.endsWith(query))) return [1, "phone"];
       if (query.length >= 3 && hit.document && (hit.document.endsWith(query) || query.endsWith(hit.document))) return [2, "document"];
       if (hit.number && hit.number.endsWith(query)) return [3, "number"];
@@ -254,7 +305,7 @@ export class Finding {
     if (hit.plain) {
       if (hit.plain.startsWith(query)) return [1, "name"];
       if (hit.plain.includes(query) || hit.other.some((one) => one.includes(query))) return [2, "name"];
-      if (/[a-z]/.test(query)) {
+      if (hasLetters && (first === 0 || hit.letters & first)) {
         const at = soundsAt(query, hit.name, hit.begins);
         if (at >= 0) return [at === 0 ? 3 : 5, "pinyin"];
       }
@@ -262,7 +313,7 @@ export class Finding {
     // people and households are found by their door; a person only behind the door itself
     const isPlace = hit.view.type !== "organization" && hit.view.type !== "person";
     if (isPlace && query.length > 1 && this.placed(hit).includes(query)) return [hit.view.type === "dwelling" ? 6 : 7, "address"];
-    if (hit.view.type === "person" && query.length > 2 && this.placed(hit).endsWith(query)) return [8, "address"];
+    if (hit.view.type === "person" && !onlyLetters && query.length > 2 && this.placed(hit).endsWith(query)) return [8, "address"];
     return null;
   }
 

@@ -32,7 +32,7 @@ export async function fork(line: Line, newId: () => string): Promise<void> {
     delete streams[old];
     const scopeLastN = Math.max(0, Math.min(rows.length, change.core.scopeLastN - before));
     change.patchCore({
-      installId, token, streams, scopeLastN, cursor: null, safeN: 0, receipt: null, prunedN: 0, prunedOpId: null, needsFork: null, forkId: null, rescuedN: 0,
+      installId, token, streams, scopeLastN, cursor: null, safeN: 0, receipt: null, prunedN: 0, prunedOpId: null, needsFork: null, forkId: null, rescuedN: 0, sendToken: null, serverKey: null,
     });
   });
 }

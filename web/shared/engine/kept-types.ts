@@ -118,6 +118,9 @@ export interface Core {
   communityId: string;
   installId: string;
   token: string;
+  /** Hands envelopes over and opens nothing; with the server's key for sealing them. null: not told yet. */
+  sendToken?: string | null;
+  serverKey?: string | null;
   user: { user_id: string; name: string; role: string };
   label: string;
   epoch: string | null;

@@ -3,6 +3,7 @@
 
 import type { Core, Entry, FeedRow, KeptReference, LogRow } from "./kept-types.ts";
 import { Fenced, StorageFull, type BlockStore } from "./parts-types.ts";
+import { SealedOutbox } from "./sealed-outbox.ts";
 import type { Seal } from "./sealing.ts";
 
 const ENTRIES_PER_BLOCK = 96;
@@ -95,6 +96,7 @@ export class Ledger {
   private members: Set<string>[] = [];
   private turn: Promise<unknown> = Promise.resolve();
   private isLost = false;
+  private readonly outbox = new SealedOutbox();
 
   constructor(
     private readonly store: BlockStore,
@@ -113,6 +115,7 @@ export class Ledger {
     if (reference) ledger.reference = await seal.openJson<KeptReference>("reference", reference);
     const logs = await Promise.all((await store.readAll("l/")).map(([name, block]) => seal.openJson<LogRow[]>(name, block)));
     for (const row of logs.flat().sort((one, two) => one.n - two.n)) ledger.log.set(row.n, row);
+    await ledger.outbox.look(store);
     const blocks = await store.readAll("e/");
     const opened = await Promise.all(blocks.map(([name, block]) => seal.openJson<Packed[]>(name, block)));
     opened.forEach((packed, at) => {
@@ -152,6 +155,7 @@ export class Ledger {
       if (this.isLost) throw new Fenced("the engine was closed");
       this.fault(`${name}: before commit`);
       if (blocks.size || about !== null) await this.store.commit(blocks, about);
+      this.outbox.kept();
       this.apply(change, placing);
       this.changed(change);
       this.fault(`${name}: committed`);
@@ -210,7 +214,7 @@ export class Ledger {
     }
     if (change.core !== this.core) content.set("core", change.core);
     if (change.reference) content.set("reference", change.reference);
-    const blocks = new Map<string, Block | null>(change.blobs);
+    const blocks = new Map<string, Block | null>([...change.blobs, ...(await this.outbox.blocks(change, this))]);
     await Promise.all(
       [...content].map(async ([name, value]) => {
         blocks.set(name, value === null ? null : await this.seal.sealJson(name, value));

@@ -8,7 +8,7 @@ import { MAX_GROUP_OPS } from "./writing.ts";
 
 const DEFAULT_LIMITS: Limits = { max_ops: 2000, max_bytes: 8_000_000, max_op_bytes: 262_144, page_rows: 1000 };
 const ENVELOPE_BYTES = 4096;
-const CONFIG_MS = 86_400_000;
+const CONFIG_MS = 3_600_000;
 const encoder = new TextEncoder();
 
 /** What a push did. */
@@ -58,12 +58,18 @@ export async function push(line: Line, progress: (answered: number) => void): Pr
 /** Limits and versions, read again when either program may have changed (docs/protocol.md, section 3). */
 export async function readConfig(line: Line): Promise<void> {
   const { core } = line.ledger;
-  const isFresh = core.limits && core.configBy === line.appVersion && Math.abs(line.now() - core.configAt) < CONFIG_MS;
+  const isFresh = core.limits && core.sendToken && core.configBy === line.appVersion && Math.abs(line.now() - core.configAt) < CONFIG_MS;
   if (isFresh) return;
   const { body } = await call(line, "config", "GET", "/api/v1/sync/config");
   if (Number(body["min_protocol"] ?? PROTOCOL) > PROTOCOL) throw new Stopped(problem("version_old"));
   const limits = wanted(body, "limits", "object") as unknown as Limits;
-  await line.ledger.change("config", (change) => change.patchCore({ limits, configAt: line.now(), configBy: line.appVersion }));
+  await line.ledger.change("config", (change) => change.patchCore({ limits, configAt: line.now(), configBy: line.appVersion, ...sendingFacts(body) }));
+}
+
+/** What sealing the outbox needs, where the server tells it (docs/protocol.md, section 5, Sealed sending). */
+export function sendingFacts(answer: Record<string, unknown>): { sendToken: string | null; serverKey: string | null } {
+  const { send_token: token, server_public_key: key } = answer;
+  return typeof token === "string" && typeof key === "string" ? { sendToken: token, serverKey: key } : { sendToken: null, serverKey: null };
 }
 
 export const forkNeeded = (expected: { n: number; op_id: string | null }): Stopped =>

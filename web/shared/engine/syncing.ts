@@ -8,7 +8,7 @@ import { Fenced, StorageFull, type Ledger } from "./ledger.ts";
 import { Offline, type Transport } from "./parts-types.ts";
 import { nothingPulled, offerWitnesses, pull, type PullReport } from "./pull.ts";
 import { uploadBlobs } from "./uploading.ts";
-import { push, readConfig } from "./push.ts";
+import { push, readConfig, sendingFacts } from "./push.ts";
 import type { Reference } from "./reference-types.ts";
 import { EngineError, type Identity, type Problem, type SyncProgress, type SyncReport } from "./types.ts";
 import { problem } from "./words.ts";
@@ -70,6 +70,7 @@ export async function synchronise(desk: SyncDesk): Promise<{ report: SyncReport;
     let pulled = await agree();
     if (ledger.core.needsFork) {
       await fork(line, desk.newId);
+      await readConfig(line); // envelopes are for the new install from here on
       pulled = await agree();
     }
     if (pulled.reopened && !pulled.needsFork) {
@@ -135,6 +136,8 @@ export interface Enrolled {
   identity: Identity;
   token: string;
   user: { user_id: string; name: string; role: string };
+  sendToken: string | null;
+  serverKey: string | null;
 }
 
 /** A one-time code becomes an install. Throws EngineError. */
@@ -150,7 +153,7 @@ export async function enrol(transport: Transport, body: { code: string; label: s
       role: user.role,
       label: body.label,
     };
-    return { identity, token: wanted(answer, "device_token", "string"), user };
+    return { identity, token: wanted(answer, "device_token", "string"), user, ...sendingFacts(answer) };
   } catch (error) {
     if (error instanceof Offline) throw new EngineError("offline", problem("offline").says, [], problem("offline"));
     if (!(error instanceof Stopped)) throw error;

@@ -5,6 +5,7 @@
 export * from "./errors.ts";
 import type { Form } from "../forms/form.ts";
 import type { Reference } from "./reference-types.ts";
+import type { SealedReport } from "./sealed-outbox.ts";
 import type { SearchHit, SearchOptions } from "./search-types.ts";
 
 /** A JSON value: what a field holds. An absent field and null are the same nothing. */
@@ -357,6 +358,10 @@ export interface Engine {
   sync(onProgress?: (progress: SyncProgress) => void): Promise<SyncReport>;
   outbox(): Outbox;
   unsentCount(): number;
+  /** While the PIN has not been given: operations that lie sealed to the server. */
+  sealedCount(): Promise<number>;
+  /** Hands them over without the PIN. What became of them is told at the next `sync`. */
+  sendSealed(): Promise<SealedReport>;
   /** What became of own operations, newest first. */
   operations(options?: { recordId?: string; limit?: number; onlyOpen?: boolean }): Standing[];
   notices(): Notice[];

@@ -1,0 +1,164 @@
+"""The field app as a cheap phone runs it: Chromium with its processor slowed down four times, beside the limits of the project.
+
+`lighthouse` runs the program of that name from npm, kept in build/lighthouse, in the same Chromium.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import sync_playwright
+
+from bench.report import Line, median
+from bench.served import ROOT, product
+from forms.registry import load_registry
+
+LIGHTHOUSE = "12.8.2"
+SLOWER = 4
+PERSONS = 10_000
+_WEB = ROOT / "web"
+_STATIC = ROOT / "server" / "static" / "field"
+_NODE = f"{ROOT / '.venv' / 'node' / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
+_KEYS = ("王", "王伟", "w", "wa", "wan", "wangw", "zxs", "1234", "12幢301", "3幢", "李")
+_TRIAL = """async ({persons, reference, keys}) => {
+    const engine = () => DishuEngine.openEngine({
+        store: DishuEngine.indexedDbStore('bench'), transport: DishuEngine.manyServer(persons, reference), pinRounds: 1000});
+    const now = () => performance.now();
+    const first = await engine();
+    await first.enrol({code: 'x', label: 'x', pin: '246810'});
+    let start = now();
+    const report = await first.sync();
+    const synced = now() - start;
+    if (!report.complete) throw new Error(JSON.stringify(report.problem));
+    first.close();
+    const again = await engine();
+    start = now();
+    await again.unlock('246810');
+    const opened = now() - start;
+    await new Promise((resolve) => setTimeout(resolve, 6000));
+    const keystrokes = {};
+    for (let round = 0; round < 3; round++) {
+        for (const text of keys) {
+            start = now();
+            again.search(text, {limit: 40});
+            (keystrokes[text] ??= []).push(now() - start);
+        }
+    }
+    const [person] = again.search('王', {types: ['person'], limit: 1});
+    const saves = [];
+    for (let at = 0; at < 15; at++) {
+        start = now();
+        await again.write([{kind: 'patch', id: person.id, set: {name: '甲' + at}}]);
+        saves.push(now() - start);
+    }
+    const heap = performance.memory.usedJSHeapSize / 1e6;
+    await again.signOut({abandonUnsent: true});
+    again.close();
+    return {synced, opened, keystrokes, saves, heap};
+}"""
+
+
+def phone_lines(*, npm: bool = True) -> list[Line]:
+    """First synchronisation, start, search, save, memory with 10,000 persons; sizes of what is loaded; with ``npm`` Lighthouse of both screens."""
+    return [*_sizes(), *_engine_lines(), *(_lighthouse_lines() if npm else ())]
+
+
+def _packed(names: set[str]) -> float:
+    return sum(len(gzip.compress((_STATIC / one).read_bytes())) for one in names) / 1000
+
+
+def _sizes() -> list[Line]:
+    """What the first screen loads, and what the map loads beside it; kB as gzip makes them."""
+    page = (_STATIC / "index.html").read_text(encoding="utf-8")
+    shell = {"index.html", *re.findall(r'(?:src|href)="/field/(assets/[^"]+\.(?:js|css))"', page)}
+    maps = {f"assets/{one.name}" for one in (_STATIC / "assets").iterdir() if re.match(r"(map|Map|leaflet|ground)", one.name)} - shell
+    return [
+        Line("field app, shell", _packed(shell), "kB gzip", 200, most=True, note=f"{len(shell)} files"),
+        Line("field app, map beside it", _packed(maps), "kB gzip", 60, most=True, note=f"{len(maps)} files"),
+    ]
+
+
+@contextmanager
+def _demo() -> Iterator[str]:
+    """The address of a demo of its own."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        command = [sys.executable, "-c", "from server.cli import main; main()", "demo", "--ensure"]
+        subprocess.run(command, env=os.environ | {"DISHU_DATA": name}, check=True, capture_output=True)
+        with product(folder) as server:
+            yield server.address
+
+
+def _chromium() -> str:
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
+
+
+def _engine_lines() -> list[Line]:
+    with tempfile.TemporaryDirectory() as folder, _demo() as url, sync_playwright() as playwright:
+        command = ["node", "node_modules/vite/bin/vite.js", "build", "--config", "engine.vite.ts", "--outDir", folder]
+        subprocess.run(command, cwd=_WEB, env=os.environ | {"PATH": _NODE}, check=True, capture_output=True)
+        program = (Path(folder) / "engine.js").read_text(encoding="utf-8")
+        browser = playwright.chromium.launch(executable_path=_chromium(), args=["--no-sandbox", "--enable-precise-memory-info"])
+        page = browser.new_page()
+        page.goto(f"{url}/healthz")
+        page.evaluate(f"() => {{ {program}; window.DishuEngine = DishuEngine; }}")
+        page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": SLOWER})
+        took = page.evaluate(_TRIAL, {"persons": PERSONS, "reference": _reference(), "keys": _KEYS})
+        browser.close()
+    typed = {text: median(times) for text, times in took["keystrokes"].items()}
+    slowest = max(typed, key=lambda text: typed[text])
+    what = f"{PERSONS:,} persons, processor {SLOWER} times slower"
+    return [
+        Line("phone: first synchronisation", took["synced"] / 1000, "s", 20, most=True, note=what),
+        Line("phone: start, PIN given", took["opened"] / 1000, "s", 2, most=True, note="until everything can be shown"),
+        Line("phone: slowest keystroke", typed[slowest], "ms", 100, most=True, note=f"of {len(_KEYS)}, each the middle one of three: {slowest}"),
+        Line("phone: save of a member", median(took["saves"]), "ms", 50, most=True, note=f"slowest of {len(took['saves'])}: {max(took['saves']):.0f} ms"),
+        Line("phone: memory", took["heap"], "MB", 200, most=True, note="heap of the page's program"),
+    ]
+
+
+def _reference() -> Any:
+    registry = load_registry()
+    content: dict[str, Any] = {
+        "community": {}, "edition": None, "cells": {"type": "FeatureCollection", "features": []}, "assignments": [],
+        "forms": {name: registry.latest(name).document for name in registry.types()},
+        "codelists": {name: one.document for name, one in registry.codelists().items()},
+    }  # fmt: skip
+    return json.loads(json.dumps(content, default=dict))
+
+
+def _lighthouse_lines() -> list[Line]:
+    bars = {"accessibility": 100, "best-practices": 100}
+    with _demo() as url:
+        return [
+            Line(f"Lighthouse, {screen}: {name}", scores[name], "of 100", wanted[name])
+            for screen, path, wanted in (("field app", "/field/", bars | {"performance": 90}), ("console", "/", bars))
+            for scores in [lighthouse(url + path, tuple(wanted))]
+            for name in wanted
+        ]
+
+
+def lighthouse(url: str, categories: tuple[str, ...]) -> dict[str, float]:
+    """Scores of a served page by Lighthouse's mobile profile, 0 to 100. Installs Lighthouse on first use."""
+    home = ROOT / "build" / "lighthouse"
+    program = home / "node_modules" / "lighthouse" / "cli" / "index.js"
+    environment = os.environ | {"PATH": _NODE, "CHROME_PATH": _chromium()}
+    if not program.exists():
+        home.mkdir(parents=True, exist_ok=True)
+        (home / "package.json").write_text('{"private": true}\n')
+        install = ["npm", "install", "--no-audit", "--no-fund", "--loglevel=error", "--save-exact", f"lighthouse@{LIGHTHOUSE}"]
+        subprocess.run(install, cwd=home, env=environment, check=True, capture_output=True)
+    flags = ["--quiet", "--output=json", "--chrome-flags=--headless=new --no-sandbox", f"--only-categories={','.join(categories)}"]
+    told = subprocess.run(["node", str(program), url, *flags], env=environment, check=True, capture_output=True, text=True)
+    return {name: round(100 * float(one["score"] or 0)) for name, one in json.loads(told.stdout)["categories"].items()}

@@ -1,0 +1,79 @@
+"""Something between a phone and the server that a test can turn: another program version, an answer of a newer server, a slow line."""
+
+from __future__ import annotations
+
+import json
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+_LEFT_OUT = {"transfer-encoding", "connection", "content-length", "host", "server", "date"}
+
+
+class Between:
+    """Passes everything on to the server; `program` is appended to the service worker, `instead` replaces whole answers by path."""
+
+    def __init__(self, server: str) -> None:
+        self.server = server
+        self.program = b""
+        self.instead: dict[str, dict[str, Any]] = {}
+        self.asked: list[str] = []
+        self.url = ""
+
+    def answer(self, method: str, path: str, headers: dict[str, str], body: bytes | None) -> tuple[int, list[tuple[str, str]], bytes]:
+        """What the phone gets."""
+        self.asked.append(f"{method} {path}")
+        if path in self.instead:
+            return 200, [("Content-Type", "application/json")], json.dumps(self.instead[path]).encode()
+        request = urllib.request.Request(self.server + path, data=body, headers=headers, method=method)
+        try:
+            with urllib.request.urlopen(request) as got:
+                status, said, content = got.status, list(got.headers.items()), got.read()
+        except urllib.error.HTTPError as error:
+            status, said, content = error.code, list(error.headers.items()), error.read()
+        if path == "/field/sw.js" and status == 200:
+            content += self.program
+            said = [(name, value) for name, value in said if name.lower() not in ("content-encoding", "etag", "last-modified")]
+        return status, said, content
+
+
+@contextmanager
+def between(server: str) -> Iterator[Between]:
+    """A `Between` on a free port, until the end of the block."""
+    passing = Between(server)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def pass_on(self) -> None:
+            length = int(self.headers.get("Content-Length") or 0)
+            wanted = {name: value for name, value in self.headers.items() if name.lower() not in _LEFT_OUT | {"accept-encoding", "if-none-match"}}
+            status, headers, content = passing.answer(self.command, self.path, wanted, self.rfile.read(length) if length else None)
+            self.send_response(status)
+            for name, value in headers:
+                if name.lower() not in _LEFT_OUT:
+                    self.send_header(name, value)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(content)
+
+        do_GET = do_POST = do_HEAD = do_PATCH = pass_on
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    served = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    passing.url = f"http://127.0.0.1:{served.server_port}"
+    thread = threading.Thread(target=served.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield passing
+    finally:
+        served.shutdown()
+        served.server_close()
+        thread.join()

@@ -1,0 +1,185 @@
+"""What a phone meets: a newer program, no room, a wrong clock, cells taken away, a lock that nobody opens. Nothing is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from between import Between, between
+from browser_kit import DEMO_PASSWORD, PHONE, DemoSite
+from field_phone import FieldPhone, Office
+from playwright.sync_api import Browser, Page, expect
+
+SYNCING = "navigator.serviceWorker.getRegistration('/field/').then(one => one.sync.getTags())"
+
+
+@pytest.fixture(scope="module")
+def line(demo_site: DemoSite) -> Iterator[Between]:
+    """Between the phone and the demo server."""
+    with between(demo_site.url) as passing:
+        yield passing
+
+
+@pytest.fixture(scope="module")
+def enrolled(browser: Browser, demo_site: DemoSite, line: Between) -> Iterator[FieldPhone]:
+    """One phone for all troubles, one after the other."""
+    context = browser.new_context(viewport=PHONE, device_scale_factor=2, is_mobile=True, has_touch=True, locale="zh-CN", timezone_id="Asia/Shanghai")
+    phone = FieldPhone(context.new_page(), replace(demo_site, url=line.url)).enrol()
+    phone.program_is_kept()
+    yield phone
+    context.close()
+
+
+@pytest.fixture
+def phone(enrolled: FieldPhone) -> FieldPhone:
+    """The phone at its home screen, with a network, nothing unsent."""
+    enrolled.context.set_offline(False)
+    enrolled.go_home()
+    return enrolled
+
+
+@pytest.fixture
+def office(office_page: Page, demo_site: DemoSite) -> Office:
+    """What the server has, as the secretary may read it."""
+    return Office(office_page, demo_site)
+
+
+def good_time(phone: FieldPhone, household: str, words: str) -> None:
+    """Write down when somebody is at home."""
+    phone.go(f"/edit/{household}")
+    phone.field("preferred_time_text").fill(words)
+    phone.tap("保存")
+
+
+def test_work_is_sent_while_the_phone_is_locked_and_while_the_app_is_closed(phone: FieldPhone, office: Office, line: Between):
+    """Sealed to the server when it was written: a locked app hands it over, and the browser does behind a closed one."""
+    first, second = phone.due(2)
+    phone.context.set_offline(True)
+    good_time(phone, first, "锁着也送")
+    phone.said("已存到本机")
+    phone.go("/me")
+    phone.tap("锁上")
+    phone.page.get_by_text("还有 1 条没有上传").wait_for()
+    phone.context.set_offline(False)
+    phone.page.get_by_text("1 条已送到服务器，不用输密码。").wait_for()
+    assert office.fields("household", first)["preferred_time_text"] == "锁着也送"
+    phone.pin()
+    phone.sync()
+
+    phone.context.set_offline(True)
+    good_time(phone, second, "关了也送")
+    phone.said("已存到本机")
+    phone.page.evaluate("Object.defineProperty(document, 'visibilityState', {value: 'hidden'}); document.dispatchEvent(new Event('visibilitychange'))")
+    phone.page.wait_for_function(f"async () => (await {SYNCING}).includes('dishu-send')")
+    phone.page.goto("about:blank")
+    phone.context.set_offline(False)
+    phone.page.goto(f"{line.url}/healthz")
+    before = len(line.asked)
+    the_browser_says_there_is_a_network(phone, line)
+    for _ in range(100):
+        if any("/sync/push/sealed" in one for one in line.asked[before:]):
+            break
+        phone.page.wait_for_timeout(100)
+    phone.page.wait_for_timeout(300)
+    assert office.fields("household", second)["preferred_time_text"] == "关了也送"
+    phone.page.goto(f"{phone.site.url}/field/")
+    phone.pin()
+    phone.home_stands()
+    phone.sync()
+    phone.go("/sync")
+    expect(phone.page.get_by_text("本机内容与服务器核对不上")).to_have_count(0)
+
+
+def the_browser_says_there_is_a_network(phone: FieldPhone, line: Between) -> None:
+    """What the browser does by itself some time after a network has come back."""
+    tools = phone.context.new_cdp_session(phone.page)
+    known: list[str] = []
+    tools.on("ServiceWorker.workerRegistrationUpdated", lambda told: known.extend(one["registrationId"] for one in told["registrations"]))
+    tools.send("ServiceWorker.enable")
+    while not known:
+        phone.page.wait_for_timeout(50)
+    tools.send("ServiceWorker.dispatchSyncEvent", {"origin": line.url, "registrationId": known[0], "tag": "dishu-send", "lastChance": False})
+
+
+def test_a_newer_program_is_offered_between_households_and_keeps_unsent_work(phone: FieldPhone, line: Between):
+    """At a door nothing is offered; at home it is, and what was not sent is there after it."""
+    household = phone.due(1)[0]
+    line.program = b"\n// the next version"
+    phone.page.evaluate("navigator.serviceWorker.getRegistration('/field/').then(one => one.update())")
+    phone.page.wait_for_function("navigator.serviceWorker.getRegistration('/field/').then(one => one.waiting !== null)")
+    phone.context.set_offline(True)
+    phone.household(household)
+    expect(phone.page.get_by_text("新版本已下载好")).to_have_count(0)
+    phone.tap("都没变")
+    phone.said("已核实，存到本机")
+    unsent = phone.unsent()
+    assert unsent > 0
+    phone.page.get_by_text("新版本已下载好").wait_for()
+    phone.tap("现在更新")
+    phone.page.get_by_text("请输入密码").wait_for()
+    phone.pin()
+    phone.home_stands()
+    assert phone.unsent() == unsent
+    phone.context.set_offline(False)
+    phone.sync()
+
+
+def test_a_cell_that_is_taken_away_is_told_and_leaves_the_phone(phone: FieldPhone, office: Office):
+    """The office ends an assignment: at the next sync the phone says so, has one cell less, and sends what it had."""
+    cells = phone.page.locator("main a.cell")
+    expect(cells).to_have_count(2)
+    household = phone.due(1)[0]
+    phone.context.set_offline(True)
+    good_time(phone, household, "换网格之前")
+    phone.said("已存到本机")
+    api = f"{office.site.url}/api/v1"
+    token = office.page.request.post(f"{api}/session", data={"login": "secretary", "password": DEMO_PASSWORD}).json()["csrf_token"]
+    rows = office.page.request.get(f"{api}/assignments").json()["assignments"]
+    lead = next(one for one in rows if one["cell_id"].endswith("021") and one["duty"] == "lead")
+    answer = office.page.request.post(f"{api}/assignments/{lead['assignment_id']}/revoke", headers={"X-CSRF-Token": token}, data={})
+    assert answer.ok, answer.text()
+    phone.context.set_offline(False)
+    phone.sync()
+    phone.page.get_by_text("负责的网格有变化").wait_for()
+    expect(cells).to_have_count(1)
+    assert office.fields("household", household)["preferred_time_text"] == "换网格之前"
+
+
+def test_a_server_that_asks_for_a_newer_program_stops_nothing_but_sending(phone: FieldPhone, line: Between):
+    """The screen says what to do; work goes on and is sent after the update."""
+    household = phone.due(1)[0]
+    config = "/api/v1/sync/config"
+    line.instead[config] = {"protocol": 2, "min_protocol": 2, "epoch": "x", "limits": {"max_ops": 1, "max_bytes": 1, "max_op_bytes": 1, "page_rows": 1}}
+    phone.page.clock.set_fixed_time("2030-01-01T00:00:00Z")  # limits are asked for again after an hour
+    phone.page.reload()
+    phone.page.get_by_text("请输入密码").wait_for()
+    phone.pin()
+    phone.home_stands()
+    phone.tap("上传更新")
+    phone.page.get_by_role("heading", name="需要你处理").wait_for()
+    phone.page.get_by_text("程序版本太旧").first.wait_for()
+    good_time(phone, household, "更新以后")
+    phone.said("已存到本机")
+    assert phone.unsent() == 1
+    del line.instead[config]
+    phone.sync()
+    phone.page.get_by_text("手机时间不准").first.wait_for()  # and the clock that is years ahead is told
+
+
+@pytest.mark.long
+def test_no_room_is_said_at_once_and_the_form_keeps_what_was_typed(phone: FieldPhone, office: Office):
+    """The write that did not fit is not shown as kept; with room again the same tap keeps it."""
+    household = phone.due(1)[0]
+    storage = phone.context.new_cdp_session(phone.page)
+    storage.send("Storage.overrideQuotaForOrigin", {"origin": phone.site.url, "quotaSize": 1})
+    phone.page.wait_for_timeout(35_000)  # so long the browser goes by the room that it has seen before
+    good_time(phone, household, "清出空间以后")
+    phone.page.get_by_role("alert").get_by_text("手机存储已满，刚才那一条没有保存").wait_for()
+    expect(phone.field("preferred_time_text")).to_have_value("清出空间以后")
+    storage.send("Storage.overrideQuotaForOrigin", {"origin": phone.site.url})
+    phone.page.wait_for_timeout(35_000)
+    phone.tap("保存")
+    phone.said("已存到本机")
+    phone.sync()
+    assert office.fields("household", household)["preferred_time_text"] == "清出空间以后"
