@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from bench.measure_editions import publishing
 from bench.measure_exports import measure_exports
 from bench.measure_house import HouseSize, measure_house
+from bench.measure_locate import locating
 from bench.measure_odk import submissions
 from bench.measure_office import placement
 from bench.measure_phone import phone_lines
@@ -35,6 +36,7 @@ def _say(text: str) -> None:
 SECTIONS: Mapping[str, Callable[[str], list[Line]]] = {
     "sync": lambda scale: measure(_SYNC[scale], _say),
     "places": lambda scale: [placement(20_000 if scale == "tiny" else 1_000_000)],
+    "locate": lambda scale: locating(*{"full": (1_000_000, 100, 3), "quick": (200_000, 50, 3), "tiny": (5_000, 10, 1)}[scale], _say),
     "editions": lambda scale: publishing({"full": 200_000, "quick": 20_000, "tiny": 2_000}[scale]),
     "odk": lambda scale: submissions({"full": 200, "quick": 60, "tiny": 5}[scale], _say),
     "tables": tables,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+import shapely
 
 from bench.measure_editions import publishing
 from bench.measure_exports import measure_exports
+from bench.measure_locate import irregular_cells, many, single
 from bench.measure_odk import submissions
 from bench.measure_office import placement
 from bench.measure_sync import Size, measure
@@ -30,6 +32,16 @@ def test_every_measure_stands_in_the_table_beside_its_target() -> None:
     assert "dry run over 500 records" in shown and "write lock of publishing" in shown
     assert "import of 40 rows" in shown and "duplicates: precision" in shown and "checking valid records" in shown
     assert all(one.verdict in {"ok", "NOT MET"} for one in promised)
+
+
+def test_points_are_measured_in_irregular_cells_without_gap_or_overlap(tmp_path) -> None:
+    """The section `locate`: cells that share every corner, the same answer as the exact test; one point within its bar."""
+    for vertices in (30, 200):
+        cells = irregular_cells(6, vertices)
+        assert shapely.coverage_is_valid([one.geometry for one in cells])
+        (line,) = many(tmp_path, None, cells, 2_000, vertices, 5.0, 1)
+        assert line.value > 0 and "ties included" in line.note
+    assert single(irregular_cells(6, 30)).bar == 5.0
 
 
 @pytest.mark.long

@@ -1,0 +1,175 @@
+"""A million points into ten thousand irregular cells, beside the libraries that others use for it; and one point at a time.
+
+The libraries are put into an environment of their own in a temporary folder; what cannot be had is said and left out.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import shapely
+
+from bench.report import Line
+from geo.cell import Cell
+from geo.locate import CellIndex
+
+WEST, SOUTH, STEP = 120.0, 31.0, 0.002
+
+# Runs in the other environment: seconds of each way over the same cells and points, and how many pairs it found.
+_OTHERS = """
+import json, sys, time
+import numpy as np
+cells, points = np.load(sys.argv[1], allow_pickle=True), np.load(sys.argv[2])
+rounds, told = int(sys.argv[3]), {}
+def best(name, work):
+    seconds, found = [], 0
+    for _ in range(rounds):
+        started = time.perf_counter(); found = work(); seconds.append(time.perf_counter() - started)
+    told[name] = [sorted(seconds)[len(seconds) // 2], int(found)]
+try:
+    import geopandas, shapely
+    left = geopandas.GeoDataFrame(geometry=geopandas.points_from_xy(points[0], points[1]))
+    right = geopandas.GeoDataFrame(geometry=shapely.from_wkb(cells))
+    best("geopandas.sjoin", lambda: len(geopandas.sjoin(left, right, predicate="intersects")))
+except Exception as error:
+    told["geopandas.sjoin"] = type(error).__name__
+try:
+    import duckdb, pandas
+    base = duckdb.connect(); base.execute("INSTALL spatial; LOAD spatial; SET threads = 2")
+    cell_rows = pandas.DataFrame({"n": range(len(cells)), "wkb": list(cells)})
+    point_rows = pandas.DataFrame({"x": points[0], "y": points[1]})
+    base.execute("CREATE TABLE cells AS SELECT n, ST_GeomFromWKB(wkb) AS g FROM cell_rows")
+    base.execute("CREATE TABLE points AS SELECT ST_Point(x, y) AS p FROM point_rows")
+    asked = "SELECT count(*) FROM points JOIN cells ON ST_Intersects(g, p)"
+    best("DuckDB spatial", lambda: base.execute(asked).fetchone()[0])
+except Exception as error:
+    told["DuckDB spatial"] = type(error).__name__
+print(json.dumps(told))
+"""
+
+
+def irregular_cells(side: int, vertices: int, seed: int = 1) -> list[Cell]:
+    """``side`` × ``side`` cells that cover a square without gap or overlap; each border runs through common random points."""
+    chance, on_edge = np.random.default_rng(seed), max(1, vertices // 4)
+    grid = np.stack(np.meshgrid(np.arange(side + 1), np.arange(side + 1)), axis=-1).astype(float)
+    grid[1:-1, 1:-1] += chance.uniform(-0.25, 0.25, (side - 1, side - 1, 2))
+
+    def edges(start: Any, end: Any) -> Any:
+        share = np.linspace(0, 1, on_edge, endpoint=False)[None, None, :, None]
+        made = start[:, :, None] * (1 - share) + end[:, :, None] * share
+        made[:, :, 1:] += chance.uniform(-0.12, 0.12, made[:, :, 1:].shape) / on_edge
+        return np.round(made * STEP + (WEST, SOUTH), 7)
+
+    flat, upright = edges(grid[:, :-1], grid[:, 1:]), edges(grid[:-1], grid[1:])
+    made = []
+    for row in range(side):
+        for column in range(side):
+            corner = np.round(grid[row + 1, column + 1] * STEP + (WEST, SOUTH), 7)[None]
+            top = np.concatenate([corner, flat[row + 1, column][::-1]])[:-1]
+            left = np.concatenate([np.round(grid[row + 1, column] * STEP + (WEST, SOUTH), 7)[None], upright[row, column][::-1]])[:-1]
+            ring = np.concatenate([flat[row, column], upright[row, column + 1], top, left])
+            number = row * side + column
+            made.append(Cell(f"c{number}", f"{number:08d}", "", shapely.polygons(ring)))
+    return made
+
+
+def locating(points: int, side: int, rounds: int, say: Callable[[str], None]) -> list[Line]:
+    """Points at random and on corners of cells, into cells of 30 and of 200 vertices; and single points."""
+    lines = []
+    with tempfile.TemporaryDirectory(prefix="dishu-bench-") as name:
+        folder = Path(name)
+        python = _environment(folder, say)
+        for vertices, bar in ((30, 5.0), (200, 10.0)):
+            lines += many(folder, python, irregular_cells(side, vertices), points, vertices, bar, rounds)
+    return [*lines, single(irregular_cells(side, 30))]
+
+
+def many(folder: Path, python: Path | None, cells: list[Cell], count: int, vertices: int, bar: float, rounds: int) -> list[Line]:
+    """Many points at once; without another Python only beside shapely's own tree. AssertionError where the short cut errs."""
+    shapes: Any = np.array([cell.geometry for cell in cells], dtype=object)
+    west, south, east, north = shapely.total_bounds(shapes)
+    chance = np.random.default_rng(2)
+    lons, lats = chance.uniform(west, east, count), chance.uniform(south, north, count)
+    corners = shapely.get_coordinates(shapes)[chance.integers(0, shapely.get_num_coordinates(shapes).sum(), count // 100)]
+    lons[: len(corners)], lats[: len(corners)] = corners.T  # where the tie rule speaks
+    lons, lats = np.round(lons, 7), np.round(lats, 7)
+    started = time.perf_counter()
+    index = CellIndex(cells)
+    squares = index.squares
+    build_s = time.perf_counter() - started
+    ours, tree_s = [], []
+    tree, made = shapely.STRtree(shapes), shapely.points(lons, lats)
+    for _ in range(rounds):
+        ours.append(_seconds(lambda: index.locate_many(lons=lons, lats=lats)))
+        tree_s.append(_seconds(lambda: tree.query(made, predicate="intersects")))
+    exact = index.locate_exactly(lons=lons, lats=lats)[0]
+    if not np.array_equal(exact, index.locate_many(lons=lons, lats=lats)):
+        raise AssertionError("the short cut answers otherwise than the exact test")
+    mine = statistics.median(ours)
+    what = f"{count:,} points in {len(cells):,} cells of {vertices} vertices"
+    note = f"{mine:.2f} s; index built in {build_s:.2f} s, its table {squares.nbytes / 1e6:.0f} MB; ties included, equal to the exact test"
+    lines = [Line(f"{what}, beside a bulk query of STRtree", statistics.median(tree_s) / mine, "times faster", note=note)]
+    if python is None:
+        return lines
+    np.save(folder / "cells.npy", np.array(shapely.to_wkb(shapes), dtype=object), allow_pickle=True)
+    np.save(folder / "points.npy", np.array([lons, lats]))
+    arguments = [str(python), "-c", _OTHERS, str(folder / "cells.npy"), str(folder / "points.npy"), str(rounds)]
+    told = json.loads(subprocess.run(arguments, capture_output=True, text=True, check=True).stdout)
+    for other, wanted in (("geopandas.sjoin", bar), ("DuckDB spatial", 2.5 if vertices == 30 else None)):
+        answer = told[other]
+        if isinstance(answer, str):
+            lines.append(Line(f"{what}, beside {other}", float("nan"), "", note=f"could not be had: {answer}"))
+        else:
+            lines.append(Line(f"{what}, beside {other}", answer[0] / mine, "times faster", wanted, note=f"{mine:.2f} beside {answer[0]:.2f} s"))
+    return lines
+
+
+def single(cells: list[Cell]) -> Line:
+    """The median of one question, less that of calling a function that does nothing with the same arguments."""
+    index = CellIndex(cells)
+    west, south, east, north = shapely.total_bounds([cell.geometry for cell in cells])
+    chance = np.random.default_rng(3)
+    asked = list(zip(chance.uniform(west, east, 20_000).tolist(), chance.uniform(south, north, 20_000).tolist(), strict=True))
+    index.locate(lon=west, lat=south)
+
+    def nothing(*, lon: float, lat: float) -> str | None:
+        return None
+
+    def median_us(work: Callable[..., object]) -> float:
+        taken = []
+        for lon, lat in asked:
+            started = time.perf_counter_ns()
+            work(lon=lon, lat=lat)
+            taken.append(time.perf_counter_ns() - started)
+        return statistics.median(taken) / 1e3
+
+    empty, ours = median_us(nothing), median_us(index.locate)
+    return Line("one point, above an empty function", ours - empty, "µs", 5.0, most=True, note=f"{ours:.2f} less {empty:.2f} µs, median of {len(asked):,}")
+
+
+def _environment(folder: Path, say: Callable[[str], None]) -> Path | None:
+    """A Python with the other libraries, in the temporary folder; None where they cannot be had."""
+    say("an environment with geopandas and DuckDB")
+    python = folder / "other" / "bin" / "python"
+    try:
+        subprocess.run([sys.executable, "-m", "venv", folder / "other"], check=True, capture_output=True)
+        subprocess.run([python, "-m", "pip", "install", "-q", "geopandas", "duckdb"], check=True, capture_output=True, timeout=600)
+    except (OSError, subprocess.SubprocessError) as error:
+        say(f"not to be had: {type(error).__name__}")
+        return None
+    return python
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
