@@ -6,6 +6,7 @@ import io
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import orjson
 import pytest
 from front_door import COMMUNITY, NEIGHBOUR, PASSWORD, Office, Person, furnish, open_office
@@ -194,6 +195,43 @@ def test_a_number_that_the_workbook_has_spoiled_is_refused_by_its_cell(office, s
     assert row["outcome"] == "rejected"
     assert (row["errors"][0]["column"], row["errors"][0]["heading"], row["errors"][0]["code"]) == ("D", "身份证号码", "digits_lost")
     assert LI[:15] not in orjson.dumps(row).decode()
+
+
+def test_a_resident_number_with_a_wrong_check_digit_is_told_before_anything_is_written(office, secretary):
+    """The plan names row and cell; as another kind of document the same number is taken as it is."""
+    wrong = LI[:17] + ("1" if LI[17] != "1" else "2")
+    rows = [[1, "李一", "男", wrong, "户主", "", "3", "2", "501", "", "", ""]]
+    said = run_act(office, secretary, workbook(rows), "plan")
+    (row,) = secretary.client.get(f"/api/v1/imports/{said['import_id']}/rows").json["rows"]
+    assert (row["outcome"], row["errors"][0]["column"], row["errors"][0]["code"]) == ("rejected", "D", "wrong_check_digit")
+    assert wrong not in orjson.dumps(row).decode()
+
+
+def test_a_heading_that_stands_twice_is_mapped_by_its_column(office, secretary):
+    """Two columns of one heading are told apart by letter, which is remembered; the sheet can be chosen."""
+    book = openpyxl.load_workbook(io.BytesIO(workbook([[1, "李一", "男", LI, "户主", "", "3", "2", "501", "", "", ""]])))
+    page = book.active
+    heads = next(row for row in range(1, 20) if page.cell(row, 2).value == "姓名")
+    page.cell(heads, 13, "姓名")
+    page.cell(heads + 1, 13, "李某某")
+    book.create_sheet("说明", 0).append(["看第二张"])
+    target = io.BytesIO()
+    book.save(target)
+    found = upload(secretary, target.getvalue()).json
+    assert (found["sheets"], found["sheet"]) == (["说明", page.title], page.title)
+    made = secretary.post(
+        "/api/v1/imports/files", data={"file": (io.BytesIO(target.getvalue()), "a.xlsx"), "sheet": page.title}, content_type="multipart/form-data"
+    ).json
+    mapping = {one["key"]: one["target"] for one in made["columns"]}
+    assert (mapping["#B"], mapping["#M"]) == ("person.name", None)
+    asked = {"act": "write", "file_id": made["file_id"], "sheet": page.title, "mapping": mapping | {"#B": None, "#M": "person.name"}}
+    said = finish(office, secretary, secretary.post("/api/v1/imports", json=asked).json["import_id"])
+    assert outcomes(said) == {"new": 1}
+    assert "李某某" in [one["name"] for one in living(office, "person")]
+    again = secretary.post(
+        "/api/v1/imports/files", data={"file": (io.BytesIO(target.getvalue()), "a.xlsx"), "sheet": page.title}, content_type="multipart/form-data"
+    ).json
+    assert {one["key"]: one["target"] for one in again["columns"]}["#M"] == "person.name"
 
 
 def test_an_import_is_taken_back_as_one_act(office, secretary):

@@ -47,7 +47,7 @@ class ImportSchema(Schema):
     sheet = fields.String(load_default=None, allow_none=True)
     mapping = fields.Dict(
         keys=fields.String(), values=fields.String(allow_none=True), load_default=None, allow_none=True,
-        metadata={"description": "heading → target as the upload proposed it; null for a column that is left out. Guessed where absent."},
+        metadata={"description": "key of the column (its heading; #C by its letter, where the heading stands twice or is empty) → target as the upload proposed it; null for a column that is left out. Guessed where absent."},
     )  # fmt: skip
 
 

@@ -37,7 +37,7 @@ def columns(table: Path, login: str, sheet: str | None) -> None:
     """Print the headings of a table and the field proposed for each, as a mapping to be put right by hand."""
     house = open_house()
     found = sheet_import.look_at(house, _actor(house, login).community_id, table, sheet)
-    mapping = {one["heading"]: one["target"] for one in found["columns"] if one["heading"]}
+    mapping = {one["key"]: one["target"] for one in found["columns"]}
     click.echo(orjson.dumps(mapping, option=orjson.OPT_INDENT_2).decode())
 
 

@@ -82,6 +82,24 @@ def _workbook(path: Path, sheet: str | None) -> Iterator[tuple[str, int | None, 
         file.close()
 
 
+def sheets_of(path: Path) -> list[str]:
+    """Names of the sheets of a workbook in their order; none of a CSV file or of what cannot be read."""
+    from openpyxl import load_workbook
+    from openpyxl.utils.exceptions import InvalidFileException
+
+    with path.open("rb") as file:
+        if file.read(4) != b"PK\x03\x04":
+            return []
+        file.seek(0)
+        try:
+            book = load_workbook(file, read_only=True)
+        except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, OSError):
+            return []
+        names = list(book.sheetnames)
+        book.close()
+    return names
+
+
 def heading_of(path: Path, registry: Registry, sheet: str | None = None) -> Heading:
     """The row among the first twenty whose texts we know most of; the fuller one where two are equal.
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -20,8 +21,8 @@ from forms.sheet_columns import guess_columns, plain_heading, targets
 from server.errors import AlreadyDecided, InputError, InvalidInput, NotFound
 from server.permissions import Actor
 from server.services.push import Batch, Sender, accept, user_operation
-from server.services.sheet_file import Heading, data_rows, heading_of, open_sheet
-from server.services.sheet_plan import Planner, RowPlan
+from server.services.sheet_file import Heading, data_rows, heading_of, open_sheet, sheets_of
+from server.services.sheet_plan import Planner, RowPlan, column_letter
 from server.store import installs, jobs
 from server.store import push as reading
 from server.store import sheets as store
@@ -46,23 +47,40 @@ def look_at(house: House, community_id: str, path: Path, sheet: str | None = Non
 
     The mapping that was used last for a table with these headings wins over guessing.
     """
-    heading = heading_of(path, house.registry, sheet)
+    heading = _first_heading(house, path, sheet)
     with read(house.engine) as connection:
         before = store.mapping_of(connection, community_id, _hash(heading))
     guessed = guess_columns(heading.names, house.registry)
-    proposed = [before.get(name) if before is not None else guess for name, guess in zip(heading.names, guessed, strict=True)]
+    keys = _keys(heading)
+    proposed = [before.get(key) if before is not None else guess for key, guess in zip(keys, guessed, strict=True)]
     return {
         "sheet": heading.sheet,
         "heading_row": heading.row,
         "rows": heading.rows_count,
-        "columns": [{"heading": name, "target": target} for name, target in zip(heading.names, proposed, strict=True)],
+        "sheets": sheets_of(path),
+        "columns": [
+            {"heading": name, "key": key, "target": target} for name, key, target in zip(heading.names, keys, proposed, strict=True)
+        ],
         "remembered": before is not None,
         "targets": [{"target": name, "label": dict(label)} for name, label in targets(house.registry).items()],
     }
 
 
+def _first_heading(house: House, path: Path, sheet: str | None) -> Heading:
+    """The headings of a sheet; of the first sheet that has any where none is named: a cover comes before the table."""
+    try:
+        return heading_of(path, house.registry, sheet)
+    except InvalidInput:
+        for name in sheets_of(path)[1:] if sheet is None else ():
+            with suppress(InvalidInput):
+                return heading_of(path, house.registry, name)
+        raise
+
+
 def mapped(house: House, heading: Heading, mapping: Mapping[str, str | None] | None) -> list[str | None]:
-    """The target of each column: as ``mapping`` says by heading, guessed where it is None.
+    """The target of each column: as ``mapping`` says by heading or by letter (``#C``), guessed where it is None.
+
+    A heading that stands twice, and an empty one, are told apart by their letters.
 
     Raises
     ------
@@ -73,12 +91,14 @@ def mapped(house: House, heading: Heading, mapping: Mapping[str, str | None] | N
         chosen = guess_columns(heading.names, house.registry)
     else:
         known = targets(house.registry)
-        wrong = [InputError(f"/mapping/{name}", "unknown_heading", "the table has no such heading") for name in mapping if name not in heading.names]
+        letters = [f"#{column_letter(place)}" for place in range(len(heading.names))]
+        there = {*heading.names, *letters}
+        wrong = [InputError(f"/mapping/{name}", "unknown_heading", "the table has no such heading") for name in mapping if name not in there]
         wrong += [
             InputError(f"/mapping/{name}", "unknown_target", "no such field")
             for name, target in mapping.items() if target is not None and target not in known
         ]  # fmt: skip
-        chosen = [mapping.get(name) for name in heading.names]
+        chosen = [mapping.get(letter, mapping.get(name)) for letter, name in zip(letters, heading.names, strict=True)]
         twice = {target for target in chosen if target is not None and chosen.count(target) > 1}
         wrong += [InputError("/mapping", "target_twice", f"two columns for {target}") for target in sorted(twice)]
         if wrong:
@@ -145,9 +165,15 @@ def import_install(house: House, community_id: str, job_id: str, user_id: str) -
 def remember(house: House, community_id: str, path: Path, sheet: str | None, mapping: Mapping[str, str | None] | None) -> None:
     """Keep the mapping for the next table with these headings."""
     heading = heading_of(path, house.registry, sheet)
-    chosen = dict(zip(heading.names, mapped(house, heading, mapping), strict=True))
+    chosen = dict(zip(_keys(heading), mapped(house, heading, mapping), strict=True))
     with write(house.engine) as connection:
         store.keep_mapping(connection, community_id, _hash(heading), chosen, stamp(house.clock()))
+
+
+def _keys(heading: Heading) -> list[str]:
+    """What each column is called in a mapping: its heading; its letter where that stands twice or is empty."""
+    counted = Counter(heading.names)
+    return [name if name and counted[name] == 1 else f"#{column_letter(place)}" for place, name in enumerate(heading.names)]
 
 
 def _hash(heading: Heading) -> str:
@@ -194,7 +220,9 @@ def request_import(
         path = table_path(house, actor.community_id, file_id)
         if not path.exists():
             raise NotFound("there is no such table; it is kept for thirty days")
-        mapped(house, heading_of(path, house.registry, sheet), mapping)
+        heading = _first_heading(house, path, sheet)
+        mapped(house, heading, mapping)
+        sheet = heading.sheet or None
     else:
         _may_undo(house, actor.community_id, file_id)
     job_id = house.new_id()

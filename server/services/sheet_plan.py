@@ -115,6 +115,11 @@ class Planner:
                 found.errors.append(self._error(place, error.code, error.message_zh, error.message_en))
         if not found.errors:
             _complete(found.person)
+            if _is_wrong_number(found.person):
+                place = self._targets.index("person.document_number")
+                zh, en = "身份证号的校验位或日期不对，请核对", "the check digit or the day of this resident number is wrong"
+                found.errors.append(self._error(place, "wrong_check_digit", zh, en))
+                return found
             self._judge(found)
         return found
 
@@ -271,6 +276,14 @@ def column_letter(place: int) -> str:
 def _brief(kind: str, fields: str) -> Mapping[str, Any]:
     found: dict[str, Any] = orjson.loads(fields)
     return {"name": found.get("name")} if kind == "person" else found
+
+
+def _is_wrong_number(person: Mapping[str, Any]) -> bool:
+    """Whether a number looks like a resident's and is none; with another type of document it may be anything."""
+    number = person.get("document_number")
+    if not isinstance(number, str) or person.get("document_type") not in (None, "resident_id"):
+        return False
+    return len(number) == 18 and number[:17].isdigit() and number.isascii() and not resident_id_ok(number)
 
 
 def _complete(person: dict[str, Any]) -> None:

@@ -22,7 +22,8 @@ export interface Looked {
   sheet: string;
   heading_row: number;
   rows: number | null;
-  columns: { heading: string; target: string | null }[];
+  sheets: string[];
+  columns: { heading: string; key: string; target: string | null }[];
   remembered: boolean;
   targets: { target: string; label: Label }[];
 }
