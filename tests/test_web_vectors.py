@@ -5,6 +5,8 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from forms.values import MESSAGES
 from tests import web_vectors
 
@@ -37,10 +39,11 @@ def test_the_phone_words_errors_as_the_server_does():
         assert f"{code}: [{json.dumps(zh, ensure_ascii=False)}, {json.dumps(en)}]," in written
 
 
-def test_ten_thousand_points_and_expressions_agree(tmp_path):
+@pytest.mark.parametrize("points", [10_000, pytest.param(1_000_000, marks=pytest.mark.long)])
+def test_points_and_expressions_agree(tmp_path, points):
     """Wherever a phone asks which cell holds a point, or what an expression is worth, it hears what the server would say."""
     ground, cases = tmp_path / "ground.json", tmp_path / "expressions.json"
-    ground.write_text(json.dumps(web_vectors.ground(20, 40, 10_000, 300)), encoding="utf-8")
+    ground.write_text(json.dumps(web_vectors.ground(20, 40, points, 300)), encoding="utf-8")
     expressions = {"today": web_vectors.TODAY.isoformat(), "cases": web_vectors.cases(21, 10_000)}
     cases.write_text(json.dumps(expressions), encoding="utf-8")
     run_vitest(
