@@ -109,3 +109,17 @@ def test_a_number_that_was_given_never_comes_again(ground):
     with write(ground.house.engine) as connection:
         assert next_journal_number(connection) > number
         assert reading.lock_streams(connection, COMMUNITY, {stream})[stream][0] == seq + 1
+
+
+def test_a_receipt_ahead_of_the_database_begins_a_new_life(ground):
+    """Trap 17, S25: the server meets a phone that was answered more than it remembers: it is an older copy, and says so."""
+    phone = ground.worker(0)
+    first, second = building(0), building(0)
+    said = phone.send(phone.batch([[first], [second]]))
+    receipt, epoch = said["receipt"], said["epoch"]
+    with write(ground.house.engine) as connection:
+        run(connection, "UPDATE install SET last_n = 1, last_op_id = ? WHERE install_id = ?", (first["op_id"], phone.install_id))
+        run(connection, "DELETE FROM operation WHERE install_id = ? AND n = 2", (phone.install_id,))
+    asked = {"protocol": 1, "install_id": phone.install_id, "after": {"n": 1, "op_id": first["op_id"]}, "groups": []}
+    assert phone.post("push", asked).json["epoch"] == epoch, "without a receipt nobody can tell"
+    assert phone.post("push", asked | {"receipt": receipt}).json["epoch"] != epoch
