@@ -9,7 +9,9 @@ import pytest
 from server_kit import COMMUNITY, furnish, home, open_ground, patch
 from stream_oracle import recount
 
+from server.house import uuid7
 from server.services.verify import verify
+from server.store import search
 from server.store.database import run, write
 
 GATE = 4242
@@ -98,3 +100,26 @@ def test_a_push_in_one_cell_finishes_while_one_in_another_holds_all_its_locks(gr
         assert {one["now"]["outcome"] for one in [*results, *slow.result(30)]} == {"applied"}
     found = ground.rows("SELECT count(*) FROM record WHERE community_id = ? AND type = 'person'", COMMUNITY)
     assert found[0][0] == 6
+
+
+def test_two_who_take_names_out_of_one_row_both_take_them_out(ground):
+    """Entries of two cells may wait in one row; whoever takes out the second does not bring the first back."""
+    entries = [(number, uuid7()) for number in (11, 12, 13)]
+    with write(ground.house.engine) as connection:
+        search.write_index(connection, COMMUNITY, 900_001, [], entries)
+
+    def second():
+        with write(ground.house.engine) as connection:
+            search.write_index(connection, COMMUNITY, 900_003, entries[1:2], [])
+
+    with ThreadPoolExecutor(1) as pool:
+        with write(ground.house.engine) as connection:
+            search.write_index(connection, COMMUNITY, 900_002, entries[:1], [])
+            other = pool.submit(second)
+            while not waiting(ground, "transactionid")[0] and not other.done():
+                pass
+        other.result(30)
+    with write(ground.house.engine) as connection:
+        left = search.found_under(connection, COMMUNITY, [11, 12, 13])
+        assert list(left) == [(13, entries[2][1])]
+        search.write_index(connection, COMMUNITY, 900_004, entries[2:], [])

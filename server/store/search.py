@@ -55,11 +55,14 @@ def _take_out(connection: Connection, community_id: str, old: Sequence[tuple[int
     New rows first: one that somebody brings into the tree meanwhile is awaited, and then found there.
     """
     gone = {_ENTRY.pack(*entry) for entry in old}
-    for number, raw in run(connection, "SELECT number, entries FROM record_index_new WHERE community_id = ?", (community_id,)).all():
+    size = _ENTRY.size
+    rows = run(connection, "SELECT number, entries FROM record_index_new WHERE community_id = ?", (community_id,)).all()
+    holding = [row[0] for row in rows if any(one in bytes(row[1]) for one in gone)]
+    # Read again under the lock of each row: what another push has taken out meanwhile must not come back.
+    wanted, numbers = among("number", holding)
+    statement = f"SELECT number, entries FROM record_index_new WHERE community_id = ? AND {wanted} ORDER BY number FOR UPDATE"
+    for number, raw in run(connection, statement, (community_id, *numbers)).all() if holding else ():
         entries = bytes(raw)
-        if not any(one in entries for one in gone):
-            continue
-        size = _ENTRY.size
         left = b"".join(one for at in range(0, len(entries), size) if (one := entries[at : at + size]) not in gone)
         if len(left) < len(entries):
             statement = "UPDATE record_index_new SET entries = ? WHERE community_id = ? AND number = ?"
