@@ -10,7 +10,7 @@ import orjson
 
 from geo.datum import DATUMS
 from geo.walking import WALK_M_PER_MINUTE
-from server.cli.house import community_id_of, open_house
+from server.cli.house import open_community
 from server.permissions import Scope
 from server.services import cell_design, reach
 from server.services.accounts import OPERATOR
@@ -33,9 +33,9 @@ def propose(
     keep: bool, datum: str,
 ) -> None:  # fmt: skip
     """Propose a division of a community: balanced, connected, never through a building."""
-    house = open_house()
+    house, community_id = open_community(community)
     made = cell_design.propose(
-        house, OPERATOR, community_id_of(house, community) or "", cells=cells, seed=seed, outlines=_read(buildings),
+        house, OPERATOR, community_id, cells=cells, seed=seed, outlines=_read(buildings),
         lines=_read(lines), datum=datum, keeps=keep,
     )  # fmt: skip
     for one in made["balance"]["cells"]:
@@ -60,8 +60,7 @@ def coverage(
     community: str, categories: tuple[str, ...], minutes: float, speed: float, roads: Path | None, datum: str
 ) -> None:
     """Dwellings within a walk of each category of resource, by cell."""
-    house = open_house()
-    community_id = community_id_of(house, community) or ""
+    house, community_id = open_community(community)
     found = reach.coverage(
         house, Scope((community_id,), fields="internal"), community_id, categories=categories, minutes=minutes,
         metres_per_minute=speed, roads=_read(roads), datum=datum, lists=False,

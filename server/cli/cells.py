@@ -17,7 +17,7 @@ from geo.lineage import KINDS
 from geo.problem import Problem
 from geo.repairs import Repair, apply
 from server.cli import cell_plans
-from server.cli.house import community_id_of, open_house
+from server.cli.house import open_community
 from server.house import House
 from server.services import cell_files, draft_repairs, drafts, editions, lineages, moves_told
 from server.services.accounts import OPERATOR
@@ -149,8 +149,7 @@ def publish(file: Path, community: str, buildings: Path | None, **reading: Any) 
 @click.option("--edition", "edition_id", help="Which edition of the past; else the one before the present one.")
 def back(community: str, edition_id: str | None) -> None:
     """Put the cells of a past edition in force again, as a new edition; records and assignments follow."""
-    house = open_house()
-    community_id = community_id_of(house, community) or ""
+    house, community_id = open_community(community)
     with Steps(1) as steps:
         steps.begin("placing records 归格")
         wanted = edition_id or editions.previous_edition(house, community_id)
@@ -161,8 +160,7 @@ def back(community: str, edition_id: str | None) -> None:
 def _judged(
     file: Path, community: str, buildings: Path | None, steps: Steps, **reading: Any
 ) -> tuple[Certificate, House, str, DraftEdition]:
-    house = open_house()
-    community_id = community_id_of(house, community) or ""
+    house, community_id = open_community(community)
     steps.begin("reading 读取")
     draft = _read(file, **reading)
     outlines = _outlines(buildings, reading["datum"]) if buildings is not None else None

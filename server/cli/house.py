@@ -5,6 +5,7 @@ from __future__ import annotations
 from server.app import create_app, house_of
 from server.errors import NotFound, StartError
 from server.house import House
+from server.services.community_forms import at_home
 from server.settings import Settings
 from server.start import prepare
 from server.store import reach
@@ -25,6 +26,13 @@ def open_house(settings: Settings | None = None, *, may_create: bool = False) ->
         raise StartError(f"the database at {reach.place_of(house.engine)} is empty; `dishu db upgrade` sets it up")
     prepare(house)
     return house
+
+
+def open_community(text: str) -> tuple[House, str]:
+    """The house with the forms of a community, its special surveys among them, and the community's id; NotFound if there is none."""
+    house = open_house()
+    community_id = community_id_of(house, text) or ""
+    return at_home(house, community_id), community_id
 
 
 def community_id_of(house: House, text: str | None) -> str | None:
