@@ -29,14 +29,16 @@ export const EMPTY_PULL = {
 };
 
 /** A server that answers what a test scripts, and the usual where the script says null. */
-export function scripted(handler: Handler = () => null): Transport & { asked: { path: string; body: Record<string, unknown> }[]; isOffline: boolean } {
+export function scripted(
+  handler: Handler = () => null,
+): Transport & { asked: { path: string; body: Record<string, unknown>; token?: string }[]; isOffline: boolean } {
   const transport = {
-    asked: [] as { path: string; body: Record<string, unknown> }[],
+    asked: [] as { path: string; body: Record<string, unknown>; token?: string }[],
     isOffline: false,
-    async request(_method: string, path: string, { body }: { body?: unknown }): Promise<Answer> {
+    async request(_method: string, path: string, { body, token }: { body?: unknown; token?: string }): Promise<Answer> {
       if (transport.isOffline) throw new Offline("no network");
       const sent = (body ?? {}) as Record<string, unknown>;
-      transport.asked.push({ path, body: sent });
+      transport.asked.push({ path, body: sent, ...(token === undefined ? {} : { token }) });
       const said = handler(path, sent) ?? usual(path);
       return { status: said.status ?? 200, headers: said.headers ?? {}, body: said.body, bytesDown: 1, bytesUp: 1 };
     },

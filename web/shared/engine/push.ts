@@ -55,7 +55,7 @@ export async function push(line: Line, progress: (answered: number) => void): Pr
   }
 }
 
-/** Limits and versions, read again when either program may have changed (docs/protocol.md, section 3). */
+/** Limits, versions and a token under the house's present secret, read again when one of them may have changed (docs/protocol.md, sections 3 and S28). */
 export async function readConfig(line: Line): Promise<void> {
   const { core } = line.ledger;
   const isFresh = core.limits && core.sendToken && core.configBy === line.appVersion && Math.abs(line.now() - core.configAt) < CONFIG_MS;
@@ -63,7 +63,10 @@ export async function readConfig(line: Line): Promise<void> {
   const { body } = await call(line, "config", "GET", "/api/v1/sync/config");
   if (Number(body["min_protocol"] ?? PROTOCOL) > PROTOCOL) throw new Stopped(problem("version_old"));
   const limits = wanted(body, "limits", "object") as unknown as Limits;
-  await line.ledger.change("config", (change) => change.patchCore({ limits, configAt: line.now(), configBy: line.appVersion, ...sendingFacts(body) }));
+  const renewed = typeof body["device_token"] === "string" ? { token: body["device_token"] } : {};
+  await line.ledger.change("config", (change) =>
+    change.patchCore({ limits, configAt: line.now(), configBy: line.appVersion, ...renewed, ...sendingFacts(body) }),
+  );
 }
 
 /** What sealing the outbox needs, where the server tells it (docs/protocol.md, section 5, Sealed sending). */

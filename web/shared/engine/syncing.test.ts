@@ -347,3 +347,18 @@ test("progress tells the phase and how much; a second request for a synchronisat
   expect([...new Set(phases)]).toStrictEqual(["push", "pull", "reference", "done"]);
   expect(one).toMatchObject({ sent: 1, received: 1, outcomes: { applied: 1 }, unsentLeft: 0 });
 });
+
+test("S28: a token under the house's new secret is used from then on, also after a restart", async () => {
+  const limits = { max_ops: 2000, max_bytes: 8e6, max_op_bytes: 262144, page_rows: 1000 };
+  let isRotated = false;
+  const transport = scripted((path) => (isRotated && path.endsWith("/config") ? { body: { protocol: 1, min_protocol: 1, epoch: "e1", limits, device_token: "t2" } } : null));
+  const parts = device(transport);
+  await enrolled(parts);
+  isRotated = true;
+  const engine = await restarted(parts, { appVersion: "2" });
+  await engine.sync();
+  await (await restarted(parts)).sync();
+  const used = (what: string): (string | undefined)[] => transport.asked.filter(({ path }) => path.endsWith(what)).map(({ token }) => token);
+  expect(used("/pull").slice(-2)).toStrictEqual(["t2", "t2"]);
+  expect(used("/config").slice(0, 2)).toStrictEqual(["t", "t"]);
+});
