@@ -132,8 +132,9 @@ test-long: lint test-web $(SCREENS) ## the full counts: many more generated exam
 docs: $(DEV) ## check that routes, problems, form words and verbs are documented
 	@$(BIN)/python -m pytest -q tests/test_docs.py
 
-screenshots: $(DEV) $(SCREENS) ## write docs/pictures: every screen of the field app in both languages
+screenshots: $(DEV) $(SCREENS) ## write docs/pictures: the screens of the field app and of the console
 	@$(BIN)/python -m bench.pictures
+	@PYTHONPATH=tests $(BIN)/python tests/console_pictures.py
 
 # ---------------------------------------------------------------- keeping
 # Resolves for every Python from 3.11 on and every platform; commit them all.

@@ -32,7 +32,7 @@ _WORDS = {
 def main() -> None:
     """Write every picture anew."""
     PICTURES.mkdir(parents=True, exist_ok=True)
-    with _served() as (url, environment), sync_playwright() as playwright:
+    with served_demo() as (url, environment), sync_playwright() as playwright:
         path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         for language in ("zh", "en"):
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 @contextmanager
-def _served() -> Iterator[tuple[str, dict[str, str]]]:
+def served_demo() -> Iterator[tuple[str, dict[str, str]]]:
     """Address and environment of a demo of its own."""
     with tempfile.TemporaryDirectory() as folder:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("DISHU_")} | {"DISHU_DATA": folder}

@@ -1,4 +1,4 @@
-"""Pictures of the console for the documents: ``python tests/console_pictures.py http://127.0.0.1:8000/`` with the demo served there.
+"""Pictures of the console for the documents: ``make screenshots``. A demo of its own is served for them.
 
 Writes ``docs/pictures/console-*.png`` at the size of an office computer, each below 200 kB. Two people disagree beforehand, so that
 the inbox has something to show.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import sys
 from io import BytesIO
 from pathlib import Path
 
@@ -17,6 +16,8 @@ from console_kit import COMMUNITY, Colleague, sign_in
 from PIL import Image
 from playwright.sync_api import Page, Playwright, sync_playwright
 
+from bench.pictures import served_demo
+
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "pictures"
 MOST_BYTES = 200_000
 #: Colours of a picture; flat screens need no more.
@@ -24,9 +25,9 @@ COLOURS = 160
 
 
 def main() -> None:
-    site = DemoSite(sys.argv[1].rstrip("/"), Path(), {})
     FOLDER.mkdir(parents=True, exist_ok=True)
-    with sync_playwright() as playwright:
+    with served_demo() as (url, _), sync_playwright() as playwright:
+        site = DemoSite(url, Path(), {})
         path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
         household = disagree(playwright, site)
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
@@ -39,6 +40,9 @@ def main() -> None:
         take(page, site, "inbox", "/inbox/conflicts")
         take(page, site, "editions", "/cells")
         take(page, site, "files", "/files")
+        take(page, site, "tables", "/files/templates")
+        take(page, site, "reach", "/files/reach")
+        take(page, site, "due", "/inbox/visits")
         page.goto(f"{site.url}/#/")
         page.get_by_role("button", name="80 岁以上独自居住", exact=True).click()
         page.get_by_role("group", name="按网格").wait_for()

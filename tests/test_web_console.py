@@ -271,7 +271,7 @@ def test_nothing_stands_in_the_way_of_a_screen_reader_on_any_page(office_page: P
     inbox = ("conflicts", "duplicates", "quarantine", "findings", "unplaced", "placements", "proposals", "held", "recovery")
     pages = [
         "/", f"/cell/{COMMUNITY}007", "/rosters/persons", *(f"/inbox/{kind}" for kind in inbox), "/cells", "/cells/work",
-        "/cells/progress", "/files", "/files/reach", "/files/imports", "/people", "/people/devices", "/audit",
+        "/cells/progress", "/files", "/files/reach", "/files/imports", "/files/templates", "/files/handovers", "/surveys", "/people", "/people/devices", "/audit",
         f"/records/household/{household}", f"/records/person/{person}",
     ]  # fmt: skip
     axe, found = AXE.read_text(), {}
