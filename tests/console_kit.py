@@ -73,6 +73,13 @@ def rows_of(site: DemoSite, kind: str) -> dict[str, Row]:
     }
 
 
+def edition_in_force(site: DemoSite) -> str:
+    """The id of the published edition of base cells, whatever drafts lie beside it."""
+    with sqlite3.connect(f"file:{site.folder / 'dishu.sqlite3'}?mode=ro", uri=True) as database:
+        found = database.execute("SELECT edition_id FROM edition WHERE layer = 'base' AND state = 'published'").fetchone()
+    return str(found[0])
+
+
 def age_of(person: Row) -> int | None:
     """Completed years today."""
     if not person["birth_date"]:

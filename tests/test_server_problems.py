@@ -202,7 +202,7 @@ def test_answers_are_hardened(app):
     "path, logged",
     [
         ("/api/v1/users?login=wang", "/api/v1/users"),
-        ("/openrosa/abc123/formList", "/openrosa/~/formList"),
+        ("/v1/key/abc123/projects/1/formList", "/v1/key/~/projects/1/formList"),
         ("/x/dishu-read.YWJj.secret/y", "/x/~/y"),
         ("/a\nb\"c", "/a~b~c"),
     ],

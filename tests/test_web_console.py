@@ -9,7 +9,7 @@ from pathlib import Path
 
 import openpyxl
 from browser_kit import DemoSite
-from console_kit import COMMUNITY, Colleague, open_part, rows_of, shown_count, sign_in
+from console_kit import COMMUNITY, Colleague, edition_in_force, open_part, rows_of, shown_count, sign_in
 from playwright.sync_api import Page, Playwright, expect
 
 AXE = Path(__file__).parents[1] / "web" / "node_modules" / "axe-core" / "axe.min.js"
@@ -282,7 +282,7 @@ def test_nothing_stands_in_the_way_of_a_screen_reader_on_any_page(office_page: P
         found[where] = faults(office_page, axe)
     office_page.get_by_role("button", name="English").click()
     found["English"] = faults(office_page, axe)
-    office_page.goto(f"{demo_site.url}/#/cells")
+    office_page.goto(f"{demo_site.url}/#/cells/{edition_in_force(demo_site)}")
     office_page.get_by_role("button", name=re.compile("Draw a new draft")).click()
     office_page.get_by_role("region", name="Map of the cells, to be drawn on").wait_for()
     office_page.get_by_role("row").nth(3).get_by_role("button").click()
