@@ -10,8 +10,8 @@ PIP     := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # A stamp is newer than its lock file when nothing is left to install.
 RUNTIME := $(VENV)/.stamp-runtime
 DEV     := $(VENV)/.stamp-dev
-# Test files at a time; each brings its own servers.
-WORKERS ?= 2
+# Test files at a time; each brings its own servers and waits for them, so one more than cores are usual.
+WORKERS ?= 3
 # The two screens: what npm installs, and what Vite builds from it into server/static/.
 MODULES := web/node_modules/.stamp
 SCREENS := server/static/.stamp
@@ -124,7 +124,7 @@ test-web: lint-web ## the tests of the screens' programs, in Node
 	@cd web && $(NODE) npm run --silent test
 
 test: lint test-web $(SCREENS) ## lint, then every test: Python, TypeScript, browser, SQLite and PostgreSQL (ARGS="-k name" to choose)
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not long" $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --durations=20 -m "not long" $(ARGS)
 
 test-long: lint test-web $(SCREENS) ## the full counts: many more generated examples, kills and seeds
 	@$(BIN)/python -m pytest --hypothesis-profile=long $(ARGS)
