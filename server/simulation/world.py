@@ -151,6 +151,13 @@ class _Program:
     clock: Callable[[], datetime] = lambda: FIRST_DAY
     new_id: Callable[[], str] = field(default_factory=lambda: id_maker(3))
     count: Callable[..., None] = lambda *_: None
+    connections: list[Any] = field(default_factory=list)
+
+    def die(self, house: House) -> None:
+        """Close every connection, also those of requests that were cut off and nobody will finish: the system does so when a process ends."""
+        house.engine.dispose()
+        while self.connections:
+            self.connections.pop().close()
 
 
 @cache
@@ -160,6 +167,7 @@ def _program(url: str, folder: Path) -> tuple[Flask, House, _Program]:
     app = create_app(settings, clock=lambda: program.clock(), new_id=lambda: program.new_id())
     house = house_of(app)
     event.listen(house.engine, "before_cursor_execute", lambda *_: program.count())
+    event.listen(house.engine, "connect", lambda connection, _: program.connections.append(connection))
     return app, house, program
 
 
@@ -215,7 +223,8 @@ class World:
 
     def open(self) -> None:
         """Begin from a copy of the template."""
-        _program(self.shelf.url, self.folder.parent)[1].engine.dispose()
+        _, house, program = _program(self.shelf.url, self.folder.parent)
+        program.die(house)
         self.shelf.put(TEMPLATE)
         (self.folder.parent / "revocations.log").unlink(missing_ok=True)  # of the story before
         self.start()
@@ -266,7 +275,7 @@ class World:
     def stop(self) -> None:
         """End the server's program: everything is in its file."""
         self.statements_left = None
-        self.house.engine.dispose()
+        _program(self.shelf.url, self.folder.parent)[2].die(self.house)
 
     def serve(self, method: str, path: str, body: dict[str, Any] | None, token: str | None) -> Answer:
         """One request to the server as it runs; Offline where it is killed meanwhile."""
