@@ -124,7 +124,7 @@ test-web: lint-web ## the tests of the screens' programs, in Node
 	@cd web && $(NODE) npm run --silent test
 
 test: lint test-web $(SCREENS) ## lint, then every test: Python, TypeScript, browser, SQLite and PostgreSQL (ARGS="-k name" to choose)
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --durations=20 -m "not long" $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=20 -m "not long" $(ARGS)
 
 test-long: lint test-web $(SCREENS) ## the full counts: many more generated examples, kills and seeds
 	@$(BIN)/python -m pytest --hypothesis-profile=long $(ARGS)

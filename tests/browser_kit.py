@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
@@ -52,9 +53,16 @@ def browser_type_launch_args() -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def demo_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder with the demo just loaded; copy it before writing."""
-    folder = tmp_path_factory.mktemp("demo")
-    subprocess.run(_command("demo", "--ensure"), env=_environment(folder), check=True, capture_output=True)
+    """A data folder with the demo just loaded, the same for all workers; copy it before writing."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder, done = shared / "demo", shared / "demo.done"
+    with (shared / "demo.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            subprocess.run(_command("demo", "--ensure"), env=_environment(folder), check=True, capture_output=True)
+            done.touch()
     return folder
 
 

@@ -34,7 +34,9 @@ FIELD_DATA_PATTERN = "test_*_field_data.py"
 collect_ignore_glob = [] if FIELD_DATA else [FIELD_DATA_PATTERN]
 
 # Quick suites first: a broken rule is shown before any server starts.
-_ORDER = ("test_forms", "test_geo", "test_sync", "test_architecture", "test_docs")
+_QUICK_FIRST = ("test_forms", "test_geo", "test_sync", "test_architecture", "test_docs")
+# Shared out among workers, the longest files first: none of them is begun last, while the other workers have nothing left.
+_LONG_FIRST = ("test_kills", "test_web_field", "test_web_console", "test_web", "test_bench", "test_simulation", "test_demo")
 
 # A database that is opened again for every example is slow by nature, not by mistake.
 _PATIENT = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
@@ -45,9 +47,11 @@ settings.load_profile("default")
 
 # ---------------------------------------------------------------- how a run is judged
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order = _LONG_FIRST if "PYTEST_XDIST_WORKER" in os.environ else _QUICK_FIRST
+
     def rank(item: pytest.Item) -> int:
         name = item.path.name
-        return next((place for place, start in enumerate(_ORDER) if name.startswith(start)), len(_ORDER))
+        return next((place for place, start in enumerate(order) if name.startswith(start)), len(order))
 
     items.sort(key=rank)
 
