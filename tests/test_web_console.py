@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import re
+import zlib
 from pathlib import Path
 
 import openpyxl
@@ -230,6 +232,29 @@ def test_a_phone_is_enrolled_with_a_code_as_words_and_as_a_square(
     office_page.keyboard.press("Escape")
     office_page.get_by_role("link", name="设备", exact=True).click()
     expect(office_page.get_by_role("row").filter(has_text="测试手机")).to_contain_text("网格员甲")
+
+
+def test_odk_collect_is_set_up_by_a_square_and_taken_back(office_page: Page, demo_site: DemoSite, playwright: Playwright):
+    """What the square holds are Collect's settings; their address opens the list of forms until the same dialog takes it back."""
+    sign_in(office_page, demo_site)
+    open_part(office_page, "人员与设备")
+    office_page.get_by_role("row").filter(has_text="网格员甲").get_by_role("button", name="ODK Collect").click()
+    dialog = office_page.get_by_role("dialog", name="网格员甲的 ODK Collect 地址")
+    dialog.get_by_label("哪台手机").fill("旧手机")
+    with office_page.expect_response("**/api/v1/odk-addresses") as made:
+        dialog.get_by_role("button", name="生成二维码").click()
+    square = dialog.get_by_role("img", name="ODK Collect 设置二维码")
+    expect(square).to_be_visible()
+    settings_code = made.value.json()["settings_code"]
+    path = square.locator("path").get_attribute("d") or ""
+    assert path.count("M") > 1_000, "a square of that much text has thousands of modules (which ones: qr.test.ts)"
+    server_url = json.loads(zlib.decompress(base64.b64decode(settings_code)))["general"]["server_url"]
+    assert server_url.startswith(f"{demo_site.url}/v1/key/")
+    phone = playwright.request.new_context()
+    assert phone.get(f"{server_url}/formList").status == 200
+    dialog.get_by_role("button", name="停用此地址").click()
+    expect(dialog).to_be_hidden()
+    assert phone.get(f"{server_url}/formList").status == 403
 
 
 def test_the_language_changes_at_once_and_stays(office_page: Page, demo_site: DemoSite):

@@ -4,7 +4,7 @@ import { t, word } from "../../words/index.ts";
 const NOTES: Record<string, string> = {
   "record page": "page", "record history": "history", "placement of a record": "placement", "dry run of an edition": "dryRun", "moves of an edition": "moves",
   "import of a table": "import", "undo of an import": "undo", "download of an export": "download", "account closed": "accountClosed",
-  "enrolment code made": "code", "device enrolled": "enrolled", "device confirmed": "confirmed", "device forked": "forked", "read token made": "token",
+  "enrolment code made": "code", "address for ODK Collect made": "odk", "device enrolled": "enrolled", "device confirmed": "confirmed", "device forked": "forked", "read token made": "token",
   "read token": "token", "saved rosters": "saved", sign_in: "signIn", refused: "refused", find: "find", sync: "sync", photo: "photo", unmask: "unmask",
 };
 const KINDS: Record<string, string> = { roster: "roster", inbox: "inbox", question: "question", "OGC API": "ogc", "cell assigned": "assigned", "account made": "accountMade", "device revoked": "revoked", sync: "sync" };

@@ -1,4 +1,4 @@
-// QR codes of short texts: bytes, error correction M, versions 1 to 8 (ISO/IEC 18004). Enough for an address and a code.
+// QR codes of texts: bytes, error correction M, versions 1 to 20 (ISO/IEC 18004). Enough for an address with a code, and for the settings of ODK Collect.
 
 // Per version: data codewords, error correction codewords per block, blocks as [count, data each].
 const VERSIONS: [ecc: number, blocks: [number, number][]][] = [
@@ -10,8 +10,24 @@ const VERSIONS: [ecc: number, blocks: [number, number][]][] = [
   [16, [[4, 27]]],
   [18, [[4, 31]]],
   [22, [[2, 38], [2, 39]]],
+  [22, [[3, 36], [2, 37]]],
+  [26, [[4, 43], [1, 44]]],
+  [30, [[1, 50], [4, 51]]],
+  [22, [[6, 36], [2, 37]]],
+  [22, [[8, 37], [1, 38]]],
+  [24, [[4, 40], [5, 41]]],
+  [24, [[5, 41], [5, 42]]],
+  [28, [[7, 45], [3, 46]]],
+  [28, [[10, 46], [1, 47]]],
+  [26, [[9, 43], [4, 44]]],
+  [26, [[3, 44], [11, 45]]],
+  [26, [[3, 41], [13, 42]]],
 ];
-const ALIGNED: number[][] = [[], [6, 18], [6, 22], [6, 26], [6, 30], [6, 34], [6, 22, 38], [6, 24, 42]];
+const ALIGNED: number[][] = [
+  [], [6, 18], [6, 22], [6, 26], [6, 30], [6, 34], [6, 22, 38], [6, 24, 42], [6, 26, 46], [6, 28, 50], [6, 30, 54], [6, 32, 58], [6, 34, 62],
+  [6, 26, 46, 66], [6, 26, 48, 70], [6, 26, 50, 74], [6, 30, 54, 78], [6, 30, 56, 82], [6, 30, 58, 86], [6, 34, 62, 90],
+];
+const LONG = 10; // from this version on the count of bytes takes 16 bits instead of 8
 
 const EXP = new Uint8Array(512);
 const LOG = new Uint8Array(256);
@@ -49,7 +65,7 @@ function codewords(bytes: Uint8Array, version: number): number[] {
     for (let bit = wide - 1; bit >= 0; bit -= 1) bits.push((value >> bit) & 1);
   };
   put(4, 4);
-  put(bytes.length, 8);
+  put(bytes.length, version < LONG ? 8 : 16);
   bytes.forEach((byte) => put(byte, 8));
   put(0, Math.min(4, room * 8 - bits.length));
   while (bits.length % 8) bits.push(0);
@@ -178,10 +194,10 @@ function penalty(grid: boolean[][]): number {
   return sum + 10 * Math.floor(Math.abs((darks * 20) / (size * size) - 10));
 }
 
-/** Dark modules of the QR code of a text; null where it is too long (about 150 bytes). */
+/** Dark modules of the QR code of a text; null where it is too long (666 bytes). */
 export function qrModules(text: string): boolean[][] | null {
   const bytes = new TextEncoder().encode(text);
-  const version = VERSIONS.findIndex(([, blocks]) => blocks.reduce((sum, [count, each]) => sum + count * each, 0) - 2 >= bytes.length) + 1;
+  const version = VERSIONS.findIndex(([, blocks], n) => blocks.reduce((sum, [count, each]) => sum + count * each, 0) - (n + 1 < LONG ? 2 : 3) >= bytes.length) + 1;
   if (version === 0) return null;
   const bits = codewords(bytes, version).flatMap((word) => Array.from({ length: 8 }, (_, n) => (word >> (7 - n)) & 1));
   return MASKS.map((_, mask) => masked(version, bits, mask)).sort((a, b) => penalty(a) - penalty(b))[0]!;
