@@ -11,6 +11,7 @@ from forms.definition import FieldSpec, RecordType
 from forms.derived import DERIVED
 from forms.document_reasons import reasons
 from forms.dwelling_facts import ARRANGEMENTS, OLD_FROM, PERSON_STATES
+from forms.observed import DISAGREEMENTS
 from forms.question import Question
 from forms.registry import Registry, load_registry
 from forms.roster import Roster
@@ -239,6 +240,14 @@ def _dwelling_facts() -> Iterator[str]:
         yield f"| {kind} | 名称 | Meaning |"
         yield "|---|---|---|"
         yield from (f"| `{name}` | {zh} | {en} |" for name, (zh, en) in words.items())
+    yield ""
+    yield "What somebody asked or saw and what follows from the records may disagree: then the secretary has a finding (kind `derived`),"
+    yield "which closes when they agree again. The server compares the cells that changed within a minute, and every cell once a day, because"
+    yield "ages change without a write. What is unknown contradicts nothing; a visit counts until somebody writes or confirms a member anew."
+    yield ""
+    yield "| Finding | 提示 | Meaning |"
+    yield "|---|---|---|"
+    yield from (f"| `{name}` | {words['zh']} | {words['en']} |" for name, words in DISAGREEMENTS.items())
 
 
 def _errors() -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forms.dwelling_facts import ARRANGEMENTS, PERSON_STATES, Resident, arrangement, care_disagrees, person_states
+from forms.observed import DISAGREEMENTS, Door, HouseholdSaid, Member, disagreements
 from forms.registry import load_registry
 
 CASES = json.loads((Path(__file__).parent / "vectors" / "forms" / "dwelling_facts.json").read_text(encoding="utf-8"))
@@ -71,3 +72,69 @@ def test_a_care_status_that_contradicts_the_door_is_noticed():
     assert not care_disagrees("living_alone", "unknown")
     assert not care_disagrees("disabled", "with_others")
     assert {"living_alone", "empty_nest"} <= set(load_registry().codelist("care_kind").entries)
+
+
+SEEN = datetime(2026, 3, 1, 8, tzinfo=UTC)
+
+
+def _member(who, *, household="h1", known=SEEN - timedelta(days=30), **more):
+    fields = {"residence_dwelling": "d1", "presence": "present", "birth_date": "1940-01-01"} | more
+    return Member(Resident(who, **fields), household, known)
+
+
+def _door(*members, **more):
+    more.setdefault("households", (HouseholdSaid("h1"),))
+    return Door("d1", members=members, **more)
+
+
+# What was asked of a door, and what disagrees with it by the records.
+DOORS = {
+    "alone as said": (_door(_member("a"), care=(("c1", "living_alone"),)), []),
+    "said alone, a daughter in a household of her own": (
+        _door(_member("a"), _member("b", household="h2", birth_date="1980-01-01"), care=(("c1", "living_alone"),)),
+        [("care_arrangement", "c1")],
+    ),
+    "said alone, the daughter's birth is unknown": (
+        _door(_member("a"), _member("b", birth_date=None), care=(("c1", "living_alone"),)), []
+    ),
+    "said empty and lived in": (_door(_member("a"), occupancy="empty"), [("occupancy_empty", "d1")]),
+    "said empty, all away": (_door(_member("a", presence="away_long"), occupancy="empty"), []),
+    "said let, all away": (_door(_member("a", presence="away_long"), occupancy="let"), [("occupancy_lived", "d1")]),
+    "said let, nobody written down yet": (_door(occupancy="let"), []),
+    "said present, only registered": (
+        _door(_member("a", household=None, residence_dwelling=None, registration_dwelling="d1")), [("presence_not_living", "a")]
+    ),
+    "registered, presence not asked": (
+        _door(_member("a", household=None, residence_dwelling=None, registration_dwelling="d1", presence=None)), []
+    ),
+    "the last visit says moved away": (
+        _door(_member("a"), households=(HouseholdSaid("h1", None, "moved_away", SEEN),)), [("visit_moved_away", "h1")]
+    ),
+    "confirmed after that visit": (
+        _door(_member("a", known=SEEN + timedelta(days=1)), households=(HouseholdSaid("h1", None, "moved_away", SEEN),)), []
+    ),
+    "somebody was met where nobody lives": (
+        _door(_member("a", presence="away_long"), households=(HouseholdSaid("h1", None, "met", SEEN),)), [("visit_met_nobody", "h1")]
+    ),
+    "three stated, one on record": (_door(_member("a"), households=(HouseholdSaid("h1", 3),)), [("members_count", "h1")]),
+    "three stated, nobody on record yet": (_door(households=(HouseholdSaid("h1", 3),)), []),
+    "the dead are not counted": (_door(_member("a"), _member("b", deceased=True), households=(HouseholdSaid("h1", 1),)), []),
+    "a household whose dwelling is not known": (
+        Door(None, members=(_member("a", residence_dwelling=None),), households=(HouseholdSaid("h1", 2),), care=(("c1", "empty_nest"),)),
+        [("members_count", "h1")],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", DOORS, ids=lambda case: case.replace(" ", "-"))
+def test_what_was_asked_is_held_against_what_follows(case):
+    """独居, 空置, 在住, 已搬离 and the number of members are compared with the records; what is unknown contradicts nothing."""
+    door, expected = DOORS[case]
+    assert list(disagreements(door, date(2026, 3, 2))) == expected
+
+
+def test_every_disagreement_has_words_in_both_languages():
+    """The secretary reads what disagrees, never a name of the program."""
+    told = {name for _, expected in DOORS.values() for name, _ in expected}
+    assert told == set(DISAGREEMENTS)
+    assert all(set(words) == {"zh", "en"} and all(words.values()) for words in DISAGREEMENTS.values())

@@ -14,6 +14,7 @@ from server.jobs.scrubbing import run_scrub
 from server.services.blobs import sweep_uploads
 from server.services.daily_figures import reckon_back
 from server.services.daily_figures import sweep as keep_daily_figures
+from server.services.disagreements import sweep as compare_derived
 from server.services.erasure_reach import SCRUB
 from server.services.exports import KIND as EXPORT
 from server.services.release import sweep as release_held
@@ -30,5 +31,7 @@ Sweeper = Callable[[House], object]
 JOB_KINDS: dict[str, Runner] = {EXPORT: export, IMPORT: run_import, TEMPLATE: run_template, SCRUB: run_scrub}
 """A runner gives the result that is kept with the job; it calls ``progress.advance`` at least once a minute."""
 
-SWEEPERS: tuple[Sweeper, ...] = (sweep_files, sweep_snapshots, sweep_uploads, sweep_tables, sweep_templates, release_held, keep_daily_figures, reckon_back)
+SWEEPERS: tuple[Sweeper, ...] = (
+    sweep_files, sweep_snapshots, sweep_uploads, sweep_tables, sweep_templates, release_held, keep_daily_figures, reckon_back, compare_derived,
+)  # fmt: skip
 """Called at start and every minute by each worker (S14); calling twice changes nothing."""

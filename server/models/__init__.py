@@ -9,6 +9,7 @@ Every key starts with ``community_id``, so that the schema can be distributed by
 from server.models.base import HOUSE, metadata
 from server.models.blobs import blob, blob_holder, upload
 from server.models.desk import (
+    checked_stream,
     community_rule,
     daily_figure,
     distinct_pair,
@@ -72,6 +73,7 @@ __all__ = [
     "blob_holder",
     "cell",
     "cell_lineage",
+    "checked_stream",
     "community",
     "community_rule",
     "conflict",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Index, Integer, LargeBinary
+from sqlalchemy import BigInteger, Index, Integer, LargeBinary
 
 from server.models.base import key, keyed, may, need
 
@@ -27,6 +27,9 @@ distinct_pair = keyed(
 
 # What a cell looked like on a day, written once a day by the sweeper: the trend of the overview.
 daily_figure = keyed("daily_figure", key("day"), key("home"), need("figures"), clustered=True)
+
+# How far the records of a stream were compared with what follows from them: its number, and the day (ages change without a write).
+checked_stream = keyed("checked_stream", key("stream_id"), need("seq", BigInteger), need("day"), clustered=True)
 
 # Special surveys (专项调查): one row for each version; what was published is kept for ever (S10).
 survey = keyed(

@@ -19,7 +19,7 @@ from server.services.labels import PERSONAL, field_label, form_of, shown, title_
 from server.services.looks import Look, seen
 from server.services.paging import make_cursor, read_cursor
 from server.services.unsealing import learn
-from server.services.waiting import constraint_message
+from server.services.waiting import finding_message
 from server.store import commands, rosters
 from server.store import inbox as people_store
 from server.store import record_page as store
@@ -82,7 +82,7 @@ def record_page(
             "findings": [
                 {
                     "finding_id": one.finding_id, "kind": one.kind, "name": one.name,
-                    "message": constraint_message(house, kind, one.name), "units": orjson.loads(one.units),
+                    "message": finding_message(house, one.kind, kind, one.name), "units": orjson.loads(one.units),
                     "detail": orjson.loads(one.detail) if one.detail else None, "opened_at": one.opened_at,
                 }
                 for one in store.open_findings_of(connection, community_id, record_id)

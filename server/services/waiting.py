@@ -8,8 +8,10 @@ from typing import Any
 import orjson
 
 from forms.errors import UnknownRecordType
+from forms.observed import DISAGREEMENTS
 from server.house import House
 from server.permissions import Scope
+from server.services.disagreements import DERIVED
 from server.services.labels import form_of, title_of
 from server.services.looks import Look, seen
 from server.services.paging import make_cursor, read_cursor
@@ -106,7 +108,7 @@ def unplaced(
 def findings(
     house: House, scope: Scope, community_id: str, look: Look, *, cursor: str | None = None, limit: int = 50
 ) -> dict[str, Any]:
-    """Open findings, oldest first, in the words of the form's own constraints."""
+    """Open findings, oldest first, in the words of the form's own constraints or of what disagrees."""
     limit = max(1, min(limit, MOST_PER_PAGE))
     use = f"inbox/findings/{community_id}"
     after = read_cursor(house.keys, use, cursor)
@@ -126,7 +128,7 @@ def findings(
                     "finding_id": row["finding_id"],
                     "kind": row["kind"],
                     "name": row["name"],
-                    "message": constraint_message(house, row["type"], row["name"]),
+                    "message": finding_message(house, row["kind"], row["type"], row["name"]),
                     "units": orjson.loads(row["units"]),
                     "detail": orjson.loads(row["detail"]) if row["detail"] else None,
                     "opened_at": row["opened_at"],
@@ -175,8 +177,10 @@ def _type_label(house: House, name: str | None) -> Any:
     return house.registry.latest(name).label
 
 
-def constraint_message(house: House, kind: str | None, name: str) -> Any:
-    """The words of a constraint; None for findings of another kind, which the screen words by ``kind``."""
+def finding_message(house: House, found: str, kind: str | None, name: str) -> Any:
+    """The words of a constraint or of what disagrees with a derived fact; None for findings of another kind, which the screen words."""
+    if found == DERIVED:
+        return DISAGREEMENTS.get(name)
     if kind is None or kind not in house.registry.types():
         return None
     form = house.registry.latest(kind)

@@ -92,6 +92,7 @@ def upgrade() -> None:
         need("kind"), need("area_m2", Float), need("share_of_old", Float), need("share_of_new", Float),
         may("households", Integer), may("household_share_of_old", Float), may("household_share_of_new", Float),
         need("counts", Integer), clustered=True)
+    table("checked_stream", key("community_id"), key("stream_id"), need("seq", BigInteger), need("day"), clustered=True)
     table("community",
         key("community_id"), need("code"), need("name"), need("subdistrict_code"), need("district_code"),
         need("code_profile"), may("boundary", LargeBinary), need("placement_version", BigInteger, default="0"),

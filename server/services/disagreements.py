@@ -1,0 +1,138 @@
+"""Findings where an asked observation disagrees with a derived fact; opened and closed by the sweeper, never by a push.
+
+A home stream is compared again when its number has moved or the day has changed (ages do without a write). Dwelling, households,
+members, care and visits of one door are in one stream, so a stream is read set by set and nothing else is.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from typing import Any
+
+from forms.dwelling_facts import Resident
+from forms.observed import Door, HouseholdSaid, Member, disagreements
+from server.house import House
+from server.permissions import Scope
+from server.services.accounts import today
+from server.store import disagreements as store
+from server.store.database import read, stamp, write
+from server.store.rosters import Entry, live_entries
+from server.store.writing import write_findings
+from sync.memory import Found
+
+DERIVED = "derived"
+MOST_AT_ONCE = 20_000
+"""Records in the streams that one sweep compares, the last stream in full; the rest waits a minute."""
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+_TELLING = ("met", "moved_away")
+
+
+def sweep(house: House) -> int:
+    """Compare what has changed since the last time; how many findings were opened or closed.
+
+    What arrives while a stream is read moves its number, so that it is compared again.
+    """
+    day, at, room = today(house), stamp(house.clock()), MOST_AT_ONCE
+    with read(house.engine) as connection:
+        streams = store.streams_to_compare(connection, day)
+    told: dict[str, list[Found]] = defaultdict(list)
+    marks = []
+    for community_id, home, seq, count in streams:
+        if room <= 0:
+            break
+        room -= count
+        told[community_id] += compared(house, community_id, home, date.fromisoformat(day))
+        marks.append((community_id, home, seq, day))
+    if marks:
+        with write(house.engine) as connection:
+            for community_id, found in told.items():
+                write_findings(connection, community_id, found, 0, at)
+            store.mark_compared(connection, marks)
+    return sum(map(len, told.values()))
+
+
+def compared(house: House, community_id: str, home: str, day: date) -> list[Found]:
+    """The findings of one home stream that are to be opened, and those that are to be closed."""
+    with read(house.engine) as connection:
+
+        def live(kind: str) -> list[Entry]:
+            return live_entries(connection, Scope((community_id,)), community_id, kind, [home])
+
+        found = {pair for door in doors(live) for pair in disagreements(door, day)}
+        standing = store.open_of(connection, community_id, DERIVED, home)
+    opened = [Found(DERIVED, name, record_id, ()) for name, record_id in sorted(found - standing)]
+    return opened + [Found(DERIVED, name, record_id, (), False) for name, record_id in sorted(standing - found)]
+
+
+def doors(live: Any) -> list[Door]:
+    """Every door of a stream with what is on record behind it; ``live`` gives the live records of a type.
+
+    A household whose dwelling is not known, or is elsewhere, has a door of its own without a dwelling.
+    """
+    dwellings = {one.id: one for one in live("dwelling")}
+    households = {one.id: one for one in live("household")}
+
+    def door_of(household_id: Any) -> str | None:
+        dwelling = households[household_id].fields.get("dwelling") if household_id in households else None
+        return dwelling if dwelling in dwellings else None
+
+    members: dict[str, list[Member]] = defaultdict(list)
+    place: dict[str, str] = {}
+    for one in live("person"):
+        household, registered = one.fields.get("residence_household"), one.fields.get("registration_dwelling")
+        at = door_of(household) or (household if household in households else registered if household is None else None)
+        if at is None:
+            continue
+        place[one.id] = at
+        members[at].append(_member(one, household, door_of(household), households))
+    care: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for one in live("care_status"):
+        at = place.get(str(one.fields.get("person")))
+        if at is not None and not one.fields.get("to_date"):
+            care[at].append((one.id, str(one.fields.get("kind"))))
+    last = _last_visits(live("visit"))
+    behind: dict[str, list[HouseholdSaid]] = defaultdict(list)
+    for one in households.values():
+        outcome, at_time = last.get(one.id, (None, None))
+        behind[door_of(one.id) or one.id].append(HouseholdSaid(one.id, one.fields.get("members_count_stated"), outcome, at_time))
+    return [
+        Door(
+            key if key in dwellings else None, dwellings[key].fields.get("occupancy") if key in dwellings else None,
+            tuple(members[key]), tuple(behind[key]), tuple(care[key]),
+        )
+        for key in sorted(dwellings.keys() | behind.keys())
+    ]  # fmt: skip
+
+
+def _member(one: Entry, household: Any, dwelling: str | None, households: dict[str, Entry]) -> Member:
+    fields = one.fields
+    return Member(
+        Resident(
+            one.id, dwelling, fields.get("registration_dwelling"),
+            fields.get("registration_address_text") is not None or fields.get("registration_division_code") is not None,
+            fields.get("presence"), fields.get("birth_date"), fields.get("vital_status") == "deceased",
+            household in households and households[household].fields.get("kind") == "collective",
+        ),
+        household, _instant(one.fresh_at) or _NEVER,
+    )  # fmt: skip
+
+
+def _last_visits(visits: Iterable[Entry]) -> dict[str, tuple[str, datetime]]:
+    """Of each household the last visit that says whether they live there; of two at one instant the larger id."""
+    last: dict[str, tuple[datetime, str, str]] = {}
+    for one in visits:
+        at, outcome, household = _instant(one.fields.get("visited_at")), one.fields.get("outcome"), str(one.fields.get("household"))
+        if at is not None and outcome in _TELLING:
+            last[household] = max(last.get(household, (_NEVER, "", "")), (at, one.id, outcome))
+    return {household: (outcome, at) for household, (at, _, outcome) in last.items()}
+
+
+def _instant(text: Any) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

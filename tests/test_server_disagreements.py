@@ -1,0 +1,109 @@
+"""What was asked and disagrees with a derived fact reaches the secretary's findings, and leaves them when it agrees again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from records_kit import IDS, actor_of, office_with_records, write_operation
+from sqlalchemy import func, select
+
+from forms.observed import DISAGREEMENTS
+from server.house import uuid7
+from server.jobs.kinds import SWEEPERS
+from server.models import journal, record
+from server.services import disagreements
+from server.services.push import accept_user_operation
+from server.store.database import read
+
+
+@pytest.fixture
+def office(prepared_database, tmp_path, clock):
+    found = office_with_records(prepared_database, tmp_path, clock)
+    clock.advance(hours=1)
+    disagreements.sweep(found.house)
+    yield found
+    found.house.engine.dispose()
+
+
+def made(office, kind, values):
+    one = {"kind": "create", "type": kind, "id": uuid7(), "set": values}
+    assert accept_user_operation(office.house, actor_of(office, "secretary"), one)["now"]["outcome"] == "applied"
+    return one["id"]
+
+
+def changed(office, name, values):
+    with read(office.house.engine) as connection:
+        row = connection.execute(select(record.c.v, record.c.tag).where(record.c.id == IDS[name])).one()
+    base = {"v": row.v, "tag": row.tag}
+    told = write_operation(office.house, actor_of(office, "secretary"), "patch", name, values, base=base)
+    assert told["now"]["outcome"] == "applied", told
+
+
+def open_ones(office, role="secretary"):
+    rows = office.signed_in(role).get("/api/v1/inbox/findings").json["rows"]
+    return {(row["name"], row["record"]["id"]): row for row in rows if row["kind"] == "derived"}
+
+
+def test_living_alone_that_is_no_longer_so(office):
+    """王五 is in care as living alone; a grandson moves in; the secretary is told in both languages, until he has left."""
+    care = made(office, "care_status", {"person": IDS["wang"], "kind": "living_alone", "level": "weekly", "from_date": "2026-03-01"})
+    assert disagreements.sweep(office.house) == 0 and open_ones(office) == {}
+    changed(office, "child", {"residence_household": IDS["household_b"]})
+    assert disagreements.sweep(office.house) == 1
+    (row,) = open_ones(office).values()
+    assert (row["record"]["id"], row["message"]) == (care, DISAGREEMENTS["care_arrangement"])
+    counted = office.signed_in("secretary").get("/api/v1/inbox").json["counts"]["findings"]
+    page = office.signed_in("secretary").get(f"/api/v1/records/care_status/{care}").json
+    assert [one["message"]["zh"] for one in page["findings"]] == [DISAGREEMENTS["care_arrangement"]["zh"]] and counted >= 1
+    assert disagreements.sweep(office.house) == 0  # once is enough
+    changed(office, "child", {"residence_household": IDS["household_a"]})
+    assert disagreements.sweep(office.house) == 1 and open_ones(office) == {}
+
+
+def test_a_birthday_changes_it_without_a_write(office, clock):
+    """Turning sixty makes a couple an empty nest: the day is enough to compare again."""
+    changed(office, "li", {"birth_date": "1966-04-01"})
+    changed(office, "child", {"residence_household": IDS["household_b"]})
+    made(office, "care_status", {"person": IDS["zhang"], "kind": "empty_nest", "from_date": "2026-03-01"})
+    disagreements.sweep(office.house)
+    assert [name for name, _ in open_ones(office)] == ["care_arrangement"]
+    clock.advance(days=40)
+    disagreements.sweep(office.house)
+    assert open_ones(office) == {}
+
+
+def test_an_empty_dwelling_with_people_and_a_visit_that_found_them_gone(office, clock):
+    """The dwelling's own answer and the outcome at the door are held against the records, and a confirmation settles it."""
+    changed(office, "dwelling_a", {"occupancy": "empty"})
+    clock.advance(hours=2)
+    at = (clock.now - timedelta(minutes=5)).isoformat()
+    made(office, "visit", {"household": IDS["household_b"], "outcome": "moved_away", "visited_at": at})
+    disagreements.sweep(office.house)
+    assert set(open_ones(office)) == {("occupancy_empty", IDS["dwelling_a"]), ("visit_moved_away", IDS["household_b"])}
+    assert set(open_ones(office, "grid_worker")) == {("occupancy_empty", IDS["dwelling_a"])}  # L10: their own cell
+    clock.advance(hours=1)
+    write_operation(office.house, actor_of(office, "secretary"), "confirm", "wang")
+    changed(office, "dwelling_a", {"occupancy": "owner_lived"})
+    disagreements.sweep(office.house)
+    assert open_ones(office) == {}
+
+
+def test_only_what_changed_is_read_again(office, clock, monkeypatch):
+    """A push costs nothing for it: the sweeper reads the streams that moved, at most so many at once, and writes no journal."""
+    assert disagreements.sweep in SWEEPERS
+    with read(office.house.engine) as connection:
+        before = connection.execute(select(func.max(journal.c.number))).scalar_one()
+    read_homes = []
+    whole = disagreements.compared
+    monkeypatch.setattr(disagreements, "compared", lambda house, community, home, day: read_homes.append(home) or whole(house, community, home, day))
+    assert disagreements.sweep(office.house) == 0 and read_homes == []
+    changed(office, "household_a", {"members_count_stated": 9})
+    assert disagreements.sweep(office.house) == 1 and read_homes == ["cell/cell-a"]
+    clock.advance(days=1)
+    monkeypatch.setattr(disagreements, "MOST_AT_ONCE", 1)
+    disagreements.sweep(office.house)
+    disagreements.sweep(office.house)
+    assert len(read_homes) == len(set(read_homes[1:])) + 1 == 3  # one stream at each sweep
+    with read(office.house.engine) as connection:
+        assert connection.execute(select(func.max(journal.c.number))).scalar_one() == before + 1
