@@ -13,6 +13,7 @@ from bench.measure_editions import publishing
 from bench.measure_exports import measure_exports
 from bench.measure_house import HouseSize, measure_house
 from bench.measure_locate import locating
+from bench.measure_map import MapSize, measure_map
 from bench.measure_odk import submissions
 from bench.measure_office import placement
 from bench.measure_phone import phone_lines
@@ -42,6 +43,7 @@ SECTIONS: Mapping[str, Callable[[str], list[Line]]] = {
     "tables": tables,
     "exports": lambda scale: measure_exports({"full": 200_000, "quick": 20_000, "tiny": 1_000}[scale]),
     "house": lambda scale: measure_house(_HOUSE[scale], _say),
+    "map": lambda scale: measure_map(MapSize(10, 20, 2_000) if scale == "tiny" else MapSize(), _say),
     "phone": lambda scale: phone_lines(npm=scale != "tiny"),
 }
 """What can be measured, by name; each takes a scale."""

@@ -52,8 +52,13 @@ def test_the_map_is_coloured_by_another_figure_and_the_table_sorts_by_a_column(o
 
 
 def test_a_cell_opens_from_the_table_and_its_households_from_the_cell(office_page: Page, demo_site: DemoSite):
-    """Two clicks from the overview to the household book of one cell, with as many rows as the cell counts."""
+    """Two clicks from the overview to the household book of one cell, with as many rows as the cell counts; on the map as in the table."""
     sign_in(office_page, demo_site)
+    word = office_page.locator(".cell-label", has_text=re.compile("^第七")).bounding_box()
+    assert word is not None
+    office_page.mouse.click(word["x"] + word["width"] / 2 + 30, word["y"] + word["height"] / 2)
+    expect(office_page.get_by_role("heading", level=1)).to_have_text("第七网格")
+    open_part(office_page, "总览")
     office_page.get_by_role("link", name="第七网格").click()
     expect(office_page.get_by_role("heading", level=1)).to_have_text("第七网格")
     expected = sum(one.home == f"cell/{COMMUNITY}007" for one in rows_of(demo_site, "household").values())
