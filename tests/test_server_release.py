@@ -7,7 +7,9 @@ from server_kit import COMMUNITY, anchor, building, create, furnish, home, open_
 from stream_oracle import recount
 
 from forms.registry import load_registry
+from server.services.deciding import Waiting, repair
 from server.services.release import release_waiting, sweep
+from server.services.verify import verify
 
 
 @pytest.fixture
@@ -16,6 +18,19 @@ def ground(prepared_database, tmp_path, clock):
     yield ground
     recount(ground)
     ground.close()
+
+
+class Newer:
+    """The same forms, with a second version of every one."""
+
+    def __init__(self, registry):
+        self._registry = registry
+
+    def get(self, record_type, version):
+        return self._registry.get(record_type, min(version, 1)) if version <= 2 else None
+
+    def __getattr__(self, name):
+        return getattr(self._registry, name)
 
 
 def waiting(ground):
@@ -139,22 +154,28 @@ def test_the_sweeper_releases_what_waited_for_a_form(ground, monkeypatch):
     newer = building(0) | {"form_version": 2}
     assert phone.outcomes([newer]) == [("held", "form")]
     assert sweep(ground.house) == 0
-
-    class Newer:
-        """The same forms, with a second version of every one."""
-
-        def __init__(self, registry):
-            self._registry = registry
-
-        def get(self, record_type, version):
-            return self._registry.get(record_type, min(version, 1)) if version <= 2 else None
-
-        def __getattr__(self, name):
-            return getattr(self._registry, name)
-
     object.__setattr__(ground.house, "registry", Newer(load_registry()))
     assert sweep(ground.house) == 1
     assert ground.record(newer["id"]).form_version == 2
+    phone.pull()
+    assert phone.statuses[newer["op_id"]]["outcome"] == "applied"
+
+
+def test_who_waits_for_something_else_now_is_told_what(ground):
+    """S13, S14: the form has come, but an earlier operation of the same phone is open: the phone hears the new reason, once."""
+    phone = ground.worker(0)
+    house = building(0)
+    spoilt = operation("patch", "building", house["id"], {"floors_count": "up"})
+    newer = operation("patch", "building", house["id"], {"floors_count": 5}) | {"form_version": 2}
+    assert phone.outcomes([house], [spoilt], [newer]) == [("applied", None), ("quarantined", "invalid"), ("held", "form")]
+    object.__setattr__(ground.house, "registry", Newer(load_registry()))
+    assert [sweep(ground.house), sweep(ground.house)] == [0, 0]
+    phone.pull()
+    told = phone.statuses[newer["op_id"]]
+    assert (told["outcome"], told["reason"], told["status"]) == ("held", "behind", 2)
+    assert verify(ground.house).agrees
+    repair(ground.house, ground.secretary, Waiting(COMMUNITY, phone.install_id, 2), {2: {"set": {"floors_count": 4}}})
+    assert ground.fields(house["id"])["floors_count"] == 5
     phone.pull()
     assert phone.statuses[newer["op_id"]]["outcome"] == "applied"
 

@@ -34,7 +34,7 @@ _LATE = (1 << 30, 1 << 60)
 
 
 class _StillHeld(Exception):
-    """The group waits for something else now."""
+    """The group waits on, for the reason that its author knows, maybe for another record."""
 
     def __init__(self, waits: list[tuple[str, str, int, str]]) -> None:
         super().__init__()
@@ -151,8 +151,10 @@ def _transact(
     def keep(
         connection: Connection, memory: Memory, opened: Opened, entry: Entry, decided: list[Decided]
     ) -> None:
-        if any(one.outcome == HELD and one.reason != PROPOSAL for one in decided):
-            raise _StillHeld(waits_of(decided, install_id, at))
+        waits = waits_of(decided, install_id, at) if _is_held(decided) else []
+        told = {one.n: one.now_reason for one in operations}
+        if waits and all(one.reason == told[one.prepared.n] for one in decided):
+            raise _StillHeld(waits)
         keep_targets(connection, community_id, install_id, decided)
         status = {one.n: one.status + 1 for one in operations}
         writing.change_statuses(
@@ -165,10 +167,17 @@ def _transact(
             ],
         )  # fmt: skip
         writing.drop_waits(connection, community_id, install_id, group_n)
+        writing.insert_waits(connection, community_id, waits)  # for another reason: its author is told which
         changed = [(install_id, one.prepared.op_id, status[one.prepared.n]) for one in decided]
         opened.statuses.extend(statuses_changed(changed, opened.device_installs))
 
-    return decide_and_write(connection, house, submission, [group], attempt, keep=keep)
+    memory = decide_and_write(connection, house, submission, [group], attempt, keep=keep)
+    return None if _is_held(memory.decided) else memory
+
+
+def _is_held(decided: Sequence[Decided]) -> bool:
+    """Whether a group waits for something that comes by itself; nobody decides about it."""
+    return any(one.outcome == HELD and one.reason != PROPOSAL for one in decided)
 
 
 def _is_scoped(connection: Connection, community_id: str, install_id: str) -> bool:
