@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,13 +12,15 @@ from click.testing import CliRunner
 
 from server.cli import main
 from server.simulation import acts, laws, play, world
+from server.simulation.shelf import quick_folder
 
 FAULTS = sorted(acts.FAULTS)
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("stories")
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="dishu-stories-", dir=quick_folder()) as place:
+        yield Path(place)
 
 
 @pytest.fixture(autouse=True)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from server.simulation import acts, laws
+from server.simulation.shelf import quick_folder
 from server.simulation.world import PhoneKilled, World, anchor, shelf_of
 from sync.device import InvalidFields, Phone, PhoneError, UnknownRecord
 from sync.device.view import RecordView
@@ -28,7 +29,7 @@ EDITS = st.sampled_from(
         ("person", "occupation_text", "甲"), ("person", "occupation_text", "乙"), ("person", "birth_date", "1950-01-01"), ("person", "birth_date", "1951-01-01"),
     ]
 )  # fmt: skip
-_PLACE: list[Path] = []
+_PLACE: list[tempfile.TemporaryDirectory[str]] = []
 
 
 class Stories(RuleBasedStateMachine):
@@ -37,9 +38,10 @@ class Stories(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         if not _PLACE:
-            _PLACE.append(Path(tempfile.mkdtemp(prefix="dishu-machine-")))
-        self.folder = Path(tempfile.mkdtemp(dir=_PLACE[0]))
-        self.world = World(self.folder, "machine", shelf_of(_PLACE[0]))
+            _PLACE.append(tempfile.TemporaryDirectory(prefix="dishu-machine-", dir=quick_folder()))
+        place = Path(_PLACE[0].name)
+        self.folder = Path(tempfile.mkdtemp(dir=place))
+        self.world = World(self.folder, "machine", shelf_of(place))
         self.world.open()
         self.acknowledged: set[str] = set()
         for worker, cells in enumerate(((0, 1), (1, 2))):

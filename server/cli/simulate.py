@@ -107,11 +107,11 @@ _OWN: list[Path] = []
 @contextmanager
 def _place(asked: _Asked) -> Iterator[Path]:
     """A folder for stories; what they made on a PostgreSQL server is dropped in the end."""
-    from server.simulation.shelf import Databases
+    from server.simulation.shelf import Databases, quick_folder
     from server.simulation.world import shelf_of
 
     logging.disable(logging.CRITICAL)  # what goes wrong on purpose is no news
-    with tempfile.TemporaryDirectory(prefix="dishu-simulate-") as folder:
+    with tempfile.TemporaryDirectory(prefix="dishu-simulate-", dir=quick_folder()) as folder:
         try:
             yield Path(folder)
         finally:

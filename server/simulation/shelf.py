@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 from dataclasses import dataclass, field
@@ -9,6 +10,21 @@ from pathlib import Path
 from typing import Protocol
 
 from sqlalchemy import URL, create_engine, make_url, text
+
+
+_IN_MEMORY = Path("/dev/shm")
+_ROOM = 1 << 29
+
+
+def quick_folder() -> Path | None:
+    """Where files lie in memory, if this system has such a place with half a gigabyte of room; None: where temporary files lie.
+
+    In a story programs end, but no machine loses power, so that waiting for a disk proves nothing; it took four fifths of the time.
+    """
+    try:
+        return _IN_MEMORY if os.access(_IN_MEMORY, os.W_OK) and shutil.disk_usage(_IN_MEMORY).free >= _ROOM else None
+    except OSError:
+        return None
 
 
 class Shelf(Protocol):
