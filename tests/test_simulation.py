@@ -71,6 +71,19 @@ def test_the_same_story_on_postgresql(folder, tmp_path, postgres_url):
         shelf.clear()
 
 
+@pytest.mark.parametrize(
+    ("seed", "steps"),
+    [
+        (131, (3, 6, 11, 12, 13)),  # the form has come; an operation of the same phone before it is quarantined
+        (324, (10, 11, 13, 15)),  # written with newer forms by a phone whose program was put back to the older one
+    ],
+)
+def test_what_once_waited_for_a_form_in_a_story_waits_no_more(folder, seed, steps):
+    """S10, S14: whoever waits is told for what, and nothing waits for a form that the server has (found by stories)."""
+    story = play.play(seed, phones=3, steps=20, faults=FAULTS, folder=folder, only=steps)
+    assert story.wrong is None, story.wrong
+
+
 def test_everything_that_can_go_wrong_is_played(folder):
     """No fault is on the list and never played: forms, cells, clones, restores, kills of phone, server and office."""
     told = "\n".join(line for seed in range(50) for _, line in told_once(seed, folder).lines)

@@ -19,8 +19,8 @@ class LawBroken(Exception):
 
 
 def settle(world: World) -> None:
-    """Everybody syncs on fine days until nothing changes any more; no program of a phone stays newer than the server's."""
-    if max(world.forms, default=1) > world.released:
+    """Everybody syncs on fine days until nothing changes any more; the server has learned every form that some phone has had."""
+    if world.newest > world.released:
         world.release_forms()
     for _ in range(ROUNDS):
         confirm_devices(world)

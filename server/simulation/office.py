@@ -45,6 +45,7 @@ def other_forms(world: World, random: Random) -> str:
         sweep(world.house)
         return "the server's program is renewed, with newer forms"
     world.forms[number] = 3 - world.forms[number] if random.random() < 0.2 else 2
+    world.newest = max(world.newest, world.forms[number])
     world.reopen(number)
     return f"phone {number} has forms {world.forms[number]}, the server {world.released}"
 

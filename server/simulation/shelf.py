@@ -11,8 +11,7 @@ from typing import Protocol
 
 from sqlalchemy import URL, create_engine, make_url, text
 
-
-_IN_MEMORY = Path("/dev/shm")
+_IN_MEMORY = Path("/dev/shm")  # noqa: S108 - what is made there has a random name and belongs to its maker alone
 _ROOM = 1 << 29
 
 

@@ -214,6 +214,7 @@ class World:
     kept_back: list[tuple[str, dict[str, Any], str | None]] = field(default_factory=list)
     backups: list[str] = field(default_factory=list)
     forms: list[int] = field(default_factory=list)
+    newest: int = 1
     released: int = 1
     restored: bool = False
     assigned: dict[tuple[str, int], str] = field(default_factory=dict)
