@@ -10,6 +10,7 @@ from records_kit import IDS, actor_of, office_with_records, write_operation
 
 from forms.visits import visit_rules
 from server.house import uuid7
+from server.services import disagreements
 from server.services.push import accept_user_operation
 
 PATH = f"/api/v1/communities/{COMMUNITY}"
@@ -100,3 +101,37 @@ def test_a_community_has_rules_of_its_own(office):
     assert problem(office.signed_in("community_worker").client.put(f"{PATH}/rules/visits", json=own))[0] == 403
     assert secretary.client.delete(f"{PATH}/rules/visits", headers=headers).status_code == 200
     assert secretary.get("/api/v1/reference").json["rules"]["visits"] == visit_rules().document
+
+
+def test_an_escalated_household_is_counted_in_the_inbox(office, clock):
+    """Three tries in vain reach the badge of the secretary within a sweep, in the worker's cell only for that worker, and a confirmation takes it off."""
+    disagreements.sweep(office.house)
+    for day in (26, 27, 28):
+        visited(office, "household_b", f"2026-02-{day}T01:00:00Z", "no_answer")
+    before = counted(office.signed_in("secretary"))
+    disagreements.sweep(office.house)
+    after = counted(office.signed_in("secretary"))
+    assert (before["counts"]["visits"], after["counts"]["visits"], after["total"]) == (0, 1, before["total"] + 1)
+    assert after["counts"]["findings"] == before["counts"]["findings"]  # listed once: among the visits
+    assert listed(office.signed_in("secretary"), only="escalated")["count"] == 1
+    assert counted(office.signed_in("grid_worker"))["counts"]["visits"] == 0
+    clock.advance(hours=1)
+    write_operation(office.house, actor_of(office, "secretary"), "confirm", "household_b")
+    disagreements.sweep(office.house)
+    assert counted(office.signed_in("secretary"))["counts"]["visits"] == 0
+
+
+def test_new_rules_count_anew(office):
+    """A community that wants to look after one try gets its count with the next sweep, without a restart."""
+    visited(office, "household_b", "2026-02-28T01:00:00Z", "no_answer")
+    disagreements.sweep(office.house)
+    secretary = office.signed_in("secretary")
+    assert counted(secretary)["counts"]["visits"] == 0
+    own = json.loads(json.dumps(visit_rules().document)) | {"escalate_after": 1}
+    assert secretary.client.put(f"{PATH}/rules/visits", json=own, headers=secretary.headers).status_code == 200
+    disagreements.sweep(office.house)
+    assert counted(secretary)["counts"]["visits"] == 1
+
+
+def counted(person):
+    return person.get("/api/v1/inbox").json

@@ -1,4 +1,6 @@
-"""Findings where an asked observation disagrees with a derived fact; opened and closed by the sweeper, never by a push.
+"""What follows from all records behind a door and waits for the office: opened and closed by the sweeper, never by a push.
+
+Findings where an asked observation disagrees with a derived fact, and households that were tried in vain too often.
 
 A home stream is compared again when its number has moved or the day has changed (ages do without a write). Dwelling, households,
 members, care and visits of one door are in one stream, so a stream is read set by set and nothing else is.
@@ -9,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
+from functools import cache
 from typing import Any
 
 from forms.dwelling_facts import Resident
@@ -16,8 +19,11 @@ from forms.observed import Door, HouseholdSaid, Member, disagreements
 from server.house import House
 from server.permissions import Scope
 from server.services.accounts import today
+from server.services.visit_list import escalations
+from server.services.visit_rules import visit_rules_of
 from server.store import disagreements as store
 from server.store.database import read, stamp, write
+from server.store.inbox import ESCALATED
 from server.store.rosters import Entry, live_entries
 from server.store.writing import write_findings
 from sync.memory import Found
@@ -58,13 +64,15 @@ def compared(house: House, community_id: str, home: str, day: date) -> list[Foun
     """The findings of one home stream that are to be opened, and those that are to be closed."""
     with read(house.engine) as connection:
 
+        @cache
         def live(kind: str) -> list[Entry]:
             return live_entries(connection, Scope((community_id,)), community_id, kind, [home])
 
-        found = {pair for door in doors(live) for pair in disagreements(door, day)}
-        standing = store.open_of(connection, community_id, DERIVED, home)
-    opened = [Found(DERIVED, name, record_id, ()) for name, record_id in sorted(found - standing)]
-    return opened + [Found(DERIVED, name, record_id, (), False) for name, record_id in sorted(standing - found)]
+        found = {(DERIVED, *pair) for door in doors(live) for pair in disagreements(door, day)}
+        found |= {(ESCALATED, "office", household) for household in escalations(visit_rules_of(connection, community_id), live)}
+        standing = store.open_of(connection, community_id, (DERIVED, ESCALATED), home)
+    opened = [Found(*one, ()) for one in sorted(found - standing)]
+    return opened + [Found(*one, (), False) for one in sorted(standing - found)]
 
 
 def doors(live: Any) -> list[Door]:

@@ -20,7 +20,7 @@ from server.store import baseline, placements
 from server.store import inbox as store
 from server.store.database import read, stamp
 
-KINDS = ("conflicts", "quarantine", "unplaced", "placements", "findings", "held")
+KINDS = ("conflicts", "quarantine", "unplaced", "placements", "findings", "held", "visits")
 MOST_PER_PAGE = 200
 
 _HARM = {"identifying": 0, "secret": 1, "personal": 1, "internal": 2, "public": 3}

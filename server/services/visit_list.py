@@ -8,7 +8,7 @@ from typing import Any
 
 from forms.derived import age_on
 from forms.dwelling_facts import Resident, arrangement
-from forms.visits import Due, HouseholdFacts, VisitFact, standing, urgency
+from forms.visits import Due, HouseholdFacts, VisitFact, VisitRules, standing, urgency
 from server.errors import NotFound, OutsideScope
 from server.house import House
 from server.permissions import Scope
@@ -87,12 +87,7 @@ def due(
 
 def _facts(households: dict[str, Entry], live: Any, day: date) -> list[HouseholdFacts]:
     """What the rules ask of every household, gathered type by type in one pass each."""
-    visits: dict[str, list[VisitFact]] = defaultdict(list)
-    for one in live("visit"):
-        at = _local(one.fields.get("visited_at"))
-        if at is not None:
-            fact = VisitFact(at.date().isoformat(), at.hour, str(one.fields.get("outcome")), one.fields.get("next_visit_on"))
-            visits[str(one.fields.get("household"))].append(fact)
+    visits = _visits(live)
     dwellings = {one.id: one.fields for one in live("dwelling")}
     residents: dict[str, list[Resident]] = defaultdict(list)
     ages: dict[str, list[int]] = defaultdict(list)
@@ -120,16 +115,38 @@ def _facts(households: dict[str, Entry], live: Any, day: date) -> list[Household
     for one in households.values():
         dwelling = one.fields.get("dwelling")
         place = dwelling if isinstance(dwelling, str) else None
-        # Only written down, say by an import, is not seen: the phones know no confirmation of it either.
-        confirmed = _local(one.fresh_at) if one.fresh_at != one.created_at else None
         told.append(
             HouseholdFacts(
-                one.id, confirmed.date().isoformat() if confirmed is not None else None, tuple(ages[one.id]),
+                one.id, _confirmed_on(one), tuple(ages[one.id]),
                 arrangement(place, residents[place], day) if place is not None else None,
                 dwellings.get(place, {}).get("occupancy") if place is not None else None, tuple(care[one.id]), tuple(visits[one.id]),
             )
         )  # fmt: skip
     return told
+
+
+def escalations(rules: VisitRules, live: Any) -> set[str]:
+    """The households of a stream that somebody at the office has to look at; ``live`` gives the live records of a type."""
+    visits = _visits(live)
+    asked = (HouseholdFacts(one.id, _confirmed_on(one), visits=tuple(visits[one.id])) for one in live("household") if one.id in visits)
+    return {facts.household_id for facts in asked if standing(rules, facts).escalated}
+
+
+def _visits(live: Any) -> dict[str, list[VisitFact]]:
+    """The visits of every household that has any."""
+    visits: dict[str, list[VisitFact]] = defaultdict(list)
+    for one in live("visit"):
+        at = _local(one.fields.get("visited_at"))
+        if at is not None:
+            fact = VisitFact(at.date().isoformat(), at.hour, str(one.fields.get("outcome")), one.fields.get("next_visit_on"))
+            visits[str(one.fields.get("household"))].append(fact)
+    return visits
+
+
+def _confirmed_on(one: Entry) -> str | None:
+    """Only written down, say by an import, is not seen: the phones know no confirmation of it either."""
+    confirmed = _local(one.fresh_at) if one.fresh_at != one.created_at else None
+    return confirmed.date().isoformat() if confirmed is not None else None
 
 
 def _local(at: Any) -> datetime | None:

@@ -10,6 +10,7 @@ from server.errors import InputError, InvalidInput
 from server.permissions import Actor
 from server.store import rules as store
 from server.store.database import stamp, write
+from server.store.disagreements import compare_again
 
 if TYPE_CHECKING:
     from server.house import House
@@ -35,4 +36,5 @@ def set_visit_rules(house: House, actor: Actor, community_id: str, document: dic
         raise InvalidInput("these rules cannot be followed", errors=[InputError(wrong.pointer, "definition", wrong.reason)]) from wrong
     with write(house.engine) as connection:
         store.keep_rule(connection, community_id, VISITS, document, stamp(house.clock()), actor.user_id)
+        compare_again(connection, community_id)
     return rules

@@ -20,6 +20,7 @@ from server.store import inbox as store
 from server.store.database import read, stamp
 
 MOST_PER_PAGE = 200
+_OFFICE = {"zh": "多次没见到、拒访或已搬离，要社区出面", "en": "Tried in vain too often, refused or moved away: for the office"}
 
 
 def operations(
@@ -181,6 +182,8 @@ def finding_message(house: House, found: str, kind: str | None, name: str) -> An
     """The words of a constraint or of what disagrees with a derived fact; None for findings of another kind, which the screen words."""
     if found == DERIVED:
         return DISAGREEMENTS.get(name)
+    if found == store.ESCALATED:
+        return _OFFICE
     if kind is None or kind not in house.registry.types():
         return None
     form = house.registry.latest(kind)

@@ -1,4 +1,4 @@
-"""Comparing derived facts with what was asked: which streams have to be looked at again, and what stands open about them."""
+"""What follows from the records of a stream, compared with what stands open: which streams have to be looked at again, and what is open about them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from server.models import checked_stream
 from server.store.database import insert_rows, run
+from server.store.scoping import among
 
 
 def streams_to_compare(connection: Connection, day: str) -> list[tuple[str, str, int, int]]:
@@ -27,18 +28,24 @@ def streams_to_compare(connection: Connection, day: str) -> list[tuple[str, str,
     return [(row[0], row[1], int(row[2]), int(row[3])) for row in rows]
 
 
-def open_of(connection: Connection, community_id: str, kind: str, home: str) -> set[tuple[str, str]]:
-    """(name, record id) of the open findings of a kind about records of a home, whatever their life."""
+def open_of(connection: Connection, community_id: str, kinds: Sequence[str], home: str) -> set[tuple[str, str, str]]:
+    """(kind, name, record id) of the open findings of some kinds about records of a home, whatever their life."""
+    wanted, names = among("f.kind", kinds)
     rows = run(
         connection,
-        "SELECT f.name, f.record_id FROM finding f JOIN record r ON r.community_id = f.community_id AND r.id = f.record_id "
-        "WHERE f.community_id = ? AND f.state = 'open' AND f.kind = ? AND r.home = ?",
-        (community_id, kind, home),
+        "SELECT f.kind, f.name, f.record_id FROM finding f JOIN record r ON r.community_id = f.community_id AND r.id = f.record_id "
+        f"WHERE f.community_id = ? AND f.state = 'open' AND {wanted} AND r.home = ?",
+        (community_id, *names, home),
     )
-    return {(row[0], row[1]) for row in rows}
+    return {(row[0], row[1], row[2]) for row in rows}
 
 
 def mark_compared(connection: Connection, marks: Sequence[tuple[str, str, int, str]]) -> None:
     """Remember how far streams were compared: (community, stream, number, day)."""
     tail = "ON CONFLICT (community_id, stream_id) DO UPDATE SET seq = excluded.seq, day = excluded.day"
     insert_rows(connection, checked_stream, ("community_id", "stream_id", "seq", "day"), marks, tail)
+
+
+def compare_again(connection: Connection, community_id: str) -> None:
+    """Forget how far the streams of a community were compared, because its rules have changed."""
+    run(connection, "DELETE FROM checked_stream WHERE community_id = ?", (community_id,))

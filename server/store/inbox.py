@@ -14,6 +14,9 @@ from server.store.scoping import UNPLACED, Condition, among, record_cut, see_com
 
 Rows = list[dict[str, Any]]
 
+ESCALATED = "escalated"
+"""Kind of the findings about households that the office has to look at: counted and listed among the visits."""
+
 # The planner of SQLite uses the partial index only where its own words stand in the query.
 _OPEN_OPERATION = "o.now IN ('held', 'quarantined')"
 
@@ -49,6 +52,12 @@ def counts(connection: Connection, scope: Scope, community_id: str) -> dict[str,
     ).scalar_one()
     text, given = _findings_where(connection, scope, community_id)
     found["findings"] = run(connection, f"SELECT COUNT(*) {text}", given).scalar_one()
+    found["visits"] = run(
+        connection,
+        "SELECT COUNT(*) FROM finding f JOIN record r ON r.community_id = f.community_id AND r.id = f.record_id "
+        f"WHERE f.community_id = ? AND f.state = 'open' AND f.kind = '{ESCALATED}' AND {cut}",
+        (community_id, *values),
+    ).scalar_one()
     return {kind: int(number) for kind, number in found.items()}
 
 
@@ -199,7 +208,7 @@ def _findings_where(connection: Connection, scope: Scope, community_id: str) -> 
     cut, values = record_cut(connection, scope, community_id)
     text = (
         "FROM finding f LEFT JOIN record r ON r.community_id = f.community_id AND r.id = f.record_id "
-        "WHERE f.community_id = ? AND f.state = 'open' AND "
+        f"WHERE f.community_id = ? AND f.state = 'open' AND f.kind <> '{ESCALATED}' AND "
     )
     # Findings without a record (a missing range of a phone) are for those who see the whole community.
     return text + (f"({cut})" if scope.streams is not None else f"(f.record_id IS NULL OR ({cut}))"), [

@@ -12,6 +12,7 @@ from server.models import daily_figure
 from server.permissions import Scope
 from server.store.baseline import place_cut
 from server.store.database import insert_rows, run
+from server.store.inbox import ESCALATED
 from server.store.scoping import json_text
 
 TOTAL = "~total"
@@ -24,7 +25,7 @@ def open_findings(connection: Connection, scope: Scope, community_id: str) -> di
     return _counts(
         connection,
         "SELECT r.home, COUNT(*) FROM finding f JOIN record r ON r.community_id = f.community_id AND r.id = f.record_id "
-        f"WHERE f.community_id = ? AND f.state = 'open' AND {cut} GROUP BY r.home",
+        f"WHERE f.community_id = ? AND f.state = 'open' AND f.kind <> '{ESCALATED}' AND {cut} GROUP BY r.home",
         (community_id, *values),
     )
 
