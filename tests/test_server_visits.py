@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
+from click.testing import CliRunner
 from front_door import COMMUNITY, NEIGHBOUR, problem
 from records_kit import IDS, actor_of, office_with_records, write_operation
 
 from forms.visits import visit_rules
+from server.cli import main
 from server.house import uuid7
 from server.services import disagreements
 from server.services.push import accept_user_operation
@@ -135,3 +138,31 @@ def test_new_rules_count_anew(office):
 
 def counted(person):
     return person.get("/api/v1/inbox").json
+
+
+def test_the_terminal_changes_the_rules_too(office, tmp_path):
+    """`dishu rules`: printed, changed in a file, put in force in the running server, wrong ones named with their place, reset; only by the secretary."""
+    settings = office.house.settings
+    (tmp_path / "key").write_text(settings.secret().hex())
+    (tmp_path / "key").chmod(0o600)
+    env = {name: None for name in os.environ if name.startswith("DISHU_")} | {
+        "DISHU_DATA": str(settings.data_dir), "DISHU_DATABASE_URL": settings.database_url, "DISHU_KEY_FILE": str(tmp_path / "key"),
+    }  # fmt: skip
+
+    def dishu(*words, login="secretary-1"):
+        return CliRunner().invoke(main, ["rules", *map(str, words), "--as", login], env=env, catch_exceptions=False)
+
+    own = json.loads(dishu("show").output)
+    assert own == visit_rules().document
+    own["groups"] = [{"name": "eighty", "label": {"zh": "80岁以上", "en": "Over 80"}, "every_days": 3, "when": {"age_from": 80}}, own["groups"][-1]]
+    file = tmp_path / "rules.json"
+    file.write_text(json.dumps(own), encoding="utf-8")
+    assert dishu("set", file).output == "eighty\t3\t80岁以上\neverybody\t90\t普通住户\n"
+    assert {row["group"] for row in listed(office.signed_in("secretary"))["rows"]} == {"eighty", "everybody"}
+    own["retry_days"] = -1
+    file.write_text(json.dumps(own), encoding="utf-8")
+    refused = dishu("set", file)
+    assert refused.exit_code == 1 and "/retry_days" in refused.output
+    assert len(json.loads(dishu("show").output)["groups"]) == 2
+    assert dishu("reset").exit_code == 0 and json.loads(dishu("show").output) == visit_rules().document
+    assert dishu("show", login="worker-1").exit_code == 1

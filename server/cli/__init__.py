@@ -33,6 +33,7 @@ COMMANDS = {
     "cells": "cells",
     "forms": "forms",
     "survey": "surveys",
+    "rules": "rules",
     "import": "imports",
     "export": "export",
     "table": "tables",

@@ -61,6 +61,7 @@ const RIGHTS: Record<string, string[]> = {
   imports: ["secretary"],
   surveys: ["grid_worker", "community_worker", "secretary", ...OFFICERS],
   manageSurveys: ["secretary"],
+  visitRules: ["secretary"],
   people: ["secretary", "admin"],
   audit: ["secretary", "auditor", "admin"],
 };
