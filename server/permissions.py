@@ -29,13 +29,15 @@ DUTIES = {"lead": "主责", "regular": "协管", "substitute": "代班"}
 Fields = Literal["all", "internal", "aggregate"]
 
 _WORKERS = frozenset({"grid_worker", "community_worker", "secretary"})
-# A community worker sees the care records of their lines of work only; a stream is the same for all its phones (S23).
-_PHONES = frozenset({"grid_worker", "secretary"})
+_COLLECT = frozenset({"grid_worker", "secretary"})
+SCOPED = frozenset({"grid_worker", "community_worker"})
+"""Roles whose phones may not write everything in the community (S18): what they write is judged by their scope."""
 _OFFICE = frozenset({"community_worker", "secretary"})
 _EVERYBODY_WITH_PLACES = _WORKERS | OFFICERS | {"planner"}
 
 ACTIONS: dict[str, frozenset[str]] = {
-    "sync": _PHONES,
+    "sync": _WORKERS,
+    "use_odk": _COLLECT,
     "write_records": _WORKERS,
     "read_records": _EVERYBODY_WITH_PLACES,
     "read_personal": _WORKERS | OFFICERS,
@@ -124,6 +126,31 @@ class Scope:
         communities = "*" if self.community_ids is None else ",".join(self.community_ids) or "-"
         streams = "*" if self.streams is None else ",".join(sorted(self.streams)) or "-"
         return f"communities={communities} streams={streams} fields={self.fields}"
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """What a phone sees of the records of its streams (S23). All phones of a stream get the same rows, so that count and digest agree.
+
+    Secret fields are masked for everybody. ``lines``: of care records of other lines of work the phone gets the bare envelope (id, v, tag);
+    None for phones that see every line.
+    """
+
+    lines: tuple[str, ...] | None = None
+
+    @property
+    def name(self) -> str:
+        """In cursors, the audit log and the names of prepared files; another name means replacement."""
+        return "masked/1" if self.lines is None else f"masked/1 lines={','.join(self.lines)}"
+
+
+WHOLE = Projection()
+"""What most phones see: every record, secret fields masked."""
+
+
+def projection_of(role: str, topics: Iterable[str]) -> Projection:
+    """The projection of somebody's phones."""
+    return Projection(tuple(sorted(set(topics))) if role == "community_worker" else None)
 
 
 NOTHING = Scope(community_ids=(), streams=frozenset(), fields="aggregate")

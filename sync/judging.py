@@ -10,7 +10,8 @@ from sync.memory import Memory, Prepared, Writer
 from sync.operation import Operation
 from sync.outcome import HELD, PROPOSAL, QUARANTINED, Refusal
 from sync.placing import PIN, pinned_cell
-from sync.record import Record
+from sync.record import Record, value_at
+from sync.scope import CARE, LINE
 
 
 def refusal_of(
@@ -142,6 +143,8 @@ def _outside_scope(
     scope, operation = writer.scope, prepared.operation
     if scope is None or operation is None:
         return None
+    if not _line_is_read(prepared, record, writer, memory):
+        return _not_in_scope("not of your lines of work")
     if record is not None:
         addressed = memory.records.get(operation.addressed) if operation.addressed is not None else None
         theirs = addressed is not None and _in_scope(addressed, prepared.n, writer, memory)
@@ -157,5 +160,27 @@ def _outside_scope(
     return _not_in_scope()
 
 
-def _not_in_scope() -> Refusal:
-    return Refusal(QUARANTINED, "out_of_scope", errors=[_error("/id", "out_of_scope", "not in your cells")])
+def _line_is_read(prepared: Prepared, record: Record | None, writer: Writer, memory: Memory) -> bool:
+    """S23: whether the author's phone was shown this care record, and may put it where the operation puts it.
+
+    A record that went to another line meanwhile counts by the line that it had in the version that the author was looking at.
+    """
+    scope, operation = writer.scope, prepared.operation
+    if scope is None or scope.lines is None or operation is None or operation.type != CARE:
+        return True
+    makes = record is None and operation.kind == "create"
+    if (makes or LINE in prepared.values) and not scope.reads_line(prepared.values.get(LINE), prepared.n):
+        return False
+    if record is None or writer.chain.has(record.created_install, record.created_n):
+        return True
+    now = {LINE: record.fields.get(LINE)}
+    if scope.reads_line(now[LINE], prepared.n):
+        return True
+    base = operation.base
+    if base is None or (record.id, *base) not in memory.known:
+        return False
+    return scope.reads_line(value_at(memory.past_of(record.id), LINE, base[0], now).get(LINE), prepared.n)
+
+
+def _not_in_scope(message: str = "not in your cells") -> Refusal:
+    return Refusal(QUARANTINED, "out_of_scope", errors=[_error("/id", "out_of_scope", message)])

@@ -331,8 +331,10 @@ def test_nobody_makes_an_account_above_their_own():
     )
 
 
-def test_a_community_worker_gets_no_phone_while_streams_show_every_line_of_work(office: Office):
-    """Care records of other lines of work are none of their business: their phone would hold them (S23), so there is none."""
+def test_who_works_with_records_gets_a_phone_and_nobody_else(office: Office):
+    """Codes are for grid workers, community workers (S23) and the secretary; ODK Collect, which has one scope for all, for cells only."""
     secretary = office.signed_in("secretary")
-    refused = secretary.post("/api/v1/enrolment-codes", {"user_id": office.users["community_worker"]})
-    assert refused.status_code == 422
+    for role, code in (("community_worker", 201), ("grid_worker", 201), ("planner", 422), ("auditor", 404)):
+        assert secretary.post("/api/v1/enrolment-codes", {"user_id": office.users[role]}).status_code == code, role
+    assert {role for role in ROLES if role in ACTIONS["sync"]} == {"grid_worker", "community_worker", "secretary"}
+    assert "community_worker" not in ACTIONS["use_odk"]

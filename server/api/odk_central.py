@@ -184,8 +184,8 @@ def list_attachments(project: str, form_id: str, instance_id: str) -> Response:
 @_route(f"{_FORM}/submissions/<instance_id>/attachments/<name>", "POST", "上传表中的照片", "A photo that the form names", request=_ANY,
         request_media=("image/jpeg", "image/png", "image/webp"))  # fmt: skip
 def add_attachment(project: str, form_id: str, instance_id: str, name: str) -> Response:
-    """Needs ``sync``: whoever writes with a phone."""
-    actor, community = _at(project, "sync")
+    """Needs ``use_odk``."""
+    actor, community = _at(project, "use_odk")
     odk_central.submission(auth.house(), community, form_id, instance_id)
     odk_submissions.add_photo(auth.house(), actor.with_install(actor.user_id), instance_id, name, request.get_data(cache=False))
     return json_answer({"success": True})
@@ -201,8 +201,8 @@ def review_submission(project: str, form_id: str, instance_id: str) -> Response:
 
 @_route(f"{_FORM}/submissions", "POST", "上传一张填好的表", "A filled form, as XML", request=_ANY, request_media="application/xml")
 def create_submission(project: str, form_id: str) -> Response:
-    """Needs ``sync``: whoever writes with a phone."""
-    actor, community = _at(project, "sync")
+    """Needs ``use_odk``."""
+    actor, community = _at(project, "use_odk")
     content = request.get_data(cache=False)
     taken = odk_submissions.take(
         auth.house(), actor.with_install(actor.user_id), content, {}, device_id=request.args.get("deviceID", ""),

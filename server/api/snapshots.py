@@ -44,12 +44,13 @@ def snapshot() -> Response:
         raise wrong("/stream", "a stream and its seq, as the pull has told them")
     reader = pulling.Reader(actor.community_id, actor.install_id or "", actor.user_id, actor.role)
     frame = None
-    if stream in pulling.streams_of_reader(house, reader):
-        frame = snapshots.content(house, actor.community_id, stream, pulling.PROJECTION, seq)
+    streams, projection = pulling.scope_of_reader(house, reader)
+    if stream in streams:
+        frame = snapshots.content(house, actor.community_id, stream, projection, seq)
     if frame is None:
         raise NotFound("this file is no longer kept; pull without it")
     look = auth.look(actor, "read", "sync")
-    note(house, look, scope=f"streams={stream}", community_id=actor.community_id, fields=(pulling.PROJECTION,))
+    note(house, look, scope=f"streams={stream}", community_id=actor.community_id, fields=(projection.name,))
     if "zstd" in request.accept_encodings:
         return Response(frame, mimetype="application/json", headers={"Content-Encoding": "zstd", "Vary": "Accept-Encoding"})
     return Response(snapshots.unpacked(frame), mimetype="application/json")

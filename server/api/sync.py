@@ -13,7 +13,7 @@ from server import auth
 from server.api.body import read_json
 from server.errors import InputError, InvalidInput
 from server.openapi import describe
-from server.permissions import Actor
+from server.permissions import SCOPED, Actor
 from server.services import pull as pulling
 from server.services import push as pushing
 from server.services.blobs import held_by_phone
@@ -115,7 +115,7 @@ def take_in(actor: Actor, unconfirmed: bool, body: dict[str, Any]) -> dict[str, 
     if isinstance(missing, dict) and is_number(missing.get("n")) and is_uuid(batch.after_op_id):
         batch = replace(batch, missing=(missing["n"], missing.get("op_id")))
     sender = pushing.Sender(
-        actor.community_id, actor.install_id or "", actor.user_id or None, "device", actor.role == "grid_worker",
+        actor.community_id, actor.install_id or "", actor.user_id or None, "device", actor.role in SCOPED,
         unconfirmed=unconfirmed,
     )  # fmt: skip
     return pushing.accept(house, sender, batch)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from server.conformance.device import NotTested, must, operation
-from server.conformance.ground import Ground
+from server.conformance.device import NotTested, enrol, must, operation
+from server.conformance.ground import MARK, Ground
 from server.conformance.rules import rule
 from sync.digest import made_id
 
@@ -146,6 +146,29 @@ def masks(ground: Ground) -> None:
     must(said == ["applied"], f"a document number is answered {said[0]}")
     copy = ground.two.seen(person)
     must(number not in str(copy) and isinstance(copy["fields"].get("document_number"), dict), "a secret field travels in plain")
+
+
+@rule("S23b")
+def projections(ground: Ground) -> None:
+    """A phone that may not read a record gets its id, v and tag alone, so that totals agree, and cannot write it."""
+    if ground.office is None:
+        raise NotTested("asks for a community worker, whom --login makes")
+    person = ground.home()["persons"][0]
+    cares = [ground.new("care_status", {"person": person, "kind": "living_alone", "line_of_work": line}) for line in ("elderly_care", "health")]
+    must(ground.one.write(*cares) == ["applied"] * 2, "care records are not applied")
+    user = ground.office.line_worker("elderly_care")
+    phone = enrol(ground.line, ground.office.code(user), MARK)
+    phone.pull()
+    seen, hidden = (phone.seen(one["id"]) for one in cares)
+    must("fields" in seen, "a care record of the own line of work comes without its fields")
+    must(hidden.keys() == {"id", "v", "tag"}, "of another line of work more than id, v and tag is told")
+    base = {"v": hidden["v"], "tag": hidden["tag"]}
+    said = phone.push([operation("patch", "care_status", cares[1]["id"], base=base, set={"level": None})])[0]
+    must((said["now"]["outcome"], said["now"]["reason"]) == ("quarantined", "out_of_scope"), "what was not shown is written")
+    reply = ground.office.ask("POST", f"/api/v1/users/{user}/topics", {"topics": ["health"]})
+    must(reply.status == 204, f"other lines of work are answered {reply.status} {reply.slug}")
+    phone.pull()
+    must(phone.seen(cares[0]["id"]).keys() == {"id", "v", "tag"}, "what is no longer to be seen is not replaced")
 
 
 @rule("S24")

@@ -130,6 +130,13 @@ class Office:
             self.make("/api/v1/assignments", {"user_id": user["user_id"], "cell_id": cell})
         return str(user["user_id"])
 
+    def line_worker(self, *lines: str) -> str:
+        """A community worker of lines of work; the user's id."""
+        given = {"login": f"{MARK}-{secrets.token_hex(6)}", "name": MARK, "role": "community_worker", "password": secrets.token_urlsafe(24)}
+        user = self.make("/api/v1/users", given | {"topics": list(lines)})
+        self.users.append(user["user_id"])
+        return str(user["user_id"])
+
     def code(self, user_id: str) -> str:
         """A one-time code."""
         return str(self.make("/api/v1/enrolment-codes", {"user_id": user_id})["code"])

@@ -14,6 +14,7 @@ user_account = keyed(
     need("role"),  # see server.permissions.ROLES
     may("area_code"),  # of officers: subdistrict or district code below which they see
     need("topics", server_default="[]"),  # JSON, of a community worker
+    need("topics_past", server_default="[]"),  # JSON, [[until scope version, topics]]: late work is judged by them (S18)
     need("password_hash"),
     need("failed_count", Integer, server_default="0"),
     may("locked_until"),

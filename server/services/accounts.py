@@ -183,9 +183,15 @@ def set_topics(house: House, actor: Actor, user: User, topics: Sequence[str], *,
     if not may_manage(actor, user.role, user.community_id):
         raise OutsideScope("the topics of this account are set by somebody else")
     with write(house.engine) as connection:
+        version = places.raise_scope(connection, user.community_id, user.user_id)
+        was = places.user_scope_of(connection, user.community_id, user.user_id)
+        past = [*was.past, (version, was.topics)] if was is not None else []
         people.change_user(
-            connection, user.community_id, user.user_id, topics=json.dumps(sorted(set(topics)), ensure_ascii=False)
+            connection,
+            user.community_id,
+            user.user_id,
+            topics=json.dumps(sorted(set(topics)), ensure_ascii=False),
+            topics_past=json.dumps(past, ensure_ascii=False),
         )
-        places.raise_scope(connection, user.community_id, user.user_id)
         look = Look(actor, "change", "topics set", request_id)
         audit_store.append(connection, line_of(house, look, scope=user.user_id, community_id=user.community_id))

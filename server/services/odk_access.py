@@ -54,7 +54,7 @@ def create(
         user = people.user(connection, where, user_id)
         if user is None or user.closed_at is not None:
             raise NotFound("no such user in this community")
-        if user.role not in ACTIONS["sync"]:
+        if user.role not in ACTIONS["use_odk"]:
             raise InvalidInput(errors=[InputError("/user_id", "role", "this role works without a device")])
         made = Install(where, house.new_id(), KIND, user_id, f"ODK {label.strip()}".strip()[:80], stamp(house.clock()), user_name=user.name)
         installs.add_install(connection, made)
@@ -122,7 +122,7 @@ def app_user_actor(house: House, token: str, project: str) -> Actor:
     if by_number and (community is None or project != str(project_number(community))):
         raise NotFound("no such project")
     actor = Actor(user_id, role, claim.community_id, area_code, claim.install_id, name, tuple(json.loads(topics)))
-    if not may(actor, "sync", community_id=claim.community_id):
+    if not may(actor, "use_odk", community_id=claim.community_id):
         raise OutsideScope(f"the role {role} may not do this here")
     return actor
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from server.errors import NotFound
+from server.permissions import Projection
 from server.services import snapshots
 from server.services.audit import Look, note
 from server.services.lives import begin_again, check_cursor
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from server.store.database import Connection
 
 PAGE_BYTES = 16_000_000
-PROJECTION = "masked/1"
-"""Names what a phone sees of a record: everything but secret fields, which are masked. A change means replacement (S23)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,20 +82,20 @@ def pull(
     """
     settle_expired(house, reader.community_id, reader.user_id if reader.role == "grid_worker" else None)
     try:
-        answer, waiting, begins = _snapshot(house, reader, cursor_text, limit, set(replace), prepared)
-    except CopiedBack as seen:
-        begin_again(house, reader.community_id, reader.install_id, seen)
-        answer, waiting, begins = _snapshot(house, reader, cursor_text, limit, set(replace), prepared)
+        answer, waiting, begins, seen = _snapshot(house, reader, cursor_text, limit, set(replace), prepared)
+    except CopiedBack as back:
+        begin_again(house, reader.community_id, reader.install_id, back)
+        answer, waiting, begins, seen = _snapshot(house, reader, cursor_text, limit, set(replace), prepared)
     if begins and waiting:
         count, streams = sum(waiting.values()), ",".join(sorted(waiting))
-        note(house, look, scope=f"streams={streams}", community_id=reader.community_id, fields=(PROJECTION,), count=count)
+        note(house, look, scope=f"streams={streams}", community_id=reader.community_id, fields=(seen.name,), count=count)
     return answer
 
 
 def _snapshot(
     house: House, reader: Reader, cursor_text: str | None, limit: int | None, replace: set[str], prepared: bool
-) -> tuple[dict[str, Any], dict[str, int], bool]:
-    """The answer, what waits in record streams, and whether a pull begins with this page."""
+) -> tuple[dict[str, Any], dict[str, int], bool, Projection]:
+    """The answer, what waits in record streams, whether a pull begins with this page, and what the phone sees of a record."""
     ready = _ready(house, reader) if prepared and cursor_text is None else {}
     with read(house.engine) as connection:
         life = epoch(connection) or ""
@@ -104,35 +103,35 @@ def _snapshot(
         if head is None:
             raise NotFound("there is no such install")
         scope = install_scope(connection, house, reader.community_id, reader.user_id, reader.role)
-        cursor, rebuilt = _cursor(house, reader, cursor_text, life)
+        cursor, rebuilt = _cursor(house, reader, cursor_text, life, scope.projection.name)
         begins = cursor.turn == 0 or bool(replace)
         answer, waiting = _page(connection, house, reader, scope, cursor, rebuilt, limit, replace, head, life, ready)
-    return answer, waiting, begins
+    return answer, waiting, begins, scope.projection
 
 
-def streams_of_reader(house: House, reader: Reader) -> frozenset[str]:
-    """The record streams that an install follows now."""
+def scope_of_reader(house: House, reader: Reader) -> tuple[frozenset[str], Projection]:
+    """The record streams that an install follows now, and what it sees of their records."""
     with read(house.engine) as connection:
-        return install_scope(connection, house, reader.community_id, reader.user_id, reader.role).streams - {REFERENCE}
+        scope = install_scope(connection, house, reader.community_id, reader.user_id, reader.role)
+    return scope.streams - {REFERENCE}, scope.projection
 
 
 def _ready(house: House, reader: Reader) -> dict[str, Ready]:
     """Prepared files for the streams of an install, made now where there are none."""
-    found = (
-        snapshots.ready(house, reader.community_id, one, PROJECTION) for one in sorted(streams_of_reader(house, reader))
-    )
+    streams, projection = scope_of_reader(house, reader)
+    found = (snapshots.ready(house, reader.community_id, one, projection) for one in sorted(streams))
     return {one.stream: one for one in found if one is not None}
 
 
-def _cursor(house: House, reader: Reader, text: str | None, life: str) -> tuple[Cursor, bool]:
-    """The cursor, and whether everything is read anew: at first, in another life, under another projection."""
-    new = Cursor(reader.install_id, life, 0, PROJECTION)
+def _cursor(house: House, reader: Reader, text: str | None, life: str, projection: str) -> tuple[Cursor, bool]:
+    """The cursor, and whether everything is read anew: at first, in another life, under another projection (S23)."""
+    new = Cursor(reader.install_id, life, 0, projection)
     if text is None:
         return new, False
     cursor = Cursor.from_text(unsign(house, text))
     if cursor.install_id != reader.install_id:
         raise MalformedCursor("the cursor of another install")
-    if cursor.epoch != life or cursor.projection != PROJECTION:
+    if cursor.epoch != life or cursor.projection != projection:
         return new, True
     return cursor, False
 
@@ -169,7 +168,7 @@ def _page(
         cursor.fresh[one] = seq[one]
     waiting = {one: seq[one] - cursor.streams[one] for one in wanted if one not in (own, REFERENCE)}
     waiting = {one: count for one, count in waiting.items() if count > 0}
-    used = {one: found for one, found in ready.items() if one in added and counters[one][3] <= found.seq <= seq[one]}
+    used = {one: found for one, found in ready.items() if one in added and found.projection == scope.projection and counters[one][3] <= found.seq <= seq[one]}
     for one, found in used.items():
         cursor.streams[one] = cursor.fresh[one] = found.seq
     most = min(limit or LAST_PAGE_ROWS, cursor.rows)
@@ -177,7 +176,7 @@ def _page(
     others = wanted[1:]
     turn = cursor.turn % max(1, len(others))
     for one in [own, *others[turn:], *others[:turn]]:
-        _read_stream(connection, reader, one, seq[one], cursor, page, most)
+        _read_stream(connection, reader, scope.projection, one, seq[one], cursor, page, most)
     complete = all(cursor.streams[one] >= seq[one] for one in wanted)
     cursor.turn = 0 if complete else cursor.turn + 1
     cursor.rows = FIRST_PAGE_ROWS if complete else min(LAST_PAGE_ROWS, cursor.rows * 2)
@@ -210,14 +209,21 @@ def _page(
 
 
 def _read_stream(
-    connection: Connection, reader: Reader, stream_id: str, end: int, cursor: Cursor, page: _Page, most: int
+    connection: Connection,
+    reader: Reader,
+    projection: Projection,
+    stream_id: str,
+    end: int,
+    cursor: Cursor,
+    page: _Page,
+    most: int,
 ) -> None:
     room = page.room(most)
     after = cursor.streams[stream_id]
     if room <= 0 or after >= end:
         return
     rows = store.stream_rows(
-        connection, reader.community_id, stream_id, after, room, cursor.fresh.get(stream_id, 0)
+        connection, reader.community_id, stream_id, after, room, cursor.fresh.get(stream_id, 0), projection
     )
     asked = [row[1] for row in rows if row[2] == STATUS]
     became = store.statuses(connection, reader.community_id, asked) if asked else {}

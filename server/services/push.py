@@ -62,7 +62,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who sends: the install with its user. ``scoped`` says that S18 applies (a grid worker's phone)."""
+    """Who sends: the install with its user. ``scoped`` says that S18 applies (`permissions.SCOPED`)."""
 
     community_id: str
     install_id: str

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from server.errors import ServerError
+from server.permissions import SCOPED
 from server.sealing import unseal
 from server.services.carry import Entry, Opened
 from server.services.community_forms import at_home
@@ -143,7 +144,7 @@ def _transact(
         kind=row.kind,
         source="system",
         parent=(row.parent_install_id, row.parent_n or 0) if row.parent_install_id else None,
-        scope=_LATE if _is_scoped(connection, community_id, install_id) else None,
+        scope=_LATE if _is_scoped(connection, community_id, install_id, row.kind) else None,
         at=at,
         command="release",
     )
@@ -180,9 +181,10 @@ def _is_held(decided: Sequence[Decided]) -> bool:
     return any(one.outcome == HELD and one.reason != PROPOSAL for one in decided)
 
 
-def _is_scoped(connection: Connection, community_id: str, install_id: str) -> bool:
+def _is_scoped(connection: Connection, community_id: str, install_id: str, kind: str) -> bool:
+    """Phones of scoped roles; grid workers at the console too. Whoever works at the office was judged before it was taken in."""
     found = installs.device_and_user(connection, community_id, install_id)
-    return found is not None and found[2] == "grid_worker"
+    return found is not None and (found[2] == "grid_worker" or (kind == "device" and found[2] in SCOPED))
 
 
 def texts_of(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from server.permissions import cell_stream, dedicated_stream
+from server.permissions import WHOLE, Projection, cell_stream, dedicated_stream, projection_of
 from server.services.accounts import today
 from server.store import assignments as store
 from server.store import places
@@ -23,10 +23,11 @@ REFERENCE = "~reference"
 
 @dataclass(frozen=True, slots=True)
 class InstallScope:
-    """What an install follows now: ``streams`` without its own; ``version`` of its user's scope."""
+    """What an install follows now: ``streams`` without its own; ``version`` of its user's scope; what it sees of their records."""
 
     version: int
     streams: frozenset[str]
+    projection: Projection = WHOLE
 
 
 def settle_expired(house: House, community_id: str, user_id: str | None) -> None:
@@ -62,8 +63,11 @@ def install_scope(
     cells = (
         [row.cell_id for row in places.cells_of(connection, community_id, edition.edition_id)] if edition else []
     )
-    version = store.scope_version(connection, community_id, user_id) if user_id else 0
-    return InstallScope(version, frozenset(cell_stream(cell) for cell in cells) | {UNPLACED, REFERENCE})
+    streams = frozenset(cell_stream(cell) for cell in cells) | {UNPLACED, REFERENCE}
+    user = store.user_scope_of(connection, community_id, user_id) if user_id else None
+    if user is None:
+        return InstallScope(0, streams, projection_of(role, ()))
+    return InstallScope(user.version, streams, projection_of(role, user.topics))
 
 
 def _stream(cell_id: str, dedicated: frozenset[str]) -> str:
@@ -78,10 +82,15 @@ def push_scope(
     echoed: tuple[int, int],
     been: Mapping[str, frozenset[str]],
 ) -> ScopeRule:
-    """The rule for one push of a grid worker's phone; ``echoed`` is (scope version applied, last n before it)."""
+    """The rule for one push of a phone; ``echoed`` is (scope version applied, last n before it)."""
     applied, last_n = echoed
+    user = store.user_scope_of(connection, community_id, user_id)
+    current = user.version if user is not None else 0
+    if user is not None and user.role == "community_worker":
+        then = [topics for since, topics in user.all_topics() if since <= applied]
+        ever_read = frozenset(one for topics in then for one in topics)
+        return ScopeRule(None, frozenset(), last_n, current > applied, been, frozenset(then[-1]), ever_read)
     history = store.scope_history(connection, community_id, user_id)
-    current = store.scope_version(connection, community_id, user_id)
     day = today(house)
     dedicated = places.dedicated_cells(connection, community_id) if history else frozenset()
     streams, ever = set(), set()

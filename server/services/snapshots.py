@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from server.permissions import Projection
 from server.sealing import WrongKey, seal, unseal
 from server.services.keys import DataKeys
 from server.services.transact import forms_id
@@ -54,12 +55,13 @@ _gate = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A prepared file: the stream's rows up to ``seq``; ``size`` as it is sent."""
+    """A prepared file: the stream's rows up to ``seq`` as a projection shows them; ``size`` as it is sent."""
 
     stream: str
     seq: int
     rows: int
     size: int
+    projection: Projection
 
 
 def folder(house: House) -> Path:
@@ -67,7 +69,7 @@ def folder(house: House) -> Path:
     return house.settings.data_dir / "snapshots"
 
 
-def ready(house: House, community_id: str, stream_id: str, projection: str) -> Ready | None:
+def ready(house: House, community_id: str, stream_id: str, projection: Projection) -> Ready | None:
     """A file that stands for the beginning of a stream, made now where there is none; None where pages are as good.
 
     Any number of phones that ask at the same time wait for one making, of this process.
@@ -79,16 +81,16 @@ def ready(house: House, community_id: str, stream_id: str, projection: str) -> R
         return None
     name = _name(house, community_id, stream_id, projection, life)
     with _making(name):
-        found = _newest(house, name, stream_id)
+        found = _newest(house, name, stream_id, projection)
         if found is not None and counter[3] <= found.seq <= counter[0] and counter[0] - found.seq <= _MOST_BEHIND * found.rows:
             return found
         try:
-            return _make(house, community_id, stream_id, name)
+            return _make(house, community_id, stream_id, projection, name)
         except (StoreError, OSError):  # a busy database, a full disk: pages do as well
             return None
 
 
-def content(house: House, community_id: str, stream_id: str, projection: str, seq: int) -> bytes | None:
+def content(house: House, community_id: str, stream_id: str, projection: Projection, seq: int) -> bytes | None:
     """The zstd frame of JSON ``{"stream", "seq", "rows"}`` of a file that was offered; None where it is gone."""
     with read(house.engine) as connection:
         life = epoch(connection) or ""
@@ -140,26 +142,26 @@ def _led(community_id: str) -> str:
     return hashlib.blake2b(community_id.encode(), digest_size=8).hexdigest()
 
 
-def _name(house: House, community_id: str, stream_id: str, projection: str, life: str) -> str:
+def _name(house: House, community_id: str, stream_id: str, projection: Projection, life: str) -> str:
     """One name per stream, projection, set of forms and life of the database."""
-    told = "\0".join((str(house.engine.url), community_id, stream_id, projection, forms_id(house.registry), life))
+    told = "\0".join((str(house.engine.url), community_id, stream_id, projection.name, forms_id(house.registry), life))
     return f"{_led(community_id)}-{hashlib.blake2b(told.encode(), digest_size=16).hexdigest()}"
 
 
-def _newest(house: House, name: str, stream_id: str) -> Ready | None:
+def _newest(house: House, name: str, stream_id: str, projection: Projection) -> Ready | None:
     found = []
     for path in folder(house).glob(f"{name}.*"):
         parts = path.name.split(".")
         if len(parts) == 4 and parts[3] == "sealed":
-            found.append(Ready(stream_id, int(parts[1]), int(parts[2]), path.stat().st_size))
+            found.append(Ready(stream_id, int(parts[1]), int(parts[2]), path.stat().st_size, projection))
     return max(found, key=lambda one: one.seq, default=None)
 
 
-def _make(house: House, community_id: str, stream_id: str, name: str) -> Ready | None:
+def _make(house: House, community_id: str, stream_id: str, projection: Projection, name: str) -> Ready | None:
     subject = SUBJECT + stream_id
     with read(house.engine) as connection:
         seq = int(store.counters(connection, community_id, [stream_id])[stream_id][0])
-        rows = store.stream_rows(connection, community_id, stream_id, 0, MOST_ROWS * 2, seq)
+        rows = store.stream_rows(connection, community_id, stream_id, 0, MOST_ROWS * 2, seq, projection)
         keys = DataKeys(house.keys)
         learn(keys, connection, community_id, [subject])
     given = [orjson.Fragment(row[6]) for row in rows if row[2] == PUT]
@@ -177,7 +179,7 @@ def _make(house: House, community_id: str, stream_id: str, name: str) -> Ready |
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(sealed)
     os.replace(part, path)
-    return Ready(stream_id, seq, len(given), len(sealed))
+    return Ready(stream_id, seq, len(given), len(sealed), projection)
 
 
 def offered(found: Mapping[str, Ready]) -> list[dict[str, Any]]:

@@ -75,6 +75,34 @@ def scope_version(connection: Connection, community_id: str, user_id: str) -> in
     return int(run(connection, statement, (community_id, user_id)).scalar() or 0)
 
 
+@dataclass(frozen=True, slots=True)
+class UserScope:
+    """What a scope is made of beside cells: ``past`` holds [until scope version, topics] of every earlier set of topics."""
+
+    role: str
+    version: int
+    topics: tuple[str, ...]
+    past: tuple[tuple[int, tuple[str, ...]], ...] = ()
+
+    def all_topics(self) -> list[tuple[int, tuple[str, ...]]]:
+        """(from scope version, topics) of every set of topics, the present one last."""
+        starts = [0, *(until for until, _ in self.past)]
+        return list(zip(starts, [*(topics for _, topics in self.past), self.topics], strict=True))
+
+
+def user_scope_of(connection: Connection, community_id: str, user_id: str) -> UserScope | None:
+    """Role, scope version (0: never changed) and lines of work of a user; None where there is none."""
+    statement = (
+        "SELECT u.role, coalesce(s.version, 0) AS version, u.topics, u.topics_past FROM user_account u LEFT JOIN user_scope s "
+        "ON s.community_id = u.community_id AND s.user_id = u.user_id WHERE u.community_id = ? AND u.user_id = ?"
+    )
+    row = run(connection, statement, (community_id, user_id)).first()
+    if row is None:
+        return None
+    past = tuple((int(until), tuple(topics)) for until, topics in json.loads(row.topics_past))
+    return UserScope(row.role, int(row.version), tuple(json.loads(row.topics)), past)
+
+
 def add_assignment(connection: Connection, new: Assignment) -> None:
     """Keep an assignment; the caller has raised the scope version."""
     connection.execute(insert(assignment).values({c.name: getattr(new, c.name) for c in _COLUMNS}))

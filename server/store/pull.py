@@ -9,7 +9,9 @@ import orjson
 from sqlalchemy import Connection
 
 from server.models import operation, stream
+from server.permissions import WHOLE, Projection
 from server.store.database import rows_of, run
+from server.store.scoping import line_cut
 
 # A PUT row as it is sent, put together where its parts lie: no part becomes an object on the way. The long part is last.
 _PUT = (
@@ -18,8 +20,13 @@ _PUT = (
     """|| '","form_version":' || r.form_version || ',"home":' || QUOTED_HOME || ',"conflicts":' || r.conflicts """
     """|| ',"confirmed":' || r.confirmed || ',"fields":' || r.fields || '}}'"""
 )
-_PUT_SQLITE = f"CAST({_PUT.replace('QUOTED_HOME', 'json_quote(r.home)')} AS BLOB)"
+_PUT_SQLITE = _PUT.replace("QUOTED_HOME", "json_quote(r.home)")
 _PUT_POSTGRES = _PUT.replace("QUOTED_HOME", "to_json(r.home)::text")
+# What a projection hides whole: the envelope alone, so that count and digest agree (S23).
+_BARE = (
+    """'{"stream":' || CAST(? AS text) || ',"seq":' || f.seq || ',"kind":"PUT","record":{"id":"' || r.id """
+    """|| '","v":' || r.v || ',"tag":"' || r.tag || '"}}'"""
+)
 
 
 def counters(
@@ -32,7 +39,13 @@ def counters(
 
 
 def stream_rows(
-    connection: Connection, community_id: str, stream_id: str, after: int, limit: int, removes_after: int
+    connection: Connection,
+    community_id: str,
+    stream_id: str,
+    after: int,
+    limit: int,
+    removes_after: int,
+    projection: Projection = WHOLE,
 ) -> list[tuple[Any, ...]]:
     """Rows of one stream above ``after`` in order of seq: seq, record_id, kind, reason, v, tag, put.
 
@@ -40,14 +53,20 @@ def stream_rows(
     """
     condition = " AND (f.kind <> 'REMOVE' OR f.seq > ?)" if removes_after > after else ""
     skip = (removes_after,) if condition else ()
-    put = _PUT_POSTGRES if connection.dialect.name == "postgresql" else _PUT_SQLITE
+    is_postgres = connection.dialect.name == "postgresql"
+    name = orjson.dumps(stream_id).decode()
+    put, given = _PUT_POSTGRES if is_postgres else _PUT_SQLITE, [name]
+    if projection.lines is not None:
+        seen, lines = line_cut(connection, projection.lines)
+        put, given = f"CASE WHEN {seen} THEN {put} ELSE {_BARE} END", [*lines, name, name]
+    if not is_postgres:
+        put = f"CAST({put} AS BLOB)"
     statement = (
         f"SELECT f.seq, f.record_id, f.kind, f.reason, f.v, f.tag, {put} AS put FROM feed f LEFT JOIN record r ON r.community_id = f.community_id AND r.id = f.record_id "
         f"AND f.kind = 'PUT' WHERE f.community_id = ? AND f.stream_id = ? AND f.seq > ?{condition} "
         "ORDER BY f.seq LIMIT ?"
     )
-    name = orjson.dumps(stream_id).decode()
-    result = run(connection, statement, (name, community_id, stream_id, after, *skip, limit))
+    result = run(connection, statement, (*given, community_id, stream_id, after, *skip, limit))
     found: list[tuple[Any, ...]] = result.cursor.fetchall()  # a page is a thousand rows: plain tuples, not row objects
     result.close()
     return found

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from server.errors import OutsideScope
 from server.permissions import Scope
+from sync.scope import CARE, LINE
 
 PLACE_TYPES = frozenset({"estate", "building", "entrance", "dwelling", "organization", "resource"})
 """Record types that people without personal fields may read one by one; of all others they get figures."""
@@ -86,10 +87,16 @@ def record_cut(connection: Connection, scope: Scope, community_id: str, alias: s
         parts.append(cut)
         values += streams
     if scope.topics is not None:
-        topic, lines = among(json_text(connection, alias, "line_of_work"), scope.topics)
-        parts.append(f"({alias}.type <> 'care_status' OR {topic})")
+        topic, lines = line_cut(connection, scope.topics, alias)
+        parts.append(topic)
         values += lines
     return " AND ".join(parts), values
+
+
+def line_cut(connection: Connection, lines: Iterable[str], alias: str = "r") -> Condition:
+    """Records that are no care records, or those of these lines of work."""
+    named, values = among(json_text(connection, alias, LINE), lines)
+    return f"({alias}.type <> '{CARE}' OR {named})", values
 
 
 def stream_cut(streams: frozenset[str], alias: str = "r") -> Condition:

@@ -37,7 +37,7 @@ REASON_WORDS = {
     "unexpected": ("服务器处理出错", "the server failed over it"),
     "declined": ("没有通过", "declined"),
     "discarded": ("已作废", "discarded"),
-    "out_of_scope": ("不在负责网格内", "outside the cells this phone is responsible for"),
+    "out_of_scope": ("不在负责范围内", "outside the cells or lines of work this phone is responsible for"),
 }
 
 CONTAINED_WORDS = ("，本机已更新", ", and this phone is up to date")

@@ -242,7 +242,7 @@ def upgrade() -> None:
     index("ix_upload_install", "upload", ["community_id", "install_id"])
     table("user_account",
         key("community_id"), key("user_id"), need("login"), need("name"), need("role"), may("area_code"),
-        need("topics", default="[]"), need("password_hash"), need("failed_count", Integer, default="0"),
+        need("topics", default="[]"), need("topics_past", default="[]"), need("password_hash"), need("failed_count", Integer, default="0"),
         may("locked_until"), need("created_at"), may("closed_at"))
     index("uq_user_account_login", "user_account", ["login"], unique=True)
     table("user_scope",

@@ -104,6 +104,20 @@ test("a record that leaves says so; a deleted one keeps its envelope and loses i
   expect(engine.digests()["cell/a"]).toStrictEqual({ count: 0, digest: "0".repeat(32) });
 });
 
+test("S23: of what this phone may not read any more the bare envelope takes the place, counts, and shows nothing", async () => {
+  const { cell, engine } = await phone();
+  cell.put("p1", 1, { name: "甲" });
+  await engine.sync();
+  const bare = { id: "p1", v: 1, tag: "1".padStart(16, "0") };
+  cell.rows.push({ stream: "cell/a", seq: 2, kind: "PUT", record: bare });
+  expect((await engine.sync()).complete).toBe(true);
+  expect(engine.read("p1")).toBeNull();
+  expect([engine.count("person"), engine.search("甲").length, engine.digests()["cell/a"]?.count]).toStrictEqual([0, 0, 1]);
+  cell.put("p1", 1, { name: "甲" });
+  await engine.sync();
+  expect(engine.read("p1")).toMatchObject({ fields: { name: "甲" } });
+});
+
 test("the own value stays over an older copy until the copy contains it", async () => {
   const { cell, engine } = await phone();
   cell.put("p1", 1, { name: "甲" });

@@ -26,7 +26,7 @@ const REASON_WORDS: Record<string, Labels> = {
   proposal: { zh: "涉及别的网格，等有权限的人确认", en: "it concerns other cells: somebody over all of them confirms" },
   declined: { zh: "未同意", en: "declined" },
   group: { zh: "同组的其他内容有问题", en: "another part of the same group has a problem" },
-  out_of_scope: { zh: "不在负责的网格内", en: "outside the cells this phone is responsible for" },
+  out_of_scope: { zh: "不在负责的范围内", en: "outside the cells or lines of work this phone is responsible for" },
   invalid: { zh: "填写内容有误", en: "what was filled in is not acceptable" },
   malformed: { zh: "内容读不出来", en: "it cannot be read" },
   survey_closed: { zh: "调查已结束，答卷另存，由书记决定", en: "the survey is closed: the answer is kept, the secretary decides" },
