@@ -26,6 +26,9 @@ WALK_M_PER_MINUTE = 80.0
 # A straight line in a town is about a fifth to two fifths shorter than the way; 1 leaves it as it is.
 TOWN_DETOUR = 1.3
 
+# Whoever lives farther from every road has no way along the roads.
+OFF_ROAD_M = 300.0
+
 Numbers = NDArray[np.float64]
 
 
@@ -136,7 +139,7 @@ class RoadNetwork:
         place_lons: ArrayLike,
         place_lats: ArrayLike,
         limit_m: float = math.inf,
-        off_road_m: float = 300.0,
+        off_road_m: float = OFF_ROAD_M,
     ) -> Reach:
         """The nearest place of every building along the roads.
 
@@ -183,13 +186,18 @@ class RoadNetwork:
         is_lost = (home_edge < 0) | ~(metres <= limit_m)
         return Reach(np.where(is_lost, -1, place_of).astype(np.intp), np.where(is_lost, math.inf, metres))
 
+    def off_road(self, *, lons: ArrayLike, lats: ArrayLike) -> Numbers:
+        """Metres from each point to the nearest road, shape (n,); inf where a point is nowhere."""
+        return self._to_road(_points(lons, lats), math.inf)[1]
+
     def _to_road(self, points: Numbers, off_road_m: float) -> tuple[NDArray[np.intp], Numbers, Numbers]:
         """Nearest stretch (-1 for none near), metres to it, and metres along it, all (n,)."""
         edge = np.full(len(points), -1, dtype=np.intp)
         off, along = np.full(len(points), math.inf), np.zeros(len(points))
         known = np.flatnonzero(np.isfinite(points).all(axis=1))
         shapes = self._plane.points(points[known])
-        (at, nearest), far = self._tree.query_nearest(shapes, max_distance=off_road_m, return_distance=True)
+        limit = off_road_m if math.isfinite(off_road_m) else None
+        (at, nearest), far = self._tree.query_nearest(shapes, max_distance=limit, return_distance=True)
         order = np.lexsort((-nearest, at))
         edge[known[at[order]]], off[known[at[order]]] = nearest[order], far[order]
         found = np.flatnonzero(edge >= 0)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 
+import numpy as np
+import pyogrio.raw
 import pytest
 import shapely
 from cells_kit import path_of, populate_ground
@@ -141,3 +145,90 @@ def test_the_command_line_proposes_and_asks(office, tmp_path):
     assert "reshape" in dishu("cells", "diff", out, "--community", COMMUNITY, "--datum", "cgcs2000")
     said = dishu("cells", "coverage", "--community", COMMUNITY, "--category", "clinic", "--minutes", 5)
     assert "卫生站" in said and "total" in said
+
+
+# ---------------------------------------------------------------- the road network that a community keeps
+EAST_OF = [120.6012 + number * 0.0024 for number in range(8)]
+# Every house stands at the end of a lane; the lanes meet in the south only.
+LANES = [shapely.LineString([(lon, 31.306), (lon, 31.3003)]) for lon in EAST_OF] + [shapely.LineString([(120.6, 31.3003), (120.62, 31.3003)])]
+
+
+def collection_of(shapes):
+    return {"type": "FeatureCollection", "features": [
+        {"type": "Feature", "properties": {}, "geometry": json.loads(shapely.to_geojson(one))} for one in shapes]}  # fmt: skip
+
+
+def written(path, shapes, kind="LineString", **options):
+    pyogrio.raw.write(path, shapely.to_wkb(np.array(shapes, dtype=object)), [], fields=[], geometry_type=kind, crs="EPSG:4490", **options)
+    return path
+
+
+def keep(person, path, **fields):
+    return person.client.put(
+        f"/api/v1/communities/{COMMUNITY}/roads", data={"file": (io.BytesIO(path.read_bytes()), path.name), **fields},
+        headers=person.headers, content_type="multipart/form-data",
+    )  # fmt: skip
+
+
+def test_a_road_network_is_kept_and_walked_along(office, secretary, tmp_path):
+    """Imported once, used by every question from then on: who lives near by the crow and far on foot is told so; forgotten, lines are straight again."""
+    path, roads = f"/api/v1/communities/{COMMUNITY}/coverage?category=clinic&minutes=5", f"/api/v1/communities/{COMMUNITY}/roads"
+    straight = secretary.get(path).json
+    assert straight["by"] == "straight" and straight["roads"] is None and straight["snap"] is None
+    assert problem(secretary.get(roads)) == (404, "not-found")
+    assert secretary.get(f"{path}&by=roads").json["errors"][0]["code"] == "no_roads"
+    kept = keep(secretary, written(tmp_path / "lanes.gpkg", LANES), datum="cgcs2000")
+    assert kept.status_code == 200, kept.data
+    told = kept.json
+    assert (told["name"], told["lines"], told["file"]) == ("lanes.gpkg", 9, {"kind": "geopackage", "features": 9, "empty": 0})
+    assert told["length_m"] == pytest.approx(8 * 632 + 1904, rel=0.01) and told["stretches"] >= 15
+    assert told["buildings"]["beyond"] == 0 and told["buildings"]["median_m"] < 2
+    by_roads = secretary.get(path).json
+    [clinic], [as_the_crow] = by_roads["categories"], straight["categories"]
+    assert by_roads["by"] == "roads" and by_roads["snap"]["off_road_m"] == 300
+    assert clinic["total"]["within"] < as_the_crow["total"]["within"]
+    second = next(one for one in clinic["buildings"] if one["building"]["number"] == "21")
+    assert second["metres"] == pytest.approx(2 * 632 + 229, rel=0.03) and not second["within"] and second["off_road_m"] < 2
+    assert second["nearest"]["name"] == "卫生站"
+    assert secretary.get(f"{path}&by=straight").json["categories"] == straight["categories"]
+    zipped = tmp_path / "lanes.zip"
+    written(tmp_path / "lanes.shp", LANES)
+    with zipfile.ZipFile(zipped, "w") as archive:
+        for part in ("shp", "shx", "dbf"):
+            archive.write(tmp_path / f"lanes.{part}", f"道路.{part}")
+    assert keep(secretary, zipped, datum="cgcs2000", joins="ends").json["joins"] == "ends"
+    assert secretary.get(roads).json["name"] == "lanes.zip"
+    assert problem(office.signed_in("planner").client.put(roads)) [0] in (401, 403)
+    assert secretary.client.delete(roads, headers=secretary.headers).status_code == 204
+    assert secretary.get(path).json["by"] == "straight"
+
+
+def test_what_is_no_road_network_is_named(office, secretary, tmp_path):
+    """The file and the feature are named: a polygon, swapped axes, no lines, no file of roads, another town; nothing is kept."""
+    def said(shapes, datum="cgcs2000", **fields):
+        answer = secretary.client.put(
+            f"/api/v1/communities/{COMMUNITY}/roads?datum={datum}", json=collection_of(shapes), headers=secretary.headers,
+        )  # fmt: skip
+        assert problem(answer) == (422, "invalid-input"), answer.data
+        return answer.json["errors"][0]
+
+    found = said([*LANES, shapely.box(120.6, 31.3, 120.61, 31.31)])
+    assert found["code"] == "not_a_line" and "feature 9 is a Polygon" in found["message"]
+    found = said([*LANES[:2], shapely.LineString([(31.306, 120.6), (31.3, 120.6)])])
+    assert found["code"] == "outside_china" and "feature 2" in found["message"]
+    assert said([])["code"] in ("no_roads", "unreadable_file")
+    assert said([shapely.LineString([(121.6, 31.3), (121.61, 31.3)])])["code"] == "roads_elsewhere"
+    assert said(LANES, datum="")["pointer"] == "/datum"
+    broken = tmp_path / "roads.gpkg"
+    broken.write_bytes(b"SQLite format 3\x00 and no more")
+    assert keep(secretary, broken, datum="wgs84").json["errors"][0]["code"] == "unreadable_file"
+    assert problem(secretary.get(f"/api/v1/communities/{COMMUNITY}/roads")) == (404, "not-found")
+    url = office.house.engine.url.render_as_string(hide_password=False)
+    environment = {"DISHU_DATA": str(tmp_path), "DISHU_DATABASE_URL": url, "DISHU_KEY": KEY, "DISHU_KEY_FILE": ""}
+    ask = CliRunner(env=environment).invoke
+    lanes = written(tmp_path / "lanes.fgb", LANES)
+    answer = ask(main, ["cells", "roads", str(lanes), "--community", COMMUNITY, "--datum", "cgcs2000"])
+    assert answer.exit_code == 0 and "lines 条 9" in answer.stdout and "beyond 300 m: 0" in answer.stdout, answer.output
+    answer = ask(main, ["cells", "coverage", "--community", COMMUNITY, "--category", "clinic"])
+    assert answer.stdout.startswith("by roads 按路网")
+    assert "lanes.fgb" in ask(main, ["cells", "roads", "--community", COMMUNITY]).stdout

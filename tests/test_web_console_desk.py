@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 from browser_kit import DemoSite
@@ -46,6 +47,31 @@ def test_a_division_is_proposed_and_its_households_stand_on_the_map(office_page:
     office_page.get_by_role("button", name="丢弃草稿").click()
     office_page.get_by_role("button", name="确定").click()
     expect(office_page.get_by_text("草稿已丢弃")).to_be_visible()
+
+
+def test_roads_that_the_secretary_keeps_are_walked_along(office_page: Page, demo_site: DemoSite, playwright: Playwright):
+    """A file of lines makes ways of straight lines, with how far houses are from a road; a choice and a button bring the lines back."""
+    secretary = Colleague(playwright, demo_site, "secretary")
+    houses = [one["building"] for one in secretary.get(f"/api/v1/communities/{COMMUNITY}/coverage?category=shelter")["categories"][0]["buildings"]]
+    lanes = {"type": "FeatureCollection", "features": [
+        {"type": "Feature", "properties": {}, "geometry": {"type": "LineString", "coordinates": [[one["lon"], one["lat"]] for one in houses]}}]}  # fmt: skip
+    sign_in(office_page, demo_site)
+    open_part(office_page, "文件")
+    office_page.get_by_role("link", name="步行可达").click()
+    how = office_page.get_by_role("status").filter(has_text="套房屋")
+    expect(how).to_contain_text("直线距离")
+    office_page.get_by_role("button", name="步行路网").click()
+    office_page.get_by_label("文件", exact=True).set_input_files({"name": "lanes.geojson", "mimeType": "application/json", "buffer": json.dumps(lanes).encode()})
+    office_page.get_by_role("button", name="导入", exact=True).click()
+    expect(office_page.get_by_text("现有路网 lanes.geojson")).to_be_visible(timeout=30_000)
+    office_page.keyboard.press("Escape")
+    expect(how).to_contain_text("沿路网计算")
+    office_page.get_by_role("combobox", name="怎么走").click(force=True)
+    office_page.get_by_role("option", name="按直线").click()
+    expect(how).to_contain_text("直线距离")
+    office_page.get_by_role("button", name="步行路网").click()
+    office_page.get_by_role("button", name="删除路网").click()
+    expect(office_page.get_by_role("combobox", name="怎么走")).to_have_count(0)
 
 
 def test_a_record_says_why_it_stands_in_its_cell(office_page: Page, demo_site: DemoSite):

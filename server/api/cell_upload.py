@@ -98,13 +98,13 @@ def read_upload() -> CellFile:
     ------
     UnsupportedBody, BodyTooLarge, MalformedBody, InvalidInput, CellsRefused
     """
-    layer = _word("layer") or LAYERS[0]
+    layer = word("layer") or LAYERS[0]
     if layer not in LAYERS:
         raise _wrong("/layer", "choice", "one of " + ", ".join(LAYERS))
-    mapping = {word: name for word in _WORDS if (name := _word(f"{word}_property"))}
-    files = _parts() if request.mimetype == "multipart/form-data" else [("cells.geojson", _body())]
+    mapping = {known: name for known in _WORDS if (name := word(f"{known}_property"))}
+    files = parts() if request.mimetype == "multipart/form-data" else [("cells.geojson", body())]
     return read_files(
-        files, datum=_word("datum"), mapping=mapping, table=_word("table"), encoding=_word("encoding"), layer=layer
+        files, datum=word("datum"), mapping=mapping, table=word("table"), encoding=word("encoding"), layer=layer
     )
 
 
@@ -127,12 +127,13 @@ def limits() -> Limits:
     )
 
 
-def _word(name: str) -> str | None:
+def word(name: str) -> str | None:
+    """A word of the address, or of the form."""
     return request.args.get(name) or (request.form.get(name) if request.mimetype == "multipart/form-data" else None) or None
 
 
 def _number(name: str, usual: float, most: float) -> float:
-    text = _word(name)
+    text = word(name)
     try:
         value = usual if text is None else float(text)
     except ValueError:
@@ -142,7 +143,8 @@ def _number(name: str, usual: float, most: float) -> float:
     return value
 
 
-def _body() -> bytes:
+def body() -> bytes:
+    """The GeoJSON that is the body; BodyTooLarge, MalformedBody."""
     raw = read_bytes(_MAX_BODY, media=("application/geo+json", "application/json"))
     try:
         orjson.loads(raw.removeprefix(b"\xef\xbb\xbf"))
@@ -151,7 +153,8 @@ def _body() -> bytes:
     return raw
 
 
-def _parts() -> list[tuple[str, bytes]]:
+def parts() -> list[tuple[str, bytes]]:
+    """(name, bytes) of each part `file` of a form; BodyTooLarge, UnsupportedBody."""
     if request.content_length is None or request.content_length > _MAX_BODY:
         raise BodyTooLarge(f"at most {_MAX_BODY} bytes are taken")
     found = [(one.filename or "cells", one.read()) for one in request.files.getlist("file")]

@@ -12,7 +12,7 @@ from server.api.answers import json_answer
 from server.api.body import read_json
 from server.auth import house, signed_in
 from server.openapi import describe
-from server.services import draft_repairs, drafts, editions, lineages
+from server.services import draft_repairs, drafts, lineages, publishing
 from server.services.drafts import EditionTold
 
 blueprint = Blueprint("cells", __name__)
@@ -60,13 +60,14 @@ _EDITION: dict[str, Any] = {
         "published_at": {"type": ["string", "null"], "format": "date-time"},
     },
 }
-_WHOLE: dict[str, Any] = {
+WHOLE: dict[str, Any] = {
     "type": "object",
     "required": ["edition", "certificate"],
     "properties": {
         "edition": _EDITION,
         "certificate": _CERTIFICATE,
         "cells": {"type": "object", "description": "GeoJSON FeatureCollection, CGCS2000 lon/lat"},
+        "publishing": {"type": ["object", "null"], "description": "of a draft: the job that is putting it in force"},
     },
 }
 
@@ -209,7 +210,7 @@ def show_repairs(community_id: str, edition_id: str) -> Response:
     tag=_TAG,
     request=RepairSchema,
     query=cell_upload.LIMITS,
-    response=_WHOLE,
+    response=WHOLE,
     problems=("malformed-body", "invalid-input", "not-found", "busy"),
     more="With the limits that the repairs were asked with. A repair is made once: afterwards its id is unknown.",
 )
@@ -244,29 +245,15 @@ def list_editions(community_id: str) -> Response:
     zh="一版网格：图形与检查结果",
     en="One edition: its cells as GeoJSON, and its certificate",
     tag=_TAG,
-    response=_WHOLE,
+    response=WHOLE,
     problems=("not-found",),
 )
 def show_edition(community_id: str, edition_id: str) -> Response:
     """Needs ``publish_cells``."""
     signed_in("publish_cells", community_id=community_id)
-    return json_answer(whole(drafts.find_edition(house(), community_id, edition_id)))
-
-
-@blueprint.post("/api/v1/communities/<community_id>/editions/<edition_id>/publish")
-@describe(
-    zh="发布一版网格",
-    en="Put a draft in force and place every record anew",
-    tag=_TAG,
-    response=_WHOLE,
-    problems=("invalid-cells", "not-found", "busy"),
-    more="A draft with errors is refused: `errors` names every one with its cells and place, and nothing changes.",
-)
-def publish_edition(community_id: str, edition_id: str) -> Response:
-    """Needs ``publish_cells``."""
-    actor = signed_in("publish_cells", community_id=community_id)
-    editions.publish_draft(house(), actor, community_id, edition_id)
-    return json_answer(whole(drafts.find_edition(house(), community_id, edition_id)))
+    told = drafts.find_edition(house(), community_id, edition_id)
+    waiting = publishing.waiting_job(house(), community_id, edition_id) if told.state == "draft" else None
+    return json_answer(whole(told) | {"publishing": None if waiting is None else publishing.described(waiting)})
 
 
 def whole(one: EditionTold) -> dict[str, Any]:

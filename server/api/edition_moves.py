@@ -1,4 +1,4 @@
-"""What an edition moves: the dry run before, the ledger after, and the way back."""
+"""What an edition moves: the dry run before, the ledger after."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from server import auth
 from server.api.answers import json_answer
 from server.errors import InputError, InvalidInput
 from server.openapi import describe
-from server.services import drafts, editions, moves_told
+from server.services import moves_told
 
 blueprint = Blueprint("edition_moves", __name__)
 
@@ -139,31 +139,6 @@ def show_moves(community_id: str, edition_id: str) -> Response:
         cursor=request.args.get("next") or None, limit=_limit(),
     )  # fmt: skip
     return json_answer(told)
-
-
-@blueprint.post("/api/v1/communities/<community_id>/editions/<edition_id>/republish")
-@describe(
-    zh="退回：把过去的一版重新发布为新的一版",
-    en="The way back: put the cells of a past edition in force again, as a new edition",
-    tag=_TAG,
-    response={
-        "type": "object",
-        "required": ["edition_id"],
-        "properties": {"edition_id": {"type": "string", "description": "of the new edition"}, "number": {"type": "integer"}},
-    },
-    status=201,
-    problems=("invalid-cells", "not-found", "busy"),
-    more="`previous` as the edition id names the one that was in force before. Cells come back with their identities and "
-    "codes, records and assignments follow; nothing that was written meanwhile is lost.",
-)
-def republish(community_id: str, edition_id: str) -> Response:
-    """Needs ``publish_cells``."""
-    actor = auth.signed_in("publish_cells", community_id=community_id)
-    house = auth.house()
-    if edition_id == "previous":
-        edition_id = editions.previous_edition(house, community_id)
-    new_id = editions.republish(house, actor, community_id, edition_id)
-    return json_answer({"edition_id": new_id, "number": drafts.find_edition(house, community_id, new_id).number}, 201)
 
 
 def _limit() -> int:

@@ -56,6 +56,8 @@ _COVERAGE: dict[str, Any] = {
         "metres_per_minute": {"type": "number"},
         "by": {"enum": ["straight", "roads"]},
         "detour": {"type": ["number", "null"]},
+        "snap": {"type": ["object", "null"], "description": "how far buildings are from the roads: count, median_m, p95_m, beyond"},
+        "roads": {"type": ["object", "null"], "description": "the network that the community keeps, used or not"},
         "categories": {
             "type": "array",
             "items": {
@@ -102,8 +104,9 @@ class CoverageSchema(Schema):
 
     categories = fields.List(fields.String(), load_default=[], validate=validate.Length(max=50))
     minutes = fields.Float(load_default=15.0, validate=validate.Range(1, 120))
+    by = fields.String(load_default="auto", validate=validate.OneOf(reach.BY))
     metres_per_minute = fields.Float(load_default=reach.WALK_M_PER_MINUTE, validate=validate.Range(10, 200))
-    roads = fields.Dict(metadata={"description": "GeoJSON of lines; without it straight lines with a detour count"})
+    roads = fields.Dict(metadata={"description": "GeoJSON of lines, for this question alone; else as `by` says"})
     datum = fields.String(**_DATUM)
     buildings = fields.Boolean(load_default=True, metadata={"description": "list buildings with their nearest place"})
 
@@ -215,11 +218,14 @@ def show_lattice(community_id: str) -> Response:
         "category": {"type": "string", "description": "资源类别，逗号分隔；缺省为全部 / categories, comma-separated"},
         "minutes": {"type": "number", "minimum": 1, "maximum": 120, "default": 15},
         "metres_per_minute": {"type": "number", "minimum": 10, "maximum": 200, "default": reach.WALK_M_PER_MINUTE},
+        "by": {"type": "string", "enum": list(reach.BY), "default": "auto",
+               "description": "直线或路网；缺省为有路网用路网 / along the community's roads where it has some"},
         "buildings": {"type": "boolean", "default": True},
     },
     response=_COVERAGE,
     problems=("invalid-input",),
-    more="By straight lines, lengthened by 1.3. Dwellings are counted, never persons.",
+    more="Straight lines are lengthened by 1.3. Along roads each building goes to the nearest point of the nearest road "
+    "(`off_road_m`); who lives more than 300 m from every road has no way. Dwellings are counted, never persons.",
 )
 def show_coverage(community_id: str) -> Response:
     """Needs ``read_records``."""
@@ -229,15 +235,15 @@ def show_coverage(community_id: str) -> Response:
         categories=[one for one in request.args.get("category", "").split(",") if one],
         minutes=_number("minutes", 15.0, 1.0, 120.0),
         metres_per_minute=_number("metres_per_minute", reach.WALK_M_PER_MINUTE, 10.0, 200.0),
-        lists=request.args.get("buildings", "true") != "false",
+        by=_by(), lists=request.args.get("buildings", "true") != "false",
     )  # fmt: skip
     return json_answer(found)
 
 
 @blueprint.post("/api/v1/communities/<community_id>/coverage")
 @describe(
-    zh="步行可达：按导入的路网计算",
-    en="The same along an imported road network",
+    zh="步行可达：按随问题给出的路网计算",
+    en="The same along a road network that comes with the question",
     tag=_PLANS,
     request=CoverageSchema,
     response=_COVERAGE,
@@ -249,10 +255,17 @@ def ask_coverage(community_id: str) -> Response:
     asked = CoverageSchema().load(read_json(_MAX_BODY))
     found = reach.coverage(
         auth.house(), auth.scope(actor), community_id, categories=asked["categories"], minutes=asked["minutes"],
-        metres_per_minute=asked["metres_per_minute"], roads=asked.get("roads"), datum=asked.get("datum"),
+        metres_per_minute=asked["metres_per_minute"], by=asked["by"], roads=asked.get("roads"), datum=asked.get("datum"),
         lists=asked["buildings"],
     )  # fmt: skip
     return json_answer(found)
+
+
+def _by() -> str:
+    by = request.args.get("by", "auto")
+    if by not in reach.BY:
+        raise _wrong("/by", "choice", "one of " + ", ".join(reach.BY))
+    return by
 
 
 def _number(name: str, usual: float, least: float, most: float) -> float:

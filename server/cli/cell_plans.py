@@ -1,4 +1,4 @@
-"""`dishu cells propose` and `dishu cells coverage`."""
+"""`dishu cells propose`, `dishu cells coverage` and `dishu cells roads`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Any
 import click
 import orjson
 
-from geo.datum import DATUMS
+from geo.datum import DATUMS, METRES
 from geo.walking import WALK_M_PER_MINUTE
 from server.cli.house import open_community
 from server.permissions import Scope
 from server.services import cell_design, reach
+from server.services import roads as road_networks
 from server.services.accounts import OPERATOR
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -54,21 +55,51 @@ def propose(
 @click.option("--category", "categories", multiple=True, help="Of resources; may be repeated; else all.")
 @click.option("--minutes", type=float, default=15.0, show_default=True)
 @click.option("--speed", type=float, default=WALK_M_PER_MINUTE, show_default=True, help="Metres a minute.")
-@click.option("--roads", type=_FILE, help="GeoJSON of the road network; else straight lines with a detour.")
+@click.option("--roads", type=_FILE, help="GeoJSON of another road network, for this question alone.")
+@click.option("--by", type=click.Choice(reach.BY), default="auto", show_default=True, help="auto: the community's roads, if any.")
 @_DATUM
 def coverage(
-    community: str, categories: tuple[str, ...], minutes: float, speed: float, roads: Path | None, datum: str
+    community: str, categories: tuple[str, ...], minutes: float, speed: float, roads: Path | None, by: str, datum: str
 ) -> None:
     """Dwellings within a walk of each category of resource, by cell."""
     house, community_id = open_community(community)
     found = reach.coverage(
         house, Scope((community_id,), fields="internal"), community_id, categories=categories, minutes=minutes,
-        metres_per_minute=speed, roads=_read(roads), datum=datum, lists=False,
+        metres_per_minute=speed, by=by, roads=_read(roads), datum=datum, lists=False,
     )  # fmt: skip
+    click.echo("by roads 按路网" if found["by"] == "roads" else f"by straight lines 按直线\tx {found['detour']}")
     for one in found["categories"]:
         for cell in [*one["cells"], {"code": "total 合计", **one["total"]}]:
             share = "-" if cell["share"] is None else f"{cell['share']:.1%}"
             click.echo(f"{one['category']}\t{one['label']}\t{cell['code'] or '-'}\t{cell['within']}/{cell['dwellings']}\t{share}")
+
+
+@click.command("roads")
+@click.argument("file", type=_FILE, required=False)
+@click.option("--community", required=True, help="Code or id.")
+@click.option("--datum", type=click.Choice([*DATUMS, METRES]), help="Of the file; required with one.")
+@click.option("--joins", type=click.Choice(road_networks.JOINS), default=road_networks.JOINS[0], show_default=True,
+              help="Where lines meet: wherever they cross, or at common corners and ends only.")
+@click.option("--table", help="Layer of a file that has several; else the first.")
+@click.option("--encoding", help="Text of a Shapefile (UTF-8, GBK); else told from the file.")
+@click.option("--remove", is_flag=True, help="Forget the network.")
+def roads(file: Path | None, community: str, remove: bool, **reading: Any) -> None:
+    """Keep a road network (GeoPackage, Shapefile, FlatGeobuf, KML, GeoJSON) for questions of reach; without a file: show it."""
+    house, community_id = open_community(community)
+    if remove:
+        road_networks.remove(house, OPERATOR, community_id)
+        click.echo("removed 已删除")
+        return
+    if file is None:
+        told = road_networks.told(house, community_id)
+    else:
+        told = road_networks.import_path(house, OPERATOR, community_id, file, **reading)
+    near = told["buildings"]
+    click.echo(f"{told['name']}\t{told['datum']}\tlines 条 {told['lines']}\tstretches 段 {told['stretches']}\t{told['length_m'] / 1000:.1f} km")
+    click.echo(
+        f"buildings 楼栋\t{near['count']}\tto the nearest road 距最近道路\tmedian {near['median_m']} m\t95 % {near['p95_m']} m"
+        f"\tbeyond {near['off_road_m']:g} m: {near['beyond']}"
+    )
 
 
 def _read(file: Path | None) -> Any:

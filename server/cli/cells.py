@@ -51,6 +51,7 @@ def command() -> None:
 
 command.add_command(cell_plans.propose)
 command.add_command(cell_plans.coverage)
+command.add_command(cell_plans.roads)
 
 
 @command.command("check")

@@ -10,6 +10,7 @@ from server.jobs.exporting import export, sweep_files
 from server.jobs.filling import run_template
 from server.jobs.importing import run_import
 from server.jobs.progress import Progress
+from server.jobs.publishing import run_publish
 from server.jobs.scrubbing import run_scrub
 from server.services.blobs import sweep_uploads
 from server.services.daily_figures import reckon_back
@@ -17,6 +18,7 @@ from server.services.daily_figures import sweep as keep_daily_figures
 from server.services.disagreements import sweep as compare_derived
 from server.services.erasure_reach import SCRUB
 from server.services.exports import KIND as EXPORT
+from server.services.publishing import KIND as PUBLISH
 from server.services.release import sweep as release_held
 from server.services.sheet_import import KIND as IMPORT
 from server.services.sheet_import import sweep_tables
@@ -28,7 +30,9 @@ from server.store.jobs import Job
 Runner = Callable[[House, Job, Progress], dict[str, Any]]
 Sweeper = Callable[[House], object]
 
-JOB_KINDS: dict[str, Runner] = {EXPORT: export, IMPORT: run_import, TEMPLATE: run_template, SCRUB: run_scrub}
+JOB_KINDS: dict[str, Runner] = {
+    EXPORT: export, IMPORT: run_import, TEMPLATE: run_template, SCRUB: run_scrub, PUBLISH: run_publish,
+}  # fmt: skip
 """A runner gives the result that is kept with the job; it calls ``progress.advance`` at least once a minute."""
 
 SWEEPERS: tuple[Sweeper, ...] = (

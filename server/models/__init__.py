@@ -49,7 +49,7 @@ from server.models.people import (
     user_account,
     user_scope,
 )
-from server.models.places import cell, cell_lineage, community, edition, published_figure
+from server.models.places import cell, cell_lineage, community, edition, published_figure, road_network
 from server.models.records import (
     conflict,
     conflict_sibling,
@@ -108,6 +108,7 @@ __all__ = [
     "record_index_new",
     "recovery",
     "redirect",
+    "road_network",
     "saved_roster",
     "sequence",
     "sheet_mapping",

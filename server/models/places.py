@@ -76,3 +76,17 @@ published_figure = keyed(
     need("made_at"),
     clustered=True,
 )
+
+# Roads and paths on foot, one network for a community; another takes its place as a whole.
+road_network = keyed(
+    "road_network",
+    need("name"),
+    need("datum"),
+    need("joins"),  # crossings | ends: where lines meet
+    need("lines", LargeBinary),  # WKB MultiLineString, CGCS2000 lon/lat
+    need("content_hash"),
+    need("line_count", Integer),
+    need("length_m", Float),
+    need("added_at"),
+    need("added_by"),
+)

@@ -68,7 +68,7 @@ def read_files(
     """
     with tempfile.TemporaryDirectory(prefix="dishu-cells-") as folder:
         try:
-            path = _the_one(Path(folder), files)
+            path = the_one_file(Path(folder), files)
             return read_path(path, datum=datum, mapping=mapping, table=table, encoding=encoding, layer=layer)
         except OSError as error:
             raise _wrong("/file", "unreadable_file", "the parts of the file cannot be unpacked") from error
@@ -117,7 +117,7 @@ def read_path(
     )
 
 
-def _the_one(folder: Path, files: Iterable[tuple[str, bytes]]) -> Path:
+def the_one_file(folder: Path, files: Iterable[tuple[str, bytes]]) -> Path:
     """Lay the parts into a folder and say which of them is to be read."""
     laid: dict[str, Path] = {}
     left = MOST_BYTES

@@ -91,12 +91,42 @@ def publish_draft(
 
     Parameters
     ----------
-    progress : told (records judged, records in all); again from 0 when the plan was outdated
+    progress : told (steps done, steps in all), two for every record that is judged; never under the lock. Again from 0 when
+        the plan was outdated
 
     Raises
     ------
     CellsRefused, NotFound, OutsideScope, Busy
     """
+    demand_sound(house, actor, community_id, edition_id)
+    tell = progress or (lambda done, of: None)
+    for attempt in range(_TRIES):
+        with read(house.engine) as connection:
+            # Half of the way is to know what moves, the other half to write it.
+            prospect = foresee(connection, house, community_id, edition_id, lambda done, of: tell(done, 2 * of))
+        ready: list[Staged] = []
+        judged = max(prospect.plan.judged, 1)
+
+        def stage(
+            connection: Connection, plan: MovePlan = prospect.plan, ready: list[Staged] = ready, judged: int = judged
+        ) -> None:
+            ready.append(stage_moves(connection, house, community_id, plan))
+            tell(judged + judged // 2, 2 * judged)
+
+        try:
+            with write(house.engine, stage if prospect.row.layer == BASE_LAYER else None) as connection:
+                # Whoever is overtaken again and again plans inside the lock: slower, but nobody can come in between.
+                insists = attempt == _TRIES - 1
+                _publish(connection, house, actor, community_id, prospect, insists=insists, staged=next(iter(ready), None))
+            tell(2 * judged, 2 * judged)
+            return
+        except PlanOutdated:
+            continue
+    raise Busy(retry_after_s=2)
+
+
+def demand_sound(house: House, actor: Actor, community_id: str, edition_id: str) -> None:
+    """Go on only where a kept draft may be put in force as it is now; CellsRefused, NotFound, OutsideScope."""
     demand_publisher(actor, community_id)
     with read(house.engine) as connection:
         row = draft_row(connection, community_id, edition_id)
@@ -106,34 +136,12 @@ def publish_draft(
     certificate = check_draft(house, community_id, DraftEdition(tuple(cells), ()), revives=report.get("revives"))
     if known or not certificate.ok:
         raise refused((*known, *certificate.problems))
-    for attempt in range(_TRIES):
-        with read(house.engine) as connection:
-            prospect = foresee(connection, house, community_id, edition_id, progress)
-        ready: list[Staged] = []
-
-        def stage(connection: Connection, plan: MovePlan = prospect.plan, ready: list[Staged] = ready) -> None:
-            ready.append(stage_moves(connection, house, community_id, plan))
-
-        try:
-            with write(house.engine, stage if prospect.row.layer == BASE_LAYER else None) as connection:
-                # Whoever is overtaken again and again plans inside the lock: slower, but nobody can come in between.
-                insists = attempt == _TRIES - 1
-                _publish(connection, house, actor, community_id, prospect, insists=insists, staged=next(iter(ready), None))
-            return
-        except PlanOutdated:
-            continue
-    raise Busy(retry_after_s=2)
 
 
 def republish(
     house: House, actor: Actor, community_id: str, edition_id: str, *, progress: Progress | None = None
 ) -> str:
-    """The way back: the cells of an edition that was in force once, with their identities and codes, as a new edition.
-
-    Returns
-    -------
-    str
-        Id of the new edition, in force.
+    """The way back: the cells of an edition that was in force once, in force again as a new edition; returns its id.
 
     Raises
     ------
@@ -141,6 +149,13 @@ def republish(
         No such edition, or it was never in force, or it is in force now.
     CellsRefused, OutsideScope, Busy
     """
+    new_id = draft_of_past(house, actor, community_id, edition_id)
+    publish_draft(house, actor, community_id, new_id, progress=progress)
+    return new_id
+
+
+def draft_of_past(house: House, actor: Actor, community_id: str, edition_id: str) -> str:
+    """Keep the cells of an edition of the past as a draft, with their identities and codes; its id. As `republish`."""
     demand_publisher(actor, community_id)
     with read(house.engine) as connection:
         row = edition_row(connection, community_id, edition_id)
@@ -152,7 +167,6 @@ def republish(
     if not certificate.ok:
         raise refused(certificate.problems)
     new_id, _ = keep_draft(house, actor, community_id, draft, certificate=certificate, revives=edition_id)
-    publish_draft(house, actor, community_id, new_id, progress=progress)
     return new_id
 
 

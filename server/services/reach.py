@@ -14,13 +14,16 @@ from server.errors import InputError, InvalidInput, OutsideScope
 from server.permissions import Scope
 from server.services.cell_design import read_lines
 from server.services.places import places_in_force
+from server.services.roads import facts_told, network_of, snap_told
 from server.store import ground
+from server.store import roads as road_store
 from server.store.database import read, stamp
 from server.store.scoping import see_community
 
 if TYPE_CHECKING:
     from server.house import House
 
+BY = ("auto", "straight", "roads")
 MOST_BUILDINGS = 2_000
 """Buildings that are listed one by one; figures are of all."""
 
@@ -33,6 +36,7 @@ def coverage(
     categories: Sequence[str] = (),
     minutes: float = 15.0,
     metres_per_minute: float = WALK_M_PER_MINUTE,
+    by: str = "auto",
     roads: Any = None,
     datum: str | None = None,
     lists: bool = True,
@@ -43,8 +47,10 @@ def coverage(
     ----------
     categories : of resources; none: every category that has a place on record
     minutes, metres_per_minute : of the walk
-    roads : GeoJSON of the road network; None: straight lines, lengthened by what ways in towns take more
-    datum : of the roads
+    by : one of `BY`: along the community's road network where it has one; by straight lines, lengthened by what ways in
+        towns take more; along the network or not at all
+    roads : GeoJSON of another road network, for this question alone
+    datum : of these roads
     lists : whether buildings are listed, each with its nearest place (the first `MOST_BUILDINGS`)
 
     Returns
@@ -61,13 +67,21 @@ def coverage(
     if scope.fields == "aggregate" or scope.streams is not None:
         raise OutsideScope("coverage is asked by those who see the places of the whole community")
     network = _network(roads, datum)
+    kept = None
     with read(house.engine) as connection:
+        if network is None and by != "straight":
+            network = network_of(connection, str(house.engine.url), community_id)
+            if network is None and by == "roads":
+                message = "there is no road network of this community"
+                raise InvalidInput(message, errors=[InputError("/by", "no_roads", message)])
+        kept = road_store.facts(connection, community_id)
         buildings = ground.buildings(connection, community_id)
         dwellings = ground.dwellings_by_building(connection, community_id)
         resources = ground.resources(connection, community_id)
         places = places_in_force(connection, str(house.engine.url), community_id)
     lons = np.array([one.lon for one in buildings], dtype=np.float64)
     lats = np.array([one.lat for one in buildings], dtype=np.float64)
+    off = None if network is None else network.off_road(lons=lons, lats=lats)
     counts = np.array([dwellings.get(one.id, 0) for one in buildings], dtype=np.int64)
     wanted = list(categories) or sorted({one.category for one in resources if one.category})
     cells = {cell.cell_id: cell for cell in places.index.cells}
@@ -97,7 +111,7 @@ def coverage(
                     "dwellings": total, "within": near, "without": total - near,
                     "share": round(near / total, 4) if total else None,
                 },
-                "buildings": _listed(buildings, counts, these, reach, within, metres_per_minute) if lists else [],
+                "buildings": _listed(buildings, counts, these, reach, within, metres_per_minute, off) if lists else [],
             }
         )  # fmt: skip
     return {
@@ -106,6 +120,8 @@ def coverage(
         "metres_per_minute": metres_per_minute,
         "by": "straight" if network is None else "roads",
         "detour": TOWN_DETOUR if network is None else None,
+        "snap": None if off is None else snap_told(off),
+        "roads": None if kept is None else facts_told(kept),
         "edition_id": places.edition_id,
         "categories": found,
     }
@@ -128,8 +144,9 @@ def _reach(network: RoadNetwork | None, lons: Any, lats: Any, places: Sequence[A
 
 
 def _listed(
-    buildings: Sequence[Any], counts: Any, places: Sequence[Any], reach: Reach, within: Any, metres_per_minute: float
-) -> list[dict[str, Any]]:
+    buildings: Sequence[Any], counts: Any, places: Sequence[Any], reach: Reach, within: Any, metres_per_minute: float,
+    off: Any = None,
+) -> list[dict[str, Any]]:  # fmt: skip
     """Buildings with dwellings, those without a place in reach first, farthest first."""
     order = np.lexsort((np.arange(len(buildings)), -np.nan_to_num(reach.metres, posinf=1e12), within))
     rows = []
@@ -147,6 +164,7 @@ def _listed(
                 "dwellings": int(counts[at]),
                 "nearest": None if place < 0 else {"id": places[place].id, "name": places[place].name},
                 "metres": metres,
+                "off_road_m": None if off is None or not np.isfinite(off[at]) else round(float(off[at]), 1),
                 "minutes": None if metres is None else round(metres / metres_per_minute, 1),
                 "within": bool(within[at]),
             }

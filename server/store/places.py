@@ -188,6 +188,12 @@ def household_anchors(connection: Connection, community_id: str) -> list[Any]:
     )
 
 
+def holds_more_than(connection: Connection, community_id: str, count: int) -> bool:
+    """Whether a community has more records than that; no more are counted."""
+    found = run(connection, "SELECT 1 FROM record WHERE community_id = ? LIMIT 1 OFFSET ?", (community_id, count))
+    return found.first() is not None
+
+
 def insert_lineage(connection: Connection, rows: Sequence[Sequence[Any]]) -> None:
     """What became of the cells that an edition replaced, in the order of the columns."""
     insert_rows(connection, cell_lineage, _LINEAGE, rows)

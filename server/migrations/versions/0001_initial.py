@@ -216,6 +216,9 @@ def upgrade() -> None:
     index("ix_recovery_open", "recovery", ["community_id", "state", "offered_at"])
     table("redirect",
         key("community_id"), key("id"), need("target_id"), need("number", BigInteger), clustered=True)
+    table("road_network",
+        key("community_id"), need("name"), need("datum"), need("joins"), need("lines", LargeBinary),
+        need("content_hash"), need("line_count", Integer), need("length_m", Float), need("added_at"), need("added_by"))
     table("saved_roster",
         key("community_id"), key("saved_id"), need("user_id"), need("name"), need("roster"), may("cell_code"),
         need("shared", Integer, default="0"), need("created_at"), need("changed_at"), need("sealed", LargeBinary))

@@ -60,6 +60,7 @@ const KNOWN: Record<string, string> = {
   "body-too-large": "bodyTooLarge",
   "unsupported-body": "unsupportedBody",
   busy: "busy",
+  "publishing-failed": "publishingFailed",
 };
 
 /** A problem in one sentence. */

@@ -25,6 +25,8 @@ interface Options {
   purpose?: string;
   signal?: AbortSignal;
   accept?: string;
+  /** Long work is answered with a job instead of being waited for. */
+  async?: boolean;
 }
 
 let csrf = "";
@@ -43,6 +45,7 @@ export async function send(method: string, path: string, options: Options = {}):
   const headers: Record<string, string> = { Accept: options.accept ?? "application/json" };
   if (method !== "GET") headers["X-CSRF-Token"] = csrf;
   if (options.purpose) headers["X-Purpose"] = encodeURIComponent(options.purpose);
+  if (options.async) headers.Prefer = "respond-async";
   let body: BodyInit | undefined = options.form;
   if (options.body !== undefined) {
     headers["Content-Type"] = "application/json";

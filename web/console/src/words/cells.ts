@@ -31,6 +31,7 @@ export const cells = {
   warning: ["提醒", "Warning"],
   publish: ["发布这一版", "Publish this edition"],
   publishAsk: ["发布第 {n} 版后，所有记录按新网格重新归格（可以退回）。现在发布？", "Publishing edition {n} places every record anew (it can be taken back). Publish now?"],
+  publishing: ["正在发布，{n}%。完成前现行网格不变；可以离开本页。", "Publishing, {n}%. The cells in force stay until it is done; you may leave this page."],
   publishedNow: ["已发布", "Published"],
   wayBack: ["退回到这一版", "Go back to this edition"],
   wayBackAsk: ["把第 {n} 版重新发布为新的一版？", "Put edition {n} in force again as a new edition?"],

@@ -12,6 +12,7 @@ export const problems = {
   busy: ["服务器正忙，请稍后重试", "The server is busy; try again shortly"],
   invalidInput: ["有内容不符合要求", "Something does not fit"],
   invalidCells: ["网格有错误，不能发布", "The cells have errors and cannot be published"],
+  publishingFailed: ["没有发布成功，现行网格没有变", "It was not published; the cells in force are as they were"],
   alreadyExists: ["已经有了", "It exists already"],
   malformedBody: ["文件或内容无法读取", "The file or content cannot be read"],
   bodyTooLarge: ["文件太大", "The file is too large"],

@@ -1,5 +1,6 @@
 // What the server tells about editions.
 import type { CellCollection, CellName, Label } from "../../api/types.ts";
+import type { Publishing } from "./publishing.ts";
 
 export interface EditionListed {
   edition_id: string;
@@ -35,6 +36,8 @@ export interface EditionWhole {
   edition: EditionListed;
   certificate: Certificate | null;
   cells: CellCollection;
+  /** Of a draft: the job that is putting it in force. */
+  publishing?: Publishing | null;
 }
 
 export interface Moves {
