@@ -59,10 +59,13 @@ def signed_in(action: str, *, community_id: str | None = None, read_token: bool 
     return actor
 
 
-def somebody(action: str, *, community_id: str | None = None) -> Actor:
-    """Whoever asks: a device with its token, a session or a read token."""
+def somebody(action: str, *, community_id: str | None = None, handing_over: bool = False) -> Actor:
+    """Whoever asks: a device with its token (``handing_over``: also one on its way out), a session or a read token."""
     token = _bearer()
-    actor = _device(token) if token is not None and enrolment.is_device_token(token) else _known(_user(read_token=True))
+    if token is None or not enrolment.is_device_token(token):
+        actor = _known(_user(read_token=True))
+    else:
+        actor = device_handing_over(token) if handing_over else _device(token)
     demand(actor, action, community_id=community_id)
     return actor
 
@@ -78,6 +81,24 @@ def device() -> Actor:
     if token is None:
         raise TokenRefused("a device token is expected in the Authorization header")
     return _device(token)
+
+
+def leaving() -> str | None:
+    """Why the device of this request is on its way out (retired, replaced, closed), None for one in use.
+
+    Such a device may hand over what it has; it is let through only where `device_handing_over` was asked.
+    """
+    found: str | None = g.get("leaving")
+    return found
+
+
+def device_handing_over(token: str | None = None) -> Actor:
+    """As `device`, and a device on its way out is let through: it hands over what it has before it erases itself."""
+    token = token or _bearer()
+    if token is None:
+        raise TokenRefused("a device token is expected in the Authorization header")
+    actor, g.leaving = enrolment.leaving_device(_house(), token)
+    return _known(actor)
 
 
 def sending_install() -> DeviceClaim:
@@ -104,7 +125,7 @@ def pushing_device(token: str | None = None) -> tuple[Actor, bool]:
     Raises as `device`, and OutsideScope where the role may not sync.
     """
     try:
-        actor = device() if token is None else _device(token)
+        actor = device_handing_over(token)
     except InstallUnconfirmed:
         found = unconfirmed_sender(_house(), token or _bearer() or "")
         if found is None:

@@ -54,7 +54,17 @@ class TokenRefused(ServerError):
 
 
 class InstallRevoked(ServerError):
-    """The device was revoked; its work stays on it and can be exported to a file."""
+    """The device was revoked, or its user's account closed.
+
+    Attributes
+    ----------
+    reason : str
+        ``lost``: it is to erase itself. ``retired``, ``replaced``, ``closed``: it may still hand over what it has, then erases itself.
+    """
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class InstallUnconfirmed(ServerError):

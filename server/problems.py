@@ -58,8 +58,8 @@ _PROBLEMS = (
     Problem("csrf-refused", 403, "缺少或错误的 CSRF 令牌", "The session's CSRF token is missing or wrong"),
     Problem("token-refused", 401, "令牌无效或已过期", "The token is not valid or has expired"),
     Problem("install-revoked", 403, "此设备已被停用", "This device was revoked",
-            "设备上未上传的内容仍在，可以导出为文件交给社区。",
-            "Work that was not sent stays on the device and can be exported to a file."),
+            "reason 说明原因：lost（遗失）时设备清除本机内容；retired、replaced、closed 时先送完未上传的内容，再清除。",
+            "reason says why: at lost the device erases itself; at retired, replaced, closed it first hands over what it has."),
     Problem("install-unconfirmed", 403, "设备待社区确认", "The community has to confirm this device first",
             "系统从备份恢复后不认识这台设备；可以上传，内容会等待确认。", "The server was restored; the device may push, and what it sends waits."),
     Problem("sealed-unreadable", 422, "加密的待发内容无法打开", "Sealed work cannot be opened here",
@@ -151,6 +151,7 @@ def answer(
     detail: str = "",
     errors: Sequence[InputError] = (),
     retry_after_s: float | None = None,
+    reason: str | None = None,
 ) -> Response:
     """The response of a problem. ``detail`` and messages must not hold personal values."""
     body: dict[str, Any] = {
@@ -161,6 +162,8 @@ def answer(
     }
     if detail:
         body["detail"] = detail
+    if reason:
+        body["reason"] = reason
     body["instance"] = f"urn:uuid:{request_id()}"
     if errors:
         body["errors"] = [{"pointer": e.pointer, "code": e.code, "message": e.message} for e in errors]
@@ -227,6 +230,7 @@ def _any(error: Exception) -> Response:
         detail=str(getattr(error, "message", "") or (error.args[0] if _is_ours(error) and error.args else "")),
         errors=tuple(_input_errors(error)),
         retry_after_s=getattr(error, "retry_after_s", None),
+        reason=error.reason if isinstance(error, errors.InstallRevoked) else None,
     )
 
 

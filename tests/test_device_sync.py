@@ -238,18 +238,27 @@ def test_trap_18_a_copied_phone_notices_that_it_is_a_copy(
     assert view is not None and view.v is None and not any(standing.settled for standing in copy.operations()[4:])
 
 
-def test_a_revoked_phone_keeps_what_it_has_not_sent(
+def test_a_lost_phone_erases_itself_and_one_out_of_use_hands_over_first(
     ground: LiveCommunity, live_server: LiveServer, tmp_path: Path
 ) -> None:
-    """C10: After a revocation nothing is sent and nothing is pulled; the log is still on the phone."""
-    one, _ = _pair(ground, tmp_path)
-    home(one, 0, "王小明")
-    assert one.install_id is not None
-    enrolment.revoke_install(live_server.house, ground.secretary, one.install_id, reason="lost")
-    for call in (one.push, one.pull):
+    """C10: What a retired phone wrote arrives before its file is empty; of a lost one nothing arrives and nothing stays."""
+    one, two = _pair(ground, tmp_path)
+    made = home(one, 0, "王小明")
+    home(two, 0, "李小红")
+    for phone, reason in ((one, "retired"), (two, "lost")):
+        assert phone.install_id is not None
+        enrolment.revoke_install(live_server.house, ground.secretary, phone.install_id, reason=reason)
+    with pytest.raises(Revoked):
+        one.pull()
+    assert len(one.operations()) == 4  # nothing goes before it has arrived
+    for phone in (one, two):
         with pytest.raises(Revoked):
-            call()
-    assert len(one.operations()) == 4
+            phone.sync()
+        assert phone.install_id is None and phone.operations() == [] and phone.find("household") == []
+    assert "小".encode() not in b"".join(path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
+    third = ground.phone(tmp_path / "three", ground.worker(0))
+    third.sync()
+    assert {one.id for one in third.find("household")} == {made["household"]}
 
 
 def test_a_wrong_code_enrols_nothing(live_server: LiveServer, tmp_path: Path) -> None:

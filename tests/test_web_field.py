@@ -112,24 +112,34 @@ def test_two_phones_at_the_same_door_are_told_and_the_door_decides(phone: FieldP
     expect(phone.page.get_by_text("1972-02-03")).to_be_visible()
 
 
-def test_a_revoked_phone_says_so_keeps_its_work_and_hands_it_over(phone: FieldPhone, other_phone: FieldPhone, office: Office, tmp_path: Path):
-    """The screen says what happened and what to do; unsent work leaves as a file, goes into another phone, and arrives."""
-    phone.enrol()
-    household = phone.due(1)[0]
+def newest_device(phone: FieldPhone) -> str:
+    """The install that was enrolled last."""
+    return sorted(line.split()[0] for line in phone.site.dishu("device", "list").splitlines() if "in use" in line)[-1]
+
+
+def good_time(phone: FieldPhone, household: str, words: str) -> None:
+    """Write down, without a network, when somebody is at home."""
     phone.context.set_offline(True)
     phone.go(f"/edit/{household}")
-    phone.field("preferred_time_text").fill("周末上午")
+    phone.field("preferred_time_text").fill(words)
     phone.tap("保存")
     phone.said("已存到本机")
-    newest = sorted(line.split()[0] for line in phone.site.dishu("device", "list").splitlines() if "in use" in line)[-1]
-    phone.site.dishu("device", "revoke", newest, "--reason", "replaced")
-    phone.context.set_offline(False)
-    phone.go_home()
-    expect(phone.page.get_by_role("button", name="上传更新")).to_be_enabled(timeout=30_000)
-    phone.tap("上传更新")
-    phone.page.get_by_role("heading", name="需要你处理").wait_for(timeout=30_000)
-    assert phone.unsent() == 1
 
+
+def nothing_is_left(phone: FieldPhone) -> None:
+    """Neither records nor log nor keys are in the browser's storage."""
+    blocks = """() => new Promise(done => { const asked = indexedDB.open("dishu-field"); asked.onsuccess = () => {
+        const all = asked.result.transaction("blocks").objectStore("blocks").count(); all.onsuccess = () => done(all.result) } })"""
+    assert phone.page.evaluate(blocks) == 0
+
+
+def test_unsent_work_leaves_as_a_file_and_phones_out_of_use_hand_over_and_erase_themselves(
+    phone: FieldPhone, other_phone: FieldPhone, office: Office, tmp_path: Path
+):
+    """A file goes into another phone and arrives; a retired phone sends what it has, then is empty; a lost one is empty at once, locked as it is."""
+    phone.enrol()
+    household = phone.due(1)[0]
+    good_time(phone, household, "周末上午")
     phone.go("/me")
     phone.tap("退出并清空本机")
     phone.page.get_by_role("dialog").get_by_role("button", name="退出并清空本机").click()
@@ -147,6 +157,7 @@ def test_a_revoked_phone_says_so_keeps_its_work_and_hands_it_over(phone: FieldPh
     phone.tap("退出并清空本机")
     phone.page.get_by_role("dialog").get_by_role("button", name="退出并清空本机").click()
     phone.page.get_by_label("登记码").wait_for()
+    nothing_is_left(phone)
 
     other_phone.enrol()
     other_phone.go("/rescue")
@@ -156,6 +167,26 @@ def test_a_revoked_phone_says_so_keeps_its_work_and_hands_it_over(phone: FieldPh
     other_phone.page.get_by_text("已接过来 1 条").wait_for()
     other_phone.sync()
     assert office.fields("household", household)["preferred_time_text"] == "周末上午"
+
+    good_time(other_phone, household, "停用之前")
+    other_phone.site.dishu("device", "revoke", newest_device(other_phone), "--reason", "retired")
+    other_phone.context.set_offline(False)  # back from flight mode it synchronises by itself
+    other_phone.page.get_by_text("这台手机已停用，本机内容已清除").wait_for(timeout=60_000)
+    assert office.fields("household", household)["preferred_time_text"] == "停用之前"
+    nothing_is_left(other_phone)
+
+    phone.context.set_offline(False)
+    phone.enrol()
+    good_time(phone, household, "不会送到")
+    phone.go("/me")
+    phone.tap("锁上")
+    phone.page.get_by_text("还有 1 条没有上传").wait_for()
+    phone.site.dishu("device", "revoke", newest_device(phone), "--reason", "lost")
+    phone.context.set_offline(False)
+    phone.page.get_by_text("这台手机已报失，本机内容已全部清除").wait_for(timeout=60_000)
+    assert office.fields("household", household)["preferred_time_text"] == "停用之前"
+    nothing_is_left(phone)
+    assert phone.barriers() == []
 
 
 def test_a_wrong_pin_opens_nothing_and_the_right_one_everything(phone: FieldPhone):

@@ -109,7 +109,7 @@ def _writer() -> Actor:
     """Who uploads: a device, or somebody at the office through an install of their own."""
     if request.headers.get("Tus-Resumable") != TUS:
         raise ProtocolVersion(f"Tus-Resumable: {TUS} is expected")
-    actor = auth.somebody("write_records")
+    actor = auth.somebody("write_records", handing_over=True)
     return actor if actor.install_id is not None else enrolment.user_install(auth.house(), actor)
 
 

@@ -97,7 +97,7 @@ def list_devices() -> Response:
 @blueprint.post("/api/v1/devices/<install_id>/revoke")
 @describe(
     zh="停用设备",
-    en="Revoke a device: it may neither push nor pull; what it holds stays on it",
+    en="Revoke a device: it reads nothing more. A lost one is refused and erases itself; any other first hands over what it has",
     tag=_TAG,
     request=RevokeGiven,
     response=DeviceTold,

@@ -45,7 +45,7 @@ _OUTCOME = {"type": "object", "properties": {"outcome": {"type": "string"}, "rea
 )
 def config() -> Response:
     """What a phone must know before it sends anything."""
-    actor, house = auth.device(), auth.house()
+    actor, house = auth.device_handing_over(), auth.house()
     with read(house.engine) as connection:
         life = epoch(connection)
     return _json(
@@ -63,6 +63,7 @@ def config() -> Response:
             "server_public_key": public_key(house),
             "device_token": auth.renewed_token(),
             "send_token": send_token_of(house, actor),
+            "revoked": auth.leaving(),
         }
     )
 
@@ -118,7 +119,8 @@ def take_in(actor: Actor, unconfirmed: bool, body: dict[str, Any]) -> dict[str, 
         actor.community_id, actor.install_id or "", actor.user_id or None, "device", actor.role in SCOPED,
         unconfirmed=unconfirmed,
     )  # fmt: skip
-    return pushing.accept(house, sender, batch)
+    answer = pushing.accept(house, sender, batch)
+    return answer if auth.leaving() is None else answer | {"revoked": auth.leaving()}
 
 
 @blueprint.post("/pull")

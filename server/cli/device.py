@@ -27,7 +27,7 @@ def list_devices() -> None:
 @click.argument("install_id")
 @click.option("--reason", type=click.Choice(list(enrolment.REASONS)), required=True)
 def revoke(install_id: str, reason: str) -> None:
-    """Revoke a device: it may neither push nor pull any more."""
+    """Revoke a device: a lost one is refused and erases itself, any other first hands over what it has."""
     house = open_house()
     where = {one.install_id: one.community_id for one in enrolment.list_installs(house, OPERATOR)}
     if install_id not in where:

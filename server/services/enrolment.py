@@ -38,6 +38,7 @@ __all__ = [
     "enrol",
     "heard_of",
     "is_device_token",
+    "leaving_device",
     "list_installs",
     "revoke_install",
     "user_install",
@@ -47,6 +48,7 @@ _DEVICES = ("device", "odk")
 _HEARD_EVERY = timedelta(minutes=10)
 
 REASONS = {"lost": "遗失", "retired": "停用", "replaced": "更换"}
+LOST, CLOSED = "lost", "closed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,19 +161,32 @@ def device_actor(house: House, token: str) -> Actor:
     InstallUnconfirmed
         A restored database does not know the install, and nobody has confirmed it yet (S26).
     """
+    actor, reason = leaving_device(house, token)
+    if reason is not None:
+        raise InstallRevoked("this device may not sync any more", reason)
+    return actor
+
+
+def leaving_device(house: House, token: str) -> tuple[Actor, str | None]:
+    """Who stands behind a device token, and why the device is on its way out; None for a device in use.
+
+    One that was retired or replaced, or whose user's account was closed, may still hand over what it has. Raises as
+    `device_actor`; InstallRevoked for a lost one only.
+    """
     claim = tokens.device_claim(house.keys, token)
     with read(house.engine) as connection:
         row = installs.device_and_user(connection, claim.community_id, claim.install_id)
     if row is None and admit(house, claim):
         raise InstallUnconfirmed("this server was restored and does not know the device yet")
-    if row is not None and row[1] is None and row[0] is None:
+    if row is not None and row[2] is None and row[0] is None:
         raise InstallUnconfirmed("the community has not confirmed the device yet")
-    if row is None or row[2] is None:
+    if row is None or row[3] is None:
         raise TokenRefused("this server does not know the device")
-    revoked_at, user_id, role, name, area_code, topics, closed_at = row
-    if revoked_at is not None or closed_at is not None:
-        raise InstallRevoked("this device may not sync any more")
-    return Actor(user_id, role, claim.community_id, area_code, claim.install_id, name, tuple(json.loads(topics)))
+    revoked_at, revoked_reason, user_id, role, name, area_code, topics, closed_at = row
+    reason = (revoked_reason or LOST) if revoked_at is not None else CLOSED if closed_at is not None else None
+    if reason == LOST:
+        raise InstallRevoked("this device was reported lost", LOST)
+    return Actor(user_id, role, claim.community_id, area_code, claim.install_id, name, tuple(json.loads(topics))), reason
 
 
 def list_installs(house: House, actor: Actor) -> list[Install]:
@@ -191,7 +206,9 @@ def revoke_install(
     community_id: str | None = None,
     request_id: str | None = None,
 ) -> Install:
-    """Revoke a device from now on; revoking again changes nothing. NotFound if it is not within reach.
+    """Revoke a device from now on. NotFound if it is not within reach.
+
+    Revoking again changes nothing, but a retired one may be found to be lost.
 
     The answer is the install as it is now.
     """

@@ -114,11 +114,11 @@ def app_user_actor(house: House, token: str, project: str) -> Actor:
         row = installs.device_and_user(connection, claim.community_id, claim.install_id)
         by_number = project != claim.community_id
         community = assignments.community_of(connection, claim.community_id) if by_number else None
-    if row is None or row[2] is None:
+    if row is None or row[3] is None:
         raise TokenRefused("this server does not know the address")
-    revoked_at, user_id, role, name, area_code, topics, closed_at = row
+    revoked_at, reason, user_id, role, name, area_code, topics, closed_at = row
     if revoked_at is not None or closed_at is not None:
-        raise InstallRevoked("this address may not be used any more")
+        raise InstallRevoked("this address may not be used any more", reason or "closed")
     if by_number and (community is None or project != str(project_number(community))):
         raise NotFound("no such project")
     actor = Actor(user_id, role, claim.community_id, area_code, claim.install_id, name, tuple(json.loads(topics)))

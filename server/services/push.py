@@ -13,7 +13,7 @@ import orjson
 from server.errors import InputError, InstallRevoked, InvalidInput, NotFound, OutsideScope, ServerError
 from server.house import time_of_uuid7
 from server.permissions import Actor
-from server.services.enrolment import user_install
+from server.services.enrolment import LOST, user_install
 from server.services.faults import place_of
 from server.services.lives import begin_again, check_acknowledged, pass_over, receipt, was_passed_over
 from server.services.prepare import NO_OPERATION, prepare
@@ -104,7 +104,7 @@ def accept(house: House, sender: Sender, batch: Batch) -> dict[str, Any]:
     Busy
         The database is overloaded, or kept changing under us; nothing was consumed.
     NotFound, InstallRevoked
-        There is no such install, or it may not write any more.
+        There is no such install, or it was reported lost.
     """
     settle_expired(house, sender.community_id, sender.user_id if sender.scoped else None)
     groups = [[prepare(n, text, house.keys, house.registry) for n, text in group] for group in batch.groups]
@@ -221,8 +221,8 @@ def _transact(
     row = reading.lock_install(connection, sender.community_id, sender.install_id)
     if row is None:
         raise NotFound("there is no such install")
-    if row.revoked_at is not None:
-        raise InstallRevoked("this device was revoked")
+    if row.revoked_at is not None and row.revoked_reason in (None, LOST):
+        raise InstallRevoked("this device was reported lost", LOST)
     last = (int(row.last_n), row.last_op_id)
     check_acknowledged(connection, batch.acknowledged, last[0])
     if batch.at_end:

@@ -184,7 +184,7 @@ def _is_held(decided: Sequence[Decided]) -> bool:
 def _is_scoped(connection: Connection, community_id: str, install_id: str, kind: str) -> bool:
     """Phones of scoped roles; grid workers at the console too. Whoever works at the office was judged before it was taken in."""
     found = installs.device_and_user(connection, community_id, install_id)
-    return found is not None and (found[2] == "grid_worker" or (kind == "device" and found[2] in SCOPED))
+    return found is not None and (found[3] == "grid_worker" or (kind == "device" and found[3] in SCOPED))
 
 
 def texts_of(

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, or_, select, update
 
 from server.models import enrolment_code, install, user_account
 from server.store.database import run
@@ -114,11 +114,11 @@ def device_and_user(connection: Connection, community_id: str, install_id: str) 
     Returns
     -------
     tuple
-        (revoked_at, user_id, role, name, area_code, topics as JSON, closed_at)
+        (revoked_at, revoked_reason, user_id, role, name, area_code, topics as JSON, closed_at)
     """
     row = run(
         connection,
-        "SELECT i.revoked_at, i.user_id, u.role, u.name, u.area_code, u.topics, u.closed_at FROM install i "
+        "SELECT i.revoked_at, i.revoked_reason, i.user_id, u.role, u.name, u.area_code, u.topics, u.closed_at FROM install i "
         "LEFT JOIN user_account u ON u.community_id = i.community_id AND u.user_id = i.user_id "
         "WHERE i.community_id = ? AND i.install_id = ?",
         (community_id, install_id),
@@ -136,10 +136,12 @@ def heard_of(connection: Connection, community_id: str, install_id: str, *, at: 
 
 
 def revoke_install(connection: Connection, community_id: str, install_id: str, *, at: str, reason: str) -> bool:
-    """Revoke an install; whether it was there and not yet revoked."""
+    """Revoke an install; whether it was there and not yet revoked, or not yet as lost."""
+    free = _INSTALL.revoked_at.is_(None)
+    may = or_(free, _INSTALL.revoked_reason != "lost") if reason == "lost" else free
     done = connection.execute(
         update(install)
-        .where(_INSTALL.community_id == community_id, _INSTALL.install_id == install_id, _INSTALL.revoked_at.is_(None))
+        .where(_INSTALL.community_id == community_id, _INSTALL.install_id == install_id, may)
         .values(revoked_at=at, revoked_reason=reason)
     )
     return done.rowcount == 1

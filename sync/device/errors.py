@@ -61,7 +61,13 @@ class Refused(PhoneError):
 
 
 class Revoked(Refused):
-    """This install may not sync any more. What it has not sent stays in its file."""
+    """This install may not sync any more: a lost one has erased itself, any other hands over what it has first (`Phone.sync`)."""
+
+    @property
+    def reason(self) -> str | None:
+        """Why, as the server said; None where it did not say."""
+        reason = self.problem.get("reason")
+        return reason if isinstance(reason, str) else None
 
 
 class AnswerNotUnderstood(PhoneError):

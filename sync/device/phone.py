@@ -21,6 +21,7 @@ from sync.device.calls import accepted, wanted
 from sync.device.commanding import compose, keep_parts
 from sync.device.errors import AlreadyEnrolled, InvalidFields, UnknownRecord
 from sync.device.forking import fork
+from sync.device.leaving import leaving
 from sync.device.standing import Standing, standing_of
 from sync.device.store import Fault, Store, no_fault
 from sync.device.totals import digests
@@ -116,16 +117,19 @@ class Phone:
 
     def push(self) -> pushing.PushReport:
         """Send what has no answer yet. Raises Offline, ServerBusy, Refused, Revoked or ForkNeeded; safe to repeat."""
-        return pushing.push(self._store, self._transport, self._clock)
+        with leaving(self._store):
+            return pushing.push(self._store, self._transport, self._clock)
 
     def pull(self, *, limit: int | None = None, max_pages: int | None = None) -> pulling.PullReport:
         """Follow the streams until the copies agree with the server. Raises as ``push``, and DigestMismatch."""
-        return pulling.pull(self._store, self._transport, self._registry, limit=limit, max_pages=max_pages)
+        with leaving(self._store):
+            return pulling.pull(self._store, self._transport, self._registry, limit=limit, max_pages=max_pages)
 
     def sync(self, *, limit: int | None = None) -> tuple[pushing.PushReport, pulling.PullReport]:
         """Push, then pull: so that every own operation has its answer before the copies contain it.
 
         After a restore of the server what it lacks is sent again at once, then copies that it lacks are offered.
+        Revoked is raised when this phone was taken out of use; everything that it had has arrived then, and it is empty.
         """
         pushed, pulled = self.push(), self.pull(limit=limit)
         if pulled.reopened and not pulled.needs_fork:

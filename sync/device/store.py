@@ -225,6 +225,14 @@ class Store:
         row: sqlite3.Row | None = self._db.execute(sql, values).fetchone()
         return row
 
+    def wipe(self) -> None:
+        """Erase everything: who this phone is, its log, its copies. Killed anywhere, all of it is there or nothing is."""
+        self._db.execute("PRAGMA secure_delete = ON")
+        with self.change("wipe"):
+            for (name,) in self.rows("SELECT name FROM sqlite_schema WHERE type = 'table'"):
+                self.run(f"DELETE FROM {name}")
+        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def identity(self) -> sqlite3.Row | None:
         """Who this phone is; None before enrolment."""
         return self.maybe("SELECT * FROM identity")

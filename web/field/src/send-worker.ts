@@ -1,5 +1,6 @@
 // Runs in the service worker: hands the sealed outbox over when there is a network again, with the app closed or locked.
 // It reads and sends; what became of it is asked openly once the PIN was given.
+import { erasedText } from "@shared/engine/erasing.ts";
 import { indexedDbStore } from "@shared/engine/store-idb.ts";
 import { sendSealed } from "@shared/engine/sealed-outbox.ts";
 import { httpTransport } from "@shared/engine/transport.ts";
@@ -13,7 +14,12 @@ interface SyncEvent extends Event {
 async function send(): Promise<void> {
   const store = indexedDbStore(STORE);
   try {
-    const { left, problem } = await sendSealed(store, httpTransport(""), Date.now());
+    const { left, problem, erase } = await sendSealed(store, httpTransport(""), Date.now());
+    if (erase) {
+      await store.open(); // an open page hears of it by its next write
+      await store.destroy(erasedText(erase));
+      return;
+    }
     // the browser tries again later; what only a person can solve waits for the person
     if (left > 0 && problem?.severity === "wait") throw new Error(problem.code);
   } finally {

@@ -56,13 +56,14 @@ function lookAgain(): void {
 }
 
 /** Without the PIN: hand over what lies sealed to the server; how much there is and how much of it arrived. */
-export const sealed = shallowRef<{ count: number; sent: number; busy: boolean }>({ count: 0, sent: 0, busy: false });
+export const sealed = shallowRef<{ count: number; sent: number; busy: boolean; stop: Problem | null }>({ count: 0, sent: 0, busy: false, stop: null });
 export async function sendLocked(): Promise<void> {
   const count = await engine().sealedCount();
-  sealed.value = { count, sent: 0, busy: count > 0 && online.value };
-  if (!sealed.value.busy) return;
-  const { left } = await engine().sendSealed();
-  sealed.value = { count, sent: count - left, busy: false };
+  sealed.value = { count, sent: 0, busy: count > 0 && online.value, stop: null };
+  if (!online.value) return;
+  // with nothing to send it is still asked whether this phone is in use: a lost one erases itself without its PIN
+  const { left, problem } = await engine().sendSealed();
+  sealed.value = { count, sent: count - left, busy: false, stop: problem?.code === "leaving" || problem?.code === "revoked" ? problem : null };
 }
 
 /** Send and receive once. Never throws; what stopped it is in the report and on the screen. */

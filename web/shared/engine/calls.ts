@@ -1,7 +1,8 @@
 // One call of the sync protocol: the token, and what a status other than 200 means. The twin of sync/device/calls.py.
 
+import { revokedProblem } from "./erasing.ts";
 import type { Ledger } from "./ledger.ts";
-import { Offline, type Answer, type Method, type Transport } from "./parts-types.ts";
+import { Fenced, Offline, StorageFull, type Answer, type Method, type Transport } from "./parts-types.ts";
 import type { Problem } from "./types.ts";
 import { problem } from "./words.ts";
 
@@ -56,11 +57,19 @@ export function accepted(answer: Answer): Answer {
   }
   const slug = String(body["type"] ?? "").split("/").pop() ?? "";
   const details = { slug, status };
-  if (slug === "install-revoked") throw new Stopped(problem("revoked", { details }));
+  if (slug === "install-revoked") throw new Stopped(revokedProblem({ ...details, reason: (body["reason"] as string | undefined) ?? null }));
   if (slug === "install-unconfirmed") throw new Stopped(problem("unconfirmed", { details }));
   if (slug === "outside-your-scope") throw new Stopped(problem("role_refused", { details }));
   if (status === 401) throw new Stopped(problem("token_refused", { details }));
   throw new Stopped(problem("refused", { details }));
+}
+
+/** What stopped it, in words; null where the engine itself was closed or is at fault. */
+export function problemOf(error: unknown): Problem | null {
+  if (error instanceof Stopped) return error.problem;
+  if (error instanceof StorageFull) return problem("storage_full");
+  if (error instanceof Fenced) return problem("storage_broken", { details: { why: "fenced" } });
+  return null;
 }
 
 /** Sends one request of the enrolled phone. */

@@ -8,6 +8,7 @@ import { keepBlob, openBlob, readBlob, type Blob } from "./blobs.ts";
 import type { Meter } from "./calls.ts";
 import { totals } from "./copies.ts";
 import { deskFor, freshCore } from "./desk.ts";
+import { erasedIn, erasedProblem, erasedText } from "./erasing.ts";
 import { Finding } from "./finding.ts";
 import { uuid7Source } from "./ids.ts";
 import { Ledger, type Change } from "./ledger.ts";
@@ -19,19 +20,18 @@ import { exportRescue, importRescue, isRescued } from "./rescue.ts";
 import { Seal, SealBroken } from "./sealing.ts";
 import { sealedCount, sendSealed, type SealedReport } from "./sealed-outbox.ts";
 import type { SearchHit, SearchOptions } from "./search-types.ts";
-import { noticesOf, outboxOf, standingOf } from "./standing.ts";
+import { noticesOf, operationsOf, outboxOf, type Which } from "./standing.ts";
 import { enrol, standingProblems, synchronise } from "./syncing.ts";
 import {
   EngineError, type Dispute, type Draft, type Engine, type EngineEvent, type EngineState, type FieldError, type Fields, type Identity,
   type Labels, type Notice, type Outbox, type PlaceGuess, type Problem, type RecordView, type Standing, type SyncProgress, type SyncReport,
   type UnlockResult, type Value, type Where, type Written,
 } from "./types.ts";
-import { Vault, type About } from "./vault.ts";
+import { checkPin, Vault, type About } from "./vault.ts";
 import { problem } from "./words.ts";
 import { Group } from "./writing.ts";
 
 const TOO_MANY_TO_NAME = 500;
-const PIN = /^\S{4,64}$/;
 
 /** Everything that is there only while the PIN has been given. */
 interface Opened {
@@ -68,7 +68,9 @@ class DeviceEngine implements Engine {
     if (this.parts.turn && !(await this.parts.turn.take({ steal, lost }))) return this.become("elsewhere");
     try {
       const { about } = await this.parts.store.open();
-      this.vault = about === null ? null : new Vault(this.parts.store, this.clock, this.parts.pinRounds, JSON.parse(about) as About);
+      const erased = erasedIn(about);
+      this.vault = about === null || erased ? null : new Vault(this.parts.store, this.clock, this.parts.pinRounds, JSON.parse(about) as About);
+      if (erased) this.mention([erasedProblem(erased)]);
     } catch (error) {
       this.mention([problem(error instanceof StorageFull ? "storage_full" : "storage_broken")]);
       return this.become("insecure");
@@ -121,7 +123,7 @@ class DeviceEngine implements Engine {
 
   async enrol({ code, label, pin, appVersion }: { code: string; label: string; pin: string; appVersion?: string }): Promise<Identity> {
     if (this.now !== "unenrolled") throw stateError();
-    if (!PIN.test(pin)) throw new EngineError("passphrase", { zh: "密码至少 4 位", en: "a PIN has four characters or more" });
+    checkPin(pin);
     const seal = await Seal.fresh();
     const vault = await Vault.fresh(this.parts.store, this.clock, this.parts.pinRounds, seal, pin);
     this.fault("enrol: before sending");
@@ -181,7 +183,7 @@ class DeviceEngine implements Engine {
 
   async changePin(oldPin: string, newPin: string): Promise<UnlockResult> {
     if (this.now !== "ready" || !this.vault) throw stateError();
-    if (!PIN.test(newPin)) throw new EngineError("passphrase", { zh: "密码至少 4 位", en: "a PIN has four characters or more" });
+    checkPin(newPin);
     const { seal, result } = await this.attempt(this.vault.open(oldPin));
     if (seal) await this.attempt(this.vault.rewrap(seal, newPin));
     return result;
@@ -196,10 +198,16 @@ class DeviceEngine implements Engine {
       throw new EngineError("unsent", { zh: "还有没上传的内容：先同步，或保存救援文件", en: "there is unsent work: synchronise, or save a rescue file" });
     }
     await this.running?.catch(() => undefined);
-    await this.attempt(this.parts.store.destroy());
+    await this.attempt(this.leave());
+  }
+
+  /** Nothing stays; `reason` is set where this phone was taken out of use, and stands on the screen. */
+  private async leave(reason?: string): Promise<void> {
+    this.opened?.ledger.abandon();
+    await this.parts.store.destroy(reason && erasedText(reason));
     this.shut();
     this.vault = null;
-    this.mention([]);
+    this.mention(reason ? [erasedProblem(reason)] : []);
     this.become("unenrolled");
   }
 
@@ -315,7 +323,8 @@ class DeviceEngine implements Engine {
         const { newId, parts } = this;
         const file = (name: string): Promise<Uint8Array<ArrayBuffer> | null> => openBlob(opened.ledger, parts.store, name);
         const { report, problems } = await synchronise({ line, registry: () => opened.registry, newId, readBlob: file, progress, pageLimit: parts.pageLimit ?? null });
-        if (report.problem?.details?.["why"] === "fenced") {
+        if (report.erase) await this.leave(report.erase);
+        else if (report.problem?.details?.["why"] === "fenced") {
           report.problem = null; // locked meanwhile, or another tab took over: the state says it
           if (this.opened === opened) this.lost();
         } else if (this.opened) this.mention([...problems, ...this.known.filter((one) => one.code === "storage_temporary")]);
@@ -328,24 +337,19 @@ class DeviceEngine implements Engine {
     return this.running;
   }
 
-  outbox(): Outbox {
-    if (!this.opened) return { unsent: 0, records: 0, oldestClaimedAt: null, lastSyncAt: null, waiting: 0, photos: 0 };
-    return outboxOf(this.opened.ledger);
-  }
+  outbox = (): Outbox => outboxOf(this.opened?.ledger ?? null);
 
   unsentCount = (): number => this.outbox().unsent;
   sealedCount = (): Promise<number> => sealedCount(this.parts.store);
-  sendSealed = (): Promise<SealedReport> => sendSealed(this.parts.store, this.parts.transport, this.clock());
-
-  operations({ recordId, limit = 200, onlyOpen = false }: { recordId?: string; limit?: number; onlyOpen?: boolean } = {}): Standing[] {
-    const rows = [...(this.opened?.ledger.log.values() ?? [])].reverse();
-    const wanted = rows.filter((row) => (recordId === undefined || row.steps.some((step) => step.id === recordId)) && !(onlyOpen && row.settled));
-    return wanted.slice(0, limit).map(standingOf);
+  async sendSealed(): Promise<SealedReport> {
+    const report = await sendSealed(this.parts.store, this.parts.transport, this.clock());
+    if (report.erase && this.now === "locked") await this.leave(report.erase);
+    return report;
   }
 
-  notices(): Notice[] {
-    return this.opened ? noticesOf(this.opened.ledger, this.opened.lookup, this.opened.registry) : [];
-  }
+
+  operations = (which: Which = {}): Standing[] => operationsOf(this.opened?.ledger ?? null, which);
+  notices = (): Notice[] => (this.opened ? noticesOf(this.opened.ledger, this.opened.lookup, this.opened.registry) : []);
 
   dispute = (recordId: string, unit: string): Dispute | null => this.opened?.ledger.core.disputes[`${recordId}/${unit}`] ?? null;
 
@@ -368,13 +372,9 @@ class DeviceEngine implements Engine {
 
   exportRescue = async (passphrase: string): Promise<Uint8Array> => exportRescue(this.ready().ledger, passphrase, this.clock(), this.parts.pinRounds);
 
-  markRescueSaved(): Promise<void> {
-    return this.keep("rescue: saved", (change) => change.patchCore({ rescuedN: change.lastN() }));
-  }
-
-  async importRescue(file: Uint8Array, passphrase: string): Promise<{ operations: number; skipped: number }> {
-    return this.attempt(importRescue(this.ready().ledger, file, passphrase));
-  }
+  markRescueSaved = (): Promise<void> => this.keep("rescue: saved", (change) => change.patchCore({ rescuedN: change.lastN() }));
+  importRescue = async (file: Uint8Array, passphrase: string): Promise<{ operations: number; skipped: number }> =>
+    this.attempt(importRescue(this.ready().ledger, file, passphrase));
 
   // ---------------------------------------------------------------- places
 

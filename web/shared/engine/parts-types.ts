@@ -36,8 +36,8 @@ export interface BlockStore {
   read(name: string): Promise<Uint8Array<ArrayBuffer> | null>;
   /** All of it or nothing, durable when it resolves. null deletes a block; `about` null leaves it as it is. */
   commit(blocks: ReadonlyMap<string, Uint8Array<ArrayBuffer> | null>, about: string | null): Promise<void>;
-  /** Deletes everything. */
-  destroy(): Promise<void>;
+  /** Deletes everything; `about` is what stands in the clear afterwards. */
+  destroy(about?: string): Promise<void>;
   close(): void;
 }
 

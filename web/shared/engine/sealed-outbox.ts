@@ -3,6 +3,7 @@
 
 import { accepted, Stopped } from "./calls.ts";
 import { sealEnvelope } from "./envelope.ts";
+import { lostBy } from "./erasing.ts";
 import type { Core, LogRow } from "./kept-types.ts";
 import type { Change } from "./ledger.ts";
 import { Offline, type BlockStore, type Transport } from "./parts-types.ts";
@@ -34,10 +35,13 @@ interface Sending {
   send_token: string;
   scope: { version: number; last_n: number };
   receipt: string | null;
+  /** How many wait for the PIN: a phone that is out of use keeps them until they have gone. */
+  photos: number;
 }
 
 const bytes = (content: unknown): Block => encoder.encode(JSON.stringify(content)) as Block;
 const read = <T>(block: Block): T => JSON.parse(decoder.decode(block)) as T;
+const photosIn = ({ blobs }: Core): number => Object.values(blobs).filter((one) => one.uploadedAt === null).length;
 const facts = ({ installId, token, sendToken, serverKey }: Core): string => JSON.stringify([installId, token, sendToken ?? null, serverKey ?? null]);
 
 /** Keeps the envelopes in step with the log. */
@@ -84,7 +88,7 @@ export class SealedOutbox {
       }
     }
     const sending: Sending | null = core.sendToken
-      ? { install_id: core.installId, send_token: core.sendToken, scope: { version: core.scopeVersion, last_n: core.scopeLastN }, receipt: core.receipt }
+      ? { install_id: core.installId, send_token: core.sendToken, scope: { version: core.scopeVersion, last_n: core.scopeLastN }, receipt: core.receipt, photos: photosIn(core) }
       : null;
     const said = sending ? JSON.stringify(sending) : "";
     if (said !== this.said) blocks.set(SENDING, sending ? bytes(sending) : null);
@@ -126,6 +130,8 @@ export interface SealedReport {
   sent: number;
   left: number;
   problem: Problem | null;
+  /** This phone was taken out of use and nothing on it is still needed: why. */
+  erase: string | null;
 }
 
 const sizeOf = (kept: readonly Kept[]): number => kept.reduce((sum, one) => sum + one.last_n - one.first_n + 1, 0);
@@ -139,29 +145,33 @@ async function envelopes(store: Pick<BlockStore, "read" | "readAll">): Promise<{
 /** How many operations lie in envelopes. */
 export const sealedCount = async (store: Pick<BlockStore, "read" | "readAll">): Promise<number> => sizeOf((await envelopes(store)).kept);
 
-/** Hands every envelope over. Nothing is deleted or written here, so that a page, a worker and another page may all try. */
+/** Hands every envelope over; where there is none, only asks whether this phone is still in use. Nothing is deleted or written here, so that a page, a worker and another page may all try. */
 export async function sendSealed(store: Pick<BlockStore, "read" | "readAll">, transport: Transport, now: number): Promise<SealedReport> {
   const { sending, kept } = await envelopes(store);
   const whole = sizeOf(kept);
   let left = kept;
-  const report = (why: Problem | null): SealedReport => ({ sent: whole - sizeOf(left), left: sizeOf(left), problem: why });
-  if (!sending || kept.length === 0) return report(null);
+  let leaving: string | null = null;
+  const report = (why: Problem | null, erase = lostBy(why)): SealedReport => ({ sent: whole - sizeOf(left), left: sizeOf(left), problem: why, erase });
+  if (!sending) return report(null);
   const asked = new Set<string>();
   try {
-    while (left.length) {
+    do {
       const batch = fitting(left);
       const key = `${batch[0]?.first_n}/${batch.length}`;
       if (asked.has(key)) return report(problem("busy"));
       asked.add(key);
       const answer = await handOver(transport, sending, batch, now);
       if (answer === null) return report(problem("refused", { details: { slug: "sealed-unreadable" } })); // goes openly, after the PIN
+      if (typeof answer["revoked"] === "string") leaving = answer["revoked"];
+      if (batch.length === 0) break;
       const at = (answer["expected"] ?? answer["applied"]) as { n: number; op_id: string | null };
       const next = kept.filter((one) => one.last_n > at.n);
       const fits = next.length === 0 || next[0]?.after.n !== at.n || next[0].after.op_id === at.op_id;
       if (answer["expected"] && (!fits || (next[0]?.after.n ?? at.n) !== at.n)) return report(problem("fork_needed", { details: { n: at.n } }));
       left = next;
-    }
-    return report(null);
+    } while (left.length);
+    if (leaving === null) return report(null);
+    return sending.photos === 0 ? report(null, leaving) : report(problem("leaving", { details: { reason: leaving } }));
   } catch (error) {
     if (error instanceof Offline) return report(problem("offline"));
     if (error instanceof Stopped) return report(error.problem);
@@ -184,7 +194,7 @@ function fitting(left: readonly Kept[]): Kept[] {
 async function handOver(transport: Transport, sending: Sending, batch: readonly Kept[], now: number): Promise<Record<string, unknown> | null> {
   const sealed = batch.map(({ first_n, last_n, envelope }) => ({ first_n, last_n, envelope }));
   const { install_id, scope, receipt, send_token } = sending;
-  const body = { protocol: 1, install_id, after: (batch[0] as Kept).after, scope, sent_at: new Date(now).toISOString(), receipt, sealed };
+  const body = { protocol: 1, install_id, after: batch[0]?.after ?? { n: 0, op_id: null }, scope, sent_at: new Date(now).toISOString(), receipt, sealed };
   const answer = await transport.request("POST", "/api/v1/sync/push/sealed", { body, token: send_token });
   if (answer.status === 422 && String(answer.body["type"]).endsWith("sealed-unreadable")) {
     const pointer = String((answer.body["errors"] as { pointer?: string }[] | undefined)?.[0]?.pointer ?? "");

@@ -26,8 +26,23 @@ export function standingOf(row: LogRow): Standing {
   };
 }
 
+/** Which own operations. */
+export interface Which {
+  recordId?: string;
+  limit?: number;
+  onlyOpen?: boolean;
+}
+
+/** What became of them, newest first. */
+export function operationsOf(ledger: Ledger | null, { recordId, limit = 200, onlyOpen = false }: Which): Standing[] {
+  const rows = [...(ledger?.log.values() ?? [])].reverse();
+  const wanted = rows.filter((row) => (recordId === undefined || row.steps.some((step) => step.id === recordId)) && !(onlyOpen && row.settled));
+  return wanted.slice(0, limit).map(standingOf);
+}
+
 /** The outbox in one look. */
-export function outboxOf(ledger: Ledger): Outbox {
+export function outboxOf(ledger: Ledger | null): Outbox {
+  if (!ledger) return { unsent: 0, records: 0, oldestClaimedAt: null, lastSyncAt: null, waiting: 0, photos: 0 };
   let unsent = 0;
   let waiting = 0;
   let oldest: string | null = null;

@@ -119,11 +119,12 @@ export function indexedDbStore(name: string): BlockStore {
         }),
       );
     },
-    destroy() {
+    destroy(about) {
       return transact("readwrite", (transaction, abort) =>
         holding(transaction, abort, () => {
           transaction.objectStore("blocks").clear();
-          transaction.objectStore("meta").delete("about");
+          if (about === undefined) transaction.objectStore("meta").delete("about");
+          else transaction.objectStore("meta").put(about, "about");
         }),
       );
     },

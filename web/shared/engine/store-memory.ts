@@ -38,10 +38,10 @@ export function memoryStore(disk: MemoryDisk = new MemoryDisk()): BlockStore {
       disk.blocks = next;
       if (about !== null) disk.about = about;
     },
-    async destroy() {
+    async destroy(about) {
       check();
       disk.blocks = new Map();
-      disk.about = null;
+      disk.about = about ?? null;
     },
     close() {
       mine = -1;

@@ -1,10 +1,11 @@
 // One synchronisation: what it sends and reads, in which order, and what it tells. It never throws.
 
-import { accepted, call, NotUnderstood, Stopped, wanted, type Line } from "./calls.ts";
+import { accepted, call, NotUnderstood, problemOf, Stopped, wanted, type Line } from "./calls.ts";
 import { askDisputes } from "./disputes.ts";
+import { handOver } from "./erasing.ts";
 import { fork } from "./forking.ts";
 import type { KeptReference } from "./kept-types.ts";
-import { Fenced, StorageFull, type Ledger } from "./ledger.ts";
+import type { Ledger } from "./ledger.ts";
 import { Offline, type Transport } from "./parts-types.ts";
 import { nothingPulled, offerWitnesses, pull, type PullReport } from "./pull.ts";
 import { uploadBlobs } from "./uploading.ts";
@@ -33,7 +34,7 @@ export async function synchronise(desk: SyncDesk): Promise<{ report: SyncReport;
   const started = line.now();
   const report: SyncReport = {
     complete: false, sent: 0, unsentLeft: 0, received: 0, outcomes: {}, added: [], dropped: [], reopened: 0,
-    referenceChanged: false, bytesUp: 0, bytesDown: 0, seconds: 0, problem: null,
+    referenceChanged: false, bytesUp: 0, bytesDown: 0, seconds: 0, problem: null, erase: null,
   };
   const tell = (phase: SyncProgress["phase"], done: number, total: number | null): void =>
     desk.progress({ phase, done, total, bytesDown: line.meter.bytesDown, bytesUp: line.meter.bytesUp });
@@ -87,6 +88,7 @@ export async function synchronise(desk: SyncDesk): Promise<{ report: SyncReport;
     report.problem = problemOf(error);
     if (report.problem === null) throw error;
   }
+  Object.assign(report, await handOver(report.problem, ledger, () => pushAll().then(() => uploadBlobs(line, desk.readBlob))));
   if (!report.problem && ledger.core.needsFork) report.problem = problem("fork_needed", { details: { n: ledger.core.needsFork.n } });
   report.unsentLeft = [...ledger.log.values()].filter((row) => row.state !== "answered").length;
   report.bytesUp = line.meter.bytesUp;
@@ -105,14 +107,6 @@ export function standingProblems(ledger: Ledger, met: Problem | null): Problem[]
   if (needsFork && met?.code !== "fork_needed") found.push(problem("fork_needed", { details: { n: needsFork.n } }));
   if (Object.values(streams).some((state) => state.doubted) && met?.code !== "copies_doubtful") found.push(problem("copies_doubtful"));
   return found;
-}
-
-/** What stopped it, in words; null where the engine itself was closed or is at fault. */
-export function problemOf(error: unknown): Problem | null {
-  if (error instanceof Stopped) return error.problem;
-  if (error instanceof StorageFull) return problem("storage_full");
-  if (error instanceof Fenced) return problem("storage_broken", { details: { why: "fenced" } });
-  return null;
 }
 
 async function readReference(line: Line, tell: (phase: "reference", done: number, total: number | null) => void): Promise<boolean> {

@@ -164,6 +164,8 @@ export interface SyncReport {
   bytesDown: number;
   seconds: number;
   problem: Problem | null;
+  /** This phone was taken out of use, has handed over everything (or was lost), and has erased itself: why. */
+  erase: string | null;
 }
 
 /** Why something does not go on, and what the person can do. Several can hold at once. */
@@ -184,6 +186,9 @@ export type ProblemCode =
   | "offline" // no answer: as good as flight mode
   | "busy" // the server asks to come back later
   | "revoked" // this install was revoked: keep, export, hand over
+  | "leaving" // out of use: what is unsent is handed over, then the phone erases itself (details.reason)
+  | "erased_left" // it has done so
+  | "erased_lost" // it was reported lost: everything was erased at once
   | "token_refused" // the token is not taken: enrol anew after asking
   | "role_refused" // this account may not work with a phone
   | "version_old" // the program is older than the server accepts

@@ -2,12 +2,17 @@
 
 import type { BlockStore } from "./parts-types.ts";
 import { Seal, type WrappedKey } from "./sealing.ts";
-import type { UnlockResult } from "./types.ts";
+import { EngineError, type UnlockResult } from "./types.ts";
 
 const FREE_TRIES = 3;
 const MOST_TRIES = 10;
 const FIRST_WAIT_S = 15;
 const LONGEST_WAIT_S = 3600;
+
+/** Throws EngineError for what is no PIN. */
+export function checkPin(pin: string): void {
+  if (!/^\S{4,64}$/.test(pin)) throw new EngineError("passphrase", { zh: "密码至少 4 位", en: "a PIN has four characters or more" });
+}
 
 /** In the clear: nothing here is about a person. */
 export interface About {
