@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sync.device.errors import AnswerNotUnderstood, NotEnrolled, Refused, Revoked, ServerBusy
+from sync.device.leaving import leaving
 from sync.device.store import Store
 from sync.device.transport import Answer, Transport
 
@@ -27,7 +28,8 @@ def call(
     store.fault(f"{name}: before sending")
     answer = transport.request(method, path, body=body, token=identity["token"])
     store.fault(f"{name}: answered")
-    return accepted(answer)
+    with leaving(store):
+        return accepted(answer)
 
 
 def accepted(answer: Answer) -> dict[str, Any]:

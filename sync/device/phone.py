@@ -21,7 +21,6 @@ from sync.device.calls import accepted, wanted
 from sync.device.commanding import compose, keep_parts
 from sync.device.errors import AlreadyEnrolled, InvalidFields, UnknownRecord
 from sync.device.forking import fork
-from sync.device.leaving import leaving
 from sync.device.standing import Standing, standing_of
 from sync.device.store import Fault, Store, no_fault
 from sync.device.totals import digests
@@ -117,13 +116,11 @@ class Phone:
 
     def push(self) -> pushing.PushReport:
         """Send what has no answer yet. Raises Offline, ServerBusy, Refused, Revoked or ForkNeeded; safe to repeat."""
-        with leaving(self._store):
-            return pushing.push(self._store, self._transport, self._clock)
+        return pushing.push(self._store, self._transport, self._clock)
 
     def pull(self, *, limit: int | None = None, max_pages: int | None = None) -> pulling.PullReport:
         """Follow the streams until the copies agree with the server. Raises as ``push``, and DigestMismatch."""
-        with leaving(self._store):
-            return pulling.pull(self._store, self._transport, self._registry, limit=limit, max_pages=max_pages)
+        return pulling.pull(self._store, self._transport, self._registry, limit=limit, max_pages=max_pages)
 
     def sync(self, *, limit: int | None = None) -> tuple[pushing.PushReport, pulling.PullReport]:
         """Push, then pull: so that every own operation has its answer before the copies contain it.
