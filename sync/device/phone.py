@@ -126,7 +126,6 @@ class Phone:
         """Push, then pull: so that every own operation has its answer before the copies contain it.
 
         After a restore of the server what it lacks is sent again at once, then copies that it lacks are offered.
-        Revoked is raised when this phone was taken out of use; everything that it had has arrived then, and it is empty.
         """
         pushed, pulled = self.push(), self.pull(limit=limit)
         if pulled.reopened and not pulled.needs_fork:
