@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from gate_kit import hold_at_commit, shut, until, waiting
 from server_kit import COMMUNITY, furnish, home, open_ground, patch
 from stream_oracle import recount
 
 from server.house import uuid7
 from server.services.verify import verify
 from server.store import search
-from server.store.database import run, write
-
-GATE = 4242
+from server.store.database import write
 
 
 @pytest.fixture
@@ -27,34 +25,6 @@ def ground(postgres_server, tmp_path):
     assert verify(ground.house).agrees
     ground.close()
     postgres_server.drop_database(url)
-
-
-def hold_at_commit(ground, install_id):
-    """Pushes of this install keep every lock that they have until the gate opens: their journal entry waits for it at the commit."""
-    with write(ground.house.engine) as connection:
-        run(
-            connection,
-            "CREATE FUNCTION wait_at_gate() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-            f"IF NEW.install_id = '{install_id}' THEN PERFORM pg_advisory_xact_lock({GATE}); END IF; RETURN NULL; END $$",
-        )
-        run(
-            connection,
-            "CREATE CONSTRAINT TRIGGER wait_at_gate AFTER INSERT ON journal DEFERRABLE INITIALLY DEFERRED "
-            "FOR EACH ROW EXECUTE FUNCTION wait_at_gate()",
-        )
-
-
-def waiting(ground, lock="advisory"):
-    """How many wait for a lock: at the gate, or anywhere else."""
-    with write(ground.house.engine) as connection:
-        kinds = dict(
-            run(
-                connection,
-                "SELECT wait_event, count(*) FROM pg_stat_activity WHERE datname = current_database() "
-                "AND wait_event_type = 'Lock' GROUP BY 1",
-            ).all()
-        )
-    return kinds.pop(lock, 0), kinds
 
 
 def work(ground, made, name):
@@ -73,30 +43,12 @@ def test_a_push_in_one_cell_finishes_while_one_in_another_holds_all_its_locks(gr
     east.write(*there[1].operations)
     batches = [work(ground, there[0], "西"), work(ground, there[1], "东")]
     hold_at_commit(ground, west.install_id)
-    opened = threading.Event()
-
-    def gate():
-        with write(ground.house.engine) as connection:
-            run(connection, f"SELECT pg_advisory_xact_lock({GATE})")
-            opened.set()
-            assert released.wait(60)
-
-    released = threading.Event()
-    with ThreadPoolExecutor(3) as pool:
-        guard = pool.submit(gate)
-        assert opened.wait(30)
+    with shut(ground) as (pool, opened):
         slow = pool.submit(west.push, *batches[0])
-        for _ in range(600):
-            if waiting(ground)[0]:
-                break
-            threading.Event().wait(0.02)
-        try:
-            fast = pool.submit(east.push, *batches[1])
-            results = fast.result(20)
-            assert not slow.done() and waiting(ground) == (1, {})
-        finally:
-            released.set()
-        guard.result(30)
+        until(lambda: waiting(ground)[0])
+        results = pool.submit(east.push, *batches[1]).result(20)
+        assert not slow.done() and waiting(ground) == (1, {})
+        opened.set()
         assert {one["now"]["outcome"] for one in [*results, *slow.result(30)]} == {"applied"}
     found = ground.rows("SELECT count(*) FROM record WHERE community_id = ? AND type = 'person'", COMMUNITY)
     assert found[0][0] == 6
