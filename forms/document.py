@@ -75,6 +75,20 @@ At most 4,000 characters, nested at most 40 deep. White space may stand between 
 - `regex` matches the whole text, ASCII classes, with a literal pattern of what Python and ECMAScript share: no look-around, no
   back references, no repeated groups, no `\\s` and `\\b`. `string-length` counts code points.
 - A constraint sees its own value (`.`) and not the day. Cross-field constraints and relevance see all fields.
+
+### Where XPath of ODK differs
+
+The common subset is compared with ODK's own form engine (`@getodk/xforms-engine`, `tests/test_forms_expression_oracle.py`; `make test-long`
+compares thousands). It gives the same values but for these:
+
+- `regex` asks anywhere in the text there, and `day + days` is a number of days since 1970. What goes out to ODK Collect is
+  therefore written `regex(…, '^(?:…)$')` and `if(day = '', '', date(day + days))`, and means the same (`forms/odk_expressions.py`).
+- `--x` is written `-(-x)`, because that engine reads no two minus signs in a row.
+- A sum that is nothing with us (no number in it, division by zero) is NaN or Infinity there: `NaN != NaN` holds, `coalesce(1 div 0, 2)` is Infinity.
+- An answer by itself as a condition (`if(${a}, …)`, `not(${a})`) asks there whether the question exists, here whether it has an answer
+  other than false and 0. Write `${a} != ''`.
+- Two answers of different types are compared as texts there (`2` and `2.0` differ). Write `number(${a})`.
+- `string-length` counts UTF-16 units there, code points here; `number` reads `1e3` and days there, neither here.
 """
 
 

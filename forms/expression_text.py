@@ -34,7 +34,8 @@ def _written(tree: Mapping[str, Any]) -> tuple[str, int]:
         return ".", _WHOLE
     name, arguments = tree["call"], tree["args"]
     if name == "neg":
-        return f"-{_within(arguments[0], _NEGATES)}", _NEGATES
+        # "--a" is right by XPath, and a form engine in wide use does not read it.
+        return f"-{_within(arguments[0], _NEGATES + 1)}", _NEGATES
     binds = _BINDS.get(name)
     if binds is None:
         return f"{name}({', '.join(text_of(argument) for argument in arguments)})", _WHOLE

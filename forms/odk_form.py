@@ -17,6 +17,7 @@ from typing import Any
 
 from forms.definition import FieldSpec, RecordType, Screen
 from forms.errors import DefinitionError
+from forms.odk_expressions import odk_text
 from forms.registry import Registry
 from forms.xlsform_rules import EN, ZH
 from forms.xlsform_write import record_type_lists, xlsform_sheets
@@ -230,7 +231,7 @@ def _question(part: Part, spec: FieldSpec, written: Row, several: bool) -> Itera
             yield {"type": "image", "name": f"{name}_{number}", **_words("label", f"{spec.label['zh']} {number}", f"{spec.label['en']} {number}")}
         return
     row = {key: value for key, value in written.items() if key in ("type", "required") or key.startswith(("label", *_KEPT))}
-    row |= {"name": name, "relevant": _named(written.get("relevant", ""), part), "constraint": _named(written.get("constraint", ""), part)}
+    row |= {"name": name, "relevant": _named(written.get("relevant", ""), part), "constraint": _named(written.get("constraint", ""), part, spec.type)}
     if spec.ref_type is not None:
         row |= {"type": f"select_one_from_file {spec.ref_type}.csv", "appearance": "minimal autocomplete"}
     elif spec.format == "phone" or spec.type == "text_set" or (spec.type == "text" and (spec.max_length or 0) > 200):
@@ -257,8 +258,9 @@ def _save_to(kind: str, field: str, several: bool) -> str:
     return f"{kind}#{property_of(field)}" if several else property_of(field)
 
 
-def _named(expression: str, part: Part) -> str:
-    """An expression of the record type with the node names of this part."""
+def _named(expression: str, part: Part, own: str | None = None) -> str:
+    """An expression of the record type with the node names of this part, as the engines of ODK mean the same; ``own`` is the type of ``.``."""
+    expression = odk_text(expression, {name: spec.type for name, spec in part.record_type.fields.items()}, own)
     return _REFERENCE.sub(lambda match: f"${{{part.prefix}{match[1]}}}", expression)
 
 
