@@ -105,7 +105,7 @@ run: $(RUNTIME) $(SCREENS) ## load the demo into an empty data folder, then serv
 demo: $(DEV) ## tell the story of two phones over real HTTP
 	@$(BIN)/python -m bench.story
 
-bench: $(DEV) $(SCREENS) ## measure push, pull, placement, rosters, exports, the map and the field app beside their floors and limits
+bench: $(DEV) $(SCREENS) ## measure push, pull, placement, rosters, exports, the console and the field app beside their floors and limits
 	@$(BIN)/python -m bench $(ARGS)
 
 bench-peers: $(DEV) $(VENV)/node/.stamp ## the same records through pouchdb-server (npm) and Kinto (PyPI), installed for the purpose

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from bench.measure_editions import publishing
 from bench.measure_exports import measure_exports
 from bench.measure_house import HouseSize, measure_house
+from bench.measure_inbox import measure_inbox
 from bench.measure_locate import locating
 from bench.measure_map import MapSize, measure_map
 from bench.measure_odk import submissions
@@ -43,6 +44,7 @@ SECTIONS: Mapping[str, Callable[[str], list[Line]]] = {
     "tables": tables,
     "exports": lambda scale: measure_exports({"full": 200_000, "quick": 20_000, "tiny": 1_000}[scale]),
     "house": lambda scale: measure_house(_HOUSE[scale], _say),
+    "inbox": lambda scale: measure_inbox({"full": 60, "quick": 20, "tiny": 3}[scale], _say),
     "map": lambda scale: measure_map(MapSize(10, 20, 2_000) if scale == "tiny" else MapSize(), _say),
     "phone": lambda scale: phone_lines(npm=scale != "tiny"),
 }

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 from front_door import COMMUNITY, NEIGHBOUR, problem
 from records_kit import IDS, ZHANG_NUMBER, actor_of, office_with_records, write_operation
@@ -71,6 +73,14 @@ def test_two_values_stand_side_by_side(disagreement):
         disagreement.users["secretary"], disagreement.users["grid_worker"],
     }  # fmt: skip
     assert rows[1]["record"]["cell"]["name"] == "第2网格"
+    led_to = {sibling["values"]["building"]["label"] for sibling in rows[1]["siblings"]}
+    assert led_to == {title_of_building(disagreement)}, "a reference is told by what it leads to, not by its number"
+
+
+def title_of_building(office):
+    with read(office.house.engine) as connection:
+        fields = json.loads(connection.execute(select(record.c.fields).where(record.c.id == IDS["building_b"])).scalar_one())
+    return fields.get("name") or fields["number"]
 
 
 def test_looking_at_conflicts_is_written_down(disagreement):

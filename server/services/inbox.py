@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from forms.definition import RecordType
 from server.errors import InputError, InvalidInput, NotFound
 from server.house import House
 from server.permissions import Scope, may
+from server.services.inbox_names import names_of, referred
 from server.services.labels import PERSONAL, code_labels, field_label, form_of, shown, title_of
 from server.services.looks import Look, seen
 from server.services.paging import make_cursor, read_cursor
@@ -110,6 +111,11 @@ def conflict_rows(
     )
     value_of = {(row["conflict_id"], row["op_id"]): value for row, value in zip(siblings, values, strict=True)}
     cells = cells_by_home(connection, community_id)
+    led_to = {row["record_id"] for row in found if row["type"] == "household"}
+    for row, base in zip(found, bases, strict=True):
+        held = [(base or {}).get("base"), *(value_of[item["conflict_id"], item["op_id"]] for item in of[row["conflict_id"]])]
+        led_to |= referred(form_of(house.registry, row["type"], None), held)
+    titles = names_of(connection, house, scope, community_id, led_to)
     rows = []
     for row, base in zip(found, bases, strict=True):
         form = form_of(house.registry, row["type"], None)
@@ -122,13 +128,13 @@ def conflict_rows(
                 "policy": row["policy"],
                 "opened_at": row["opened_at"],
                 "delegated_to": row["delegated_to"],
-                "record": _record(form, row, cells) | {"life": row["life"]},
+                "record": _record(form, row, cells, titles) | {"life": row["life"]},
                 "unit": row["unit"],
                 "label": unit.label if unit is not None and unit.label else field_label(form, names[0]),
                 "fields": [
                     {"name": name, "label": field_label(form, name), "privacy": _privacy(form, name)} for name in names
                 ],
-                "base": _values(form, names, (base or {}).get("base"), unmask),
+                "base": _values(form, names, (base or {}).get("base"), unmask, titles),
                 "siblings": [
                     {
                         "op_id": item["op_id"],
@@ -137,7 +143,7 @@ def conflict_rows(
                         "claimed_at": item["claimed_at"],
                         "arrived_at": item["arrived_at"],
                         "form_version": item["form_version"],
-                        "values": _values(form, names, value_of[item["conflict_id"], item["op_id"]], unmask),
+                        "values": _values(form, names, value_of[item["conflict_id"], item["op_id"]], unmask, titles),
                     }
                     for item in of[row["conflict_id"]]
                 ],
@@ -151,8 +157,10 @@ def _privacy(form: RecordType, name: str) -> str:
     return spec.privacy if spec is not None else "internal"
 
 
-def _values(form: RecordType, names: Sequence[str], values: Any, unmask: bool) -> dict[str, Any] | None:
-    """Value and code label of each field of the unit; None where there is nothing to show."""
+def _values(
+    form: RecordType, names: Sequence[str], values: Any, unmask: bool, titles: Mapping[str, str]
+) -> dict[str, Any] | None:
+    """Value and label of each field of the unit: of a code, or what a reference leads to; None where there is nothing to show."""
     if not isinstance(values, dict):
         return None
     made = {}
@@ -161,14 +169,18 @@ def _values(form: RecordType, names: Sequence[str], values: Any, unmask: bool) -
         value = values.get(name)
         made[name] = {
             "value": shown(spec, value, unmask=unmask),
-            "label": code_labels(spec.codes if spec else None, value),
+            "label": titles.get(str(value)) if spec and spec.type == "ref" else code_labels(spec.codes if spec else None, value),
         }
     return made
 
 
-def _record(form: RecordType, row: dict[str, Any], cells: dict[str, dict[str, str]]) -> dict[str, Any]:
+def _record(
+    form: RecordType, row: dict[str, Any], cells: dict[str, dict[str, str]], titles: Mapping[str, str]
+) -> dict[str, Any]:
     fields = orjson.loads(row["fields"]) if row["fields"] else {}
     title, title_field = title_of(form, fields, personal=True)
+    if row["record_id"] in titles:
+        title, title_field = titles[row["record_id"]], None
     return {
         "id": row["record_id"],
         "type": row["type"],
@@ -189,6 +201,8 @@ def personal_names(house: House, rows: Iterable[dict[str, Any]]) -> tuple[str, .
         shown_names = [field["name"] for field in row["fields"]] + [row["record"]["title_field"]]
         form = form_of(house.registry, kind, None)
         names |= {f"{kind}.{name}" for name in shown_names if name is not None and _privacy(form, name) in PERSONAL}
+        if any(name in form.fields and form.fields[name].ref_type == "person" for name in shown_names if name is not None):
+            names.add("person.name")
     return tuple(sorted(names))
 
 

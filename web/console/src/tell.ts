@@ -2,6 +2,7 @@
 import { ElMessage } from "element-plus";
 import { Problem } from "./api/client.ts";
 import type { By } from "./api/types.ts";
+import { MESSAGES } from "@shared/forms/messages.ts";
 import { language, t, word } from "./words/index.ts";
 
 const pad = (n: number) => String(n).padStart(2, "0");
@@ -62,6 +63,13 @@ const KNOWN: Record<string, string> = {
   busy: "busy",
   "publishing-failed": "publishingFailed",
 };
+
+/** What is wrong with one field, in the language of the screen. */
+export function fault(one: { code: string; message: string }): string {
+  const words = MESSAGES[one.code];
+  if (!words || language.value === "en") return one.message;
+  return words[0].replace("{limit}", /-?[\d.]+/.exec(one.message)?.[0] ?? "");
+}
 
 /** A problem in one sentence. */
 export function why(error: unknown): string {
