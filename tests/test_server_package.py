@@ -11,6 +11,7 @@ import zipfile
 import numpy as np
 import openpyxl
 import pyogrio
+import pyproj
 import pytest
 import shapely
 from conftest import required_program
@@ -22,6 +23,7 @@ from records_kit import CODE_A, ZHANG_NUMBER, office_with_records
 from test_server_exports import PERSONAL, PLACES
 
 from forms.registry import load_registry
+from geo.gauss_krueger import Zone, from_zone, to_zone
 from server.jobs.dictionary import short_names
 from server.jobs.geopackage import write_geopackage
 from server.jobs.worker import Worker
@@ -91,6 +93,10 @@ def test_ogrinfo_finds_aliases_codes_and_metadata(office, tmp_path, ogrinfo):
                             capture_output=True, text=True, check=True).stdout  # fmt: skip
     assert "home: 住宅" in domain
     geodatabase = said(folder / "dishu.gdb", "-so", "-al")
+    assert 'use: String (0.0), alternative name="用途", domain name=dwellings_use' in geodatabase
+    domain = subprocess.run([ogrinfo, "-ro", "-fielddomain", "dwellings_use", folder / "dishu.gdb"],
+                            capture_output=True, text=True, check=True).stdout  # fmt: skip
+    assert "Type: coded" in domain and "home: 住宅" in domain
     assert 'alternative name="楼栋编号"' in geodatabase or 'alternative name="编号"' in geodatabase
     assert "Feature Count: 3" in said(folder / "dishu.gdb", "-so", "-al", "-nomd")
     table = said(folder / "shapefile" / "dwellings.shp", "-al")
@@ -124,6 +130,40 @@ def test_a_geopackage_is_as_the_standard_wants(office, tmp_path):
     bounds = database.execute("SELECT min_x, min_y, max_x, max_y, srs_id FROM gpkg_contents WHERE table_name = 'cells'")
     assert bounds.fetchone() == (120.6, 31.3, 120.62, 31.31, 4490)
     database.close()
+
+
+def test_metres_of_the_local_zone(office, tmp_path, ogrinfo):
+    """On demand everything lies in metres of the community's own 3° zone, but for formats that know degrees only; nothing else differs."""
+    planner = office.signed_in("planner")
+    folder = packed(planner, office, tmp_path / "metres", projected=True)
+    degrees = packed(planner, office, tmp_path / "degrees", formats=["geopackage"])
+    zone = to_zone(lon=120.604, lat=31.304, zone=Zone(4549))  # central meridian 120° E
+    for place in ("dishu.gpkg", "dishu.gdb", "flatgeobuf/resources.fgb", "shapefile/resources.shp"):
+        layer = "resources" if place.startswith("dishu") else None
+        meta, _, shapes, data = raw.read(folder / place, layer=layer)
+        assert pyproj.CRS(meta["crs"]).to_epsg(min_confidence=20) == 4549, (place, meta["crs"])
+        assert shapely.from_wkb(shapes[0]).equals_exact(shapely.Point(*zone), 0.001), place
+        assert any("急救箱" in str(column[0]) for column in data), place
+    for place in ("geojson/resources.geojson", "kml/resources.kml"):
+        _, _, shapes, _ = raw.read(folder / place)
+        assert shapely.from_wkb(shapes[0]).equals_exact(shapely.Point(120.604, 31.304), 1e-7), place
+    made, plain = sqlite3.connect(folder / "dishu.gpkg"), sqlite3.connect(degrees / "dishu.gpkg")
+    for name in ("cells", "figures", *RECORDS):
+        assert made.execute(f"SELECT rtreecheck('rtree_{name}_geom')").fetchone() == ("ok",)
+        found, usual = raw.read(folder / "dishu.gpkg", layer=name), raw.read(degrees / "dishu.gpkg", layer=name)
+        assert all((one == other).all() for one, other in zip(found[3], usual[3], strict=True) if one.dtype != float), name
+        back = [shapely.transform(one, lambda at: np.column_stack(from_zone(east=at[:, 0], north=at[:, 1], zone=Zone(4549))))
+                for one in shapely.from_wkb(found[2])]  # fmt: skip
+        assert shapely.equals_exact(back, shapely.from_wkb(usual[2]), tolerance=1e-9).all(), name
+    assert made.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert {row[0] for row in made.execute("SELECT srs_id FROM gpkg_geometry_columns")} == {4549}
+    assert "EPSG:4549" in (folder / "README.txt").read_text("utf-8")
+    said = subprocess.run([ogrinfo, "-ro", "-so", folder / "dishu.gpkg", "cells"], capture_output=True, text=True, check=True).stdout
+    assert "CGCS2000 / 3-degree Gauss-Kruger CM 120E" in said
+    refused = planner.post("/api/v1/exports", json={"format": "csv", "layers": ["cells"], "projected": True})
+    assert problem(refused) == (422, "invalid-input") and refused.json["errors"][0]["pointer"] == "/projected"
+    made.close()
+    plain.close()
 
 
 def test_shapefiles_keep_chinese_and_say_what_their_columns_are(office, tmp_path):

@@ -49,6 +49,10 @@ class ExportSchema(Schema):
     community = fields.String(metadata={"description": "community id, the actor's own when left out"})
     cell = fields.String(metadata={"description": "code of one cell, all when left out"})
     personal = fields.Boolean(load_default=False, metadata={"description": "with personal fields, where the role may"})
+    projected = fields.Boolean(
+        load_default=False,
+        metadata={"description": "in metres of the local 3° Gauss–Krüger zone (CGCS2000); of a GeoPackage or a package"},
+    )
     purpose = fields.String(validate=validate.Length(max=120))
 
 

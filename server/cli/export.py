@@ -30,6 +30,7 @@ _LAYER = click.option(
 _COMMUNITY = click.option("--community", help="Code or id; the person's own when left out.")
 _CELL = click.option("--cell", help="Code of one cell.")
 _PERSONAL = click.option("--personal", is_flag=True, help="With personal fields, where the role may.")
+_PROJECTED = click.option("--projected", is_flag=True, help="In metres of the local 3° Gauss-Krüger zone; GeoPackage and package.")
 _PURPOSE = click.option("--purpose", help="What for; required with --personal.")
 _OUTPUT = click.option(
     "--output",
@@ -45,6 +46,7 @@ _OUTPUT = click.option(
 @_COMMUNITY
 @_CELL
 @_PERSONAL
+@_PROJECTED
 @_PURPOSE
 @_OUTPUT
 @click.pass_context
@@ -56,12 +58,14 @@ def command(
     community: str | None,
     cell: str | None,
     personal: bool,
+    projected: bool,
     purpose: str | None,
     output: Path | None,
 ) -> None:
     """Write places, figures and records into a GIS file or table."""
     if context.invoked_subcommand is None:
-        asked = {"format": kind, "layers": list(layers) or list(_PLAIN), "cell": cell, "personal": personal}
+        asked = {"format": kind, "layers": list(layers) or list(_PLAIN), "cell": cell, "personal": personal,
+                 "projected": projected}  # fmt: skip
         _export(login, community, asked, purpose, output)
 
 
@@ -79,6 +83,7 @@ def command(
 @click.option("--area", help="Code of a district (6 digits) or subdistrict (9), instead of one community.")
 @_CELL
 @_PERSONAL
+@_PROJECTED
 @_PURPOSE
 @_OUTPUT
 def package(
@@ -89,12 +94,13 @@ def package(
     area: str | None,
     cell: str | None,
     personal: bool,
+    projected: bool,
     purpose: str | None,
     output: Path | None,
 ) -> None:
     """One ZIP in every GIS format, with a data dictionary: of a cell, a community or an area."""
     asked = {"format": exports.PACKAGE, "formats": list(formats), "layers": list(layers), "cell": cell, "area": area,
-             "personal": personal}  # fmt: skip
+             "personal": personal, "projected": projected}  # fmt: skip
     _export(login, community, asked, purpose, output)
 
 

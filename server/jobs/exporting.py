@@ -21,6 +21,8 @@ from server.house import House
 from server.jobs.geopackage import write_geopackage
 from server.jobs.package import write_package
 from server.jobs.progress import Progress
+from server.jobs.projected import project_geopackage, zone_over
+from server.jobs.projected import told as zone_told
 from server.permissions import Actor, Scope
 from server.services import audit
 from server.services.audit import Look
@@ -59,20 +61,23 @@ def export(house: House, job: Job, progress: Progress) -> dict[str, Any]:
         else:
             layers = parts[0]
         progress.expect(sum(layer.count for layer in layers))
-        notes = _notes(house, connection, job)
+        zone = zone_over(_outlines_of(connection, communities)) if asked.get("projected") else None
+        notes = _notes(house, connection, job) | ({} if zone is None else {"projection": zone_told(zone)})
         part = folder(house) / f"{job.job_id}.{job.attempt}.part"
         part.unlink(missing_ok=True)
         if asked["format"] == PACKAGE:
             suffix, media = "zip", ZIP_MEDIA
             write_package(
                 part, layers, notes, progress.advance, formats=asked["formats"], registry=house.registry,
-                geojson=lambda layer: _geojson(layer, notes, lambda _count: None),
+                geojson=lambda layer: _geojson(layer, notes, lambda _count: None), zone=zone,
             )  # fmt: skip
         else:
             suffix, media, writer = _WRITERS[asked["format"]]
             if len(layers) > 1 and asked["format"] in {"geojson", "csv"}:
                 suffix, media = "zip", ZIP_MEDIA
             writer(part, layers, notes, progress.advance)
+            if zone is not None:
+                project_geopackage(part, zone)
         counts = [sum(layer.count for layer in one if layer.personal_fields) for one in parts]
     for one, count, kept in zip(communities, counts, parts, strict=True):
         _note(house, job, one, [name for layer in kept for name in layer.personal_fields], count)
@@ -97,6 +102,10 @@ def _layers(house: House, connection: Any, scope: Scope, community_id: str, aske
                 )
             )  # fmt: skip
     return made
+
+
+def _outlines_of(connection: Any, communities: Sequence[str]) -> list[bytes]:
+    return [one.geometry for community_id in communities for one in store.cell_shapes(connection, community_id)]
 
 
 def _notes(house: House, connection: Any, job: Job) -> dict[str, str]:

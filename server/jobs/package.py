@@ -17,9 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from forms.registry import Registry
+from geo.gauss_krueger import Zone
 from server.jobs.dictionary import short_names, write_dictionary
-from server.jobs.geopackage import CRS, write_geopackage
+from server.jobs.geodatabase import add_domains, can_add_domains
+from server.jobs.geopackage import write_geopackage
+from server.jobs.projected import project_geopackage
 from server.services.layers import Layer
+
+IN_DEGREES = ("geojson", "kml", "pmtiles")
+"""Formats whose standard knows degrees (or tiles) only: they stay so in a package of metres."""
 
 TILED = ("cells", "figures")
 """Layers that become map tiles: never a layer of single records."""
@@ -32,7 +38,7 @@ Pieces = Callable[[Layer], Any]
 
 _ABOUT = {
     "geopackage": "dishu.gpkg              GeoPackage 1.3：中文别名、代码表、QGIS 样式、元数据 / aliases, coded values, styles, metadata",
-    "filegdb": "dishu.gdb/              文件地理数据库，中文别名；整数字段为双精度 / File Geodatabase with aliases; whole numbers as doubles",
+    "filegdb": "dishu.gdb/              文件地理数据库，中文别名{domains}；整数字段为双精度 / File Geodatabase with aliases{domains_en}; whole numbers as doubles",
     "flatgeobuf": "flatgeobuf/             FlatGeobuf",
     "geojson": "geojson/                GeoJSON, RFC 7946",
     "shapefile": "shapefile/              Shapefile, UTF-8；字段名对照见 fields.csv / field names in fields.csv; texts end at 254 bytes",
@@ -51,6 +57,7 @@ def write_package(
     formats: Sequence[str],
     registry: Registry,
     geojson: Pieces,
+    zone: Zone | None = None,
 ) -> int:
     """Write the package into a new file; returns the number of features of one format.
 
@@ -59,6 +66,7 @@ def write_package(
     path : the ZIP; a folder of the same name with ``.build`` stands beside it while it is made
     formats : some of `services.exports.available_formats`; layers without any feature are written too, empty
     geojson : gives a layer as pieces of a GeoJSON text
+    zone : in metres of this zone instead of degrees, but for the formats `IN_DEGREES`
     """
     build = path.with_name(f"{path.name}.build")
     shutil.rmtree(build, ignore_errors=True)
@@ -66,14 +74,15 @@ def write_package(
     try:
         source = build / f"{_NAME}.gpkg"
         count = write_geopackage(source, layers, notes, told)
+        # What stays in degrees comes first; then the source itself is turned into metres.
         for name in formats:
-            writer = _WRITERS.get(name)
-            if writer is not None:
-                for layer in layers:
-                    writer(build, source, layer)
-                    told(0)  # still at work
-            elif name == "geojson":
-                _geojson(build, layers, geojson)
+            if name in IN_DEGREES:
+                _write(name, build, source, layers, geojson, told)
+        if zone is not None:
+            project_geopackage(source, zone)
+        for name in formats:
+            if name not in IN_DEGREES:
+                _write(name, build, source, layers, geojson, told)
         if "shapefile" in formats:
             _write_short_names(build / "shapefile" / "fields.csv", layers)
         write_dictionary(build / "dictionary.xlsx", registry, layers, notes)
@@ -86,10 +95,25 @@ def write_package(
     return count
 
 
+def _write(name: str, build: Path, source: Path, layers: Sequence[Layer], geojson: Pieces, told: Told) -> None:
+    """One format of every layer; the GeoPackage is there already."""
+    writer = _WRITERS.get(name)
+    if writer is not None:
+        for layer in layers:
+            writer(build, source, layer)
+            told(0)  # still at work
+    elif name == "geojson":
+        _geojson(build, layers, geojson)
+    if name == "filegdb":
+        add_domains(build / f"{_NAME}.gdb", layers)
+
+
 def _readme(layers: Sequence[Layer], notes: Mapping[str, str], formats: Sequence[str]) -> str:
     lines = ["底数 Dishu", ""]
     lines += [f"{name}: {value}" for name, value in notes.items()]
-    lines += ["", *(_ABOUT[name] for name in formats), "dictionary.xlsx         数据字典 / data dictionary", ""]
+    has = can_add_domains()
+    domains, domains_en = ("、代码表", ", coded values") if has else ("（代码表见数据字典）", " (codes are in the dictionary)")
+    lines += ["", *(_ABOUT[name].format(domains=domains, domains_en=domains_en) for name in formats), "dictionary.xlsx         数据字典 / data dictionary", ""]
     lines += [f"{layer.name} {layer.title}: {layer.count}" for layer in layers]
     return "\r\n".join(lines) + "\r\n"
 
@@ -124,7 +148,7 @@ def _pour(source: Path, layer: Layer, target: Path, driver: str, *, sql: str | N
             driver=driver,
             geometry_name=meta["geometry_name"] or "geom",
             geometry_type="MultiPolygon" if layer.geometry == "Polygon" else "Point",
-            **({"crs": CRS} | options),
+            **({"crs": meta["crs"]} | options),
         )
 
 
@@ -173,7 +197,7 @@ def _geoparquet(build: Path, source: Path, layer: Layer) -> None:
         reader = arrow.RecordBatchReader.from_stream(stream)
         name = meta["geometry_name"] or "wkb_geometry"
         kind = "MultiPolygon" if layer.geometry == "Polygon" else "Point"
-        column = {"encoding": "WKB", "geometry_types": [kind], "crs": pyproj.CRS(CRS).to_json_dict()}
+        column = {"encoding": "WKB", "geometry_types": [kind], "crs": pyproj.CRS(meta["crs"]).to_json_dict()}
         about = {"version": "1.1.0", "primary_column": name, "columns": {name: column}}
         schema = reader.schema.with_metadata({"geo": json.dumps(about)})
         with parquet.ParquetWriter(target, schema, compression="zstd") as writer:

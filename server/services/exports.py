@@ -30,6 +30,8 @@ PACKAGE = "package"
 FORMATS = ("geojson", "geopackage", "csv", "xlsx", PACKAGE)
 PACKED = ("geopackage", "filegdb", "flatgeobuf", "geojson", "shapefile", "kml", "geoparquet", "pmtiles")
 """What a package may hold beside its data dictionary."""
+PROJECTED = ("geopackage", PACKAGE)
+"""Formats that can be had in metres of the local 3° zone."""
 
 KEPT_DAYS = 7
 """How long a finished file is kept."""
@@ -57,7 +59,8 @@ def request_export(
     ----------
     asked : ``format``, ``layers`` (of a package: all that may be had when left out), ``personal`` (default false), ``cell``
         (a code, all cells when left out), ``area`` (a subdistrict's or district's code instead of one community),
-        ``formats`` (of a package: all that can be made when left out)
+        ``formats`` (of a package: all that can be made when left out), ``projected`` (metres of the local 3° Gauss–Krüger zone
+        instead of degrees; a package keeps degrees where a format knows nothing else)
     look : who asks and what for; written into the audit log where personal fields are asked for
 
     Raises
@@ -86,6 +89,7 @@ def request_export(
             "formats": packed_formats(asked) if asked["format"] == PACKAGE else None,
             "layers": layers,
             "personal": personal,
+            "projected": bool(asked.get("projected", False)),
             "cell": asked.get("cell"),
             "area": asked.get("area"),
             "communities": list(communities),
@@ -146,6 +150,8 @@ def _checked(asked: Mapping[str, Any], personal: bool) -> list[str]:
     errors = []
     if asked.get("format") not in FORMATS:
         errors.append(InputError("/format", "unknown_format", f"one of {', '.join(FORMATS)} is expected"))
+    if asked.get("projected") and asked.get("format") in FORMATS and asked["format"] not in PROJECTED:
+        errors.append(InputError("/projected", "conflict", f"metres are for {' and '.join(PROJECTED)}; this format keeps degrees"))
     layers = list(dict.fromkeys(asked.get("layers") or ()))
     if not layers and asked.get("format") == PACKAGE:
         layers = [name for name in LAYERS if personal or name not in PERSONAL_LAYERS]
@@ -249,6 +255,7 @@ def describe_job(job: Job) -> dict[str, Any]:
         "area": job.arguments.get("area"),
         "formats": job.arguments.get("formats"),
         "personal": job.arguments["personal"],
+        "projected": bool(job.arguments.get("projected")),
         "requested_at": job.requested_at,
         "ended_at": job.ended_at,
         "done": job.done_count,

@@ -6,6 +6,7 @@ export const files = {
   package: ["规划师数据包", "The planner's package"],
   packageHint: ["网格、楼栋、资源等图层的全部格式，附数据字典，不含个人信息", "Cells, buildings, resources in every GIS format with a data dictionary; nothing personal"],
   packageGo: ["生成数据包", "Make the package"],
+  metres: ["用米制坐标（CGCS2000 当地 3° 带）", "In metres (CGCS2000, local 3° zone)"],
   single: ["单独导出", "A single export"],
   format: ["格式", "Format"],
   format_geojson: ["GeoJSON", "GeoJSON"],
