@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from server.models import audit, record
 from server.permissions import Scope
-from server.store.database import read, run
+from server.store.database import read, run, stamp
 from server.store.record_page import looks_at
 
 SOMETHING_ELSE = "01950000-0000-7000-8000-0000000000ff"
@@ -325,3 +325,27 @@ def test_a_merged_household_leads_to_the_one_that_stays(office):
     assert {row["door_number"] for row in rows} == {"1001"}
     found = person.post(f"/api/v1/communities/{COMMUNITY}/find", json={"text": "1001", "types": ["person"]}).json["groups"]
     assert found[0]["count"] == 5
+
+
+def test_s8_rosters_of_a_time_and_of_a_day_read_through_merges_that_were_known_then(office, clock):
+    """Known before the merge there are two households, known after it one with everybody; what was true on a day follows it too."""
+    person = office.signed_in("secretary")
+    versions = {name: version(office, name) for name in ("household_a", "household_b")}
+    before = stamp(clock())
+    clock.advance(hours=1)
+    merge = {"kind": "command", "type": "household", "id": IDS["household_b"], "base": versions["household_b"],
+             "name": "merge_households", "arguments": {"merged": IDS["household_a"]},
+             "others": {IDS["household_a"]: {"base": versions["household_a"], "was": {}}}}  # fmt: skip
+    assert person.post("/api/v1/groups", json={"ops": [merge]}).status_code == 200
+    clock.advance(hours=1)
+    after, day = stamp(clock()), clock().date().isoformat()
+
+    def told(roster, column, **asked):
+        rows = person.get(f"/api/v1/communities/{COMMUNITY}/roster/{roster}", query_string=asked).json["rows"]
+        return sorted((row["door_number"], row[column]) for row in rows if row["door_number"])
+
+    now = told("household_book", "members_count")
+    assert now == told("household_book", "members_count", known_at=after) == told("household_book", "members_count", as_of=day)
+    assert len(told("household_book", "members_count", known_at=before)) == len(now) + 1
+    assert {door for door, _ in told("persons", "name", known_at=after)} == {"1001"} == {door for door, _ in told("persons", "name", as_of=day)}
+    assert {door for door, _ in told("persons", "name", known_at=before)} > {"1001"}

@@ -73,6 +73,10 @@ class Elsewhere:
         """See `Source`."""
         return self._inner.living(dwellings, None)
 
+    def root(self, record_id: str) -> str:
+        """See `Source`."""
+        return self._inner.root(record_id)
+
     def _moved(self, one: Entry) -> Entry:
         return replace(one, home=self._homes.get(one.id, UNPLACED))
 
@@ -113,6 +117,10 @@ class OnDay(Counting):
     def living(self, dwellings: Sequence[str], homes: Sequence[str] | None) -> dict[str, int]:
         """See `Source`."""
         return super().living(dwellings, None)
+
+    def root(self, record_id: str) -> str:
+        """See `Source`; a merge says that there was one of them all along."""
+        return self._inner.root(record_id)
 
     # ------------------------------------------------------------ what holds on the day
     def _holds(self, one: Entry) -> bool:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from forms.index import mask_value
 from server.house import House
 from server.permissions import Scope
 from server.services.unsealing import open_sealed
+from server.store import commands
 from server.store import rosters as store
-from server.store.commands import redirects_of
 from server.store.rosters import Entry
 from server.store.scoping import Condition
+from sync.memory import Memory
 
 
 class Source(Protocol):
@@ -36,12 +37,22 @@ class Source(Protocol):
     def living(self, dwellings: Sequence[str], homes: Sequence[str] | None) -> dict[str, int]:
         """How many persons live in each of these dwellings, whatever their household; who is away for long does not."""
 
+    def root(self, record_id: str) -> str:
+        """The record that an id leads to: itself, or the survivor of the merges that it went into (S8)."""
+
 
 class Now:
     """What is recorded at present."""
 
     def __init__(self, connection: Any, scope: Scope, community_id: str) -> None:
         self._connection, self._scope, self._community_id = connection, scope, community_id
+        self._root: Callable[[str], str] | None = None
+
+    def root(self, record_id: str) -> str:
+        """See `Source`."""
+        if self._root is None:
+            self._root = Memory.rooted(commands.all_redirects(self._connection, self._community_id))
+        return self._root(record_id)
 
     def base(self, kind: str, homes: Sequence[str] | None, narrowed: Condition | None = None) -> list[Entry]:
         """See `Source`."""
@@ -50,16 +61,7 @@ class Now:
     def by_id(self, ids: Iterable[str]) -> dict[str, Entry]:
         """See `Source`; under the id of a record that was merged stands the one that it leads to (S8)."""
         found = store.entries_by_id(self._connection, self._community_id, ids)
-        merged = [one.id for one in found.values() if one.life == "merged"]
-        if merged:
-            led = redirects_of(self._connection, self._community_id, merged)
-            roots = store.entries_by_id(self._connection, self._community_id, set(led.values()) - led.keys())
-            for one in merged:
-                root = one
-                while root in led:
-                    root = led[root]
-                found[one] = roots.get(root, found[one])
-        return found
+        return _led_on(found, self.root, lambda roots: store.entries_by_id(self._connection, self._community_id, roots))
 
     def placed(
         self, kind: str, ref: str, parents: Sequence[str], homes: Sequence[str] | None, *, having: str | None = None
@@ -68,16 +70,34 @@ class Now:
         return store.count_placed(self._connection, self._community_id, kind, ref, parents, having=having)
 
     def referring(self, kind: str, ref: str, *, unless: tuple[str, str] | None = None) -> dict[str, int]:
-        """See `Source`."""
-        return store.count_referring(self._connection, self._community_id, kind, ref, unless=unless)
+        """See `Source`; what names a merged record is about its survivor (S8)."""
+        counts: Counter[str] = Counter()
+        for named, number in store.count_referring(self._connection, self._community_id, kind, ref, unless=unless).items():
+            counts[self.root(named)] += number
+        return dict(counts)
 
     def living(self, dwellings: Sequence[str], homes: Sequence[str] | None) -> dict[str, int]:
         """See `Source`."""
         return store.count_living(self._connection, self._community_id, dwellings)
 
 
+def _led_on(
+    found: dict[str, Entry], root: Callable[[str], str], read: Callable[[set[str]], dict[str, Entry]]
+) -> dict[str, Entry]:
+    """Under the id of a record that was merged stands the one that it leads to (S8)."""
+    led = {one: root(one) for one, entry in found.items() if entry.life == "merged"}
+    if not led:
+        return found
+    roots = read(set(led.values()) - found.keys())
+    return found | {one: roots.get(to) or found.get(to) or found[one] for one, to in led.items()}
+
+
 class Counting:
     """Counts from the records themselves, for sources that have them in memory."""
+
+    def root(self, record_id: str) -> str:
+        """See `Source`."""
+        raise NotImplementedError
 
     def base(self, kind: str, homes: Sequence[str] | None, narrowed: Condition | None = None) -> list[Entry]:
         """See `Source`."""
@@ -88,21 +108,25 @@ class Counting:
     ) -> dict[str, int]:
         """See `Source`; what stands in a place has the place's home."""
         alive = (entry for entry in self.base(kind, homes) if entry.fields.get("vital_status") != "deceased")
-        counts = Counter(entry.fields.get(ref) for entry in alive if having is None or entry.fields.get(having))
+        counts = Counter(self._named(entry, ref) for entry in alive if having is None or entry.fields.get(having))
         return {parent: counts[parent] for parent in parents if counts[parent]}
 
     def referring(self, kind: str, ref: str, *, unless: tuple[str, str] | None = None) -> dict[str, int]:
         """See `Source`."""
         found = self.base(kind, None)
         kept = (entry for entry in found if unless is None or entry.fields.get(unless[0]) != unless[1])
-        return dict(Counter(value for entry in kept if (value := entry.fields.get(ref)) is not None))
+        return dict(Counter(value for entry in kept if (value := self._named(entry, ref)) is not None))
+
+    def _named(self, entry: Entry, ref: str) -> str | None:
+        named = entry.fields.get(ref)
+        return self.root(named) if isinstance(named, str) else None
 
     def living(self, dwellings: Sequence[str], homes: Sequence[str] | None) -> dict[str, int]:
         """See `Source`; who lives in a dwelling has its home."""
         wanted = set(dwellings)
         door = {entry.id: entry.fields.get("dwelling") for entry in self.base("household", homes)}
         counts = Counter(
-            door.get(entry.fields.get("residence_household", ""))
+            door.get(self._named(entry, "residence_household") or "")
             for entry in self.base("person", homes)
             if entry.fields.get("vital_status") != "deceased" and entry.fields.get("presence") != "away_long"
         )
@@ -115,6 +139,13 @@ class Then(Counting):
     def __init__(self, connection: Any, house: House, scope: Scope, community_id: str, at: str) -> None:
         self._connection, self._house, self._scope, self._community_id = connection, house, scope, community_id
         self._at = at
+        self._root: Callable[[str], str] | None = None
+
+    def root(self, record_id: str) -> str:
+        """See `Source`; merges that were known by the time and still hold."""
+        if self._root is None:
+            self._root = Memory.rooted(commands.all_redirects(self._connection, self._community_id, by=self._at))
+        return self._root(record_id)
 
     def base(self, kind: str, homes: Sequence[str] | None, narrowed: Condition | None = None) -> list[Entry]:
         """See `Source`; ``narrowed`` speaks of the present and is not used."""
@@ -128,6 +159,9 @@ class Then(Counting):
 
     def by_id(self, ids: Iterable[str]) -> dict[str, Entry]:
         """See `Source`; records that were not there yet are left out."""
+        return _led_on(self._known(ids), self.root, self._known)
+
+    def _known(self, ids: Iterable[str]) -> dict[str, Entry]:
         found = store.entries_by_id(self._connection, self._community_id, ids)
         known = [entry for entry in found.values() if entry.created_at <= self._at]
         return {entry.id: entry for entry in self._rewind(known)}

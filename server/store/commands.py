@@ -26,9 +26,14 @@ def redirects_of(connection: Connection, community_id: str, ids: Iterable[str]) 
     return found
 
 
-def all_redirects(connection: Connection, community_id: str) -> dict[str, str]:
-    """Where every merged id of a community leads, one step."""
-    rows = run(connection, "SELECT id, target_id FROM redirect WHERE community_id = ?", (community_id,))
+def all_redirects(connection: Connection, community_id: str, *, by: str | None = None) -> dict[str, str]:
+    """Where every merged id of a community leads, one step; ``by``: only of merges that were made by this time."""
+    statement = "SELECT d.id, d.target_id FROM redirect d WHERE d.community_id = ?"
+    if by is not None:
+        statement = statement.replace(
+            " WHERE", " JOIN journal j ON j.community_id = d.community_id AND j.number = d.number AND j.at <= ? WHERE"
+        )
+    rows = run(connection, statement, (community_id,) if by is None else (by, community_id))
     return {row.id: row.target_id for row in rows}
 
 
