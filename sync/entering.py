@@ -91,7 +91,7 @@ def _is_known(record: Record, operation: Operation, memory: Memory) -> bool:
     return (record.id, *operation.base) in memory.known
 
 
-def _first_values(form: RecordType, values: Fields) -> Fields:
+def first_values(form: RecordType, values: Fields) -> Fields:
     """The fields of a new record: no nulls; a first change of a set or a sum is made of nothing."""
     fields = values.copy() if None not in values.values() else {n: value for n, value in values.items() if value is not None}
     for name in shape_of(form, tuple(fields)).changes:
@@ -111,7 +111,7 @@ _NOTHING: dict[str, Fields] = {}
 def _create(
     prepared: Prepared, operation: Operation, form: RecordType, writer: Writer, memory: Memory
 ) -> Decided:
-    fields = _first_values(form, prepared.values)
+    fields = first_values(form, prepared.values)
     units = shape_of(form, tuple(fields)).units
     record = Record(  # in the order of its fields: filling a community passes here for everybody in it
         operation.id, operation.type, 1, version_tag(ZERO_TAG, operation.op_id, units), "live", "", None,

@@ -33,6 +33,7 @@ from server.services.differences import grouped
 from server.services.editions import publish_edition
 from server.services.push import accept_user_operation
 from server.services.verify import Report, verify, verify_snapshot
+from server.services.verify_deciding import AGAIN, FOLDED, GONE
 from server.settings import Settings
 from server.start import prepare
 from server.store.database import read, run, write
@@ -283,6 +284,27 @@ def test_a_destroyed_key_leaves_the_envelope(ground):
     assert operations == report.counts["operations"]
 
 
+def test_s27_every_version_is_decided_again_from_its_text(ground):
+    """With --again each version is what its sealed text makes of the one before; nothing is passed over without being counted."""
+    report = verify(ground.house, again=True)
+    assert report.agrees, str(report.difference)
+    of_records = ground.rows("SELECT count(*) FROM history h JOIN record r ON r.id = h.record_id AND r.community_id = h.community_id "
+                             "WHERE r.type <> 'reference'")[0][0]  # fmt: skip
+    assert report.counts[AGAIN] + report.counts[FOLDED] + report.counts[GONE] == of_records
+    assert report.counts[AGAIN] > 4 * report.counts[FOLDED] > 0
+
+
+def test_s27_a_value_that_no_operation_wrote_is_named_by_deciding_again(ground):
+    """A value changed in the database, where neither search nor digests look: its record, version and field are said, never the value."""
+    values = ground.rows("SELECT id, fields FROM record WHERE type = 'dwelling' AND v = 1 ORDER BY id")[0]
+    changed = json.dumps(json.loads(values.fields) | {"floor_number": 77})
+    with write(ground.house.engine) as connection:
+        run(connection, "UPDATE record SET fields = ? WHERE id = ?", (changed, values.id))
+    assert verify(ground.house).agrees, "the fold does not see values"
+    said = str(verify(ground.house, again=True).difference)
+    assert f"record {values.id}: version 1 decided again, field floor_number" in said and "77" not in said.replace(values.id, "")
+
+
 def test_verify_reads_one_snapshot_while_phones_write(ground):
     """The server goes on meanwhile: what is committed after verify began is no difference."""
     with read(ground.house.engine) as connection:
@@ -314,7 +336,8 @@ def test_the_command_says_what_it_compared(prepared_database, tmp_path):
     said = CliRunner().invoke(main, ["verify"], env=env)
     assert said.exit_code == 0, said.output
     assert "journal and database agree" in said.stdout and "record versions" in said.stdout
-    assert CliRunner().invoke(main, ["verify", "--community", COMMUNITY], env=env).exit_code == 0
+    said = CliRunner().invoke(main, ["verify", "--community", COMMUNITY, "--again"], env=env)
+    assert said.exit_code == 0 and AGAIN in said.stdout, said.output
     missing = CliRunner().invoke(main, ["verify", "--community", "nowhere"], env=env)
     assert missing.exit_code == 1 and "no community nowhere" in missing.stderr
     ground = open_ground(url, tmp_path)

@@ -14,7 +14,8 @@ from server.services.verify import verify
 
 @click.command("verify")
 @click.option("--community", help="Code or id; every community when left out.")
-def command(community: str | None) -> None:
+@click.option("--again", is_flag=True, help="Also decide every version of every record again, from the text that made it.")
+def command(community: str | None, again: bool) -> None:
     """Fold the journal and compare it with what is stored. Says what was compared, and names the first difference.
 
     Reads one snapshot: the server may go on meanwhile. Exit status 0 when everything agrees, else 1.
@@ -33,7 +34,7 @@ def command(community: str | None) -> None:
                 shown.update(part - told)
                 told = part
 
-        report = verify(house, community_id_of(house, community), progress=progress)
+        report = verify(house, community_id_of(house, community), again=again, progress=progress)
     for name, count in report.counts.items():
         click.echo(f"{count:>12,}  {name}")
     if report.difference is not None:

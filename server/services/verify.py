@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from server.errors import NotFound
 from server.services.community_forms import at_home
 from server.services.differences import Difference, DifferenceFound, Progress, Watch, grouped
+from server.services.verify_deciding import decide_again
 from server.services.verify_operations import check_keys, check_operations, check_payloads, check_statuses
 from server.services.verify_records import check_records
 from server.store import verify as store
@@ -57,17 +58,24 @@ class _Journal:
     redirects: dict[str, str] = field(default_factory=dict)
 
 
-def verify(house: House, community_id: str | None = None, *, progress: Progress | None = None) -> Report:
-    """Fold the journal and compare; of one community, or (None) of all.
+def verify(
+    house: House, community_id: str | None = None, *, again: bool = False, progress: Progress | None = None
+) -> Report:
+    """Fold the journal and compare; of one community, or (None) of all. ``again``: decide every version from its text, too.
 
     NotFound when nothing at all is stored of the community.
     """
     with read(house.engine) as connection:
-        return verify_snapshot(connection, house, community_id, progress=progress)
+        return verify_snapshot(connection, house, community_id, again=again, progress=progress)
 
 
 def verify_snapshot(
-    connection: Connection, house: House, community_id: str | None = None, *, progress: Progress | None = None
+    connection: Connection,
+    house: House,
+    community_id: str | None = None,
+    *,
+    again: bool = False,
+    progress: Progress | None = None,
 ) -> Report:
     """As `verify`, in a transaction that is open already."""
     found = store.communities(connection)
@@ -76,7 +84,7 @@ def verify_snapshot(
             raise NotFound("nothing is stored of this community")
         found = [community_id]
     sizes = {one: store.sizes(connection, one) for one in found}
-    total = sum(_PASSES.get(table, 0) * count for one in sizes.values() for table, count in one.items())
+    total = sum(one.get("record", 0) for one in sizes.values()) * again + sum(_PASSES.get(table, 0) * count for one in sizes.values() for table, count in one.items())
     report, done = Report(), 0
 
     def tell(rows: int) -> None:
@@ -89,6 +97,8 @@ def verify_snapshot(
         for one in found:
             watch = Watch(at_home(house, one, connection), one, report.counts, tell)
             _verify_community(connection, watch)
+            if again:
+                decide_again(connection, watch)
             report.counts["communities"] += 1
     except DifferenceFound as error:
         report.difference = error.difference

@@ -44,7 +44,7 @@ def _numbers(world: World) -> list[object]:
 
 def check(world: World) -> None:
     """Raises LawBroken at the first law that does not hold."""
-    report = verify(world.house)
+    report = verify(world.house, again=True)
     if not report.agrees:
         raise LawBroken(f"L7: journal and database differ: {report.difference}")
     for number, phone in enumerate(world.phones):

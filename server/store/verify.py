@@ -6,7 +6,7 @@ either database, so that lanes can be merged. Nothing here decides.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from heapq import merge
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -32,7 +32,9 @@ from server.models import (
     record_index,
     stream,
 )
+from server.store.database import rows_of, run
 from server.store.push import pieces, wrapped_keys
+from server.store.scoping import among
 from server.store.search import new_entries
 
 _CHUNK = 1_000
@@ -304,3 +306,43 @@ def sealed_values(connection: Connection, community_id: str) -> Rows:
         "AND s.sealed IS NOT NULL"
     )
     return _lane(connection, statement, (_COMMUNITY_KEY, community_id) * 3)
+
+
+# ---------------------------------------------------------------- deciding again
+def present(connection: Connection, community_id: str) -> Rows:
+    """Records of people and places that are not erased, by id, with their values."""
+    statement = (
+        "SELECT id, type, fields, secret, subject_id, form_version, created_install, created_n FROM record "
+        "WHERE community_id = ? AND life <> 'erased' AND type <> 'reference' ORDER BY id{c}"
+    )
+    return _lane(connection, statement, (community_id,))
+
+
+def operations_by_id(connection: Connection, community_id: str, op_ids: Iterable[str]) -> dict[str, Any]:
+    """Where the text of each operation lies, repaired ones as they were repaired: n, number, subject_id."""
+    columns = ("op_id", "n", "number", "subject_id", "repaired_number", "repaired_subject")
+    found = {}
+    for row in rows_of(connection, operation, columns, community_id, "op_id", sorted(op_ids), "t.canonical = 1"):
+        place = (row.number, row.subject_id) if row.repaired_number is None else (row.repaired_number, row.repaired_subject)
+        found[row.op_id] = Text(row.n, *place)
+    return found
+
+
+class Text(NamedTuple):
+    """Where the text of an operation lies."""
+
+    n: int
+    number: int
+    subject_id: str | None
+
+
+def versions_of_other_engines(
+    connection: Connection, community_id: str, record_ids: Sequence[str], engine: str
+) -> set[tuple[str, int]]:
+    """(record, v) of these records that another engine than this one has decided."""
+    wanted, values = among("h.record_id", record_ids)
+    statement = (
+        "SELECT h.record_id, h.v FROM history h JOIN journal j ON j.community_id = h.community_id AND j.number = h.number "
+        f"WHERE h.community_id = ? AND {wanted} AND j.engine_version <> ?"
+    )
+    return {(row[0], int(row[1])) for row in run(connection, statement, (community_id, *values, engine))}
