@@ -1,6 +1,6 @@
 // Who lives where, what a place is called, and finding people by name, sound, phone, document, address.
 
-import { beginnings, readings, soundsAlike, soundsAt } from "../pinyin/pinyin.ts";
+import { beginnings, comparable, soundsAlike, soundsAt } from "../pinyin/pinyin.ts";
 import type { Lookup } from "./lookup.ts";
 import type { SearchHit, SearchOptions } from "./search-types.ts";
 import type { Fields, Labels, RecordView, Value } from "./types.ts";
@@ -327,7 +327,7 @@ export class Finding {
   }
 
   duplicates(fields: Fields, exceptId?: string): { view: RecordView; because: Labels; certain: boolean }[] {
-    const name = textOf(fields["name"]).trim();
+    const name = comparable(textOf(fields["name"]));
     const document = textOf(fields["document_number"]).trim().toUpperCase();
     const birth = textOf(fields["birth_date"]);
     const phones = new Set(listOf(fields["phones"]));
@@ -339,9 +339,9 @@ export class Finding {
       const other = view.fields;
       const held = other["document_number"];
       const sameBirth = birth !== "" && other["birth_date"] === birth;
-      const otherName = textOf(other["name"]);
-      const sameName = name !== "" && (otherName === name || listOf(other["former_names"]).includes(name));
-      const alike = !sameName && name.length > 1 && readings(name.charAt(0)).length > 0 && soundsAlike(name, otherName);
+      const otherName = comparable(textOf(other["name"]));
+      const sameName = name !== "" && (otherName === name || listOf(other["former_names"]).some((one) => comparable(one) === name));
+      const alike = !sameName && (sameBirth || household !== "") && soundsAlike(name, otherName);
       const tail = mask(held).replace(/\*/g, "");
       const sameTail = document !== "" && tail.length >= 4 && document.endsWith(tail.toUpperCase());
       const samePhone = listOf(other["phones"]).some((one) => phones.has(one));

@@ -2,22 +2,27 @@
 // needed; until then names are found by their characters.
 
 let table: Map<string, string[]> | null = null;
+/** The same without what is only typed: as the server reads names. */
+let spoken: Map<string, string[]> | null = null;
 let loading: Promise<void> | null = null;
 
 /** Loads the readings; safe to call often. */
 export function loadPinyin(): Promise<void> {
   loading ??= import("./table.json").then(({ default: rows }) => {
     const found = new Map<string, string[]>();
-    for (const [reading, characters] of Object.entries(rows as Record<string, string>)) {
-      for (const one of characters) {
-        const readings = found.get(one);
-        // ü is typed as v, and as u by many
-        const more = reading.includes("v") ? [reading, reading.replace("v", "u")] : [reading];
-        if (readings) readings.push(...more);
-        else found.set(one, more);
+    for (const rank of rows as unknown as Record<string, string>[]) {
+      for (const [reading, characters] of Object.entries(rank)) {
+        for (const one of characters) {
+          const readings = found.get(one);
+          if (readings) readings.push(reading);
+          else found.set(one, [reading]);
+        }
       }
     }
-    table = found;
+    spoken = found;
+    // ü is typed as v, and as u by many
+    const typed = (reading: string): string[] => (reading.includes("v") ? [reading, reading.replace("v", "u")] : [reading]);
+    table = new Map([...found].map(([one, readings]) => [one, [...new Set(readings.flatMap(typed))]]));
   });
   return loading;
 }
@@ -50,14 +55,24 @@ export function soundsAt(query: string, name: readonly string[], begins: readonl
   return -1;
 }
 
+const MOST_READINGS = 12;
+
+/** The whole name as it may be spelt, at most so many ways. Twin of `spellings` in server/services/pinyin.py. */
+export function spellings(name: string): Set<string> {
+  const characters = Array.from(name, (one) => spoken?.get(one) ?? (/^[0-9A-Za-z]$/.test(one) ? [one.toLowerCase()] : [])).filter((one) => one.length > 0);
+  if (characters.length === 0) return new Set();
+  // The last one varies first: turned round, all readings of the family name are among them.
+  let ways: string[] = [""];
+  for (const readings of characters) ways = readings.flatMap((reading) => ways.map((rest) => rest + reading)).slice(0, MOST_READINGS);
+  return new Set(ways);
+}
+
 /** Whether two names sound alike: variant characters, mistyped homophones. */
 export function soundsAlike(one: string, two: string): boolean {
-  const [first, second] = [Array.from(one), Array.from(two)];
-  return (
-    first.length === second.length &&
-    first.every((character, at) => {
-      const other = second[at] as string;
-      return character === other || readings(character).some((reading) => readings(other).includes(reading));
-    })
-  );
+  const first = spellings(one);
+  return first.size > 0 && [...spellings(two)].some((each) => first.has(each));
 }
+
+/** A name as it is compared: half-width, one case, single spaces. Twin of `normalise_for_search` of the server. */
+export const comparable = (name: string): string =>
+  (/^[\u4e00-\u9fff]*$/.test(name) ? name : name.replace(/[\uff01-\uff5e]/g, (one) => String.fromCharCode(one.charCodeAt(0) - 0xfee0)).normalize("NFC").toLowerCase().normalize("NFC")).trim().split(/\s+/).join(" ");
