@@ -1,16 +1,16 @@
 """Writing a GeoPackage 1.3 with SQLite itself: rows as they come, titles, code lists, styles, metadata, a packed index.
 
-One shot, journal mode DELETE: opened from a network drive or read-only it needs no side files. Memory holds two batches
+One shot, journal mode DELETE: opened from a network drive or read-only it needs no side files. Memory holds a batch
 of rows, and 40 bytes for each feature until the spatial index of its layer is written.
 """
 
 from __future__ import annotations
 
+import math
 import sqlite3
 import struct
 from array import array
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ _POINT_HEAD = b"GP\x00\x01" + struct.pack("<i", SRS) + b"\x01" + struct.pack("<I
 _POINT = struct.Struct("<dd")
 _TYPES = {"text": "TEXT", "integer": "INTEGER", "decimal": "REAL", "boolean": "BOOLEAN"}
 _RESERVED = ("fid", "geom")
+_NULL = math.nan
 
 Told = Callable[[int], None]
 
@@ -44,8 +45,7 @@ def write_geopackage(path: Path, layers: Sequence[Layer], notes: Mapping[str, st
     notes : what the file says about itself: as-of time, community, edition, datum
     told : called with the number of features after each batch
     """
-    # One thread reads and shapes the rows while another writes those before them; they never use it at once.
-    database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    database = sqlite3.connect(path, isolation_level=None)
     try:
         # What is not whole is thrown away, so nothing is journaled while it is written.
         for pragma in ("page_size = 4096", "application_id = 1196444487", "user_version = 10300", "synchronous = OFF"):
@@ -98,23 +98,15 @@ def _write_layer(database: sqlite3.Connection, layer: Layer, at: str, told: Told
     bounds, fids = array("d"), array("q")  # west, south, east, north of what has a place, and its row
     count = 0
 
-    def put(rows: list[Any]) -> None:
-        # Its cursor ends here: let go in the other thread, it would reset the statement under the next batch.
-        database.executemany(insert, rows).close()
-
-    with ThreadPoolExecutor(1, "dishu-geopackage") as writer:
-        under_way: Future[Any] | None = None
-        for batch in layer.batches():
-            shape = _outlines if layer.geometry == "Polygon" else _points
-            shapes = shape(batch, count, bounds, fids)
-            rows = [(place, *feature[1]) for place, feature in zip(shapes, batch, strict=True)]
-            if under_way is not None:
-                under_way.result()
-            under_way = writer.submit(put, rows)
-            count += len(batch)
-            told(len(batch))
-        if under_way is not None:
-            under_way.result()
+    shape = _outlines if layer.geometry == "Polygon" else _points
+    for batch in layer.batches():
+        shapes = shape(batch, count, bounds, fids)
+        # NaN is stored as NULL, and is bound at once: for None the module looks for adapters, for bytes too.
+        database.executemany(
+            insert, [[place, *[_NULL if one is None else one for one in feature[1]]] for place, feature in zip(shapes, batch, strict=True)]
+        )
+        count += len(batch)
+        told(len(batch))
     boxes = np.frombuffer(bounds, dtype=np.float64).reshape(-1, 4)
     extent = (*boxes[:, :2].min(axis=0).tolist(), *boxes[:, 2:].max(axis=0).tolist()) if len(boxes) else (None,) * 4
     database.execute(
@@ -129,33 +121,32 @@ def _write_layer(database: sqlite3.Connection, layer: Layer, at: str, told: Told
     return count
 
 
-def _points(batch: Sequence[Feature], before: int, bounds: Any, fids: Any) -> list[bytes | None]:
+def _points(batch: Sequence[Feature], before: int, bounds: Any, fids: Any) -> list[bytearray | float]:
     pack, head = _POINT.pack, _POINT_HEAD
-    found: list[bytes | None] = []
-    for fid, feature in enumerate(batch, before + 1):
-        lon, lat = feature.lon, feature.lat
+    found: list[bytearray | float] = []
+    for fid, (_, _, lon, lat, _) in enumerate(batch, before + 1):
         if lon is None or lat is None:
-            found.append(None)
+            found.append(_NULL)
             continue
-        found.append(head + pack(lon, lat))
+        found.append(bytearray(head + pack(lon, lat)))
         bounds.extend((lon, lat, lon, lat))
         fids.append(fid)
     return found
 
 
-def _outlines(batch: Sequence[Feature], before: int, bounds: Any, fids: Any) -> list[bytes | None]:
+def _outlines(batch: Sequence[Feature], before: int, bounds: Any, fids: Any) -> list[bytearray | float]:
     shapes: list[Any] = [shapely.from_wkb(feature.outline) for feature in batch]
     whole: list[Any] = [
         shapely.multipolygons([one]) if one is not None and one.geom_type == "Polygon" else one for one in shapes
     ]
-    found: list[bytes | None] = []
+    found: list[bytearray | float] = []
     for fid, shape in enumerate(whole, before + 1):
         if shape is None or shape.is_empty:
-            found.append(None)
+            found.append(_NULL)
             continue
         west, south, east, north = shape.bounds
         envelope = struct.pack("<dddd", west, east, south, north)
-        found.append(b"GP\x00\x03" + struct.pack("<i", SRS) + envelope + bytes(shapely.to_wkb(shape, byte_order=1)))
+        found.append(bytearray(b"GP\x00\x03" + struct.pack("<i", SRS) + envelope + shapely.to_wkb(shape, byte_order=1)))
         bounds.extend((west, south, east, north))
         fids.append(fid)
     return found

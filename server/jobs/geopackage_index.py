@@ -103,7 +103,9 @@ def _write_nodes(database: sqlite3.Connection, name: str, levels: list[Any]) -> 
             nodes.append((first[height] + place, (head + body).ljust(_NODE_BYTES, b"\0")))
             at += size * _CELL.itemsize
         database.executemany(f'INSERT INTO "{name}_node" VALUES (?, ?)', nodes)
-        pairs = sorted(zip(cells["id"].astype(np.int64).tolist(), children.tolist(), strict=True))
+        numbers = cells["id"].astype(np.int64)
+        across = np.argsort(numbers)
+        pairs = zip(numbers[across].tolist(), children[across].tolist(), strict=True)
         table = f"{name}_rowid (rowid, nodeno)" if height == 0 else f"{name}_parent (nodeno, parentnode)"
         target, _, columns = table.partition(" ")
         database.executemany(f'INSERT INTO "{target}" {columns} VALUES (?, ?)', pairs)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from forms.definition import FieldSpec
@@ -94,8 +93,7 @@ _KINDS = {"integer": "integer", "decimal": "decimal", "boolean": "boolean"}
 class RecordTable:
     """The columns of one type of record, and how a record becomes a row of them.
 
-    ``names`` are the fields behind the columns between the cell and the place, a coded one once more for its label;
-    ``coded`` and ``shaped`` are the places among them (counted from the first column) whose value has to be changed.
+    ``quick`` is generated from the columns (`_row_maker`); what it leaves with a list or an object in it is made field by field.
     """
 
     kind: str
@@ -104,27 +102,18 @@ class RecordTable:
     columns: tuple[Column, ...]
     codes: Mapping[str, Mapping[str, str]]
     personal_fields: tuple[str, ...]
-    names: tuple[str, ...]
-    blank: Mapping[str, None]
-    coded: tuple[tuple[int, Mapping[str, str]], ...]
-    shaped: tuple[tuple[int, Callable[[Any], Value]], ...]
+    quick: Callable[..., tuple[Value, ...]]
 
     def values(self, row: store.RecordRow, cell: tuple[str | None, str | None]) -> tuple[Value, ...]:
         """The values of a record in the order of the columns; ``cell`` is code and name of its cell."""
         record_id, v, _home, fields, conflicts, updated_at, _lon, _lat, place_type = row
         told = joined(conflicts) if conflicts else None
-        made: list[Any] = [record_id, *cell, *map({**self.blank, **fields}.__getitem__, self.names), place_type, told, v, updated_at]
-        for place, labels in self.coded:
-            code = made[place]
-            if code is not None:
-                made[place] = labels.get(code, code) if type(code) is str else str(code)
-        for place, shape in self.shaped:
-            value = made[place]
-            if value is not None:
-                made[place] = shape(value)
-        if not set(map(type, made)) <= _PLAIN_TYPES:  # written under a form that had another type of field
+        try:
+            made = self.quick(fields.get, record_id, *cell, place_type, told, v, updated_at)
+            hash(made)  # a list or an object has no hash: written under a form that had another type of field
+        except TypeError:
             return self._slowly(row, cell)
-        return tuple(made)
+        return made
 
     def _slowly(self, row: store.RecordRow, cell: tuple[str | None, str | None]) -> tuple[Value, ...]:
         values: list[Value] = [row.id, *cell]
@@ -136,7 +125,35 @@ class RecordTable:
         return (*values, row.place_type, joined(row.conflicts) or None, row.v, row.updated_at)
 
 
-_PLAIN_TYPES = frozenset({str, int, float, bool, type(None)})
+class _Labels(dict[str | None, str | None]):
+    """Labels by code; whatever is no code of the list is labelled as `label` does it."""
+
+    def __init__(self, spec: FieldSpec) -> None:
+        entries = spec.codes.entries if spec.codes is not None else {}
+        super().__init__({None: None} | {code: entry.zh for code, entry in entries.items()})
+        self._spec = spec
+
+    def __missing__(self, code: Any) -> str | None:
+        return label(self._spec, code)
+
+
+def _row_maker(specs: Sequence[FieldSpec]) -> Callable[..., tuple[Value, ...]]:
+    """One expression that lays the values of a record into the order of the columns: there may be millions of them."""
+    names: dict[str, Any] = {}
+    parts = []
+    for position, spec in enumerate(specs):
+        shape = _mask if spec.privacy == "secret" else _list if spec.type in _LISTS else None
+        got = f"(x{position} := get({spec.name!r}))"
+        if shape is not None:
+            names[f"shape_{position}"] = shape
+            got += f" and shape_{position}(x{position})"
+        parts.append(got)
+        if spec.codes is not None:
+            names[f"labels_{position}"] = _Labels(spec)
+            parts.append(f"labels_{position}[x{position}]")
+    row = ", ".join(["record_id, code, name", *parts, "place, told, v, at"])
+    text = f"lambda get, record_id, code, name, place, told, v, at: ({row})"
+    return eval(text, names)  # type: ignore[no-any-return]  # noqa: S307  # our own text, from the definitions' names
 
 
 def record_table(registry: Registry, name: str, *, personal: bool) -> RecordTable:
@@ -148,24 +165,12 @@ def record_table(registry: Registry, name: str, *, personal: bool) -> RecordTabl
     )
     columns = [Column("id", "编号"), Column("cell_code", "网格编码"), Column("cell_name", "网格名称")]
     codes: dict[str, Mapping[str, str]] = {}
-    names: list[str] = []
-    coded: list[tuple[int, Mapping[str, str]]] = []
-    shaped: list[tuple[int, Callable[[Any], Value]]] = []
     for spec in specs:
-        one = spec.type not in _LISTS and spec.privacy != "secret"
-        if not one:
-            shaped.append((len(columns), _mask if spec.privacy == "secret" else _list))
         columns.append(Column(spec.name, spec.label["zh"], _KINDS.get(spec.type, "text")))  # type: ignore[arg-type]
-        names.append(spec.name)
         if spec.codes is not None:
-            labels = {code: entry.zh for code, entry in spec.codes.entries.items()}
-            if one:
-                codes[spec.name] = labels
-                coded.append((len(columns), labels))
-            else:
-                shaped.append((len(columns), partial(label, spec)))
+            if spec.type not in _LISTS and spec.privacy != "secret":
+                codes[spec.name] = {code: entry.zh for code, entry in spec.codes.entries.items()}
             columns.append(Column(f"{spec.name}_label", f"{spec.label['zh']}（名称）"))
-            names.append(spec.name)
     columns += [
         Column("place_source", "位置取自"),
         Column("open_conflicts", "待解决的不一致"),
@@ -173,10 +178,7 @@ def record_table(registry: Registry, name: str, *, personal: bool) -> RecordTabl
         Column("updated_at", "更新时间"),
     ]
     personal_fields = tuple(f"{kind}.{spec.name}" for spec in specs if spec.privacy in PERSONAL)
-    return RecordTable(
-        kind, form.label["zh"], specs, tuple(columns), codes, personal_fields, tuple(names), dict.fromkeys(names),
-        tuple(coded), tuple(shaped)
-    )  # fmt: skip
+    return RecordTable(kind, form.label["zh"], specs, tuple(columns), codes, personal_fields, _row_maker(specs))
 
 
 def record_layer(
@@ -337,8 +339,11 @@ def _mask(value: Any) -> Value:
 
 def _list(value: Any) -> Value:
     """As `plain` shapes a list of texts; any other value that has to be shaped is left to it."""
-    if type(value) is list and set(map(type, value)) <= _TEXTS:
-        return value[0] if len(value) == 1 else joined(value)
+    if type(value) is list:
+        if len(value) == 1 and type(value[0]) is str:
+            return value[0]
+        if set(map(type, value)) <= _TEXTS:
+            return joined(value)
     return value  # type: ignore[no-any-return]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -14,8 +14,9 @@ from server.permissions import Scope
 from server.store.database import rows_of, run
 from server.store.scoping import among, record_cut
 
-_BATCH = 2_000
-_MOST_KNOWN = 100_000  # places that are remembered from batch to batch, about 25 MB
+_ASKED = 2_000  # rows of one question to the database
+_BATCH = 100  # rows that are worked on together: so few that they stay near the processor
+_MOST_KNOWN = 100_000  # places that are remembered from batch to batch, about 20 MB
 _MOST_STEPS = 6  # dwelling → entrance → building → estate, with room to spare
 
 
@@ -32,8 +33,11 @@ class CellShape:
     edition_number: int
 
 
-Known = dict[str, tuple[str, float | None, float | None, str | None]]
-"""Type, point and place above of places by id."""
+Place = tuple[float | None, float | None, str | None]
+"""A point, and the type of the record that it is from; all None without."""
+
+Places = dict[str | None, Place]
+_NOWHERE: Place = (None, None, None)
 
 
 class RecordRow(NamedTuple):
@@ -77,35 +81,33 @@ def record_batches(
     """Live records of a type by home and id, in batches that are read once each."""
     cut, values = _where(connection, scope, community_id, kind, homes)
     last: tuple[str, str] = ("", "")
-    known: Known = {}
+    places: Places = {}
     while True:
         found = run(
             connection,
             "SELECT r.id, r.v, r.home, r.fields, r.conflicts, r.updated_at, r.lon, r.lat, r.type, r.place_parent "
-            f"FROM record r WHERE {cut} AND (r.home, r.id) > (?, ?) ORDER BY r.home, r.id LIMIT {_BATCH}",
+            f"FROM record r WHERE {cut} AND (r.home, r.id) > (?, ?) ORDER BY r.home, r.id LIMIT {_ASKED}",
             (*values, *last),
-        )
-        rows = found.cursor.fetchall()  # plain tuples: there may be millions of them
+        ).cursor  # plain tuples: there may be millions of them
+        count = 0
+        while rows := found.fetchmany(_BATCH):
+            count += len(rows)
+            last = (rows[-1][2], rows[-1][0])
+            if len(places) > _MOST_KNOWN:
+                places.clear()
+            _learn(connection, community_id, {row[9] for row in rows if row[6] is None}, places)
+            yield _parsed(rows, places)
         found.close()
-        if not rows:
+        if count < _ASKED:
             return
-        last = (rows[-1][2], rows[-1][0])
-        if len(known) > _MOST_KNOWN:
-            known.clear()
-        _learn(connection, community_id, {row[9] for row in rows if row[6] is None and row[9] is not None}, known)
-        yield _parsed(rows, known)
 
 
-def _parsed(rows: Sequence[Any], known: Known) -> Iterator[RecordRow]:
+def _parsed(rows: Sequence[Any], places: Places) -> Iterator[RecordRow]:
     """One after the other: what was read of a record is let go before the next, which costs half of reading all first."""
     loads, quiet = orjson.loads, list[str]()
-    climbed: dict[str | None, tuple[float | None, float | None, str | None]] = {}  # many stand in one place
     for record_id, v, home, fields, conflicts, updated_at, lon, lat, kind, above in rows:
         if lon is None:
-            place = climbed.get(above)
-            if place is None:
-                place = climbed[above] = _climb(above, known)
-            lon, lat, kind = place
+            lon, lat, kind = places.get(above, _NOWHERE)
         told = quiet if conflicts == "[]" else loads(conflicts)
         yield RecordRow(record_id, v, home, loads(fields), told, updated_at, lon, lat, kind)
 
@@ -125,43 +127,42 @@ def _where(
 
 def points_of(
     connection: Connection, community_id: str, rows: Sequence[Any]
-) -> list[tuple[float | None, float | None, str | None]]:
+) -> list[Place]:
     """The point of each record: its own, else that of the first record up its chain of places that has one.
 
     One query per step of the chain for all rows together; a chain that ends without a point gives (None, None, None).
     """
-    known: Known = {}
-    _learn(
-        connection, community_id,
-        {row.place_parent for row in rows if row.lon is None and row.place_parent is not None}, known,
-    )  # fmt: skip
+    places: Places = {}
+    _learn(connection, community_id, {row.place_parent for row in rows if row.lon is None}, places)
     return [
-        _climb(row.place_parent, known) if row.lon is None else (row.lon, row.lat, row.type)
+        places.get(row.place_parent, _NOWHERE) if row.lon is None else (row.lon, row.lat, row.type)
         for row in rows
     ]  # fmt: skip
 
 
-def _learn(connection: Connection, community_id: str, wanted: set[str], known: Known) -> None:
-    """Read these places and those above them that lead to a point, as far as they are not known yet."""
+def _learn(connection: Connection, community_id: str, wanted: set[str | None], places: Places) -> None:
+    """Find where these places and those above them stand, as far as it is not known yet."""
     columns = ("id", "type", "lon", "lat", "place_parent")
+    read: dict[str | None, Any] = {}
     for _ in range(_MOST_STEPS):
-        for found in rows_of(connection, record, columns, community_id, "id", sorted(wanted - known.keys())):
-            known[found[0]] = (found[1], found[2], found[3], found[4])
-        wanted = {
-            place[3]
-            for name in wanted
-            if (place := known.get(name)) is not None and place[1] is None and place[3] is not None
-        }
+        wanted = wanted - places.keys() - read.keys() - {None}
         if not wanted:
             break
+        found = rows_of(connection, record, columns, community_id, "id", sorted(wanted))  # type: ignore[type-var]
+        read |= {row[0]: row for row in found}
+        wanted = {row[4] for row in found if row[2] is None}
+    for name in read:
+        places[name] = _climb(name, read, places)
 
 
-def _climb(name: str | None, known: Known) -> tuple[float | None, float | None, str | None]:
+def _climb(name: str | None, read: Mapping[str | None, Any], places: Places) -> Place:
     for _ in range(_MOST_STEPS):
-        place = known.get(name)  # type: ignore[arg-type]
-        if place is None:
+        if name in places:
+            return places[name]
+        if name not in read:
             break
-        if place[1] is not None:
-            return place[1], place[2], place[0]
-        name = place[3]
-    return None, None, None
+        _, kind, lon, lat, above = read[name]
+        if lon is not None:
+            return lon, lat, kind
+        name = above
+    return _NOWHERE
