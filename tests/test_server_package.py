@@ -27,9 +27,12 @@ from geo.gauss_krueger import Zone, from_zone, to_zone
 from server.jobs.dictionary import short_names
 from server.jobs.geopackage import write_geopackage
 from server.jobs.worker import Worker
+from server.permissions import Scope
 from server.services import accounts
-from server.services.layers import RECORD_LAYERS, Feature, Layer, record_table
+from server.services.layers import RECORD_LAYERS, Feature, Layer, record_layer, record_table
 from server.services.tables import Column
+from server.store import exports as exports_store
+from server.store.database import read
 from server.store.exports import RecordRow
 
 REGISTRY = load_registry()
@@ -315,6 +318,39 @@ def test_the_quick_way_to_a_row_is_the_plain_one(data, name, personal):
     assert values == table._slowly(row, ("9", "网格"))
     assert len(values) == len(table.columns)
     assert {type(value) for value in values} <= {str, int, float, bool, type(None)}
+
+
+def test_a_geopackage_tells_nothing_from_empty(tmp_path):
+    """What is not known is NULL, an empty text, a zero and a no stay themselves, with a place and without."""
+    values = ("a", None, "", "NaN", 0, False, 0.5)
+    kinds = ("text", "text", "text", "text", "integer", "boolean", "decimal")
+    columns = tuple(Column(f"c{n}", f"列{n}", kind) for n, kind in enumerate(kinds))
+    features = [Feature("a", values, 120.0, 31.0), Feature("b", values)]
+    path = tmp_path / "a.gpkg"
+    write_geopackage(path, [Layer("a", "点", "Point", columns, {}, (), 2, lambda: iter([features]))], {}, lambda _count: None)
+    with sqlite3.connect(path) as database:
+        rows = database.execute("SELECT geom IS NULL, typeof(geom), c0, c1, c2, c3, c4, c5, c6 FROM a").fetchall()
+    database.close()
+    assert rows == [(0, "blob", *values), (1, "null", *values)]
+
+
+def test_a_layer_is_whole_however_it_is_read(office, monkeypatch):
+    """Every record comes once and stands where its place is, whatever number is read together."""
+    scope = Scope((COMMUNITY,), None, "all", None)
+
+    def layer():
+        with read(office.house.engine) as connection:
+            found = record_layer(
+                connection, REGISTRY, scope, COMMUNITY, "persons", personal=True, homes=None, cells={}
+            )  # fmt: skip
+            return [feature for batch in found.batches() for feature in batch]
+
+    at_once = layer()
+    assert len({feature.feature_id for feature in at_once}) == len(at_once) == 5
+    for asked, batch in ((1, 1), (2, 1), (3, 2), (5, 3)):
+        monkeypatch.setattr(exports_store, "_ASKED", asked)
+        monkeypatch.setattr(exports_store, "_BATCH", batch)
+        assert layer() == at_once
 
 
 def test_memory_does_not_grow_with_the_rows(tmp_path):

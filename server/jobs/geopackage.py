@@ -102,8 +102,9 @@ def _write_layer(database: sqlite3.Connection, layer: Layer, at: str, told: Told
     for batch in layer.batches():
         shapes = shape(batch, count, bounds, fids)
         # NaN is stored as NULL, and is bound at once: for None the module looks for adapters, for bytes too.
+        rows = zip(shapes, batch, strict=True)
         database.executemany(
-            insert, [[place, *[_NULL if one is None else one for one in feature[1]]] for place, feature in zip(shapes, batch, strict=True)]
+            insert, [[place, *[_NULL if one is None else one for one in feature.values]] for place, feature in rows]
         )
         count += len(batch)
         told(len(batch))

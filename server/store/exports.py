@@ -125,9 +125,7 @@ def _where(
     return cut, values
 
 
-def points_of(
-    connection: Connection, community_id: str, rows: Sequence[Any]
-) -> list[Place]:
+def points_of(connection: Connection, community_id: str, rows: Sequence[Any]) -> list[Place]:
     """The point of each record: its own, else that of the first record up its chain of places that has one.
 
     One query per step of the chain for all rows together; a chain that ends without a point gives (None, None, None).
