@@ -9,7 +9,7 @@ from typing import Any
 from forms.codelist import CodeList
 from forms.definition import FieldSpec, RecordType
 from forms.derived import DERIVED
-from forms.document_reasons import reasons
+from forms.document_reasons import reasons, why_of
 from forms.dwelling_facts import ARRANGEMENTS, OLD_FROM, PERSON_STATES
 from forms.observed import DISAGREEMENTS
 from forms.question import Question
@@ -123,15 +123,16 @@ def _record_type(record_type: RecordType) -> Iterator[str]:
     )
     yield f"- Sealed with {sealed}"
     yield ""
-    yield "| Field | 名称 · Label | Type | Unit | Policy | Privacy | Flags | Note |"
-    yield "|---|---|---|---|---|---|---|---|"
+    yield "| Field | 名称 · Label | Type | Unit | Policy | Privacy | Why | Flags | Note |"
+    yield "|---|---|---|---|---|---|---|---|---|"
     for spec in record_type.fields.values():
         unit = record_type.units[spec.unit]
         policy = unit.policy + (", exclusive" if unit.exclusive else "")
         flags = "".join(letter for letter, on in _flags(spec) if on)
         yield (
             f"| `{spec.name}` | {spec.label['zh']} · {spec.label['en']} | {_type(spec)} | "
-            f"{'' if unit.name == spec.name else f'`{unit.name}`'} | {policy} | {spec.privacy} | {flags} | {_note(spec)} |"
+            f"{'' if unit.name == spec.name else f'`{unit.name}`'} | {policy} | {spec.privacy} | "
+            f"[{why_of(record_type, spec)}](#why-these-policies-and-classes) | {flags} | {_note(spec)} |"
         )
     if record_type.constraints:
         yield ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from forms.definition import RecordType, UnitSpec
+from forms.definition import FieldSpec, RecordType, UnitSpec
 from forms.registry import Registry
 
 _POLICIES = {
@@ -33,11 +33,31 @@ _PRIVACY = {
     "left out of the planner's files.",
     "secret": "Opens doors elsewhere when it leaks: sealed at rest, found by a keyed hash, shown masked; in full only with a purpose.",
 }  # fmt: skip
+_CLOSENESS = {
+    "door": "public: stands on the door or the map anyway.",
+    "work": "internal: about places, work and bodies.",
+    "contact": "personal: reaches somebody, and is asked for by those who sell and cheat.",
+    "lead": "personal: leads to somebody or to their door.",
+    "picture": "personal: a photo shows more than was meant; it is sealed, and where it was taken is left out.",
+    "words": "personal: free words may name somebody, whatever the question was.",
+    "person": "personal: says something about one person.",
+    "people": "personal: says something about the people behind a door or a name.",
+    "key": "secret: opens doors elsewhere.",
+}
 
 
 def reasons(registry: Registry) -> Iterator[str]:
     """The chapter, line by line. Every unit of every type stands in one row of the first table, every field in one of the second."""
     yield "## Why these policies and classes"
+    yield ""
+    yield "The column *Why* of every field names two of these: why its unit merges so, and why it is as private as it is."
+    yield ""
+    yield "| Why | Of merging | | Why | Of privacy |"
+    yield "|---|---|---|---|---|"
+    merging, closeness = [*_POLICIES.items(), *_REVIEW.items()], list(_CLOSENESS.items())
+    for at, (word, told) in enumerate(merging):
+        other = closeness[at] if at < len(closeness) else ("", "")
+        yield f"| {word} | {told} | | {other[0]} | {other[1]} |"
     yield ""
     units: dict[tuple[str, str], list[str]] = defaultdict(list)
     fields: dict[str, list[str]] = defaultdict(list)
@@ -61,13 +81,36 @@ def reasons(registry: Registry) -> Iterator[str]:
 
 
 def _why(record_type: RecordType, unit: UnitSpec) -> str:
-    if unit.policy != "review":
-        return _POLICIES[unit.policy]
+    return _POLICIES[unit.policy] if unit.policy != "review" else _REVIEW[_review(record_type, unit)]
+
+
+def _review(record_type: RecordType, unit: UnitSpec) -> str:
     if unit.exclusive:
-        return _REVIEW["relation"]
+        return "relation"
     specs = [record_type.fields[name] for name in unit.fields]
     if any(spec.type == "location" or (spec.name in record_type.placed_by and spec.ref_type != "person") for spec in specs):
-        return _REVIEW["place"]
+        return "place"
     if unit.name in _IDENTITY:
-        return _REVIEW["identity"]
-    return _REVIEW["progress" if unit.name in _PROGRESS else "duty"]
+        return "identity"
+    return "progress" if unit.name in _PROGRESS else "duty"
+
+
+def why_of(record_type: RecordType, spec: FieldSpec) -> str:
+    """Why a field merges as it does and is as private as it is: two words that this chapter explains, as ``duty · person``."""
+    unit = record_type.units[spec.unit]
+    merging = unit.policy if unit.policy != "review" else _review(record_type, unit)
+    return f"{merging} · {_closeness(record_type, spec)}"
+
+
+def _closeness(record_type: RecordType, spec: FieldSpec) -> str:
+    if spec.privacy != "personal":
+        return {"public": "door", "internal": "work", "secret": "key"}[spec.privacy]
+    if spec.format == "photo":
+        return "picture"
+    if spec.format == "phone" or "contact" in spec.name or "phone" in spec.name:
+        return "contact"
+    if spec.type == "ref" or spec.type == "location" or "address" in spec.name or "division" in spec.name:
+        return "lead"
+    if spec.type in ("text", "text_set") and "name" not in spec.name:
+        return "words"
+    return "person" if record_type.subject is not None else "people"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from datetime import date
 from pathlib import Path
 
@@ -318,3 +319,13 @@ def test_the_page_of_forms_is_current():
     """docs/forms.md lists every field as it is; renew it with python -m forms.document > docs/forms.md."""
     page = (ROOT.parent / "docs" / "forms.md").read_text(encoding="utf-8")
     assert page == forms_page(REGISTRY)
+
+
+def test_every_field_says_why_it_merges_and_is_private_as_it_is():
+    """Each row of the page names two reasons, and the page explains both."""
+    page = forms_page(REGISTRY)
+    chapter = page.partition("## Why these policies and classes")[2].partition("\n## ")[0]
+    explained = {cell.strip() for line in chapter.splitlines() if line.startswith("| ") for cell in line.split("|")[1::3]}
+    told = re.findall(r"\[(\w+) · (\w+)\]\(#why-these-policies-and-classes\)", page)
+    assert len(told) == sum(len(REGISTRY.latest(name).fields) for name in REGISTRY.types()) > 370
+    assert {word for pair in told for word in pair} <= explained
