@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -104,7 +104,7 @@ def check_edition(
             problems += find_edge_mismatches(units, names)
             problems += find_cut_buildings(units, names, buildings or ())
     problems += _household_problems(cells, profile, households or {})
-    unique = tuple(dict.fromkeys(problems))
+    unique = tuple(dict.fromkeys(_placed(cells, problems)))
     return Certificate(
         ok=not has_errors(unique),
         problems=unique,
@@ -113,6 +113,22 @@ def check_edition(
         area_m2=round(float(sum(area_m2(cell.geometry) for cell in cells if cell.layer == BASE_LAYER)), 1),
         profile=profile.name,
     )
+
+
+def _placed(cells: Sequence[Cell], problems: Iterable[Problem]) -> list[Problem]:
+    """Findings that are about cells and say no place get the one of the first cell that they name."""
+    first: dict[str, Cell] = {}
+    for cell in cells:
+        first.setdefault(_name(cell), cell)
+    made = []
+    for one in problems:
+        named = [first[name] for name in one.cell_codes if name in first] if one.lon is None else []
+        if named and not shapely.is_empty(named[0].geometry):
+            lon, lat = _inner(named[0])
+            made.append(replace(one, lon=round(lon, 7), lat=round(lat, 7)))
+        else:
+            made.append(one)
+    return made
 
 
 def edition_hash(cells: Iterable[Cell]) -> str:

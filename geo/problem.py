@@ -144,13 +144,18 @@ def a_problem(
     size_m2: float | None = None,
     size_m: float | None = None,
     detail: object = "",
+    detail_zh: object = None,
     feature_index: int | None = None,
 ) -> Problem:
-    """Put a finding into words; ``at`` is (lon, lat) in degrees, ``detail`` fills its place in the sentence."""
+    """Put a finding into words; ``at`` is (lon, lat) in degrees, ``detail`` fills its place in the sentence.
+
+    ``detail_zh`` fills it in the Chinese one where the two languages differ.
+    """
     severity, english, chinese = CATALOGUE[code]
     names = tuple(cell_codes)
     size = f"{_figure(size_m2)} m²" if size_m2 is not None else f"{_figure(size_m)} m" if size_m is not None else ""
     facts = {"size": size, "detail": detail}
+    own = facts if detail_zh is None else {"size": size, "detail": detail_zh}
     return Problem(
         code=code,
         severity=severity,
@@ -160,7 +165,7 @@ def a_problem(
         size_m2=size_m2,
         size_m=size_m,
         message_en=english.format(cells=_listed(names, ", ", " and {} more") or "the edition", **facts),
-        message_zh=chinese.format(cells=_listed(names, "、", "等 {} 个") or "本版", **facts),
+        message_zh=chinese.format(cells=_listed(names, "、", "等 {} 个") or "本版", **own),
         feature_index=feature_index,
     )
 

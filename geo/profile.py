@@ -22,6 +22,9 @@ from geo.errors import ProfileError
 from geo.problem import Problem, a_problem
 
 CHARACTERS = {"digits": "0-9", "alphanumeric": "0-9A-Z", "any": r"\S"}
+_CHARACTERS_ZH = {"digits": "数字", "alphanumeric": "数字或大写字母", "any": "非空白字符"}
+# Two cells stand in one row (column) when their extents overlap by so much of the longer one.
+_SAME_ROW = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,19 +89,29 @@ class CodeProfile:
 
     def misfit(self, code: str) -> str | None:
         """What is wrong with the form of a code, in English; None when it fits."""
+        told = self.misfit_told(code)
+        return None if told is None else told[0]
+
+    def misfit_told(self, code: str) -> tuple[str, str] | None:
+        """What is wrong with the form of a code, in English and Chinese; None when it fits."""
         if self.length and len(code) != self.length:
-            return f"{self.length} characters are expected, {len(code)} found"
+            return f"{self.length} characters are expected, {len(code)} found", f"应为 {self.length} 位，实为 {len(code)} 位"
         at = 0
         for segment in self.segments:
             text = code[at : at + segment.width]
             if not re.fullmatch(f"[{CHARACTERS[segment.characters]}]*", text):
-                return f"{segment.name} ({at + 1} to {at + segment.width}) must be {segment.characters}"
+                place = f"{at + 1} to {at + segment.width}"
+                return (
+                    f"{segment.name} ({place}) must be {segment.characters}",
+                    f"第 {at + 1} 至 {at + segment.width} 位应为{_CHARACTERS_ZH[segment.characters]}",
+                )
             at += segment.width
         if self.pattern is not None and not re.fullmatch(self.pattern, code):
-            return "it does not match the pattern"
+            return "it does not match the pattern", "与规定的格式不符"
         sequence = self.sequence_of(code)
         if sequence is not None and not self.sequence_from <= sequence <= self.sequence_to:
-            return f"the sequence must be {self.sequence_from} to {self.sequence_to}"
+            low, high = self.sequence_from, self.sequence_to
+            return f"the sequence must be {low} to {high}", f"顺序码应在 {low} 至 {high} 之间"
         return None
 
 
@@ -211,9 +224,9 @@ def check_code(
     if not code:
         return [a_problem("code_missing")]
     problems = []
-    misfit = profile.misfit(code)
+    misfit = profile.misfit_told(code)
     if misfit is not None:
-        problems.append(a_problem("code_outside_profile", (code,), detail=misfit))
+        problems.append(a_problem("code_outside_profile", (code,), detail=misfit[0], detail_zh=misfit[1]))
     elif community_code is not None and profile.community_of(code) not in (None, community_code):
         problems.append(a_problem("code_other_community", (code,), detail=community_code))
     if code in retired:
@@ -224,9 +237,9 @@ def check_code(
 def check_code_set(cells: Sequence[Cell], profile: CodeProfile) -> list[Problem]:
     """Check codes against each other: the undivided code beside others, and the drawing order (a warning).
 
-    Sequence numbers should run west to east, north to south. Rows of real cells are ragged, so only a neighbour in
-    number that lies both further west *and* further north than its predecessor is named: it breaks the rule however
-    rows are read.
+    Sequence numbers should run west to east, north to south. Rows of real cells are ragged, so a neighbour in number is
+    named only where it breaks the rule however rows are read: it lies further west *and* further north than its
+    predecessor, or clearly in the same row to the west of it, or in the same column to the north.
     """
     problems = []
     fitting = [cell for cell in cells if profile.sequence_segment and profile.misfit(cell.code) is None]
@@ -241,16 +254,30 @@ def check_code_set(cells: Sequence[Cell], profile: CodeProfile) -> list[Problem]
                 and profile.sequence_of(cell.code) == profile.undivided
             ):
                 detail = f"sequence {profile.undivided} is for a community that is not divided"
-                problems.append(a_problem("code_outside_profile", (cell.code,), detail=detail, at=_middle(cell)))
+                own = f"顺序码 {profile.undivided} 只用于未划分网格的社区"
+                problems.append(a_problem("code_outside_profile", (cell.code,), detail=detail, detail_zh=own, at=_middle(cell)))
         numbered = sorted(members, key=lambda cell: cell.code)
         for before, after in pairwise(numbered):
-            earlier, later = before.geometry.bounds, after.geometry.bounds
-            # Wholly apart on both axes, so that a hair's breadth is no reproach.
-            is_west = later[2] <= earlier[0] and later[0] < earlier[0]
-            is_north = later[1] >= earlier[3] and later[3] > earlier[3]
-            if is_west and is_north:
+            if _is_backwards(before.geometry.bounds, after.geometry.bounds):
                 problems.append(a_problem("code_order", (before.code, after.code), at=_middle(after)))
     return problems
+
+
+def _is_backwards(earlier: Sequence[float], later: Sequence[float]) -> bool:
+    """Whether the later of two cells breaks the order; boxes are west, south, east, north."""
+    # Wholly apart, so that a hair's breadth is no reproach.
+    is_west = later[2] <= earlier[0] and later[0] < earlier[0]
+    is_north = later[1] >= earlier[3] and later[3] > earlier[3]
+    return (is_west and (is_north or _overlap(earlier, later, 1) > _SAME_ROW)) or (
+        is_north and _overlap(earlier, later, 0) > _SAME_ROW
+    )
+
+
+def _overlap(one: Sequence[float], other: Sequence[float], axis: int) -> float:
+    """What two boxes share of the longer one along an axis, 0 to 1."""
+    shared = min(one[axis + 2], other[axis + 2]) - max(one[axis], other[axis])
+    longer = max(one[axis + 2] - one[axis], other[axis + 2] - other[axis])
+    return max(shared, 0.0) / longer if longer > 0 else 0.0
 
 
 def _middle(cell: Cell) -> tuple[float, float]:

@@ -298,6 +298,17 @@ def test_numbering_against_the_rule_is_a_warning():
         (COMMUNITY + "001", COMMUNITY + "002")
     ]
     assert not found(check_edition(four_cells()), "code_order")
+    in_a_row = [a_cell(1, a_square(1, 0)), a_cell(2, a_square(0, 0))]
+    in_a_column = [a_cell(1, a_square(0, 0)), a_cell(2, a_square(0, 1))]
+    assert all(len(found(check_edition(one), "code_order")) == 1 for one in (in_a_row, in_a_column))
+
+
+def test_every_finding_about_a_cell_says_where_and_in_both_languages():
+    """A code that does not fit is found on the map like an overlap; the Chinese sentence holds no English."""
+    cells = [a_cell(1, a_square(0, 0)), replace(a_cell(2, a_square(1, 0)), code=COMMUNITY + "000")]
+    [wrong] = found(check_edition(cells, community_code=COMMUNITY), "code_outside_profile")
+    assert shapely.covers(cells[1].geometry, shapely.Point(wrong.lon, wrong.lat))
+    assert "顺序码应在 001 至 999 之间" in wrong.message_zh and not any("a" <= letter <= "z" for letter in wrong.message_zh)
 
 
 def test_a_twenty_digit_profile_comes_along():
