@@ -15,6 +15,8 @@ const plain = (text: string): string => text.normalize("NFKC").toLowerCase().rep
 const mask = (value: Value | undefined): string =>
   typeof value === "object" && value !== null && !Array.isArray(value) ? textOf((value as Record<string, Value>)["mask"]) : textOf(value);
 
+/** What a household, a door and a building are drawn from. */
+const REFERENCES = [["person", "residence_household"], ["household", "dwelling"], ["dwelling", "entrance"], ["dwelling", "building"], ["entrance", "building"]] as const;
 const SLICE_MS = 8;
 const SORTED_BY_SOUND = 200;
 const PLACES: ReadonlySet<string> = new Set(["building", "entrance", "dwelling"]);
@@ -182,6 +184,11 @@ export class Finding {
     this.narrowed = null;
     this.pools = new Map(); // what was made before the sounds were there
     let until = Date.now() + SLICE_MS;
+    for (const [type, field] of REFERENCES) {
+      this.lookup.referring(type, field, "");
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      if (!isWanted()) return;
+    }
     for (const type of DEFAULT_TYPES) {
       const made = new Map<string, Needle>();
       for (const id of [...this.lookup.ids(type)]) {

@@ -17,11 +17,9 @@ const pack = (entry: Entry): Packed => [
   entry.copy,
   entry.rows.map((row) => [row.stream, row.seq, row.kind, row.reason, row.v, row.tag, row.generation]),
 ];
-const unpack = ([id, copy, rows]: Packed): Entry => ({
-  id,
-  copy,
-  rows: rows.map(([stream, seq, kind, reason, v, tag, generation]) => ({ stream, seq, kind, reason, v, tag, generation }) as FeedRow),
-});
+const unpackRow = (row: unknown[]): FeedRow =>
+  ({ stream: row[0], seq: row[1], kind: row[2], reason: row[3], v: row[4], tag: row[5], generation: row[6] }) as FeedRow;
+const unpack = (packed: Packed): Entry => ({ id: packed[0], copy: packed[1], rows: packed[2].map(unpackRow) });
 const logBlock = (n: number): number => Math.floor((n - 1) / OPS_PER_BLOCK);
 
 /** One change under way: reads see it, nobody else does. */

@@ -14,8 +14,8 @@ const NONE: ReadonlySet<string> = new Set();
 export class Lookup {
   private views = new Map<string, RecordView>();
   private byType = new Map<string, Set<string>>();
-  /** `type.field` → id that is referred to → ids that refer to it. */
-  private byRef = new Map<string, Map<string, Set<string>>>();
+  /** Type → field → id that is referred to → ids that refer to it. */
+  private byRef = new Map<string, Map<string, Map<string, Set<string>>>>();
   /** Own operations that are not contained in the copies for certain yet, by record. */
   private open = new Map<string, LogRow[]>();
   /** Raised when a place changed: what is called by its place may be called otherwise now. */
@@ -95,14 +95,27 @@ export class Lookup {
       } else if (set?.delete(view.id) && set.size === 0) sets.delete(key);
     };
     put(this.byType, view.type);
-    for (const [field] of this.registry.get(view.type)?.refs ?? []) {
+    for (const [field, targets] of this.byRef.get(view.type) ?? []) {
       const target = view.fields[field];
-      if (typeof target !== "string") continue;
-      const name = `${view.type}.${field}`;
-      const targets = this.byRef.get(name) ?? new Map<string, Set<string>>();
-      this.byRef.set(name, targets);
-      put(targets, target);
+      if (typeof target === "string") put(targets, target);
     }
+  }
+
+  /** Who refers to what by one field: made when it is first asked for, kept in step from then on. */
+  private references(type: string, field: string): Map<string, Set<string>> {
+    let fields = this.byRef.get(type);
+    if (!fields) this.byRef.set(type, (fields = new Map()));
+    let targets = fields.get(field);
+    if (targets) return targets;
+    fields.set(field, (targets = new Map()));
+    for (const id of this.ids(type)) {
+      const target = this.views.get(id)?.fields[field];
+      if (typeof target !== "string") continue;
+      const set = targets.get(target);
+      if (set) set.add(id);
+      else targets.set(target, new Set([id]));
+    }
+    return targets;
   }
 
   unfinished(id: string): readonly LogRow[] {
@@ -115,7 +128,7 @@ export class Lookup {
 
   /** Ids of the live records of a type whose field refers to a record. */
   referring(type: string, field: string, target: string): ReadonlySet<string> {
-    return this.byRef.get(`${type}.${field}`)?.get(target) ?? NONE;
+    return this.references(type, field).get(target) ?? NONE;
   }
 
   ids(type: string): ReadonlySet<string> {

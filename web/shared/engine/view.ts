@@ -92,8 +92,17 @@ export function overlay(id: string, copy: Copy | null, rows: readonly LogRow[]):
   });
 }
 
+const NOTHING: readonly string[] = Object.freeze([]);
+
+/** Nearly every record of a phone: the copy as it is, nothing laid over it. */
+const untouched = (id: string, type: string, copy: Copy): RecordView => ({
+  id, type, life: copy.life as RecordView["life"], fields: copy.fields, version: { v: copy.v, tag: copy.tag }, home: copy.home, conflicts: copy.conflicts, confirmed: copy.confirmed,
+  pendingFields: NOTHING, pendingOps: NOTHING, formVersion: copy.formVersion,
+});
+
 /** A record as it is shown; null where the phone has neither copy nor operation. */
 export function viewOf(id: string, copy: Copy | null, rows: readonly LogRow[], registry: FormRegistry): RecordView | null {
+  if (rows.length === 0) return copy === null || copy.type === null ? null : untouched(id, copy.type, copy);
   const over = overlay(id, copy, rows);
   const pairs = over.flatMap((row) => row.steps.flatMap((step) => (step.id === id ? [[row, step] as const] : [])));
   if ((copy === null || copy.type === null) && pairs.length === 0) return null;

@@ -2,7 +2,7 @@
 import type { RecordView } from "@shared/engine/index.ts";
 import { ageOn, arrangement, byUrgency, isDue, standing, type Due, type HouseholdFacts, type Resident, type VisitFact, type VisitRules } from "@shared/forms/visits.ts";
 import { addressOf } from "./words.ts";
-import { byNumber } from "./order.ts";
+import { orderKeys } from "./order.ts";
 import { engine } from "../session.ts";
 import { confirmedAt, daysSince, freshness, later, sawSomebody, type Freshness } from "./freshness.ts";
 
@@ -118,7 +118,9 @@ export function lookOver(nowMs: number): Day {
       pending: household.pendingOps.length > 0 || (visit?.pendingOps.length ?? 0) > 0,
     };
   });
-  const due = doors.filter((one) => isDue(one.stands, today)).sort((a, b) => byUrgency(a.stands, b.stands, today) || byNumber(a.address, b.address));
+  const keys = orderKeys(doors.map((one) => one.address));
+  const before = (a: Door, b: Door): number => ((keys.get(a.address) as string) < (keys.get(b.address) as string) ? -1 : 1);
+  const due = doors.filter((one) => isDue(one.stands, today)).sort((a, b) => byUrgency(a.stands, b.stands, today) || (a.address === b.address ? 0 : before(a, b)));
   return { doors, byHousehold: new Map(doors.map((one) => [one.household.id, one])), due };
 }
 
