@@ -39,6 +39,7 @@ def test_sign_in_and_out(office: Office):
     assert person.get("/api/v1/session").json["user"]["community_id"] == COMMUNITY
     assert person.client.delete("/api/v1/session", headers=person.headers).status_code == 204
     assert problem(person.get("/api/v1/session")) == (401, "not-signed-in")
+    assert person.get("/api/v1/session?optional=true").status_code == 204, "a page that only asks is not refused"
 
 
 def test_a_copied_cookie_ends_with_the_session(office: Office):

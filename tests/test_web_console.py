@@ -68,9 +68,9 @@ def test_a_cell_opens_from_the_table_and_its_households_from_the_cell(office_pag
 
 
 def test_a_roster_is_filtered_sorted_scrolled_and_given_as_a_workbook_with_the_purpose_written_down(
-    office_page: Page, demo_site: DemoSite
+    office_page: Page, demo_site: DemoSite, playwright: Playwright
 ):
-    """What is downloaded is what was on the screen: the same rows, the same columns; the audit log knows what for."""
+    """Kept under a name it is a colleague's too; what is downloaded is what was on the screen; the audit log knows what for."""
     sign_in(office_page, demo_site)
     open_part(office_page, "花名册")
     office_page.get_by_role("link", name="房屋台账").click()
@@ -80,6 +80,13 @@ def test_a_roster_is_filtered_sorted_scrolled_and_given_as_a_workbook_with_the_p
     office_page.get_by_role("group", name="任选其一").get_by_text("空置").click()
     office_page.get_by_role("button", name="确定").click()
     expect(office_page.get_by_role("button", name=re.compile("居住状况：空置"))).to_be_visible()
+    office_page.get_by_role("button", name="存为我的名册").click()
+    office_page.get_by_label("名册名称").fill("空置房屋清单")
+    office_page.get_by_text("本社区同事也能用").click()
+    office_page.get_by_role("dialog").get_by_role("button", name="保存").click()
+    expect(office_page.get_by_role("button", name="空置房屋清单", exact=True)).to_be_visible()
+    offered = Colleague(playwright, demo_site, "worker1").get("/api/v1/saved-rosters")["saved_rosters"]
+    assert [(one["name"], one["mine"]) for one in offered] == [("空置房屋清单", False)]
     empty = [one for one in rows_of(demo_site, "dwelling").values() if one["occupancy"] == "empty"]
     expect(office_page.locator("footer.foot")).to_contain_text("没有遗漏")
     office_page.get_by_role("button", name="导出 Excel").click()

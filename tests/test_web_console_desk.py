@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import time
+import uuid
+from typing import Any
 
 from browser_kit import DemoSite
 from console_kit import COMMUNITY, Colleague, open_part, rows_of, sign_in
@@ -150,3 +153,121 @@ def test_an_officer_chooses_among_the_communities_below(office_page: Page, demo_
     office_page.get_by_role("button", name=re.compile("桑榆里社区")).click()
     expect(office_page.get_by_role("heading", level=1)).to_contain_text("桑榆里社区")
     expect(office_page.get_by_role("region", name=re.compile("网格地图"))).to_be_visible()
+
+
+class Phone:
+    """A phone of the first worker, without a screen: what it pushes is judged like any other."""
+
+    def __init__(self, playwright: Playwright, site: DemoSite) -> None:
+        self.context = playwright.request.new_context(base_url=site.url)
+        made = self.context.post("/api/v1/enroll", data={"code": site.enrolment_code(), "label": "旧手机"}).json()
+        self.install_id, self.headers = made["install_id"], {"Authorization": f"Bearer {made['device_token']}"}
+        pulled = self._post("pull", {"protocol": 1, "install_id": self.install_id, "cursor": None, "limit": None, "scope": {"version": 0}})
+        self.scope, self.streams = pulled["scope"]["version"], pulled["scope"]["streams"]
+
+    def push(self, *operations: dict[str, Any]) -> list[str]:
+        """What became of each, every one a group of its own; numbered from 1."""
+        made = [{"op_id": new_id(), "base": None, "set": {}, "was": {}, "form_version": 1, "claimed_at": "2026-03-01T08:00:00Z"} | one for one in operations]
+        groups = [{"ops": [{"n": n, "op": json.dumps(one)}]} for n, one in enumerate(made, 1)]
+        body = {"protocol": 1, "install_id": self.install_id, "after": {"n": 0, "op_id": None}, "scope": {"version": self.scope, "last_n": 0},
+                "sent_at": "2026-03-01T08:00:00Z", "groups": groups}  # fmt: skip
+        return [one["now"]["outcome"] for one in self._post("push", body)["results"]]
+
+    def _post(self, what: str, body: dict[str, Any]) -> Any:
+        answer = self.context.post(f"/api/v1/sync/{what}", data=json.dumps(body), headers=self.headers | {"Content-Type": "application/json"})
+        assert answer.ok, answer.text()
+        return answer.json()
+
+
+def new_id() -> str:
+    """A new id whose time is now."""
+    stamp, tail = int(time.time() * 1000).to_bytes(6, "big").hex(), uuid.uuid4().hex
+    return str(uuid.UUID(f"{stamp}7{tail[:3]}8{tail[3:18]}"))
+
+
+def test_what_a_phone_could_not_get_in_is_settled_panel_by_panel(office_page: Page, demo_site: DemoSite, playwright: Playwright):
+    """A wrong value is corrected, a proposal agreed to, a place near a border put into its cell; what waits says for what. Each leaves its panel; the phone, once lost, is shut out."""
+    page, secretary = office_page, Colleague(playwright, demo_site, "secretary")
+    phone = Phone(playwright, demo_site)
+    cells = {f"cell/{one['id']}": one for one in secretary.get("/api/v1/reference")["cells"]["features"]}
+    mine = {one.removeprefix("cell/") for one in phone.streams} & {one.removeprefix("cell/") for one in cells}
+    home = f"cell/{sorted(mine)[0]}"
+    household = next(one for one in rows_of(demo_site, "household").values() if one.home == home and one["head"])
+    person = rows_of(demo_site, "person")[household["head"]]
+    other = next(one for one in rows_of(demo_site, "dwelling").values() if one.home.removeprefix("cell/") not in mine)
+    elsewhere = {tuple(place) for name, cell in cells.items() if name != home for place in flat(cell["geometry"]["coordinates"])}
+    lon, lat = next(place for place in flat(cells[home]["geometry"]["coordinates"]) if tuple(place) in elsewhere)
+    within = cells[home]["properties"]
+    anchor = {"lon": lon + (within["label_lon"] - lon) * 0.05, "lat": lat + (within["label_lat"] - lat) * 0.05, "datum": "cgcs2000", "method": "gps",
+              "accuracy_m": 25, "confidence": 0.95}  # fmt: skip
+    seen = {}
+    for kind, one in (("person", person.id), ("household", household.id)):
+        record = secretary.get(f"/api/v1/records/{kind}/{one}")["record"]
+        seen[kind] = {"id": one, "type": kind, "base": {"v": record["v"], "tag": record["tag"]}}
+    at = "2026-03-01T08:00:00Z"
+    outcomes = phone.push(
+        {"kind": "patch", **seen["person"], "set": {"birth_date": "1950-13-45"}},
+        {"kind": "create", "type": "resource", "id": new_id(), "set": {"name": "路口消防箱", "kind": "supply", "anchor": anchor}},
+        {"kind": "create", "type": "visit", "id": new_id(), "set": {"household": new_id(), "method": "door", "outcome": "met", "visited_at": at}},
+        {"kind": "command", **seen["household"], "name": "move_household", "arguments": {"dwelling": other.id}, "others": {}},
+    )
+    assert outcomes == ["quarantined", "applied", "held", "held"]
+    sign_in(page, demo_site)
+    page.goto(f"{demo_site.url}/#/inbox/quarantine")
+    row = page.get_by_role("row").filter(has_text="网格员甲")
+    expect(row).to_contain_text("出生日期：应为真实日期")
+    row.get_by_role("button", name="改正后重交").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("出生日期").fill("1950-12-05")
+    dialog.get_by_label("出生日期").press("Enter")
+    dialog.get_by_role("button", name="改正后重交").click()
+    expect(page.get_by_text("没有待办")).to_be_visible()
+    assert rows_of(demo_site, "person")[person.id]["birth_date"] == "1950-12-05"
+
+    page.get_by_role("link", name="归格待定").click()
+    card = page.get_by_role("article").filter(has_text="路口消防箱")
+    card.get_by_role("button").first.click()
+    expect(card).to_be_hidden()
+    page.get_by_role("link", name="等另一条").click()
+    expect(page.get_by_role("row").filter(has_text="走访")).to_contain_text("所属的记录还没有到")
+    page.get_by_role("link", name="提议").click()
+    card = page.get_by_role("article").filter(has_text="整户搬迁")
+    card.get_by_role("button", name="同意", exact=True).click()
+    expect(card).to_be_hidden()
+    assert rows_of(demo_site, "household")[household.id]["dwelling"] == other.id
+
+    page.goto(f"{demo_site.url}/#/people/devices")
+    page.get_by_role("row").filter(has_text="旧手机").get_by_role("button").click()
+    page.get_by_role("dialog").get_by_role("button", name="遗失").click()
+    expect(page.get_by_role("row").filter(has_text="旧手机")).to_contain_text("已停用：遗失")
+    refused = phone.context.get("/api/v1/sync/config", headers=phone.headers)
+    assert refused.status in (401, 403)
+
+
+def flat(coordinates: Any) -> list[list[float]]:
+    """All places of a geometry."""
+    return [coordinates] if isinstance(coordinates[0], float) else [place for part in coordinates for place in flat(part)]
+
+
+def test_somebody_is_erased_after_a_look_at_what_goes_and_what_stays(office_page: Page, demo_site: DemoSite):
+    """A reason is chosen and the name typed; then the page is gone for everybody, and who did it stands in the audit log."""
+    page = office_page
+    person = next(one for one in rows_of(demo_site, "person").values() if one["relation_to_head"] not in (None, "02") and one["residence_household"])
+    sign_in(page, demo_site)
+    page.goto(f"{demo_site.url}/#/records/person/{person.id}")
+    page.get_by_role("button", name="依法删除").click()
+    dialog = page.get_by_role("dialog", name="依法删除")
+    expect(dialog).to_contain_text(re.compile("会删除.*人员 1", re.DOTALL))
+    expect(dialog).to_contain_text("还会留下")
+    button = dialog.get_by_role("button", name="永久删除")
+    expect(button).to_be_disabled()
+    dialog.get_by_role("combobox", name="理由").click(force=True)
+    page.get_by_role("option", name="误登记").click()
+    dialog.get_by_label(re.compile("输入姓名")).fill(str(person["name"])[:1])
+    expect(button).to_be_disabled()
+    dialog.get_by_label(re.compile("输入姓名")).fill(str(person["name"]))
+    button.click()
+    expect(dialog.get_by_role("status")).to_contain_text("已删除")
+    assert person.id not in rows_of(demo_site, "person")
+    dialog.get_by_role("button", name="知道了").click()
+    expect(page.get_by_role("navigation", name="栏目")).to_be_visible()

@@ -25,7 +25,7 @@ from server.api.shapes import (
     list_of,
 )
 from server.auth import COOKIE, house, limit, signed_in
-from server.errors import InputError, InvalidInput, WrongCredentials
+from server.errors import InputError, InvalidInput, NotSignedIn, WrongCredentials
 from server.openapi import describe
 from server.problems import request_id
 from server.services import accounts, assignments, audit, sign_in
@@ -69,10 +69,21 @@ def begin_session() -> Response:
 
 
 @blueprint.get("/api/v1/session")
-@describe(zh="当前登录", en="Who is signed in", tag=_SESSION, response=SessionTold)
+@describe(
+    zh="当前登录",
+    en="Who is signed in",
+    tag=_SESSION,
+    response=SessionTold,
+    query={"optional": {"type": "string", "enum": ["true"], "description": "answer 204 instead of 401 where nobody is signed in"}},
+)
 def show_session() -> Response:
-    """Who is signed in."""
-    signed_in("read_reference")
+    """Who is signed in; a page that only asks whether somebody is gets an empty answer for nobody."""
+    try:
+        signed_in("read_reference")
+    except NotSignedIn:
+        if request.args.get("optional") != "true":
+            raise
+        return empty_answer()
     session = sign_in.session_of(house(), request.cookies[COOKIE])
     told = {"user": session.actor, "csrf_token": session.csrf_token, "expires_at": session.expires_at}
     return json_answer(SessionTold().dump(told))

@@ -32,7 +32,8 @@ export async function restore(): Promise<void> {
   if (state.asked) return;
   state.asked = true;
   try {
-    take(await get<SessionAnswer>("/api/v1/session"));
+    const answer = await get<SessionAnswer | undefined>("/api/v1/session?optional=true");
+    if (answer) take(answer);
   } catch {
     state.user = null;
   }
@@ -59,6 +60,7 @@ const RIGHTS: Record<string, string[]> = {
   exports: ["community_worker", "secretary", "planner", ...OFFICERS],
   personalExports: ["community_worker", "secretary"],
   imports: ["secretary"],
+  erase: ["secretary", "admin"],
   surveys: ["grid_worker", "community_worker", "secretary", ...OFFICERS],
   manageSurveys: ["secretary"],
   visitRules: ["secretary"],
