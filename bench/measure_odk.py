@@ -28,6 +28,7 @@ from server.store.database import read, run
 
 CONNECTIONS = 8
 ROUNDS = 6
+TRIES = 10
 _HEAD = b'--cut\r\nContent-Disposition: form-data; name="xml_submission_file"; filename="s.xml"\r\nContent-Type: text/xml\r\n\r\n'
 _HEADERS = {"Content-Type": "multipart/form-data; boundary=cut", "X-OpenRosa-Version": "1.0"}
 
@@ -98,9 +99,13 @@ def _sent(server: Served, paths: list[str], bodies: list[list[bytes]]) -> Cost:
     def worker(path: str, mine: list[bytes]) -> None:
         connection = http.client.HTTPConnection(host, int(port), timeout=120)
         for body in mine:
-            connection.request("POST", path, body, _HEADERS)
-            answer = connection.getresponse()
-            content = answer.read()
+            for _ in range(TRIES):
+                connection.request("POST", path, body, _HEADERS)
+                answer = connection.getresponse()
+                content = answer.read()
+                if answer.status != 503:
+                    break
+                time.sleep(float(answer.headers.get("Retry-After", "1")))  # as Collect would; the wait counts
             if answer.status != 201:
                 raise RuntimeError(f"{answer.status} {content[:300]!r}")
         connection.close()

@@ -24,7 +24,7 @@ from server.services.transact import Attempt, Submission, decide_and_write
 from server.store import push as reading
 from server.store import writing
 from server.store.backup import standing
-from server.store.database import read, stamp, write
+from server.store.database import read, stamp, write, write_short
 from server.store.errors import Busy, CopiedBack, PlanOutdated, StoreError
 from sync.memory import Decided, Prepared
 from sync.outcome import HELD, QUARANTINED, Refusal
@@ -38,6 +38,8 @@ MAX_OPERATIONS = 2000
 TRIES = 3
 SLICE = 500
 """Operations in one transaction: a large batch does not hold up the others."""
+SHORT = 20
+"""So few operations may share a commit with those of others."""
 BUDGET = timedelta(seconds=5)
 """After this time the rest of a batch is left to the next request."""
 
@@ -182,8 +184,11 @@ def _try(house: House, sender: Sender, batch: Batch, groups: list[list[Prepared]
 
 def _with_tries(house: House, sender: Sender, batch: Batch, groups: list[list[Prepared]]) -> _Answer:
     attempt = Attempt()
+    short = sum(map(len, groups)) <= SHORT
     for _ in range(TRIES):
         try:
+            if short:
+                return write_short(house.engine, lambda connection: _transact(connection, house, sender, batch, groups, attempt))
             with write(house.engine) as connection:
                 return _transact(connection, house, sender, batch, groups, attempt)
         except PlanOutdated:

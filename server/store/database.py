@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from sqlalchemy import (
@@ -29,9 +29,11 @@ from sqlalchemy import (
 from sqlalchemy import Connection as Connection  # services name the type, not the library
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
+from server.store.driver_rows import ask, ask_many, begin, goes_straight
 from server.store.errors import Busy, PlanOutdated, Unavailable
 from server.store.queue import WriteQueue as WriteQueue
 from server.store.queue import queue_of
+from server.store.together import write_together
 
 # A log of up to 32 MB (8000 pages): a page that many pushes change is carried into the database file once.
 _PRAGMAS = (
@@ -44,6 +46,8 @@ _LARGE = ("cache_size=-262144", "wal_autocheckpoint=0")
 
 _ROWS_AT_ONCE = 50
 """Rows in one INSERT; times the columns of the widest table this stays far below what every SQLite can bind (32,766)."""
+
+T = TypeVar("T")
 
 # PostgreSQL: serialization failure, deadlock, a key that another transaction has just written (S16).
 _TRY_AGAIN = frozenset({"40001", "40P01", "23505"})
@@ -62,7 +66,7 @@ def _sqlite_connect(raw: Any, _record: Any) -> None:
 
 def _sqlite_begin(connection: Connection) -> None:
     write = connection.get_execution_options().get("dishu_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+    begin(connection, "BEGIN IMMEDIATE" if write else "BEGIN")
 
 
 def engine_options(url: str) -> dict[str, Any]:
@@ -127,11 +131,39 @@ def write(engine: Engine, before: Callable[[Connection], None] | None = None) ->
                     before(connection)
                 yield connection
     except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) in _TRY_AGAIN:
-            raise PlanOutdated from error
-        if isinstance(error, OperationalError | InterfaceError):
-            raise Unavailable(type(error.orig).__name__) from error
-        raise
+        said = _said(error)
+        if said is None:
+            raise
+        raise said from error
+
+
+def write_short(engine: Engine, work: Callable[[Connection], T]) -> T:
+    """``work`` in a write transaction; its result. On SQLite it may share the commit of others who wait (`write_together`).
+
+    Raises
+    ------
+    Busy, PlanOutdated, Unavailable
+        As `write`.
+    """
+    if engine.dialect.name != "sqlite":
+        with write(engine) as connection:
+            return work(connection)
+    try:
+        return write_together(engine, queue_of(engine), work)
+    except DBAPIError as error:
+        said = _said(error)
+        if said is None:
+            raise
+        raise said from error
+
+
+def _said(error: DBAPIError) -> Exception | None:
+    """What `write` tells instead; None for an error in a statement."""
+    if getattr(error.orig, "sqlstate", None) in _TRY_AGAIN:
+        return PlanOutdated()
+    if isinstance(error, OperationalError | InterfaceError):
+        return Unavailable(type(error.orig).__name__)
+    return None
 
 
 def rewrite(engine: Engine, tables: Sequence[str]) -> None:
@@ -180,7 +212,17 @@ def run(connection: Connection, statement: str, parameters: Sequence[Any] = ()) 
     """Run hand-written SQL with ``?`` placeholders on either database; returns the cursor result."""
     if connection.dialect.name == "postgresql":
         statement = _percent(statement)
+    elif goes_straight(connection):
+        return ask(connection, statement, tuple(parameters))
     return connection.exec_driver_sql(statement, tuple(parameters))
+
+
+def _each(connection: Connection, statement: str, rows: list[tuple[Any, ...]]) -> None:
+    """One statement for every row, on SQLite."""
+    if goes_straight(connection):
+        ask_many(connection, statement, rows)
+    else:
+        connection.exec_driver_sql(statement, rows)
 
 
 @lru_cache(maxsize=512)
@@ -225,9 +267,9 @@ def insert_rows(
     whole = 0 if tail else len(rows) // _ROWS_AT_ONCE * _ROWS_AT_ONCE
     if whole:  # SQLite enters and leaves a statement once for many rows; one with a tail would keep a journal of its own
         parts = [tuple(chain.from_iterable(rows[at : at + _ROWS_AT_ONCE])) for at in range(0, whole, _ROWS_AT_ONCE)]
-        connection.exec_driver_sql(_insert_sql(table, columns, tail, False, _ROWS_AT_ONCE), parts)
+        _each(connection, _insert_sql(table, columns, tail, False, _ROWS_AT_ONCE), parts)
     if whole < len(rows):
-        connection.exec_driver_sql(_insert_sql(table, columns, tail, False), [tuple(row) for row in rows[whole:]])
+        _each(connection, _insert_sql(table, columns, tail, False), [tuple(row) for row in rows[whole:]])
 
 
 def update_rows(
@@ -252,7 +294,7 @@ def update_rows(
         return
     sets = ", ".join(f'"{name}" = ?' for name in columns)
     where = " AND ".join(f'"{name}" = ?' for name in keys)
-    connection.exec_driver_sql(f'UPDATE "{table.name}" SET {sets} WHERE {where}', [tuple(row) for row in rows])
+    _each(connection, f'UPDATE "{table.name}" SET {sets} WHERE {where}', [tuple(row) for row in rows])
 
 
 def delete_rows(connection: Connection, table: Table, keys: tuple[str, ...], rows: Sequence[Sequence[Any]]) -> None:
@@ -269,7 +311,7 @@ def delete_rows(connection: Connection, table: Table, keys: tuple[str, ...], row
         )
         return
     where = " AND ".join(f'"{name}" = ?' for name in keys)
-    connection.exec_driver_sql(f'DELETE FROM "{table.name}" WHERE {where}', [tuple(row) for row in rows])
+    _each(connection, f'DELETE FROM "{table.name}" WHERE {where}', [tuple(row) for row in rows])
 
 
 def rows_of(
@@ -324,7 +366,7 @@ def _asked(
     statement = (
         f'SELECT {names} FROM json_each(?) k CROSS JOIN "{table.name}" t ON t.community_id = ? AND t."{key}" = k.value{also}'
     )
-    return connection.exec_driver_sql(statement, (orjson.dumps(list(values)).decode(), community_id))
+    return run(connection, statement, (orjson.dumps(list(values)).decode(), community_id))
 
 
 def next_journal_number(connection: Connection) -> int:
@@ -335,5 +377,5 @@ def next_journal_number(connection: Connection) -> int:
         "INSERT INTO sequence (name, value) VALUES ('journal_number', 1) "
         "ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value"
     )
-    return int(connection.exec_driver_sql(statement).scalar_one())
+    return int(run(connection, statement).scalar_one())
 

@@ -9,12 +9,22 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from sqlalchemy import Engine
 
 from server.store.errors import Busy, Unavailable
 
 _LONGEST_WAIT_S = 2.0
+
+
+class Waiting:
+    """Somebody in the queue. ``share``: what somebody ahead may do for them, who says so with ``served`` before they are woken."""
+
+    __slots__ = ("served", "share", "woken")
+
+    def __init__(self, share: Any) -> None:
+        self.share, self.woken, self.served = share, threading.Event(), False
 
 
 class WriteQueue:
@@ -25,7 +35,7 @@ class WriteQueue:
 
     def __init__(self, lock_path: str | None) -> None:
         self._gate = threading.Lock()
-        self._waiting: deque[threading.Event] = deque()
+        self._waiting: deque[Waiting] = deque()
         self._busy = False
         self._lock_path = lock_path
         self.hold_s = 0.01
@@ -33,31 +43,47 @@ class WriteQueue:
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Hold the head of the queue; Busy when more than two seconds of others stand before us."""
-        mine: threading.Event | None = None
+        self.enter()
+        started = time.monotonic()
+        try:
+            with self.file_lock():
+                yield
+        finally:
+            self.leave(started)
+
+    def enter(self, share: Any = None) -> bool:
+        """Wait for the head of the queue; Busy as in `turn`. True: somebody ahead has done ``share``, the head is not ours."""
+        mine: Waiting | None = None
         with self._gate:
             estimate_s = (len(self._waiting) + self._busy) * self.hold_s
             if estimate_s > _LONGEST_WAIT_S:
                 raise Busy(retry_after_s=max(1, round(estimate_s)))
             if self._busy:
-                mine = threading.Event()
+                mine = Waiting(share)
                 self._waiting.append(mine)
             self._busy = True
-        if mine is not None:
-            mine.wait()
-        started = time.monotonic()
-        try:
-            with self._file_lock():
-                yield
-        finally:
-            with self._gate:
-                self.hold_s = 0.9 * self.hold_s + 0.1 * (time.monotonic() - started)
-                if self._waiting:
-                    self._waiting.popleft().set()
-                else:
-                    self._busy = False
+        if mine is None:
+            return False
+        mine.woken.wait()
+        return mine.served
+
+    def take_along(self) -> Waiting | None:
+        """Whoever waits next, if their share may be done for them; only the head of the queue asks, and wakes them afterwards."""
+        with self._gate:
+            return self._waiting.popleft() if self._waiting and self._waiting[0].share is not None else None
+
+    def leave(self, started: float, members: int = 1) -> None:
+        """Give up the head, held since ``started`` for so many."""
+        with self._gate:
+            self.hold_s = 0.9 * self.hold_s + 0.1 * (time.monotonic() - started) / members
+            if self._waiting:
+                self._waiting.popleft().woken.set()
+            else:
+                self._busy = False
 
     @contextmanager
-    def _file_lock(self) -> Iterator[None]:
+    def file_lock(self) -> Iterator[None]:
+        """Keep other processes out; only the head of the queue asks for it."""
         if self._lock_path is None:
             yield
             return

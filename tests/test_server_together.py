@@ -1,0 +1,173 @@
+"""Short writers that wait for each other share a commit, and nothing else: each keeps its own fate."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
+
+from server.store.database import open_engine, queue_of, read, run, write, write_short
+from server.store.errors import PlanOutdated, Unavailable
+
+CROWD = 6
+
+
+class Oops(Exception):
+    """What one of them does wrong."""
+
+
+@pytest.fixture
+def engine(tmp_path):
+    engine = open_engine(f"sqlite:///{tmp_path / 'one.sqlite3'}")
+    with write(engine) as connection:
+        run(connection, "CREATE TABLE item (n INTEGER PRIMARY KEY)")
+    yield engine
+    engine.dispose()
+
+
+def crowd(engine: Any, work: Any) -> dict[int, BaseException | None]:
+    """``work(connection, n)`` of several writers that all wait while somebody else writes; what became of each."""
+    ended: dict[int, BaseException | None] = {}
+
+    def one(n: int) -> None:
+        try:
+            write_short(engine, lambda connection: work(connection, n))
+            ended[n] = None
+        except BaseException as error:
+            ended[n] = error
+
+    queue = queue_of(engine)
+    threads = []
+    with queue.turn():
+        for n in range(CROWD):
+            threads.append(threading.Thread(target=one, args=(n,)))
+            threads[-1].start()
+            while len(queue._waiting) <= n:
+                time.sleep(0.001)
+    for thread in threads:
+        thread.join(20)
+    assert len(ended) == CROWD
+    return ended
+
+
+def insert(connection: Any, n: int) -> None:
+    run(connection, "INSERT INTO item (n) VALUES (?)", (n,))
+
+
+def stored(engine: Any) -> list[int]:
+    with read(engine) as connection:
+        return [row.n for row in run(connection, "SELECT n FROM item ORDER BY n")]
+
+
+def commits(engine: Any) -> list[int]:
+    """Grows by one with every commit."""
+    seen: list[int] = []
+    event.listen(engine, "commit", lambda connection: seen.append(1))
+    return seen
+
+
+def test_those_who_wait_commit_once_and_in_their_order(engine):
+    """Six writers that stood in the queue need one commit; each saw what those before it wrote."""
+    seen, before = commits(engine), {}
+
+    def work(connection, n):
+        before[n] = run(connection, "SELECT count(*) FROM item").scalar_one()
+        insert(connection, n)
+
+    assert set(crowd(engine, work).values()) == {None}
+    assert before == {n: n for n in range(CROWD)} and len(seen) == 1
+    assert stored(engine) == list(range(CROWD))
+
+
+@pytest.mark.parametrize("wrong", [{0}, {2, 3}, {CROWD - 1}, set(range(CROWD))])
+def test_what_one_breaks_is_taken_back_and_costs_the_others_nothing(engine, wrong):
+    """First, in the middle, last or all: who raises gets their own error, nothing of theirs is written, the rest stands."""
+
+    def work(connection, n):
+        insert(connection, n)
+        if n in wrong:
+            raise PlanOutdated if n % 2 else Oops
+
+    ended = crowd(engine, work)
+    assert {n for n, error in ended.items() if error is not None} == wrong
+    assert all(isinstance(ended[n], PlanOutdated if n % 2 else Oops) for n in wrong)
+    assert stored(engine) == sorted(set(range(CROWD)) - wrong)
+    assert crowd(engine, lambda connection, n: insert(connection, 100 + n)) == dict.fromkeys(range(CROWD))
+
+
+def test_nobody_is_told_before_the_commit(engine):
+    """While the commit runs, no writer has come back (L5: what is acknowledged is on the disk)."""
+    back: list[int] = []
+    told_at_commit: list[int] = []
+    event.listen(engine, "commit", lambda connection: (time.sleep(0.05), told_at_commit.append(len(back))))
+
+    def work(connection, n):
+        insert(connection, n)
+
+    original = crowd
+    ended = original(engine, work)
+    back.extend(ended)
+    assert told_at_commit[0] == 0 and set(ended.values()) == {None}
+
+
+def test_when_the_commit_fails_everybody_is_told(engine):
+    """A full disk at the commit: all of them are refused, nothing is written, and the next one gets through."""
+    broken = [True]
+
+    def fail(connection):
+        if broken.pop() if broken else False:
+            raise OperationalError("COMMIT", None, Exception("disk full"))
+
+    event.listen(engine, "commit", fail)
+    ended = crowd(engine, insert)
+    assert {type(error) for error in ended.values()} == {Unavailable}
+    assert stored(engine) == []
+    assert set(crowd(engine, insert).values()) == {None}
+
+
+def test_when_the_transaction_is_lost_on_the_way_everybody_is_told(engine):
+    """SQLite gives up a whole transaction in some failures: nobody before the one who met it believes to be stored."""
+
+    def work(connection, n):
+        insert(connection, n)
+        if n == 2:
+            connection.connection.cursor().execute("ROLLBACK")
+            raise Oops
+
+    ended = crowd(engine, work)
+    assert isinstance(ended[2], Oops) and {type(ended[n]) for n in (0, 1)} == {Unavailable}
+    assert {type(ended[n]) for n in range(3, CROWD)} == {type(None)}
+    assert stored(engine) == list(range(3, CROWD))
+
+
+def test_a_long_writer_in_the_queue_shares_with_nobody(engine):
+    """Who did not offer to share has a transaction of their own between the others."""
+    seen = commits(engine)
+    queue = queue_of(engine)
+    order: list[str] = []
+
+    def one(name: str, short: bool) -> None:
+        def work(connection: Any) -> None:
+            insert(connection, len(order))
+            order.append(name)
+
+        if short:
+            write_short(engine, work)
+        else:
+            with write(engine) as connection:
+                work(connection)
+
+    threads = []
+    with queue.turn():
+        for place, (name, short) in enumerate([("a", True), ("b", True), ("long", False), ("c", True)]):
+            threads.append(threading.Thread(target=one, args=(name, short)))
+            threads[-1].start()
+            while len(queue._waiting) <= place:
+                time.sleep(0.001)
+    for thread in threads:
+        thread.join(20)
+    assert order == ["a", "b", "long", "c"] and len(seen) == 3
