@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
-from server.store.database import open_engine, queue_of, read, run, write, write_short
+from server.store.database import open_engine, queue_of, read, run, write, written
 from server.store.errors import PlanOutdated, Unavailable
 
 CROWD = 6
@@ -35,7 +35,7 @@ def crowd(engine: Any, work: Any) -> dict[int, BaseException | None]:
 
     def one(n: int) -> None:
         try:
-            write_short(engine, lambda connection: work(connection, n))
+            written(engine, lambda connection: work(connection, n))
             ended[n] = None
         except BaseException as error:
             ended[n] = error
@@ -155,11 +155,7 @@ def test_a_long_writer_in_the_queue_shares_with_nobody(engine):
             insert(connection, len(order))
             order.append(name)
 
-        if short:
-            write_short(engine, work)
-        else:
-            with write(engine) as connection:
-                work(connection)
+        written(engine, work, alone=not short)
 
     threads = []
     with queue.turn():

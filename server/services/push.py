@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ from server.services.transact import Attempt, Submission, decide_and_write
 from server.store import push as reading
 from server.store import writing
 from server.store.backup import standing
-from server.store.database import read, stamp, write, write_short
+from server.store.database import read, stamp, written
 from server.store.errors import Busy, CopiedBack, PlanOutdated, StoreError
 from sync.memory import Decided, Prepared
 from sync.outcome import HELD, QUARANTINED, Refusal
@@ -38,8 +39,7 @@ MAX_OPERATIONS = 2000
 TRIES = 3
 SLICE = 500
 """Operations in one transaction: a large batch does not hold up the others."""
-SHORT = 20
-"""So few operations may share a commit with those of others."""
+SHORT = 20  # so few operations may share a commit with those of others
 BUDGET = timedelta(seconds=5)
 """After this time the rest of a batch is left to the next request."""
 
@@ -184,15 +184,10 @@ def _try(house: House, sender: Sender, batch: Batch, groups: list[list[Prepared]
 
 def _with_tries(house: House, sender: Sender, batch: Batch, groups: list[list[Prepared]]) -> _Answer:
     attempt = Attempt()
-    short = sum(map(len, groups)) <= SHORT
+    alone = sum(map(len, groups)) > SHORT
     for _ in range(TRIES):
-        try:
-            if short:
-                return write_short(house.engine, lambda connection: _transact(connection, house, sender, batch, groups, attempt))
-            with write(house.engine) as connection:
-                return _transact(connection, house, sender, batch, groups, attempt)
-        except PlanOutdated:
-            continue
+        with suppress(PlanOutdated):
+            return written(house.engine, lambda connection: _transact(connection, house, sender, batch, groups, attempt), alone=alone)
     raise Busy(retry_after_s=2)
 
 

@@ -137,15 +137,16 @@ def write(engine: Engine, before: Callable[[Connection], None] | None = None) ->
         raise said from error
 
 
-def write_short(engine: Engine, work: Callable[[Connection], T]) -> T:
-    """``work`` in a write transaction; its result. On SQLite it may share the commit of others who wait (`write_together`).
+def written(engine: Engine, work: Callable[[Connection], T], *, alone: bool = False) -> T:
+    """``work`` in a write transaction; its result. On SQLite, unless ``alone``, it may share the commit of others who wait
+    (`write_together`): for short work.
 
     Raises
     ------
     Busy, PlanOutdated, Unavailable
         As `write`.
     """
-    if engine.dialect.name != "sqlite":
+    if alone or engine.dialect.name != "sqlite":
         with write(engine) as connection:
             return work(connection)
     try:
