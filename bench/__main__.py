@@ -9,6 +9,7 @@ import argparse
 import sys
 from collections.abc import Callable, Mapping
 
+from bench.measure_crowd import crowd, workers
 from bench.measure_editions import publishing
 from bench.measure_exports import measure_exports
 from bench.measure_house import HouseSize, measure_house
@@ -37,6 +38,8 @@ def _say(text: str) -> None:
 
 SECTIONS: Mapping[str, Callable[[str], list[Line]]] = {
     "sync": lambda scale: measure(_SYNC[scale], _say),
+    "crowd": lambda scale: crowd(*{"full": (512, 4), "quick": (512, 2), "tiny": (24, 1)}[scale], _say),
+    "workers": lambda scale: workers({"full": 10, "quick": 4, "tiny": 1}[scale], _say),
     "places": lambda scale: [placement(20_000 if scale == "tiny" else 1_000_000)],
     "locate": lambda scale: locating(*{"full": (1_000_000, 100, 3), "quick": (200_000, 50, 3), "tiny": (5_000, 10, 1)}[scale], _say),
     "editions": lambda scale: publishing({"full": 200_000, "quick": 20_000, "tiny": 2_000}[scale]),

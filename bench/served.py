@@ -112,13 +112,13 @@ def _address(process: subprocess.Popen[str], log: Path) -> tuple[str, int]:
     raise RuntimeError(f"the server did not start: {log.read_text()[-2000:]}")
 
 
-def product(folder: Path, database_url: str | None = None) -> Any:
-    """`dishu serve` over a data folder that is prepared already."""
-    environment = {"DISHU_DATA": str(folder), "DISHU_ENROL_PER_MINUTE": "1000"}
+def product(folder: Path, database_url: str | None = None, *, workers: int = 1) -> Any:
+    """`dishu serve` over a data folder that is prepared already; ``workers`` processes on PostgreSQL."""
+    environment = {"DISHU_DATA": str(folder), "DISHU_ENROL_PER_MINUTE": "10000"}
     if database_url is not None:
         environment["DISHU_DATABASE_URL"] = database_url
     code = "from server.cli import main; main()"
-    command = [sys.executable, "-c", code, "serve", "--port", "0", "--no-jobs", "--workers", "1"]
+    command = [sys.executable, "-c", code, "serve", "--port", "0", "--no-jobs", "--workers", str(workers)]
     return served(command, environment, folder / "server.log")
 
 
