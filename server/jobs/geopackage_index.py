@@ -16,6 +16,7 @@ from server.jobs.geopackage_schema import TRIGGERS
 
 _CELL = np.dtype([("id", ">i8"), ("box", ">f4", 4)])  # west, east, south, north
 _MOST = 51  # cells of one node: SQLite's own limit at pages of 4096 bytes
+_TOGETHER = 10_000
 _NODE_BYTES = 4 + _MOST * _CELL.itemsize
 
 
@@ -104,8 +105,9 @@ def _write_nodes(database: sqlite3.Connection, name: str, levels: list[Any]) -> 
             at += size * _CELL.itemsize
         database.executemany(f'INSERT INTO "{name}_node" VALUES (?, ?)', nodes)
         numbers = cells["id"].astype(np.int64)
-        across = np.argsort(numbers)
-        pairs = zip(numbers[across].tolist(), children[across].tolist(), strict=True)
+        pairs = np.column_stack((numbers, children))[np.argsort(numbers)]
         table = f"{name}_rowid (rowid, nodeno)" if height == 0 else f"{name}_parent (nodeno, parentnode)"
         target, _, columns = table.partition(" ")
-        database.executemany(f'INSERT INTO "{target}" {columns} VALUES (?, ?)', pairs)
+        for start in range(0, len(pairs), _TOGETHER):  # as Python's numbers they take four times the memory
+            some = pairs[start : start + _TOGETHER].tolist()
+            database.executemany(f'INSERT INTO "{target}" {columns} VALUES (?, ?)', some)
