@@ -75,12 +75,14 @@ def test_the_same_story_on_postgresql(folder, tmp_path, postgres_url):
     ("seed", "steps"),
     [
         (131, (3, 6, 11, 12, 13)),  # the form has come; an operation of the same phone before it is quarantined
+        (1404, (1, 5, 6, 10, 12, 16, 18)),  # a clone was told so by the database's former life; the other phone offered it to the new one
         (324, (10, 11, 13, 15)),  # written with newer forms by a phone whose program was put back to the older one
     ],
 )
 def test_what_once_waited_for_a_form_in_a_story_waits_no_more(folder, seed, steps):
     """S10, S14: whoever waits is told for what, and nothing waits for a form that the server has (found by stories)."""
-    story = play.play(seed, phones=3, steps=20, faults=FAULTS, folder=folder, only=steps)
+    then = [one for one in FAULTS if one != "archive"]  # what a step does depends on what may befall it
+    story = play.play(seed, phones=3, steps=20, faults=then, folder=folder, only=steps)
     assert story.wrong is None, story.wrong
 
 
@@ -89,7 +91,7 @@ def test_everything_that_can_go_wrong_is_played(folder):
     told = "\n".join(line for seed in range(50) for _, line in told_once(seed, folder).lines)
     for words in (
         "has forms 2, the server 1", "program is renewed", "republished with borders", "is killed while the office works", "is copied to phone",
-        "an older copy is put back", "the server is killed", "is killed at", "bad line", "a late /api", "is off by", "loses cell", "nonsense",
+        "an older copy is put back", "a backup is made", "is restored", "Offline cut", "the server is killed", "is killed at", "bad line", "a late /api", "is off by", "loses cell", "nonsense",
         "settles", "merge_persons",
     ):  # fmt: skip
         assert words in told, words

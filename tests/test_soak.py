@@ -41,9 +41,13 @@ class SoakPhone:
         while True:
             self.line = self.line or http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)
             headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
-            self.line.request("POST", f"/api/v1/sync/{what}", json.dumps({"protocol": 1, "install_id": self.install_id} | body), headers)
-            answer = self.line.getresponse()
-            told = json.loads(answer.read())
+            try:
+                self.line.request("POST", f"/api/v1/sync/{what}", json.dumps({"protocol": 1, "install_id": self.install_id} | body), headers)
+                answer = self.line.getresponse()
+                told = json.loads(answer.read())
+            except (BrokenPipeError, ConnectionResetError, http.client.RemoteDisconnected):
+                self.line = None  # it was idle for too long: the same bytes again (L6)
+                continue
             if answer.status != 503:
                 assert answer.status == 200, told
                 return told
@@ -120,7 +124,7 @@ def soak(url: str, folder: Path, operations: int) -> list[tuple[int, float, dict
             try:
                 phones[0].pull()
                 break
-            except OSError:
+            except OSError:  # it does not listen yet
                 phones[0].line = None
                 assert time.monotonic() < deadline, program.log.read_text("utf-8", "replace")[-2000:]
                 time.sleep(0.1)
@@ -149,6 +153,7 @@ def test_the_memory_of_the_served_program_comes_to_rest(prepared_database, tmp_p
     for count, seconds, memory in samples[:: max(1, len(samples) // 10)] + samples[-1:]:
         told = ", ".join(f"{one / 1e6:,.0f}" for _, one in sorted(memory.items()))
         sys.stdout.write(f"{count:>9,} operations, {seconds:>7,.0f} s: {told} MB\n")
+    assert samples[-1][2].keys() == samples[0][2].keys(), "nobody begins anew meanwhile"
     half, three = len(samples) // 2, 3 * len(samples) // 4
     for pid in samples[-1][2]:
         before = max(one.get(pid, 0) for _, _, one in samples[half:three])

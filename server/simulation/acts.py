@@ -8,6 +8,7 @@ from random import Random
 from typing import Any
 
 from server.services.release import sweep
+from server.simulation.archives import archive
 from server.simulation.office import killed_office, other_forms, reassign, republish, secretary
 from server.simulation.world import CELLS, PhoneKilled, World, anchor
 from sync.device import (
@@ -213,10 +214,10 @@ def sync_once(phone: Phone) -> str:
 
 
 def bad_line(world: World, random: Random) -> str:
-    """A phone syncs while requests and answers are lost, come twice, or come late."""
+    """A phone syncs while requests and answers are lost, cut off in the middle, come twice, or come late."""
     number, phone = _phone(world, random)
     phone.transport.weather = lambda _: random.choice(
-        ("fine", "fine", "request lost", "answer lost", "twice", "kept back")
+        ("fine", "fine", "request lost", "answer lost", "twice", "kept back", "cut")
     )
     try:
         said = sync_once(phone)
@@ -335,6 +336,7 @@ FAULTS: dict[str, Act] = {
     "clone": clone,
     "backup": backup,
     "restore": copy_back,
+    "archive": archive,
     "scope": reassign,
     "cells": republish,
     "forms": other_forms,

@@ -24,7 +24,7 @@ class PullReport:
 
     ``rebuilt`` are streams that differed from the server's and were built again from zero. ``missing_parents`` are
     (record id, field, parent id) of held records whose parent is not held: that is a finding only where the parent
-    should be in the same cell. ``reopened`` counts own operations that the server had acknowledged and lost, ``pruned``
+    should be in the same cell. ``reopened`` counts own operations that the server had acknowledged and lost or is asked for again, ``pruned``
     those that were forgotten because they are safe.
     """
 
@@ -134,7 +134,7 @@ def keep_page(store: Store, cursor: str | None, answer: dict[str, Any], report: 
     with store.change("pull: page"):
         known = store.one("SELECT epoch FROM identity")["epoch"]
         if known is not None and known != epoch:
-            another_life(store, epoch)
+            report.reopened += another_life(store, epoch)
             if cursor is not None:
                 # Nothing of this page fits the copies. All of it again, from zero; the log stays.
                 store.run("UPDATE identity SET epoch = ?, cursor = NULL", epoch)
@@ -191,7 +191,7 @@ def _conclude(store: Store, epoch: str, answer: dict[str, Any], report: PullRepo
     # Answered, but the server does not have it (any more): it was restored. The log is sent again from there.
     report.reopened += store.run(
         "UPDATE log SET state = 'unsent', acknowledged = 0, settled = 0, v = NULL, status = 0 "
-        "WHERE n > ? AND state = 'answered'",
+        "WHERE n > ? AND (state = 'answered' OR acknowledged = 1)",
         n,
     )
     final = ", ".join("?" for _ in FINAL_OUTCOMES)

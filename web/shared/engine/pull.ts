@@ -78,7 +78,7 @@ export function keepPage(change: Change, registry: FormRegistry, cursor: string 
   const complete = wanted(answer, "complete", "boolean");
   const known = change.core.epoch;
   if (known !== null && known !== epoch) {
-    anotherLife(change, epoch);
+    report.reopened += anotherLife(change, epoch);
     if (cursor !== null) {
       // Nothing of this page fits the copies. All of it again, from zero; the log stays.
       change.patchCore({ epoch, cursor: null });
@@ -178,7 +178,7 @@ function conclude(change: Change, epoch: string, answer: Record<string, unknown>
   for (const row of change.allRows()) {
     if (row.n > n) {
       // Answered, but the server does not have it (any more): it was restored. The log is sent again from there.
-      if (row.state === "answered") {
+      if (row.state === "answered" || row.acknowledged) {
         report.reopened += 1;
         change.patchRow(row.n, { state: "unsent", acknowledged: false, settled: false, v: null, status: 0 });
       }

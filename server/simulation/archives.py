@@ -1,0 +1,25 @@
+"""`dishu backup` and `dishu restore` within a story: the program itself makes the copy, and says that it put it back."""
+
+from __future__ import annotations
+
+from random import Random
+
+from server.services.backup import back_up
+from server.services.restore import restore
+from server.simulation.world import World
+
+
+def archive(world: World, random: Random) -> str:
+    """A verified backup is made while the server runs; or an older one is restored, and a new life begins."""
+    if not world.archives or random.random() < 0.6:
+        made = back_up(world.house, world.folder / "archives", key_folder=world.folder / "archive-keys")
+        world.archives.append((made.archive, made.key_file))
+        return f"a backup is made ({made.counted} count)"
+    number = random.randrange(len(world.archives))
+    path, key = world.archives[number]
+    world.stop()
+    done = restore(world.house, path, key_file=key, replace=True)
+    if done.replaced is not None:
+        done.replaced.unlink()
+    world.put_back()
+    return f"backup {number + 1} of {len(world.archives)} is restored"
