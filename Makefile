@@ -134,7 +134,7 @@ docs: $(DEV) ## check that routes, problems, form words and verbs are documented
 
 screenshots: $(DEV) $(SCREENS) ## write docs/pictures: the screens of the field app and of the console
 	@$(BIN)/python -m bench.pictures
-	@PYTHONPATH=tests $(BIN)/python tests/console_pictures.py
+	@PYTHONPATH=tests:. $(BIN)/python tests/console_pictures.py
 
 # ---------------------------------------------------------------- keeping
 # Resolves for every Python from 3.11 on and every platform; commit them all.
