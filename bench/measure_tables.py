@@ -73,7 +73,7 @@ def _workbook(path: Path, rows: int) -> None:
         digits = f"999999{born:%Y%m%d}{number % 1000:03d}"
         sheet.append([
             number, chance.choice(_FAMILY) + "".join(chance.choices(_GIVEN, k=2)), "男" if number % 2 else "女",
-            digits + resident_id_check_character(digits), f"100{chance.randrange(10**8):08d}", "户主" if number % 3 == 0 else "子女",
+            digits + resident_id_check_character(digits), f"100{chance.randrange(10**8):08d}", "户主" if number % 3 == 0 else "子" if number % 2 else "女",
             "量测苑", str(home // 60 + 1), str(home % 60 // 20 + 1), f"{home % 20 // 2 + 1}0{home % 2 + 1}", f"量测路{home}号", "量测单位",
         ])  # fmt: skip
     book.save(path)
@@ -106,6 +106,7 @@ def _written(house: House, user_id: str, path: Path) -> None:
     Worker(house, sweepers=()).run_all()
     done = sheet_import.import_of(house, "c", job.job_id)
     assert done.state == "done", done.error
+    assert done.result is not None and done.result["outcomes"]["rejected"] == 0, done.result  # every row is written
 
 
 # ---------------------------------------------------------------- duplicates
