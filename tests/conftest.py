@@ -10,6 +10,7 @@ import os
 import random
 import shutil
 import sqlite3
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -27,6 +28,7 @@ from browser_kit import (  # noqa: F401 - fixtures of every suite that uses a br
 from hypothesis import HealthCheck, settings
 
 from bench.postgres import PostgresServer, running_postgres
+from server.simulation.shelf import quick_folder
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 FIELD_DATA = os.environ.get("DISHU_FIELD_DATA", "")
@@ -37,6 +39,8 @@ collect_ignore_glob = [] if FIELD_DATA else [FIELD_DATA_PATTERN]
 _QUICK_FIRST = ("test_forms", "test_geo", "test_sync", "test_architecture", "test_docs")
 # Shared out among workers, the longest files first: none of them is begun last, while the other workers have nothing left.
 _LONG_FIRST = ("test_kills", "test_web_field", "test_web_console", "test_web", "test_bench", "test_simulation", "test_demo")
+
+_ROOM_FOR_ALL = 6 << 30
 
 # A database that is opened again for every example is slow by nature, not by mistake.
 _PATIENT = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
@@ -84,10 +88,24 @@ class _SkipCounter:
                 terminalreporter.write_line(f"  {nodeid}", red=True)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
+    _lie_in_memory(config)
     if FIELD_DATA and not Path(FIELD_DATA).is_dir():
         raise pytest.UsageError(f"DISHU_FIELD_DATA names no folder: {FIELD_DATA}")
     config.pluginmanager.register(_SkipCounter(), "dishu-skips")
+
+
+def _lie_in_memory(config: pytest.Config) -> None:
+    """Where workers share the tests, their files lie in memory, if there is room: waiting for a disk is half of their time.
+
+    Programs are killed here, machines do not lose power. One by one, files stay under the folder for temporary files, to be looked at.
+    """
+    place = quick_folder(room=_ROOM_FOR_ALL)
+    if "PYTEST_XDIST_WORKER" in os.environ or not config.getoption("numprocesses", None) or config.option.basetemp or place is None:
+        return
+    config.option.basetemp = folder = tempfile.mkdtemp(prefix="dishu-tests-", dir=place)
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 # ---------------------------------------------------------------- databases

@@ -69,6 +69,7 @@ def test_roads_that_the_secretary_keeps_are_walked_along(office_page: Page, demo
     expect(office_page.get_by_text("现有路网 lanes.geojson")).to_be_visible(timeout=30_000)
     office_page.keyboard.press("Escape")
     expect(how).to_contain_text("沿路网计算")
+    expect(office_page.get_by_role("dialog")).to_be_hidden()
     office_page.get_by_role("combobox", name="怎么走").click(force=True)
     office_page.get_by_role("option", name="按直线").click()
     expect(how).to_contain_text("直线距离")

@@ -42,6 +42,8 @@ def _pairs() -> dict[str, list[str]]:
 
 def _sources() -> Iterator[tuple[Path, str]]:
     for file in sorted([*FIELD.rglob("*.vue"), *FIELD.rglob("*.ts")]):
+        if file.name.endswith(".test.ts"):
+            continue
         yield file, re.sub(r"(?m)^\s*(//|/\*\*|\*).*$|<!--.*?-->", "", file.read_text(encoding="utf-8"))
 
 

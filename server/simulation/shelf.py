@@ -15,13 +15,13 @@ _IN_MEMORY = Path("/dev/shm")  # noqa: S108 - what is made there has a random na
 _ROOM = 1 << 29
 
 
-def quick_folder() -> Path | None:
-    """Where files lie in memory, if this system has such a place with half a gigabyte of room; None: where temporary files lie.
+def quick_folder(room: int = _ROOM) -> Path | None:
+    """Where files lie in memory, if this system has such a place with so many bytes of room; None: where temporary files lie.
 
     In a story programs end, but no machine loses power, so that waiting for a disk proves nothing; it took four fifths of the time.
     """
     try:
-        return _IN_MEMORY if os.access(_IN_MEMORY, os.W_OK) and shutil.disk_usage(_IN_MEMORY).free >= _ROOM else None
+        return _IN_MEMORY if os.access(_IN_MEMORY, os.W_OK) and shutil.disk_usage(_IN_MEMORY).free >= room else None
     except OSError:
         return None
 
