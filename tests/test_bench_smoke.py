@@ -15,6 +15,7 @@ from bench.measure_tables import checking, duplicates, tables_in
 from bench.report import table
 
 
+@pytest.mark.long
 def test_every_measure_stands_in_the_table_beside_its_target() -> None:
     """Whoever runs `make bench` sees each promised measure with its target and what was measured."""
     lines = measure(Size(small=1_000, large=2_500, households=50, rounds=2), lambda text: None)

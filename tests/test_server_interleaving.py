@@ -274,6 +274,7 @@ ground.close()
 """
 
 
+@pytest.mark.long
 def test_two_server_processes_on_one_database(ground, tmp_path):
     """S16: two processes write the same database at once, and this one reads: they take turns, all counts are right."""
     phones = [ground.worker(0, 1) for _ in range(2)]

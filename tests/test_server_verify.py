@@ -318,6 +318,7 @@ def test_verify_reads_one_snapshot_while_phones_write(ground):
     assert after.agrees and after.counts["records"] == report.counts["records"] + 4
 
 
+@pytest.mark.long
 def test_the_demo_agrees_with_its_journal(tmp_path):
     """The invented community that everybody meets first."""
     house = house_of(create_app(Settings.in_folder(tmp_path)))

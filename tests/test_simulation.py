@@ -124,6 +124,7 @@ def test_the_command_says_what_was_played():
     assert [line.split()[0] for line in replayed.output.splitlines()[:2]] == ["1", "4"] and replayed.exit_code == 0
 
 
+@pytest.mark.long
 def test_seeds_are_shared_out_among_processes(capfd):
     """A long run takes all processors, and counts the same stories."""
     given = ["simulate", "--seed", "3", "--count", "2", "--phones", "2", "--steps", "3", "--faults", "none"]

@@ -109,6 +109,7 @@ def test_a_phone_keeps_its_work_over_a_restart_and_two_tabs_take_turns(demo_site
     assert second.evaluate("() => engine.operations()[0].outcome") == "applied"
 
 
+@pytest.mark.long
 def test_a_full_phone_is_quick(demo_site, phone_context, engine_file):
     """3,300 households and 10,000 persons: first synchronisation, start, search and save on a processor four times slower."""
     registry = load_registry()

@@ -259,7 +259,7 @@ def test_the_language_switches_at_once(phone: FieldPhone):
     phone.page.get_by_text("Enter your PIN").wait_for()
 
 
-@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("language", ["zh", pytest.param("en", marks=pytest.mark.long)])
 def test_screens_can_be_read_by_everybody(phone: FieldPhone, language: str):
     """Contrast, labels, names: axe finds nothing at all on the screens of a day."""
     phone.enrol()
