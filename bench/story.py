@@ -63,8 +63,7 @@ def enrol(scene: Scene) -> None:
     voice.say(
         f"书记让{users['worker2']['name']}代班网格 {short(HERE)}，发两个一次性登记码", "a substitute; one-time codes"
     )
-    slow: Callable[[], datetime] = lambda: datetime.now(LOCAL) - SLOW_CLOCK  # noqa: E731
-    clocks = (("甲", "worker1", lambda: datetime.now(LOCAL)), ("乙", "worker2", slow))
+    clocks = (("甲", "worker1", lambda: datetime.now(LOCAL)), ("乙", "worker2", lambda: datetime.now(LOCAL) - SLOW_CLOCK))
     for who, login, clock in clocks:
         code = office.post("/api/v1/enrolment-codes", {"user_id": users[login]["user_id"]})["code"]
         device = scene.new_device(who, code, clock)

@@ -169,7 +169,7 @@ def _fact(chance: random.Random, home: Any, members: list[Any]) -> tuple[Any, st
             (person, "birth_date", ("1951-03-04", "1951-04-03")),
         ]
         if len(members) > 1:
-            choices.append((home, "head", tuple(one["id"] for one in members[:2])))  # type: ignore[arg-type]
+            choices.append((home, "head", (members[0]["id"], members[1]["id"])))
     return chance.choice(choices)
 
 
