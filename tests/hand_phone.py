@@ -39,6 +39,11 @@ class HandPhone:
             )
         return self.client.post("/api/v1/sync/push", json=body, headers=headers, **options)
 
+    def push_nothing(self) -> dict[str, Any]:
+        """What the server says where there is nothing to send."""
+        said: dict[str, Any] = self.send(self.body()).json
+        return said
+
     def push(self, operations: list[Any]) -> list[dict[str, Any]]:
         """Push all, batch by batch; the results."""
         found: list[dict[str, Any]] = []

@@ -273,3 +273,30 @@ def test_photos_are_in_the_backup_and_come_back(office, tmp_path):
     file.unlink()
     restore(office.house, first.archive, replace=True)
     assert uploader.fetch(name_of(content)).data == content
+
+
+def test_s26_an_operation_is_safe_with_its_photos_only(office, tmp_path):
+    """S26: what shows a photo that no backup has is not safe; a photo that a restored backup lacks is asked for and comes again."""
+    made, uploader = phone(office)
+    content, late = picture("red"), picture("blue")
+    uploader.upload(content)
+    show(made, name_of(content))
+    show(made, name_of(late))
+    show(made, name_of(content))
+    without = [back_up(office.house, tmp_path / "copies") for _ in range(2)]
+    assert all(one.difference is None for one in without) and made.push_nothing()["safe_n"] == 1
+    uploader.upload(late)
+    back_up(office.house, tmp_path / "copies")
+    assert made.push_nothing()["safe_n"] == 1, "the older of the two newest copies lacks the photo"
+    back_up(office.house, tmp_path / "copies")
+    assert made.push_nothing()["safe_n"] == 3
+
+    restore(office.house, without[0].archive, replace=True)
+    for file in (office.house.settings.data_dir / "blobs").rglob(f"*{name_of(late)}*"):
+        file.unlink()
+    body = {"protocol": 1, "install_id": made.install_id, "cursor": None, "blobs": [name_of(content), name_of(late)]}
+    answer = made.client.post("/api/v1/sync/pull", json=body, headers=made.headers).json
+    assert (answer["blobs_missing"], answer["blobs_safe"], answer["safe_n"]) == ([name_of(late)], [], 0)
+    uploader.upload(late)
+    assert uploader.fetch(name_of(late)).data == late
+    assert made.client.post("/api/v1/sync/pull", json=body, headers=made.headers).json["blobs_missing"] == []

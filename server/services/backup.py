@@ -53,7 +53,7 @@ class Backup:
 
 @dataclass(frozen=True, slots=True)
 class _Copy:
-    """What was found in an archive when it was restored aside."""
+    """What was found in an archive when it was restored aside: ``installs`` up to the n that it covers with everything that belongs to it."""
 
     manifest: dict[str, Any]
     installs: list[tuple[str, str, int]]
@@ -312,7 +312,9 @@ def _verified(
             report = verify_snapshot(connection, aside, progress=progress)
     finally:
         aside.engine.dispose()
-    return _Copy(manifest, installs, blobs, report.difference)
+    # An operation is in the copy when its photos are (S26); one that never arrives holds the phone's log until its 90 days are over.
+    covered = [(home, install_id, min(n, report.bare.get((home, install_id), n + 1) - 1)) for home, install_id, n in installs]
+    return _Copy(manifest, covered, blobs, report.difference)
 
 
 def _count(house: House, copy: _Copy, expires_at: str, name: str) -> None:

@@ -57,6 +57,8 @@ class Watch:
     passed: int = 0
     floors: dict[str, int] = field(default_factory=dict)
     missing: dict[tuple[str, int], tuple[int, str]] = field(default_factory=dict)  # install, first n → last n, its op_id
+    stored: frozenset[str] = frozenset()  # SHA-256 of the community's files
+    bare: dict[str, int] = field(default_factory=dict)  # install → first n that names a file which is not stored
 
     def differs(self, kind: str, name: object, what: str, expected: object, found: object) -> NoReturn:
         """Stop here."""

@@ -18,6 +18,7 @@ from server.services.differences import Difference, DifferenceFound, Progress, W
 from server.services.verify_deciding import decide_again
 from server.services.verify_operations import check_keys, check_operations, check_payloads, check_statuses
 from server.services.verify_records import check_records
+from server.store import blobs
 from server.store import verify as store
 from server.store.database import read
 from sync.digest import MODULUS, record_hash, status_hash, to_hex
@@ -37,10 +38,14 @@ _PASSES = {
 
 @dataclass(slots=True)
 class Report:
-    """What was compared, by name; and the first difference, None where everything agrees."""
+    """What was compared, by name; and the first difference, None where everything agrees.
+
+    ``bare``: (community, install) → the first n of an operation that names a file which is not there (S26).
+    """
 
     counts: Counter[str] = field(default_factory=Counter)
     difference: Difference | None = None
+    bare: dict[tuple[str, str], int] = field(default_factory=dict)
 
     @property
     def agrees(self) -> bool:
@@ -95,8 +100,9 @@ def verify_snapshot(
 
     try:
         for one in found:
-            watch = Watch(at_home(house, one, connection), one, report.counts, tell)
+            watch = Watch(at_home(house, one, connection), one, report.counts, tell, stored=blobs.names(connection, one))
             _verify_community(connection, watch)
+            report.bare.update({(one, install_id): n for install_id, n in watch.bare.items()})
             if again:
                 decide_again(connection, watch)
             report.counts["communities"] += 1

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from server.sealing import WrongKey
 from server.services.differences import Watch, grouped
 from server.store import verify as store
+from server.store.blobs import PHOTOS
 from sync.outcome import APPLIED, CONFLICT, ERASED, MERGED, OUTCOMES
 
 if TYPE_CHECKING:
@@ -123,6 +124,17 @@ def _check_text(watch: Watch, number: int, row: Any, text: Any) -> None:
     said = watch.read_json("journal entry", number, what, content)
     for member, stored in (("op_id", row.op_id), ("kind", row.kind), ("type", row.record_type), ("id", row.record_id)):
         watch.same("journal entry", number, f"{member} of operation {row.n}", said.get(member), stored)
+    if not watch.stored.issuperset(_files(said)):
+        watch.bare[row.install_id] = min(row.n, watch.bare.get(row.install_id, row.n))
+
+
+def _files(said: Any) -> set[str]:
+    """SHA-256 of the files that an operation names: photos of its record."""
+    given = said.get("set")
+    photos = given.get(PHOTOS) if isinstance(given, dict) else None
+    if isinstance(photos, dict):
+        photos = photos.get("add")
+    return {one for one in photos if isinstance(one, str)} if isinstance(photos, list) else set()
 
 
 def check_statuses(connection: Connection, watch: Watch) -> None:

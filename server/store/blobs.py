@@ -82,6 +82,11 @@ def stored_among(connection: Connection, community_id: str, names: Sequence[str]
     return {row[0] for row in rows_of(connection, blob, ("sha256",), community_id, "sha256", names)}
 
 
+def names(connection: Connection, community_id: str) -> frozenset[str]:
+    """The SHA-256 of all blobs of a community, erased ones too."""
+    return frozenset(row[0] for row in run(connection, "SELECT sha256 FROM blob WHERE community_id = ?", (community_id,)))
+
+
 def backed_up(connection: Connection, community_id: str, names: Sequence[str]) -> set[str]:
     """Of these SHA-256, those whose files are in both of the two newest verified copies (S26)."""
     newest = [row.backup_id for row in copies(connection)[:2]]
