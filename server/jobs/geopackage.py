@@ -1,7 +1,7 @@
 """Writing a GeoPackage 1.3 with SQLite itself: rows as they come, titles, code lists, styles, metadata, a packed index.
 
 One shot, journal mode DELETE: opened from a network drive or read-only it needs no side files. Memory holds a batch
-of rows, and 40 bytes for each feature until the spatial index of its layer is written.
+of rows; what the spatial index of a layer needs of each feature waits in a file.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 import pyproj
 import shapely
 
-from server.jobs.geopackage_index import write_index
+from server.jobs.geopackage_index import Boxes, write_index
 from server.jobs.geopackage_schema import SCHEMA, SRS
 from server.jobs.styles import STYLE_TABLE, default_style
 from server.services.layers import Feature, Layer
@@ -32,6 +32,7 @@ _POINT = struct.Struct("<dd")
 _TYPES = {"text": "TEXT", "integer": "INTEGER", "decimal": "REAL", "boolean": "BOOLEAN"}
 _RESERVED = ("fid", "geom")
 _NULL = math.nan
+_WAITING = 10_000  # bounds of features that are put into the file together
 
 Told = Callable[[int], None]
 
@@ -53,7 +54,7 @@ def write_geopackage(path: Path, layers: Sequence[Layer], notes: Mapping[str, st
         database.execute("PRAGMA journal_mode = OFF")
         database.execute("BEGIN")
         _lay_ground(database)
-        count = sum(_write_layer(database, layer, str(notes.get("as_of", "")), told) for layer in layers)
+        count = sum(_write_layer(database, path, layer, str(notes.get("as_of", "")), told) for layer in layers)
         _write_notes(database, notes)
         for number, layer in enumerate(layers):
             _describe(database, layer)
@@ -84,7 +85,7 @@ def _lay_ground(database: sqlite3.Connection) -> None:
 
 
 # ---------------------------------------------------------------- features
-def _write_layer(database: sqlite3.Connection, layer: Layer, at: str, told: Told) -> int:
+def _write_layer(database: sqlite3.Connection, path: Path, layer: Layer, at: str, told: Told) -> int:
     kind = "MULTIPOLYGON" if layer.geometry == "Polygon" else "POINT"
     if any(column.name in _RESERVED for column in layer.columns):
         raise ValueError("a column may not be called fid or geom")
@@ -95,8 +96,13 @@ def _write_layer(database: sqlite3.Connection, layer: Layer, at: str, told: Told
     marks = ", ".join("?" * (len(layer.columns) + 1))
     names = ", ".join(f'"{column.name}"' for column in layer.columns)
     insert = f'INSERT INTO "{layer.name}" (geom, {names}) VALUES ({marks})'
-    bounds, fids = array("d"), array("q")  # west, south, east, north of what has a place, and its row
+    boxes = Boxes(path.parent)
+    bounds, fids = array("d"), array("q")  # west, south, east, north of what has a place, and its row; not in the file yet
     count = 0
+
+    def keep() -> None:
+        boxes.add(np.array(fids, dtype=np.int64), np.array(bounds, dtype=np.float64).reshape(-1, 4))
+        del bounds[:], fids[:]
 
     shape = _outlines if layer.geometry == "Polygon" else _points
     for batch in layer.batches():
@@ -108,17 +114,18 @@ def _write_layer(database: sqlite3.Connection, layer: Layer, at: str, told: Told
         )
         count += len(batch)
         told(len(batch))
-    boxes = np.frombuffer(bounds, dtype=np.float64).reshape(-1, 4)
-    extent = (*boxes[:, :2].min(axis=0).tolist(), *boxes[:, 2:].max(axis=0).tolist()) if len(boxes) else (None,) * 4
+        if len(fids) >= _WAITING:
+            keep()
+    keep()
     database.execute(
         "INSERT INTO gpkg_contents (table_name, data_type, identifier, description, last_change, min_x, min_y, max_x, "
         "max_y, srs_id) VALUES (?, 'features', ?, '', ?, ?, ?, ?, ?, ?)",
-        (layer.name, layer.title, at, *extent, SRS),
+        (layer.name, layer.title, at, *(boxes.extent or (None,) * 4), SRS),
     )
     database.execute(
         "INSERT INTO gpkg_geometry_columns VALUES (?, 'geom', ?, ?, 0, 0)", (layer.name, kind, SRS)
     )  # fmt: skip
-    write_index(database, layer.name, np.frombuffer(fids, dtype=np.int64), boxes)
+    write_index(database, layer.name, boxes)
     return count
 
 

@@ -14,7 +14,7 @@ import pyproj
 import shapely
 
 from geo.gauss_krueger import Zone, to_zone, zone_of
-from server.jobs.geopackage_index import write_index
+from server.jobs.geopackage_index import Boxes, write_index
 
 _BATCH = 5_000
 _ENVELOPES = (0, 32, 48, 48, 64)  # bytes, by the code in the flags
@@ -50,19 +50,18 @@ def project_geopackage(path: Path, zone: Zone) -> None:
         )
         names = [name for (name,) in database.execute("SELECT table_name FROM gpkg_geometry_columns ORDER BY table_name").fetchall()]
         for name in names:
-            _project(database, name, zone)
+            _project(database, path, name, zone)
         database.execute("COMMIT")
         database.execute("VACUUM")
 
 
-def _project(database: sqlite3.Connection, name: str, zone: Zone) -> None:
+def _project(database: sqlite3.Connection, path: Path, name: str, zone: Zone) -> None:
     index = f"rtree_{name}_geom"
     for (trigger,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?", (name,)).fetchall():
         database.execute(f'DROP TRIGGER "{trigger}"')
     database.execute(f'DROP TABLE "{index}"')
     database.execute("DELETE FROM gpkg_extensions WHERE table_name = ? AND extension_name = 'gpkg_rtree_index'", (name,))
-    fids: list[Any] = []
-    boxes: list[Any] = []
+    boxes = Boxes(path.parent)
     last = 0
     while True:
         rows = database.execute(
@@ -77,17 +76,13 @@ def _project(database: sqlite3.Connection, name: str, zone: Zone) -> None:
         database.executemany(
             f'UPDATE "{name}" SET geom = ? WHERE fid = ?', [(blob, fid) for blob, (fid, _) in zip(blobs, rows, strict=True)]
         )
-        fids.append(np.array([fid for fid, _ in rows], dtype=np.int64))
-        boxes.append(bounds)
-    numbers = np.concatenate(fids) if fids else np.empty(0, dtype=np.int64)
-    whole = np.concatenate(boxes) if boxes else np.empty((0, 4))
-    extent = (*whole[:, :2].min(axis=0).tolist(), *whole[:, 2:].max(axis=0).tolist()) if len(whole) else (None,) * 4
+        boxes.add(np.array([fid for fid, _ in rows], dtype=np.int64), bounds)
     database.execute(
         "UPDATE gpkg_contents SET srs_id = ?, min_x = ?, min_y = ?, max_x = ?, max_y = ? WHERE table_name = ?",
-        (zone.epsg, *extent, name),
+        (zone.epsg, *(boxes.extent or (None,) * 4), name),
     )
     database.execute("UPDATE gpkg_geometry_columns SET srs_id = ? WHERE table_name = ?", (zone.epsg, name))
-    write_index(database, name, numbers, whole)
+    write_index(database, name, boxes)
 
 
 def _metres(at: Any, zone: Zone) -> Any:
