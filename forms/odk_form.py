@@ -40,6 +40,7 @@ _RESERVED = frozenset({"name", "label"})
 SEEN = "dishu_seen"
 _KEPT = ("hint", "required_message", "constraint_message")
 _REFERENCE = re.compile(r"\$\{(\w+)\}")
+_VERSION = re.compile(r"([0-9]{1,5})\.[0-9a-f]{10}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,8 @@ class Part:
 class CollectForm:
     """A form: ``sheets`` for pyxform, ``parts`` to read what comes back, ``lists`` the entity lists that it uses.
 
-    ``version`` is the version of the (first) record type, a dot, and a hash of everything asked: no two forms share a version.
+    ``version`` is the version of the (first) record type, a dot, and a hash of everything asked. Who serves the form as XML puts a hash
+    of the XML in its place, so that no two documents share a version.
     """
 
     form_id: str
@@ -93,8 +95,8 @@ def entity_lists(registry: Registry) -> tuple[str, ...]:
 
 def version_of(form: CollectForm, given: str) -> int | None:
     """The version of the record types by which a form of this version was filled in; None where that cannot be known."""
-    head = given.partition(".")[0]
-    return int(head) if head.isdecimal() and len(head) < 6 and given.count(".") == 1 else None
+    found = _VERSION.fullmatch(given)
+    return int(found[1]) if found else None
 
 
 def property_of(field: str) -> str:

@@ -30,6 +30,7 @@ class Collect:
     install_id: str
     user_id: str
     device_id: str = "collect:one"
+    user_agent: str = "org.odk.collect.android/v2026.1"
     lists: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
 
     @property
@@ -60,7 +61,7 @@ class Collect:
         data: dict[str, Any] = {"xml_submission_file": (io.BytesIO(content), "submission.xml", "text/xml")}
         data |= {name: (io.BytesIO(one), name, "image/jpeg") for name, one in (files or {}).items()}
         data |= more
-        headers = {"X-OpenRosa-Version": "1.0", "User-Agent": "org.odk.collect.android/v2026.1"}
+        headers = {"X-OpenRosa-Version": "1.0", "User-Agent": self.user_agent}
         return self.ground.app.test_client().post(
             f"{self.base}/submission?deviceID={self.device_id}", data=data, headers=headers, content_type="multipart/form-data"
         )

@@ -349,6 +349,23 @@ def test_a_form_about_a_neighbours_household_is_not_written_through(ground):
     assert ground.rows("SELECT count(*) FROM odk_submission WHERE community_id = ?", COMMUNITY)[0][0] == 1
 
 
+# ---------------------------------------------------------------- what a phone says of itself
+def test_what_a_phone_says_of_itself_is_cut_at_255_and_still_names_the_same_phone(ground, place):
+    """An id or a program's name of hundreds of characters is no reason to refuse: the first 255 are kept, and by them the phone is known
+    again, as when a photo follows later."""
+    made, _ = place
+    phone = collect(ground, 0)
+    phone.device_id, phone.user_agent = "collect:" + "中" * 400, "Collect " + "x" * 1000
+    for _ in range(2):
+        phone.send(filled("visit", new("visit", {"household": made.household, "outcome": "met"})))
+    kept = ground.rows("SELECT device_id, user_agent, install_id FROM odk_submission")
+    assert len(kept) == 2 and len({row[2] for row in kept}) == 1
+    assert {tuple(row)[:2] for row in kept} == {("collect:" + "中" * 247, "Collect " + "x" * 247)}
+    phone.device_id = "collect:" + "中" * 247
+    phone.send(filled("visit", new("visit", {"household": made.household, "outcome": "met"})))
+    assert ground.rows("SELECT count(DISTINCT install_id) FROM odk_submission")[0][0] == 1
+
+
 # ---------------------------------------------------------------- special surveys
 def test_a_special_survey_is_a_form_of_collect_while_it_is_open(ground, place):
     """Published at the office it is on the phone at once, asks for its household, and is answered; closed it is offered no more, and what

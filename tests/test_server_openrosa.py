@@ -5,6 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
+import re
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 import zlib
 
@@ -12,9 +16,13 @@ import pytest
 from odk_kit import address, collect, filled, new, opened
 from server_kit import COMMUNITY, PASSWORD, furnish, home, open_ground, operation, patch
 
+from forms.odk_answers import entities_of, read_submission
+from forms.odk_form import collect_forms
+from forms.registry import load_registry
 from server.access_log import redacted
 from server.errors import NotFound
 from server.services import enrolment, odk_access
+from server.services.odk_forms import ready_forms, stamped
 
 LIST = "{http://openrosa.org/xforms/xformsList}"
 MANIFEST = "{http://openrosa.org/xforms/xformsManifest}"
@@ -68,6 +76,39 @@ def test_the_list_can_be_asked_for_one_form(ground):
     assert [form.findtext(LIST + "formID") for form in phone.xml("/formList?formID=visit")] == ["visit"]
     assert len(phone.xml("/formList?formID=nothing")) == 0
     assert phone.get("/forms/nothing.xml").status_code == 404
+
+
+def test_a_form_and_its_version_are_never_given_out_with_other_bytes(ground):
+    """The version that the list tells is in the form itself and says its bytes: other bytes, even of the same questions, are another
+    version. Every process of the server makes the same bytes of them."""
+    phone = collect(ground, 0)
+    for form in phone.xml("/formList"):
+        told = {child.tag.removeprefix(LIST): child.text for child in form}
+        xml = phone.get(f"/forms/{told['formID']}.xml").data
+        assert xml.count(f'version="{told["version"]}"'.encode()) == 1
+    made = ready_forms(ground.house.registry)["visit"]
+    asked = collect_forms(ground.house.registry)["visit"]
+    written = made.xml.replace(made.form.version.encode(), asked.version.encode())
+    other = stamped(asked, written.replace(b"<h:head>", b"<h:head><!-- another maker -->"))
+    assert stamped(asked, written).md5 == made.md5
+    assert other.form.version != made.form.version and other.form.version.encode() in other.xml
+    script = "from forms.registry import load_registry as r; from server.services.odk_forms import ready_forms as f; "
+    script += "print([(k, one.form.version, one.md5) for k, one in f(r()).items()])"
+    elsewhere = subprocess.run(
+        [sys.executable, "-c", script], env=os.environ | {"PYTHONHASHSEED": "77"}, capture_output=True, text=True, check=True
+    )
+    here = [(key, one.form.version, one.md5) for key, one in ready_forms(load_registry()).items()]
+    assert elsewhere.stdout.strip() == str(here)
+
+
+def test_a_form_asks_for_no_newer_way_of_entities_than_it_needs(ground):
+    """A Collect that does not know a version of the entities specification refuses the form: those about one record say 2024.1.0 (updates
+    without a network), only the one with several records in a repeat 2025.1.0."""
+    told = {
+        form_id: re.findall(rb'entities-version="([^"]+)"', one.xml) for form_id, one in ready_forms(ground.house.registry).items()
+    }
+    assert told.pop("household_survey") == [b"2025.1.0"]
+    assert set(map(tuple, told.values())) == {(b"2024.1.0",)}
 
 
 def test_a_manifest_names_entity_lists_with_hash_address_and_integrity(ground):
@@ -253,6 +294,14 @@ def test_a_submission_beyond_the_limit_is_413(prepared_database, tmp_path, clock
     answer = phone.post(GOOD, {"1.jpg": b"x" * 200_000})
     assert answer.status_code == 413 and message(answer)
     ground.close()
+
+
+def test_an_id_with_a_prefix_is_the_id_without_it(ground):
+    """Some releases of Collect wrote uuid: before the id of a record; it is the same record."""
+    one = new("visit", {"outcome": "met"})
+    plain, prefixed = (filled("visit", one | {"id": told}) for told in (one["id"], f"uuid:{one['id'].upper()}"))
+    found = [entities_of(collect_forms(load_registry())["visit"], read_submission(xml.encode()))[0].record_id for xml in (plain, prefixed)]
+    assert found == [one["id"]] * 2
 
 
 # ---------------------------------------------------------------- the same form again

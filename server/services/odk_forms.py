@@ -6,7 +6,7 @@ import hashlib
 import logging
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from forms.odk_form import CollectForm, collect_forms, document_of
@@ -15,7 +15,10 @@ from forms.registry import Registry
 
 @dataclass(frozen=True, slots=True)
 class ReadyForm:
-    """A form with its XML; ``md5`` is what OpenRosa calls its hash, without the prefix."""
+    """A form with its XML; ``md5`` is what OpenRosa calls its hash, without the prefix.
+
+    ``form.version`` here is the version that phones are told: the record type's, a dot, and a hash of the XML itself.
+    """
 
     form: CollectForm
     xml: bytes
@@ -48,5 +51,16 @@ def _made(registry: Registry) -> Mapping[str, ReadyForm]:
                 raise
             LOG.warning("the special survey %s is not offered to ODK Collect: XForms cannot say it", form_id)
             continue
-        ready[form_id] = ReadyForm(form, xml, hashlib.md5(xml, usedforsecurity=False).hexdigest())
+        ready[form_id] = stamped(form, xml)
     return ready
+
+
+def stamped(form: CollectForm, xml: bytes) -> ReadyForm:
+    """The form with a version of its own bytes, so that no version is ever given out again with other bytes.
+
+    The version that the form came with is a hash of what is asked; another release of pyxform may write the same questions differently.
+    """
+    head = form.version.partition(".")[0]
+    version = f"{head}.{hashlib.sha256(xml).hexdigest()[:10]}"
+    told = xml.replace(f'version="{form.version}"'.encode(), f'version="{version}"'.encode(), 1)
+    return ReadyForm(replace(form, version=version), told, hashlib.md5(told, usedforsecurity=False).hexdigest())

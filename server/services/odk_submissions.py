@@ -30,6 +30,7 @@ from server.store.database import read, stamp, write
 from server.store.errors import StoreError
 
 MOST_TEXT = 255
+"""Of what a phone says of itself: its id, its program."""
 _SIGNS = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG\r\n\x1a\n", "image/png"))
 
 
@@ -71,6 +72,7 @@ def take(
     """
     submission = _read(content)
     digest = house.keys.content_hash(content)
+    device_id, user_agent = device_id[:MOST_TEXT], user_agent[:MOST_TEXT]  # before anything is told by them: what is kept names the same phone again
     writer = actor.with_install(phone_id(actor, device_id))
     outcomes: dict[str, int] = {}
     repeated = False
@@ -145,7 +147,7 @@ def _take_first(
             connection,
             (
                 community_id, submission.instance_id, install_id, form.form_id, submission.form_version, digest,
-                device_id[:MOST_TEXT] or None, user_agent[:MOST_TEXT] or None, at, last_n, len(texts), orjson.dumps(files).decode(),
+                device_id or None, user_agent or None, at, last_n, len(texts), orjson.dumps(files).decode(),
             ),
         )  # fmt: skip
         if not new:
