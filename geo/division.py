@@ -1,7 +1,8 @@
 """Dividing a graph of base units into balanced, connected groups: numbers and neighbours only, no geometry.
 
-Recursive bisection along spanning trees: of many seeded trees the cut that balances best and borders least is taken,
-then single units move between neighbours as long as that evens things out. The same input gives the same division.
+With METIS where it is installed (`geo.metis`), else by recursive bisection along spanning trees: of many seeded trees the
+cut that balances best and borders least is taken. Then single units move between neighbours as long as that evens things
+out. The same input gives the same division.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from geo.errors import GeoError
+from geo.metis import installed, metis_groups
 
 _TREES = 24
 _CUTS = 8  # of each tree
 # So many metres of border are worth one group's weight of unevenness.
 _METRES_PER_GROUP = 2000.0
 _ROUNDS = 60
+_FEWEST = 8  # units for each group: METIS makes many small pieces of a few larger ones, and complains of fewer
 # Within this share of the mean a group is even enough: further moves would only make borders ragged.
 _EVEN_ENOUGH = 0.03
 
@@ -30,7 +33,9 @@ class Link:
     cost: float
 
 
-def divide(weights: Sequence[int], links: Iterable[Link], groups: int, *, seed: int = 1) -> list[int]:
+def divide(
+    weights: Sequence[int], links: Iterable[Link], groups: int, *, seed: int = 1, metis: bool | None = None
+) -> list[int]:
     """Divide units into connected groups of nearly equal weight.
 
     Parameters
@@ -43,6 +48,9 @@ def divide(weights: Sequence[int], links: Iterable[Link], groups: int, *, seed: 
         How many groups, 1 to n.
     seed : int
         Another seed may give another division of like quality.
+    metis : bool, optional
+        Whether METIS is asked; None: where it is installed. Where its division is less even than wanted, both ways are
+        tried and the better one is given.
 
     Returns
     -------
@@ -62,28 +70,63 @@ def divide(weights: Sequence[int], links: Iterable[Link], groups: int, *, seed: 
     everything = list(range(len(weights)))
     if everything and len(_reach(near, everything[0], set(everything))) < len(everything):
         raise GeoError("the units do not hang together", code="not_connected")
-    answer = [0] * len(weights)
     if not everything:
-        return answer
-    dice = random.Random(seed)
-    waiting = [(everything, groups, 0)]
+        return []
+    asked = groups > 1 and len(weights) >= _FEWEST * groups and sum(weights) > 0
+    asked = asked and (installed() if metis is None else metis)
+    found = metis_groups(weights, near, groups, seed=seed) if asked else None
+    if found is not None:
+        _even_out(found, weights, near, groups)
+        if _worst(found, weights, groups) <= _EVEN_ENOUGH:
+            return found
+    own = _bisected(weights, near, groups, random.Random(seed))
+    _even_out(own, weights, near, groups)
+    if found is None:
+        return own
+    return min(found, own, key=lambda answer: _cost(answer, weights, near, groups))
+
+
+def _worst(answer: Sequence[int], weights: Sequence[int], groups: int) -> float:
+    """The share by which the worst group misses the mean."""
+    held = [0] * groups
+    for group, weight in zip(answer, weights, strict=True):
+        held[group] += weight
+    mean = sum(held) / groups
+    return max(abs(one - mean) for one in held) / mean if mean else 0.0
+
+
+def _cost(answer: Sequence[int], weights: Sequence[int], near: Sequence[Mapping[int, float]], groups: int) -> float:
+    border = sum(
+        cost
+        for unit, beside in enumerate(near)
+        for other, cost in beside.items()
+        if unit < other and answer[unit] != answer[other]
+    )
+    return border + _METRES_PER_GROUP * groups * _worst(answer, weights, groups)
+
+
+def _bisected(weights: Sequence[int], near: list[dict[int, float]], groups: int, dice: random.Random) -> list[int]:
+    answer = [0] * len(weights)
+    waiting = [(list(range(len(weights))), groups, 0)]
     while waiting:
         members, count, first = waiting.pop()
         if count == 1:
             for unit in members:
                 answer[unit] = first
             continue
-        half = count // 2
-        one, other = _bisect(members, weights, near, half, count, dice)
-        waiting += [(one, half, first), (other, count - half, first + half)]
-    _even_out(answer, weights, near, groups)
+        # A star of units has no halves; one of its arms can always be cut off.
+        for half in range(count // 2, 0, -1):
+            parts = _bisect(members, weights, near, half, count, dice)
+            if parts is not None:
+                waiting += [(parts[0], half, first), (parts[1], count - half, first + half)]
+                break
     return answer
 
 
 def _bisect(
     members: list[int], weights: Sequence[int], near: list[dict[int, float]], half: int, count: int, dice: random.Random
-) -> tuple[list[int], list[int]]:
-    """Two connected parts, weighing nearly half/count and the rest, with room for their groups."""
+) -> tuple[list[int], list[int]] | None:
+    """Two connected parts, weighing nearly half/count and the rest, with room for their groups; None without such."""
     inside = set(members)
     total = sum(weights[unit] for unit in members)
     wanted = total * half / count
@@ -115,7 +158,7 @@ def _bisect(
                 chosen = part if is_below else inside - part
                 best = (score, sorted(chosen))
     if best is None:
-        raise GeoError("the units cannot be divided into so many connected groups", code="too_many_groups")
+        return None
     part = set(best[1])
     return best[1], [unit for unit in members if unit not in part]
 

@@ -36,12 +36,12 @@ MEANINGLESS = {
 # What each room may import besides the standard library and the rooms below it.
 ALLOWED = {
     "forms": {"marshmallow", "pyxform", "openpyxl"},
-    "geo": {"shapely", "numpy", "pyproj", "geojson", "pyogrio"},
+    "geo": {"shapely", "numpy", "pyproj", "geojson", "pyogrio", "pymetis"},
     "sync": {"forms"},
     "sync/device": {"forms", "sync", "orjson", "httpx"},
 }
 # Heavy or optional: imported inside the function that needs them, so that the room loads without.
-LAZY = {"forms": {"pyxform", "openpyxl"}, "geo": {"pyogrio"}}
+LAZY = {"forms": {"pyxform", "openpyxl"}, "geo": {"pyogrio", "pymetis"}}
 
 # The rules of agreement are given the time, the identifiers and the randomness; they never fetch them.
 FETCHED = {

@@ -10,6 +10,7 @@ import shapely.affinity
 from hypothesis import given
 from hypothesis import strategies as st
 
+from geo import metis
 from geo.base_units import Building, base_units
 from geo.cells import DraftEdition
 from geo.design import households_by_code, propose_cells
@@ -166,39 +167,84 @@ def test_units_cover_the_community():
     assert {link.first for link in units.links} | {link.second for link in units.links} == set(range(31))
 
 
-@given(st.integers(2, 12), st.integers(2, 12), st.integers(1, 9), st.integers(0, 99))
-def test_groups_are_connected_whatever_the_weights(columns, rows, groups, seed):
-    """The law of the division by itself: all groups there, each in one piece."""
-    dice = np.random.default_rng(seed)
-    number = columns * rows
-    links = [Link(at, at + 1, 30.0) for at in range(number) if (at + 1) % columns]
-    links += [Link(at, at + columns, 30.0) for at in range(number - columns)]
-    groups = min(groups, number)
-    answer = divide(dice.integers(0, 40, number).tolist(), links, groups, seed=seed)
-    assert set(answer) == set(range(groups))
+def connected(answer, links, groups):
+    """Whether every group is there and hangs together."""
+    near = {}
+    for link in links:
+        near.setdefault(link.first, set()).add(link.second)
+        near.setdefault(link.second, set()).add(link.first)
     for group in range(groups):
-        members = {unit for unit in range(number) if answer[unit] == group}
+        members = {unit for unit, of in enumerate(answer) if of == group}
         seen, waiting = set(), [min(members)]
         while waiting:
             unit = waiting.pop()
             if unit not in seen:
                 seen.add(unit)
-                waiting += [b for a, b in [(x.first, x.second) for x in links] + [(x.second, x.first) for x in links]
-                            if a == unit and b in members]  # fmt: skip
-        assert seen == members
+                waiting += near.get(unit, set()) & members
+        if seen != members:
+            return False
+    return set(answer) == set(range(groups))
+
+
+def grid_links(columns, rows, cost=lambda unit, other: 30.0):
+    """Units in rows and columns, each bordering on the next."""
+    number = columns * rows
+    pairs = [(at, at + 1) for at in range(number) if (at + 1) % columns]
+    pairs += [(at, at + columns) for at in range(number - columns)]
+    return [Link(one, other, cost(one, other)) for one, other in pairs]
+
+
+@pytest.mark.parametrize("with_library", [False, True])
+@given(st.integers(2, 16), st.integers(2, 12), st.integers(1, 9), st.integers(0, 99))
+def test_groups_are_connected_whatever_the_weights(with_library, columns, rows, groups, seed):
+    """The law of the division by itself, with the library and without: all groups there, each in one piece."""
+    dice = np.random.default_rng(seed)
+    links = grid_links(columns, rows)
+    groups = min(groups, columns * rows)
+    weights = dice.integers(0, 40 if seed % 5 else 1, columns * rows)
+    weights[dice.integers(0, columns * rows)] += 200 * (seed % 3)
+    answer = divide(weights.tolist(), links, groups, seed=seed, metis=with_library)
+    assert connected(answer, links, groups)
+    assert divide(weights.tolist(), links, groups, seed=seed, metis=with_library) == answer
+
+
+def test_a_star_is_divided():
+    """Houses around a yard that know only the yard: as many cells as there are houses, and any number fewer."""
+    links = [Link(0, arm, 10.0) for arm in range(1, 8)]
+    for groups in range(1, 9):
+        assert connected(divide([5] * 8, links, groups, metis=False), links, groups)
+
+
+def test_the_library_lays_borders_along_streets():
+    """A whole town of 3,000 buildings: as even as without the library, less than half the border between houses."""
+    width = 60
+    links = grid_links(width, 50, lambda one, other: 3.0 if (one % width if other == one + 1 else one // width) % 10 == 9 else 30.0)
+    weights = np.random.default_rng(3).integers(0, 40, 3_000)
+    answer = np.array(divide(weights.tolist(), links, 12, metis=True))
+    held = np.bincount(answer, weights=weights)
+    assert connected(answer.tolist(), links, 12)
+    assert np.abs(held / held.mean() - 1).max() <= 0.031
+    assert sum(link.cost for link in links if answer[link.first] != answer[link.second]) < 6_000  # 12,432 without
+
+
+def test_a_group_that_came_in_pieces_is_put_together():
+    """Should the library leave a cell in two places, the smaller one goes to the neighbour with the longest border."""
+    near = [{1: 1.0}, {0: 1.0, 2: 1.0}, {1: 1.0, 3: 5.0}, {2: 5.0, 4: 1.0}, {3: 1.0}]
+    answer = [0, 1, 0, 2, 0]
+    metis._join_strays(answer, [9, 1, 1, 1, 1], near)
+    assert answer == [0, 1, 2, 2, 2]
 
 
 @pytest.mark.long
-def test_four_hundred_units_divide_within_five_percent_in_a_second():
+@pytest.mark.parametrize("with_library", [False, True])
+def test_four_hundred_units_divide_within_five_percent_in_a_second(with_library):
     """As even as the tool made for electoral districts: 400 units, 21 cells, at most 5 % off."""
     dice = np.random.default_rng(3)
-    links = [Link(at, at + 1, 30.0) for at in range(400) if (at + 1) % 20] + [
-        Link(at, at + 20, 30.0) for at in range(380)
-    ]
+    links = grid_links(20, 20)
     for seed in range(20):
         weights = dice.integers(5, 37, 400)
         start = time.perf_counter()
-        held = np.bincount(divide(weights.tolist(), links, 21, seed=seed), weights=weights)
+        held = np.bincount(divide(weights.tolist(), links, 21, seed=seed, metis=with_library), weights=weights)
         assert time.perf_counter() - start < 2
         assert np.abs(held / held.mean() - 1).max() <= 0.05
 
