@@ -46,6 +46,9 @@ DERIVED: dict[str, Derived] = {
         Derived("age", "person", "integer", "personal", "年龄", "Age", ("birth_date", "died_on")),
         Derived("is_head", "person", "boolean", "personal", "是否户主", "Is head", ("residence_household.head",)),
         Derived(
+            "lives_here", "person", "boolean", "personal", "现住本地", "Lives here", ("residence_household", "vital_status"),
+        ),
+        Derived(
             "residence_state",
             "person",
             "text",
@@ -128,6 +131,8 @@ def derive(name: str, values: Mapping[str, Any], *, record_id: str, today: date)
         return age_on(values.get("birth_date"), today if died_on is None else min(today, date.fromisoformat(died_on)))
     if name == "is_head":
         return values.get("residence_household.head") == record_id
+    if name == "lives_here":  # whoever the figures count as a resident
+        return values.get("residence_household") is not None and values.get("vital_status") != "deceased"
     if name == "residence_state":
         return residence_state(
             residence_household=values.get("residence_household"),

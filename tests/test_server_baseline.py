@@ -88,3 +88,37 @@ def test_a_community_without_cells_has_an_empty_baseline(office):
     assert (found["cells"], found["edition"]) == ([], None)
     assert found["total"]["coverage"]["share"] is None
     assert found["total"]["freshness"] == {"records": 0, "median_days": None, "oldest_days": None}
+
+
+_LISTS = {
+    "household": ("household_book", []),
+    "person": ("persons", [{"column": "vital_status", "op": "not_in", "value": ["deceased"]}]),
+    "resident_person": ("persons", [{"column": "lives_here", "value": True}]),
+    "dwelling": ("dwellings", []),
+    "building": ("buildings", []),
+    "party_member": ("party_members", []),
+    "organization": ("organizations", []),
+    "resource": ("resources", []),
+}
+_UNSURVEYED = [
+    {"column": "expected", "value": True},
+    {"column": "households_count", "value": 0},
+    {"column": "occupancy", "op": "not_in", "value": ["owner_lived", "let", "group_let", "lent", "empty", "under_works"]},
+]
+
+
+def test_behind_every_figure_is_a_list_as_long_as_the_figure(office):
+    """Of a cell, of what is in no cell and of the whole community: the list, and its count, have as many rows as were told."""
+    secretary = office.signed_in("secretary")
+    told = figures(office)
+    nowhere = [{"column": "cell_code", "op": "is_null", "value": True}]
+    places = [(cell, f"cells/{cell['code']}", []) for cell in told["cells"]]
+    places += [(told["unplaced"], f"communities/{COMMUNITY}", nowhere), (told["total"], f"communities/{COMMUNITY}", [])]
+    lists = [(lambda one, kind=kind: one["counts"][kind], *asked) for kind, asked in _LISTS.items()]
+    lists.append((lambda one: one["coverage"]["expected_dwellings"] - one["coverage"]["surveyed_dwellings"], "dwellings", _UNSURVEYED))
+    for figure, path, cut in places:
+        for value_of, roster, filters in lists:
+            asked = {"filters": filters + cut}
+            rows = secretary.post(f"/api/v1/{path}/roster/{roster}/search", json=asked).json["rows"]
+            count = secretary.post(f"/api/v1/{path}/roster/{roster}/count", json=asked).json["count"]
+            assert (len(rows), count) == (value_of(figure), value_of(figure)), (path, roster, cut)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from front_door import COMMUNITY, NEIGHBOUR, problem
-from records_kit import IDS, ZHANG_NUMBER, actor_of, office_with_records, write_operation
+from records_kit import CODE_B, IDS, ZHANG_NUMBER, actor_of, office_with_records, write_operation
 from sqlalchemy import select
 
 from server.models import audit, record
@@ -233,3 +233,25 @@ def test_who_may_open_the_inbox(office):
     person = office.signed_in("secretary")
     assert problem(person.get(f"/api/v1/inbox?community={NEIGHBOUR}")) == (403, "outside-your-scope")
     assert ZHANG_NUMBER not in person.get(f"/api/v1/inbox?community={COMMUNITY}").get_data(as_text=True)
+
+
+def test_conflicts_of_a_cell_are_as_many_as_its_figure(disagreement):
+    """The queue of one cell, or of what is in none, has its own count; somebody else's cell, or none, is told."""
+    secretary = disagreement.signed_in("secretary")
+    told = secretary.get(f"/api/v1/communities/{COMMUNITY}/baseline").json
+    places = [*((cell["code"], cell) for cell in told["cells"]), ("~unplaced", told["unplaced"])]
+    for code, figure in places:
+        queue = secretary.get(f"/api/v1/inbox/conflicts?cell={code}").json
+        assert queue["count"] == len(queue["rows"]) == figure["open_conflicts"]
+    assert sum(figure["open_conflicts"] for _, figure in places) == 2
+    assert problem(secretary.get("/api/v1/inbox/conflicts?cell=none")) == (404, "not-found")
+    assert problem(disagreement.signed_in("grid_worker").get(f"/api/v1/inbox/conflicts?cell={CODE_B}")) == (403, "outside-your-scope")
+
+
+def test_probable_duplicates_are_counted_where_they_are_asked_for(disagreement):
+    """The count is that of their queue, and is in the total then."""
+    secretary = disagreement.signed_in("secretary")
+    told = secretary.get("/api/v1/inbox?duplicates=true").json
+    assert told["counts"]["duplicates"] == secretary.get("/api/v1/inbox/duplicates").json["count"]
+    assert told["total"] == sum(told["counts"].values())
+    assert "duplicates" not in secretary.get("/api/v1/inbox").json["counts"]

@@ -69,6 +69,13 @@ def test_a_cell_opens_from_the_table_and_its_households_from_the_cell(office_pag
     office_page.get_by_role("button", name=re.compile(rf"{expected}\s*住户")).click()
     expect(office_page.get_by_role("heading", level=1)).to_have_text("住户台账")
     assert shown_count(office_page) == expected
+    # Behind a figure of the whole community is a list as long as it says, though its first page is a part of it.
+    open_part(office_page, "总览")
+    figure = office_page.locator("tfoot tr").get_by_role("button").nth(1)
+    told = figure.inner_text()
+    figure.click()
+    expect(office_page.get_by_role("heading", level=1)).to_have_text("人员花名册")
+    expect(office_page.locator(".count")).to_contain_text(f" {told} ")
 
 
 def test_a_roster_is_filtered_sorted_scrolled_and_given_as_a_workbook_with_the_purpose_written_down(

@@ -218,6 +218,7 @@ def test_probable_duplicates_stand_side_by_side_and_a_merge_can_be_taken_back(
     )
     sign_in(office_page, demo_site)
     office_page.get_by_role("button", name="疑似重复人员").click()
+    expect(office_page.get_by_role("link", name=re.compile(r"疑似重复 ?[1-9]"))).to_be_visible()
     card = office_page.get_by_role("article").filter(has_text=str(twin["name"])).first
     card.get_by_role("button", name="同一个人，合并").click()
     dialog = office_page.get_by_role("dialog")

@@ -12,7 +12,7 @@ from server import auth
 from server.api.body import read_json
 from server.api.pages import COMMUNITY, PAGE, PAGED, actor_in_community, page_limit
 from server.openapi import describe
-from server.services import inbox, waiting
+from server.services import duplicate_queue, inbox, waiting
 from server.services.push import accept_user_operation
 
 blueprint = Blueprint("inbox", __name__)
@@ -42,26 +42,37 @@ def _json(body: Any) -> Response:
 
 
 @blueprint.get("/api/v1/inbox")
-@describe(zh="各类待办的数量", en="How many items of each kind wait", tag=_TAG, query=COMMUNITY,
-          response={"type": "object"})  # fmt: skip
+@describe(zh="各类待办的数量", en="How many items of each kind wait", tag=_TAG,
+          query=COMMUNITY | {"duplicates": {"type": "boolean", "description": "也数疑似重复 / probable duplicates, too"}},
+          response={"type": "object"}, more="Probable duplicates are counted where `duplicates=true` asks for them: the "
+          "first time after a start a community's people are read for it.")  # fmt: skip
 def show_counts() -> Response:
     """Needs ``read_inbox``."""
     actor, community_id = actor_in_community("read_inbox")
-    return _json(inbox.counts(auth.house(), auth.scope(actor), community_id))
+    scope = auth.scope(actor)
+    told = inbox.counts(auth.house(), scope, community_id)
+    if request.args.get("duplicates") == "true":
+        pairs = duplicate_queue.count(auth.house(), scope, community_id)
+        told = told | {"counts": told["counts"] | {"duplicates": pairs}, "total": told["total"] + pairs}
+    return _json(told)
 
 
 @blueprint.get("/api/v1/inbox/conflicts")
 @describe(
     zh="两人填的不一样：并列显示，危害大的在前",
     en="Open conflicts: the values side by side, with both people and both times; the most harmful first",
-    tag=_TAG, query=PAGE, response=PAGED, problems=("invalid-input",),
+    tag=_TAG, query=PAGE | {"cell": {"type": "string", "description": "网格编码，~unplaced 为未落格 / code of a cell, or ~unplaced"}},
+    response=PAGED, problems=("invalid-input", "not-found", "outside-your-scope"),
 )  # fmt: skip
 def list_conflicts() -> Response:
     """Needs ``read_inbox``; every page is written into the audit log."""
     actor, community_id = actor_in_community("read_inbox")
     look = auth.look(actor, "read", "inbox: conflicts")
     cursor = request.args.get("next")
-    return _json(inbox.conflicts(auth.house(), auth.scope(actor), community_id, look, cursor=cursor, limit=page_limit()))
+    scope, cell = auth.scope(actor), request.args.get("cell")
+    if cell is not None:
+        scope = inbox.within(auth.house(), scope, community_id, cell)
+    return _json(inbox.conflicts(auth.house(), scope, community_id, look, cursor=cursor, limit=page_limit()))
 
 
 @blueprint.get("/api/v1/inbox/quarantine")

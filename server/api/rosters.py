@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
@@ -20,6 +21,7 @@ from server.permissions import Actor, Scope
 from server.services import rosters, tables
 from server.services.roster_query import DEFAULT_ROWS, MOST_ROWS, Query, from_address, from_body
 from server.services.rosters import Ground
+from server.store.database import stamp
 
 blueprint = Blueprint("rosters", __name__)
 
@@ -60,6 +62,13 @@ _ROSTER: dict[str, Any] = {
         "in_doubt": {"type": "integer", "description": "rows of this page with an open conflict"},
         "missing": {"type": ["object", "null"], "description": "unplaced, held, quarantined records of this type"},
     },
+}
+
+
+_COUNT: dict[str, Any] = {
+    "type": "object",
+    "required": ["as_of", "count"],
+    "properties": {"as_of": {"type": "string", "format": "date-time"}, "count": {"type": "integer"}},
 }
 
 
@@ -126,6 +135,35 @@ def search_cell_roster(code: str, name: str) -> Response:
 def search_community_roster(community_id: str, name: str) -> Response:
     """Needs ``search_personal``."""
     return _by_body(name, lambda scope, query: rosters.community_ground(auth.house(), scope, community_id, query))
+
+
+@blueprint.post("/api/v1/cells/<code>/roster/<name>/count")
+@describe(zh="一个网格的花名册有多少行", en="How many rows a roster of one cell has", tag=_TAG, request=SearchSchema,
+          response=_COUNT, problems=_PROBLEMS)  # fmt: skip
+def count_cell_roster(code: str, name: str) -> Response:
+    """Needs ``search_personal``."""
+    return _counted(name, lambda scope, query: rosters.cell_ground(auth.house(), scope, code, query))
+
+
+@blueprint.post("/api/v1/communities/<community_id>/roster/<name>/count")
+@describe(zh="社区花名册有多少行", en="How many rows a roster of a community has, without giving them", tag=_TAG, request=SearchSchema,
+          response=_COUNT, problems=_PROBLEMS)  # fmt: skip
+def count_community_roster(community_id: str, name: str) -> Response:
+    """Needs ``search_personal``."""
+    return _counted(name, lambda scope, query: rosters.community_ground(auth.house(), scope, community_id, query))
+
+
+def _counted(name: str, find: Callable[[Scope, Query], Ground]) -> Response:
+    actor = auth.signed_in("search_personal")
+    roster = rosters.find_roster(auth.house(), name)
+    scope = auth.scope(actor)
+    query = from_body(roster, SearchSchema().load(read_json(100_000)), personal=rosters.sees_personal(scope, roster))
+    ground = find(scope, query)
+    auth.demand(actor, "read_records", community_id=ground.community_id)
+    if query.personal:
+        auth.demand(actor, "read_personal", community_id=ground.community_id)
+    found = rosters.counted(auth.house(), scope, ground, replace(query, columns=()), auth.look(actor, "search", f"count: {name}"))
+    return json_answer({"as_of": stamp(auth.house().clock()), "count": sum(found.values())})
 
 
 def _by_address(name: str, find: Callable[[Scope, Query], Ground]) -> Response:

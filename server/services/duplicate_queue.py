@@ -51,6 +51,11 @@ def duplicates(
     }
 
 
+def count(house: House, scope: Scope, community_id: str) -> int:
+    """How many pairs wait. Reads a community's people into memory where they are not yet, as the first search does."""
+    return len(_pairs(house, scope, community_id))
+
+
 def _place(pair: Pair) -> list[Any]:
     return [-pair.score, pair.first, pair.second]
 

@@ -9,9 +9,9 @@ from typing import Any
 import orjson
 
 from forms.definition import RecordType
-from server.errors import InputError, InvalidInput, NotFound
+from server.errors import InputError, InvalidInput, NotFound, OutsideScope
 from server.house import House
-from server.permissions import Scope, may
+from server.permissions import Scope, cell_stream, may
 from server.services.inbox_names import names_of, referred
 from server.services.labels import PERSONAL, code_labels, field_label, form_of, shown, title_of
 from server.services.looks import Look, seen
@@ -20,6 +20,7 @@ from server.services.unsealing import open_sealed
 from server.store import baseline, placements
 from server.store import inbox as store
 from server.store.database import read, stamp
+from server.store.scoping import UNPLACED
 
 KINDS = ("conflicts", "quarantine", "unplaced", "placements", "findings", "held", "visits")
 MOST_PER_PAGE = 200
@@ -28,12 +29,29 @@ _HARM = {"identifying": 0, "secret": 1, "personal": 1, "internal": 2, "public": 
 
 
 def counts(house: House, scope: Scope, community_id: str) -> dict[str, Any]:
-    """How many items of each kind wait in the actor's scope."""
+    """How many items of each kind wait in the actor's scope; of duplicates see `duplicate_queue.count`."""
     with read(house.engine) as connection:
         found = store.counts(connection, scope, community_id)
         types = tuple(name for name in house.registry.types() if "@anchor" in house.registry.latest(name).placed_by)
         found["placements"] = placements.count_doubtful(connection, scope, community_id, types)
     return {"as_of": stamp(house.clock()), "counts": found, "total": sum(found.values())}
+
+
+def within(house: House, scope: Scope, community_id: str, code: str) -> Scope:
+    """The scope, cut to one cell by its code, or to what is ``~unplaced``.
+
+    Raises
+    ------
+    NotFound, OutsideScope
+    """
+    with read(house.engine) as connection:
+        homes = {cell.code: cell_stream(cell.cell_id) for cell in baseline.published_cells(connection, community_id)}
+    home = UNPLACED if code == UNPLACED else homes.get(code)
+    if home is None:
+        raise NotFound("no published cell has this code")
+    if not scope.sees_stream(community_id, home):
+        raise OutsideScope("this cell is not among those you work for")
+    return replace(scope, streams=frozenset((home,)))
 
 
 # ---------------------------------------------------------------- conflicts

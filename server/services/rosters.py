@@ -197,11 +197,12 @@ class _Run:
             connection, house, scope, ground, known_at=query.known_at, as_of=query.as_of
         )
         self.narrowed, searched = _narrowed(connection, house, ground, query)
-        falling = self._falls_by_cell()
+        standing = self._standing()
+        falling = self._falls_by_cell() if len(standing) > 1 else None
         if falling is None or searched:
-            self.groups: list[tuple[str, ...]] = [ground.homes]
+            self.groups: list[tuple[str, ...]] = [standing]
         else:
-            self.groups = [(home,) for home in self._by_code(falling)]
+            self.groups = [(home,) for home in self._by_code(standing, falling)]
         at = datetime.fromisoformat(query.known_at) if query.known_at else house.clock()
         today = date.fromisoformat(query.as_of) if query.as_of else (at + timedelta(hours=8)).date()
         homes = self._homes(ground.homes)
@@ -215,9 +216,21 @@ class _Run:
                 return falling
         return None
 
-    def _by_code(self, falling: bool) -> list[str]:
+    def _standing(self) -> tuple[str, ...]:
+        """The homes that can hold what is asked for: a filter on the record's own cell leaves the others unread.
+
+        What lies in a dedicated cell stands in other homes, so that its own says nothing.
+        """
         codes = self.ground.codes
-        return sorted(self.ground.homes, key=lambda home: order_key([codes.get(home)], [falling], home))
+        asked = [item for item in self.query.filters if item.column.derived == "cell_code" and item.column.paths == ((),)]
+        return tuple(
+            home for home in self.ground.homes
+            if home.startswith("dedicated/") or all(holds(item, codes.get(home), None) for item in asked)
+        )  # fmt: skip
+
+    def _by_code(self, homes: Sequence[str], falling: bool) -> list[str]:
+        codes = self.ground.codes
+        return sorted(homes, key=lambda home: order_key([codes.get(home)], [falling], home))
 
     def ordered(self, after: dict[str, Any] | None) -> Iterator[tuple[int, list[tuple[Entry, list[Any]]]]]:
         """For each group of homes: how many rows it has in all, and its rows in order behind the position."""

@@ -1,5 +1,5 @@
 // What the map can be coloured by: how each figure is read from a cell, told in words, and where its list is.
-import type { BaselineCell, BaselineFigures } from "./api/types.ts";
+import type { BaselineCell, BaselineFigures, RosterFilterAsked } from "./api/types.ts";
 import { number, percent } from "./tell.ts";
 import { t } from "./words/index.ts";
 
@@ -11,26 +11,34 @@ export interface Figure {
   tell: (value: number | null) => string;
   /** Edges of the classes where they mean something by themselves; otherwise they follow the values. */
   edges?: number[];
-  list: { roster: string; filters?: { column: string; op: string; value: unknown }[] } | { inbox: string } | null;
+  /** The list that is counted; of a share or a median: the rows that make it worse. */
+  list: { roster: string; filters?: RosterFilterAsked[]; sort?: string[] } | { inbox: string } | null;
 }
 
-const COUNTED: Record<string, string> = {
-  household: "household_book",
-  person: "persons",
-  resident_person: "persons",
-  dwelling: "dwellings",
-  party_member: "party_members",
-  organization: "organizations",
-  resource: "resources",
+/** Stands for a cell's code where what is in no cell is meant. */
+export const UNPLACED = "~unplaced";
+
+const LIVING: RosterFilterAsked = { column: "lives_here", op: "eq", value: true };
+const OCCUPIED = ["owner_lived", "let", "group_let", "lent", "empty", "under_works"];
+const HALF_A_YEAR = 180;
+
+const COUNTED: Record<string, { roster: string; filters?: RosterFilterAsked[] }> = {
+  household: { roster: "household_book" },
+  person: { roster: "persons", filters: [{ column: "vital_status", op: "not_in", value: ["deceased"] }] },
+  resident_person: { roster: "persons", filters: [LIVING] },
+  dwelling: { roster: "dwellings" },
+  building: { roster: "buildings" },
+  party_member: { roster: "party_members" },
+  organization: { roster: "organizations" },
+  resource: { roster: "resources" },
 };
 
 function counted(name: string): Figure {
-  const roster = COUNTED[name];
-  return { name: `count_${name}`, tone: "plain", of: (cell) => cell.counts[name] ?? null, tell: (n) => number(n), list: roster ? { roster } : null };
+  return { name: `count_${name}`, tone: "plain", of: (cell) => cell.counts[name] ?? null, tell: (n) => number(n), list: COUNTED[name] ?? null };
 }
 
 function aged(name: "aged_60" | "aged_80", years: number): Figure {
-  return { name, tone: "plain", of: (cell) => cell.ages?.[name] ?? null, tell: (n) => number(n), list: { roster: "persons", filters: [{ column: "age", op: "gte", value: years }] } };
+  return { name, tone: "plain", of: (cell) => cell.ages?.[name] ?? null, tell: (n) => number(n), list: { roster: "persons", filters: [LIVING, { column: "age", op: "gte", value: years }] } };
 }
 
 /** Share of records that were last confirmed more than half a year ago. */
@@ -42,15 +50,15 @@ function older(cell: BaselineFigures): number | null {
 }
 
 export const FIGURES: Figure[] = [
-  { name: "coverage", tone: "low-is-care", edges: [0, 0.5, 0.8, 0.9, 0.97], of: (cell) => cell.coverage.share, tell: percent, list: { roster: "dwellings", filters: [{ column: "households_count", op: "eq", value: 0 }, { column: "expected", op: "eq", value: true }] } },
-  { name: "freshness", tone: "care", edges: [0, 91, 181, 271, 366], of: (cell) => cell.freshness?.median_days ?? null, tell: (n) => (n === null ? "–" : t("common.days", { n })), list: { roster: "household_book" } },
+  { name: "coverage", tone: "low-is-care", edges: [0, 0.5, 0.8, 0.9, 0.97], of: (cell) => cell.coverage.share, tell: percent, list: { roster: "dwellings", filters: [{ column: "expected", op: "eq", value: true }, { column: "households_count", op: "eq", value: 0 }, { column: "occupancy", op: "not_in", value: OCCUPIED }] } },
+  { name: "freshness", tone: "care", edges: [0, 91, 181, 271, 366], of: (cell) => cell.freshness?.median_days ?? null, tell: (n) => (n === null ? "–" : t("common.days", { n })), list: { roster: "household_book", sort: ["confirmed_on"] } },
   { name: "conflicts", tone: "care", of: (cell) => cell.open_conflicts, tell: (n) => number(n), list: { inbox: "conflicts" } },
-  { name: "density", tone: "plain", of: (cell) => (cell.area_m2 ? ((cell.counts.resident_person ?? cell.counts.person ?? 0) * 10_000) / cell.area_m2 : null), tell: (n) => (n === null ? "–" : t("overview.perHectare", { n: number(Math.round(n)) })), list: { roster: "persons" } },
+  { name: "density", tone: "plain", of: (cell) => (cell.area_m2 ? ((cell.counts.resident_person ?? cell.counts.person ?? 0) * 10_000) / cell.area_m2 : null), tell: (n) => (n === null ? "–" : t("overview.perHectare", { n: number(Math.round(n)) })), list: { roster: "persons", filters: [LIVING] } },
   { name: "open", tone: "care", of: (cell) => (cell.open ? cell.open.conflicts + cell.open.findings + cell.open.held + cell.open.quarantined : null), tell: (n) => number(n), list: { inbox: "" } },
-  { name: "stale", tone: "care", edges: [0, 0.25, 0.5, 0.75, 0.9], of: (cell) => older(cell), tell: percent, list: { roster: "household_book" } },
+  { name: "stale", tone: "care", edges: [0, 0.25, 0.5, 0.75, 0.9], of: (cell) => older(cell), tell: percent, list: { roster: "household_book", filters: [{ column: "confirmed_on", op: "lt", value: new Date(Date.now() - HALF_A_YEAR * 86_400_000).toISOString().slice(0, 10) }], sort: ["confirmed_on"] } },
   aged("aged_60", 60), aged("aged_80", 80),
-  { name: "share_60", tone: "plain", of: (cell) => cell.ages?.share_60 ?? null, tell: percent, list: { roster: "persons", filters: [{ column: "age", op: "gte", value: 60 }] } },
-  { name: "under_3", tone: "plain", of: (cell) => cell.ages?.under_3 ?? null, tell: (n) => number(n), list: { roster: "persons", filters: [{ column: "age", op: "lt", value: 3 }] } },
+  { name: "share_60", tone: "plain", of: (cell) => cell.ages?.share_60 ?? null, tell: percent, list: { roster: "persons", filters: [LIVING, { column: "age", op: "gte", value: 60 }] } },
+  { name: "under_3", tone: "plain", of: (cell) => cell.ages?.under_3 ?? null, tell: (n) => number(n), list: { roster: "persons", filters: [LIVING, { column: "age", op: "lt", value: 3 }] } },
   ...["household", "person", "resident_person", "dwelling", "building", "party_member", "organization", "resource"].map(counted),
 ];
 

@@ -3,7 +3,7 @@ import { shallowRef, watch } from "vue";
 import { address, get } from "./api/client.ts";
 import type { CellFeature, CodeEntry, Form, FormField, Label, Reference } from "./api/types.ts";
 import { communityId, ofTheHouse, user } from "./session.ts";
-import { language } from "./words/index.ts";
+import { language, t } from "./words/index.ts";
 
 export const reference = shallowRef<Reference | null>(null);
 let under: Promise<Reference> | null = null;
@@ -30,6 +30,7 @@ export function baseCells(): CellFeature[] {
 
 export function cellName(code: string | null | undefined): string {
   if (!code) return "";
+  if (code === "~unplaced") return t("common.unplaced");
   const found = reference.value?.cells.features.find((cell) => cell.properties.code === code || cell.id === code);
   return String(found?.properties.name ?? code);
 }

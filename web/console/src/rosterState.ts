@@ -2,6 +2,9 @@
 import { reactive } from "vue";
 import type { RosterFilterAsked } from "./api/types.ts";
 
+/** What can be asked without personal fields. */
+export const PLACE_LISTS = ["dwellings", "buildings", "organizations", "resources"];
+
 export interface Asked {
   filters: RosterFilterAsked[];
   sort: string[];

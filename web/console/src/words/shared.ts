@@ -49,6 +49,7 @@ export const common = {
   cell: ["网格", "Cell"],
   allCells: ["全部网格", "All cells"],
   rows: ["{n} 条", "{n} rows"],
+  rowsOf: ["已显示 {n} / {m} 条，向下滚动继续", "{n} of {m} rows shown; scroll for more"],
   rowsSoFar: ["已显示 {n} 条，向下滚动继续", "{n} rows shown; scroll for more"],
   inDoubt: ["{n} 条有疑问", "{n} in doubt"],
   noDoubt: ["没有存疑的", "None in doubt"],

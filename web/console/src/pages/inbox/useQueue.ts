@@ -4,7 +4,7 @@ import { address, get } from "../../api/client.ts";
 import { communityId, ofTheHouse } from "../../session.ts";
 import { why } from "../../tell.ts";
 
-export function useQueue<Row>(kind: string, size = 50) {
+export function useQueue<Row>(kind: string, size = 50, cell: () => string | null = () => null) {
   const rows = shallowRef<Row[]>([]);
   const asOf = ref("");
   const count = ref<number | null>(null);
@@ -15,7 +15,7 @@ export function useQueue<Row>(kind: string, size = 50) {
   async function load(more = false): Promise<void> {
     try {
       const told = await get<{ as_of: string; count?: number; rows: Row[]; next: string | null }>(
-        address(`/api/v1/inbox/${kind}`, { limit: size, next: more ? next.value : null, community: ofTheHouse.value ? communityId.value : null }),
+        address(`/api/v1/inbox/${kind}`, { limit: size, next: more ? next.value : null, cell: cell(), community: ofTheHouse.value ? communityId.value : null }),
       );
       rows.value = more ? [...rows.value, ...told.rows] : told.rows;
       asOf.value = told.as_of;

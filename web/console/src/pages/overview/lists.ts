@@ -1,15 +1,24 @@
 // From a figure to the list behind it.
 import type { Figure } from "../../figures.ts";
 import { router } from "../../router.ts";
-import { setAsked } from "../../rosterState.ts";
+import { PLACE_LISTS, setAsked } from "../../rosterState.ts";
+import { may } from "../../session.ts";
 
-/** Open the list that a figure counts; `cell` is a cell's code, null for the community; `day` a past one. */
+/** Whether this reader may open the list behind a figure: lists of places are for more people than those of persons. */
+export function opens(figure: Figure): boolean {
+  if (!figure.list) return false;
+  if ("inbox" in figure.list) return may("inbox");
+  return may("personal") || (may("records") && PLACE_LISTS.includes(figure.list.roster));
+}
+
+/** Open the list that a figure counts; `cell` is a cell's code or UNPLACED, null for the community; `day` a past one. */
 export function openList(figure: Figure, cell: string | null, day: string | null = null): void {
   if (!figure.list) return;
+  const query = cell ? { cell } : {};
   if ("inbox" in figure.list) {
-    void router.push(`/inbox/${figure.list.inbox}`);
+    void router.push({ path: `/inbox/${figure.list.inbox}`, query });
     return;
   }
-  setAsked(figure.list.roster, { filters: figure.list.filters ?? [], day });
-  void router.push({ path: `/rosters/${figure.list.roster}`, query: cell ? { cell } : {} });
+  setAsked(figure.list.roster, { filters: figure.list.filters ?? [], sort: figure.list.sort ?? [], day });
+  void router.push({ path: `/rosters/${figure.list.roster}`, query });
 }

@@ -2,6 +2,7 @@
 import { computed, ref, shallowRef } from "vue";
 import { address, keepFile, send } from "../../api/client.ts";
 import type { RosterColumn, RosterFilterAsked, RosterPage, RosterRow } from "../../api/types.ts";
+import { UNPLACED } from "../../figures.ts";
 import { communityId, may } from "../../session.ts";
 import { why } from "../../tell.ts";
 
@@ -15,6 +16,15 @@ export interface Wanted {
 
 const FIRST = 120;
 const THEN = 600;
+
+function pathOf(wanted: Wanted): string {
+  const place = wanted.cell && wanted.cell !== UNPLACED ? `/api/v1/cells/${wanted.cell}` : `/api/v1/communities/${communityId.value}`;
+  return `${place}/roster/${wanted.roster}`;
+}
+
+function filtersOf(wanted: Wanted): RosterFilterAsked[] {
+  return wanted.cell === UNPLACED ? [...wanted.filters, { column: "cell_code", op: "is_null", value: true }] : wanted.filters;
+}
 
 export function useRoster() {
   const rows = shallowRef<RosterRow[]>([]);
@@ -30,11 +40,11 @@ export function useRoster() {
 
   // Whoever sees personal fields asks by a body, so that no value stands in an address; others ask by address.
   function ask(wanted: Wanted, rest: Record<string, unknown>, options: { signal?: AbortSignal; accept?: string } = {}): Promise<Response> {
-    const place = wanted.cell ? `/api/v1/cells/${wanted.cell}` : `/api/v1/communities/${communityId.value}`;
-    const path = `${place}/roster/${wanted.roster}`;
+    const path = pathOf(wanted);
+    const filters = filtersOf(wanted);
     const sort = { ...(wanted.sort.length ? { sort: wanted.sort } : {}), ...(wanted.day ? { as_of: wanted.day } : {}) };
-    if (may("personal")) return send("POST", `${path}/search`, { body: { filters: wanted.filters, ...sort, ...rest }, ...options });
-    const asked: Record<string, string> = Object.fromEntries(wanted.filters.map((one) => [`${one.column}.${one.op}`, String(one.value)]));
+    if (may("personal")) return send("POST", `${path}/search`, { body: { filters, ...sort, ...rest }, ...options });
+    const asked: Record<string, string> = Object.fromEntries(filters.map((one) => [`${one.column}.${one.op}`, String(one.value)]));
     for (const [name, value] of Object.entries({ ...sort, ...rest })) if (name !== "purpose") asked[name] = String(value);
     return send("GET", address(path, asked), options);
   }
@@ -59,6 +69,7 @@ export function useRoster() {
       rows.value = first.rows;
       doubts.value = first.in_doubt;
       about.value = first;
+      if (first.count === undefined && first.next !== null && may("personal")) void count(wanted, asking.signal);
     } catch (error) {
       if (error instanceof DOMException) return;
       problem.value = why(error);
@@ -66,6 +77,17 @@ export function useRoster() {
       about.value = null;
     }
     busy.value = false;
+  }
+
+  // A page of a whole community is given before its rows are counted.
+  async function count(wanted: Wanted, signal: AbortSignal): Promise<void> {
+    try {
+      const body = { filters: filtersOf(wanted), ...(wanted.day ? { as_of: wanted.day } : {}) };
+      const told = (await (await send("POST", `${pathOf(wanted)}/count`, { body, signal })).json()) as { count: number };
+      if (wanted === asked && about.value) about.value = { ...about.value, count: told.count };
+    } catch {
+      return; // the list itself says what is wrong
+    }
   }
 
   async function next(): Promise<void> {
