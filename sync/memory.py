@@ -21,7 +21,8 @@ UNPLACED = "~unplaced"
 class Prepared:
     """One operation, read and judged by its form before any lock: ``values`` are the normalised ``set``.
 
-    ``repeat_of`` is (install, n, outcome, reason) of the same operation where it came before under another number (S21).
+    ``repeat_of`` is (install, n, outcome, reason) of the same operation where it came before under another number (S21),
+    ``repeated`` the record (id, v, tag) after it, as it became there; None where it made no version.
     """
 
     n: int
@@ -34,6 +35,7 @@ class Prepared:
     shape: Shape | None = None
     refusal: Refusal | None = None
     repeat_of: tuple[str, int, str, str | None] | None = None
+    repeated: tuple[str, int, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

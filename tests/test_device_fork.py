@@ -11,7 +11,7 @@ import pytest
 from server.house import uuid7
 from server.services.verify import verify
 from sync.device import ForkNeeded, HttpTransport, Offline, Phone
-from tests.live import LiveCommunity, LiveServer, home, live_server
+from tests.live import LiveCommunity, LiveServer, anchor, home, live_server
 
 __all__ = ["live_server"]
 
@@ -105,3 +105,31 @@ def test_only_the_install_itself_can_fork(ground: LiveCommunity, live_server: Li
     for wrong in ({"fork_id": two.install_id}, {"fork_id": "7"}, {"log": "all"}, {"install_id": two.install_id}):
         body = {"protocol": 1, "install_id": one.install_id, "fork_id": uuid7(), "log": []} | wrong
         assert wire.request("POST", "/api/v1/sync/fork", body=body, token=one.token).status == 422
+
+
+def test_s21_what_a_fork_sends_again_keeps_its_version(ground: LiveCommunity, live_server: LiveServer, tmp_path: Path) -> None:
+    """S21, S20: a movement that the copies contain already is not shown twice while the fork's first pull is under way."""
+    one = ground.phone(tmp_path / "one", ground.worker(0))
+    one.pull()
+    stock = one.create("resource", {"name": "矿泉水", "kind": "supply", "quantity": 5, "anchor": anchor(0)})
+    one.sync()
+    (moved,) = one.patch(stock, quantity={"delta": -2})  # not sent yet: both copies send it
+    one, copy = _clone(live_server, one, tmp_path)
+    one.patch(stock, note="甲")
+    one.sync()
+    copy.patch(stock, note="乙")
+    copy.pull()
+    with pytest.raises(ForkNeeded):
+        copy.push()
+    copy.fork()
+    for _ in range(2):  # the second time from what is stored
+        copy.push()
+        view = copy.read(stock)
+        assert view is not None and view.fields["quantity"] == 3 and moved not in view.pending
+        with copy._store.change("asked again"):
+            copy._store.run("UPDATE log SET state = 'sent', v = NULL")
+    copy.sync()
+    view = copy.read(stock)
+    assert view is not None and view.fields["quantity"] == 3 and not view.pending
+    report = verify(live_server.house, ground.community_id)
+    assert report.agrees, str(report.difference)

@@ -118,14 +118,19 @@ def test_same_operation_id_with_other_content_under_a_new_number_flags_the_devic
 
 
 def test_an_operation_that_came_under_another_number_is_one_operation(ground):
-    """S11: S21, L6: a forked phone sends the same bytes from a new install: answered as they were, applied once."""
+    """S11: S21, L6: a forked phone sends the same bytes from a new install: answered as they were, with the version that they made, applied once."""
     phone = ground.worker(0)
     stock = create("resource", {"name": "饮用水", "kind": "supply", "quantity": 5, "anchor": anchor(0)})
     phone.write(stock)
     more = patch(ground, stock["id"], {"quantity": {"delta": 3}})
     phone.write(more)
     fork = ground.enrol(phone.user_id)
-    assert fork.outcomes([stock], [more]) == [("applied", None), ("applied", None)]
+    batch = fork.batch([[stock], [more]])
+    for _ in range(2):  # as it is consumed, and as it is stored
+        results = fork.send(batch)["results"]
+        assert [one["now"]["outcome"] for one in results] == ["applied", "applied"]
+        assert [(one["record"]["id"], one["record"]["v"]) for one in results] == [(stock["id"], 1), (stock["id"], 2)]
+    assert results[1]["record"]["tag"] == ground.record(stock["id"]).tag
     assert ground.fields(stock["id"])["quantity"] == 8
     assert ground.record(stock["id"]).v == 2
 

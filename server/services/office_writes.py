@@ -12,7 +12,8 @@ from server.errors import InputError, InvalidInput, NotFound, OutsideScope
 from server.house import House
 from server.permissions import Actor, Scope
 from server.services.prepare import is_record_id, prepare
-from server.services.push import accept_user_group, repeated, user_operation
+from server.services.push import accept_user_group, user_operation
+from server.services.results import repeated
 from server.services.scope import settle_expired
 from server.store import assignments
 from server.store import push as reading

@@ -19,6 +19,7 @@ from server.services.faults import place_of
 from server.services.lives import begin_again, check_acknowledged, pass_over, receipt, was_passed_over
 from server.services.prepare import NO_OPERATION, prepare
 from server.services.release import release_waiting
+from server.services.results import answered, record_after, repeated
 from server.services.reused import flag_reused, keep_reused
 from server.services.scope import settle_expired
 from server.services.transact import Attempt, Submission, decide_and_write
@@ -27,7 +28,7 @@ from server.store import writing
 from server.store.backup import standing
 from server.store.database import read, stamp, written
 from server.store.errors import Busy, CopiedBack, PlanOutdated, StoreError
-from sync.memory import Decided, Prepared
+from sync.memory import Prepared
 from sync.outcome import HELD, QUARANTINED, Refusal
 
 if TYPE_CHECKING:
@@ -236,6 +237,7 @@ def _transact(
         pass_over(connection, house, sender, batch.missing, last)
     answer = _Answer(applied=last)
     reused: list[Prepared] = []
+    again: dict[str, Prepared] = {}
     numbers = [one.n for group in groups for one in group] or [batch.after_n + 1]
     first_n = min(batch.after_n, numbers[0])
     stored = reading.consumed(connection, sender.community_id, sender.install_id, first_n, numbers[-1])
@@ -257,8 +259,13 @@ def _transact(
             answer.results[one.n] = repeated(known, one)
             if bytes(known.content_hash) != one.content_hash:
                 reused.append(one)
+            elif not known.canonical:
+                again[one.op_id] = one
     if reused:
         keep_reused(connection, house, sender, reused)
+    for op_id, first in reading.seen_operations(connection, sender.community_id, list(again)).items():
+        if bytes(first.content_hash) == again[op_id].content_hash:  # not one that was refused for its used id
+            answer.results[again[op_id].n]["record"] = record_after(reading.version_after(first))
     if fresh:
         at = stamp(house.clock())
         submission = Submission(
@@ -280,7 +287,7 @@ def _transact(
             connection, sender.community_id, sender.install_id, final.n, final.op_id, at, batch.skew_s
         )
         for decided in memory.decided:
-            answer.results[decided.prepared.n] = _fresh(decided)
+            answer.results[decided.prepared.n] = answered(decided)
         flag_reused(connection, sender, memory.decided)
     return answer
 
@@ -294,42 +301,6 @@ def _follows(batch: Batch, stored: dict[int, Any], last: tuple[int, str | None])
     row = stored.get(batch.after_n)
     # the id of bytes that could not be read is known to the phone alone
     return row is not None and row.op_id in (batch.after_op_id, NO_OPERATION)
-
-
-def repeated(row: Any, one: Prepared) -> dict[str, Any]:
-    """The stored answer again; another content under the same id is kept aside and shown to the secretary (L6)."""
-    if bytes(row.content_hash) != one.content_hash:
-        return {
-            "n": one.n,
-            "op_id": one.op_id,
-            "first": {"outcome": row.first, "reason": row.first_reason},
-            "now": {"outcome": QUARANTINED, "reason": "op_id_reused", "status": row.status},
-            "record": None,
-            "errors": [{"pointer": "/op_id", "code": "op_id_reused", "message": "same id, other content"}],
-        }
-    return {
-        "n": one.n,
-        "op_id": one.op_id,
-        "first": {"outcome": row.first, "reason": row.first_reason},
-        "now": {"outcome": row.now, "reason": row.now_reason, "status": row.status},
-        "record": {"id": row.record_id, "v": row.v, "tag": row.tag} if row.v is not None else None,
-        "errors": orjson.loads(row.detail) if row.detail else [],
-    }
-
-
-def _fresh(decided: Decided) -> dict[str, Any]:
-    operation = decided.prepared.operation
-    said = {"outcome": decided.outcome, "reason": decided.reason}
-    return {
-        "n": decided.prepared.n,
-        "op_id": decided.prepared.op_id,
-        "first": said,
-        "now": {**said, "status": 1},
-        "record": {"id": operation.id, "v": decided.v, "tag": decided.tag}
-        if operation is not None and decided.v is not None
-        else None,
-        "errors": decided.errors,
-    }
 
 
 def _as_json(house: House, sender: Sender, batch: Batch, answer: _Answer) -> dict[str, Any]:

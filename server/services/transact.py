@@ -323,6 +323,7 @@ def mark_repeats(connection: Connection, submission: Submission, groups: Sequenc
             continue  # itself, being released
         if bytes(row.content_hash) == one.content_hash:
             one.repeat_of = (row.install_id, row.n, row.now, row.now_reason)
+            one.repeated = reading.version_after(row)
         else:
             one.refusal = Refusal(QUARANTINED, REUSED)
 

@@ -200,10 +200,15 @@ def seen_operations(connection: Connection, community_id: str, op_ids: Sequence[
     """The row that answers for each op_id that any install of the community has sent before."""
     columns = (
         "op_id", "canonical", "content_hash", "record_id", "first", "first_reason", "now", "now_reason", "status",
-        "v", "tag", "detail", "install_id", "n",
+        "v", "tag", "detail", "install_id", "n", "entered_id",
     )  # fmt: skip
     rows = rows_of(connection, operation, columns, community_id, "op_id", op_ids, "t.canonical = 1")
     return {row.op_id: row for row in rows}
+
+
+def version_after(row: Any) -> tuple[str, int, str] | None:
+    """(record, v, tag) after an operation of `seen_operations`; None where it made no version."""
+    return (row.entered_id or row.record_id, row.v, row.tag) if row.v is not None else None
 
 
 def blocked_records(connection: Connection, community_id: str, install_id: str, before_n: int) -> set[str]:
