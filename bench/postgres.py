@@ -64,7 +64,8 @@ class PostgresServer:
             if template is not None:
                 self._disconnect(connection, source)
             connection.execute(
-                sql.SQL("CREATE DATABASE {} TEMPLATE {} ENCODING 'UTF8'").format(
+                # Copying files: without fsync more than twice as quick as through the write-ahead log, the default.
+                sql.SQL("CREATE DATABASE {} TEMPLATE {} ENCODING 'UTF8' STRATEGY FILE_COPY").format(
                     sql.Identifier(name), sql.Identifier(source or "template0")
                 )
             )

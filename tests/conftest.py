@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from browser_kit import (  # noqa: F401 - fixtures of every suite that uses a browser
     browser_type_launch_args,
     demo_copy,
@@ -26,8 +27,10 @@ from browser_kit import (  # noqa: F401 - fixtures of every suite that uses a br
     phone_page,
 )
 from hypothesis import HealthCheck, settings
+from werkzeug.routing import Rule
 
 from bench.postgres import PostgresServer, running_postgres
+from server.services import sign_in
 from server.simulation.shelf import quick_folder
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
@@ -106,6 +109,35 @@ def _lie_in_memory(config: pytest.Config) -> None:
         return
     config.option.basetemp = folder = tempfile.mkdtemp(prefix="dishu-tests-", dir=place)
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+
+
+# ---------------------------------------------------------------- what is costly on purpose, or costly once
+@pytest.fixture(scope="session", autouse=True)
+def _passwords_are_cheap() -> Iterator[None]:
+    """Argon2id with the least work, in this process only: a guess is meant to cost a tenth of a second, and tests sign in thousands of times.
+
+    ``tests/test_server_auth.py`` holds what a password costs in service; programs that tests start hash as in service.
+    """
+    with pytest.MonkeyPatch.context() as change:
+        change.setattr(sign_in, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _rules_are_compiled_once() -> Iterator[None]:
+    """Werkzeug compiles two functions for each of two hundred addresses whenever an application is made: once a process is enough."""
+    compiled: dict[tuple[object, ...], object] = {}
+    compile_builder = Rule._compile_builder
+
+    def once(rule: Rule, append_unknown: bool = True) -> object:
+        key = (rule.rule, rule.subdomain, rule.host, repr(rule.defaults), append_unknown)
+        if key not in compiled:
+            compiled[key] = compile_builder(rule, append_unknown)
+        return compiled[key]
+
+    with pytest.MonkeyPatch.context() as change:
+        change.setattr(Rule, "_compile_builder", once)
+        yield
 
 
 # ---------------------------------------------------------------- databases

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import subprocess
+import sys
 
 import pytest
 from front_door import COMMUNITY, NEIGHBOUR, PASSWORD, Office, Person, furnish, open_office, problem
@@ -72,6 +74,13 @@ def test_secrets_are_kept_as_hashes_only(office: Office):
     for plain in (PASSWORD, secret, token, code, tokens.plain_code(code)):
         assert plain not in kept
     assert "$argon2id$" in kept
+
+
+def test_a_guess_at_a_password_costs_what_rfc_9106_asks():
+    """Who copies the database pays for every guess: Argon2id with 64 MiB, three passes, four lanes (RFC 9106, second choice)."""
+    program = "from server.services.sign_in import hash_password; print(hash_password('a made-up password'))"
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert told.stdout.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
 
 
 def test_wrong_password_and_unknown_name_look_alike(office: Office):
