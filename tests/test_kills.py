@@ -25,7 +25,7 @@ def test_killed_at_random_moments_under_twenty_phones(prepared_database, tmp_pat
         assert run.counts["kills"] == times
 
 
-@times(5, 100)
+@times(2, 100)
 def test_two_server_processes_on_one_database_both_killed(prepared_database, tmp_path, times):
     """S16: two served programs on one database, each killed at random moments of its own; phones ask now this, now that."""
     with trial(prepared_database(furnish), tmp_path, programs=2) as run:
@@ -35,7 +35,7 @@ def test_two_server_processes_on_one_database_both_killed(prepared_database, tmp
 
 
 @pytest.mark.parametrize("prepared_database", ["postgresql"], indirect=True)
-@times(15, 300)
+@times(6, 300)
 def test_database_sessions_end_in_the_middle_of_pushes(prepared_database, tmp_path, times):
     """S16, S17: PostgreSQL drops the server's sessions again and again: 503 and the same again; nobody's operation is blamed."""
     with trial(prepared_database(furnish), tmp_path) as run:
@@ -43,7 +43,7 @@ def test_database_sessions_end_in_the_middle_of_pushes(prepared_database, tmp_pa
         assert run.counts["sessions ended"] >= times
 
 
-@times(2, 50)
+@times(1, 50)
 def test_the_database_server_crashes_and_comes_back(tmp_path, times):
     """L5: PostgreSQL itself stops as in a crash, with its disk intact: the served program finds it again by itself."""
     with running_postgres(durable=True, own=True) as server:
@@ -55,7 +55,7 @@ def test_the_database_server_crashes_and_comes_back(tmp_path, times):
 
 
 @pytest.mark.parametrize("prepared_database", ["sqlite"], indirect=True)
-@times(3, 50)
+@times(1, 50)
 def test_a_full_disk_refuses_and_loses_nothing(prepared_database, tmp_path, times):
     """L5, S17: while no file can grow, pushes are answered 503 and consume nothing; with room again everything goes on."""
     with trial(prepared_database(furnish), tmp_path) as run:
