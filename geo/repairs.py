@@ -19,6 +19,7 @@ from geo.cell import BASE_LAYER, Cell
 from geo.cells import DraftEdition
 from geo.datum import from_cgcs2000, to_cgcs2000
 from geo.errors import GeoError
+from geo.filling import filled, open_gaps
 from geo.metric import metres_per_degree, units_area_m2
 from geo.noding import matched_edges
 from geo.problem import Problem, a_problem
@@ -42,6 +43,10 @@ _TEXTS = {
     "clean_coverage": (
         "close overlaps, and gaps up to {detail} m, between {n} cells",
         "消除 {n} 个网格之间的重叠以及不超过 {detail} 米的缝隙",
+    ),
+    "fill_to_boundary": (
+        "fill gaps up to {detail} m wide that open to the community's border, with {n} cells",
+        "将 {n} 个网格补到社区边界，填上通向边界、宽不超过 {detail} 米的缝隙",
     ),
 }
 
@@ -123,7 +128,7 @@ def propose_repairs(draft: DraftEdition, *, boundary: Any = None, limits: Limits
     draft : DraftEdition
         As read, or as an earlier repair left it.
     boundary : shapely polygon in CGCS2000 degrees, optional
-        The community; needed to suspect a datum.
+        The community; needed to suspect a datum, and to fill narrow gaps that open to its border.
     limits : Limits
         For closing overlaps and gaps.
 
@@ -131,9 +136,14 @@ def propose_repairs(draft: DraftEdition, *, boundary: Any = None, limits: Limits
     -------
     list of Repair
         Of one stage: place (axes, datum), then rings, then edges of the base layer (matching; where that settles
-        nothing, narrow overlaps and gaps). [] when nothing is left that this module would dare. Deterministic.
+        nothing, narrow overlaps and gaps; then gaps that open to the border). [] when nothing is left that this module would dare. Deterministic.
     """
-    return _place_repairs(draft, boundary) or _ring_repairs(draft) or _edge_repairs(draft, limits)
+    return (
+        _place_repairs(draft, boundary)
+        or _ring_repairs(draft)
+        or _edge_repairs(draft, limits)
+        or _border_repairs(draft, boundary, limits)
+    )
 
 
 def apply(draft: DraftEdition, repairs: Iterable[Repair]) -> DraftEdition:
@@ -259,14 +269,39 @@ def _edge_repairs(draft: DraftEdition, limits: Limits) -> list[Repair]:
     ):
         if proposed is None or not _is_modest(units, proposed, limits) or not _bad_edges_m(proposed) < bad:
             continue
-        changes = []
-        for at, before, after in zip(members, units, proposed, strict=True):
-            if after is not before and not shapely.equals_exact(after, before):
-                cell = draft.cells[at]
-                changes.append(Change(at, _name(cell), cell.geometry, tidy(degrees_geometry(after))))
-        if changes:
+        if changes := _drawn_anew(draft, members, units, proposed):
             return _offered(kind, changes, (), detail=detail)
     return []
+
+
+def _border_repairs(draft: DraftEdition, boundary: Any, limits: Limits) -> list[Repair]:
+    members = [at for at, cell in enumerate(draft.cells) if cell.layer == BASE_LAYER]
+    units = np.array(units_geometry([draft.cells[at].geometry for at in members]), dtype=object)
+    if boundary is None or not len(units) or not shapely.is_valid(units).all():
+        return []
+    outline, width = units_geometry(boundary), limits.clean_width_m
+    per_metre = UNITS_PER_DEGREE / float(metres_per_degree(shapely.total_bounds(units)[1] / UNITS_PER_DEGREE)[1])
+    made = filled(units, outline, width_m=width, tolerance=EDGE_TOLERANCE_M * per_metre)
+    if made is None:
+        return []
+    bad, gaps = _bad_edges_m(units), len(open_gaps(units, outline, width_m=width))
+    # A strip as thin as the rounding of its corners may need its neighbours fitted to each other once more.
+    for proposed in (made, _cleaned(made, EDGE_TOLERANCE_M * per_metre)):
+        if proposed is None or not _is_modest(units, proposed, limits) or _bad_edges_m(proposed) > bad:
+            continue
+        changes = _drawn_anew(draft, members, units, proposed)
+        if changes and len(open_gaps(proposed, outline, width_m=width)) < gaps:
+            return _offered("fill_to_boundary", changes, (), detail=f"{width:g}")
+    return []
+
+
+def _drawn_anew(draft: DraftEdition, members: Sequence[int], units: Any, made: Any) -> list[Change]:
+    changes = []
+    for at, before, after in zip(members, units, made, strict=True):
+        if after is not before and not shapely.equals_exact(after, before):
+            cell = draft.cells[at]
+            changes.append(Change(at, _name(cell), cell.geometry, tidy(degrees_geometry(after))))
+    return changes
 
 
 def _bad_edges_m(units: Any) -> float:

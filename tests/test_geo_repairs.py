@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import shapely
 from coverage_kit import UNIT, irregular_rings
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geo.cell import Cell
@@ -114,6 +114,62 @@ def test_a_person_may_let_a_proposal_go_further():
     assert repair.kind == "clean_coverage"
     assert 400 < repair.largest_area_change_m2 < 600
     assert check_edition(apply(wide, [repair]), profile=ANY).ok
+
+
+def community(west, south, east, north):
+    """A boundary on grid units."""
+    return shapely.box(*((WEST + west) / UNIT, (SOUTH + south) / UNIT, (WEST + east) / UNIT, (SOUTH + north) / UNIT))
+
+
+def test_a_narrow_gap_to_the_border_is_filled_where_the_border_is_given():
+    """A strip of 20 cm between two cells that runs out of the community: proposed with the boundary, told without."""
+    draft = a_draft(box(0, 0, 9_980, 10_000), box(10_000, 0, 20_000, 10_000), box(0, -9_000, 20_000, 0))
+    outline = community(0, -9_000, 20_000, 10_000)
+    assert "gap_at_boundary" in codes(check_edition(draft, profile=ANY, boundary=outline).problems)
+    assert repaired(draft)[1] == ["match_edges"]
+    mended, kinds = repaired(draft, boundary=outline)
+    assert kinds == ["match_edges", "fill_to_boundary"]
+    assert check_edition(mended, profile=ANY, boundary=outline).problems == ()
+    assert shapely.equals(shapely.union_all([cell.geometry for cell in mended.cells]), outline)
+
+
+def test_cells_drawn_short_of_the_border_reach_it():
+    """Thirty centimetres short all around: every cell gets what lies along it, and nobody else's."""
+    draft = a_draft(box(30, 30, 10_000, 10_000), box(10_000, 30, 19_970, 10_000), box(30, 10_000, 10_000, 19_970),
+                    box(10_000, 10_000, 19_970, 19_970))  # fmt: skip
+    outline = community(0, 0, 20_000, 20_000)
+    (repair,) = propose_repairs(draft, boundary=outline)
+    assert (repair.kind, len(repair.changes)) == ("fill_to_boundary", 4)
+    assert all(0 < change.area_change_m2 < 70 for change in repair.changes)
+    mended, _ = repaired(draft, boundary=outline)
+    assert check_edition(mended, profile=ANY, boundary=outline).ok
+
+
+def test_a_missing_cell_is_not_filled_by_its_neighbours():
+    """Where a whole cell is missing, or a strip as wide as a road, a person decides; nobody's cell grows over it."""
+    for east in (12_000, 10_100):
+        draft = a_draft(box(0, 0, 10_000, 10_000), box(east, 0, 20_000, 10_000))
+        outline = community(0, 0, 20_000, 10_000)
+        assert propose_repairs(draft, boundary=outline) == []
+        assert "gap_at_boundary" in codes(check_edition(draft, profile=ANY, boundary=outline).problems)
+
+
+@settings(max_examples=6)
+@given(st.integers(0, 10_000), st.integers(1, 20))
+def test_filling_swallows_no_cell(seed, gap):
+    """Irregular cells that end up to 20 cm short of an irregular border only ever win ground that was nobody's."""
+    rings = [shapely.Polygon(ring) for ring in irregular_rings(3, 3, step=20_000, bends=3, seed=seed)]
+    whole = shapely.union_all(rings)
+    short = shapely.buffer(whole, -gap, join_style="mitre")
+    drawn = [shapely.transform(shapely.intersection(one, short), np.round) for one in rings]
+    cells = tuple(Cell(f"c{at}", f"{at}", "", shapely.transform(one, lambda corners: corners / UNIT)) for at, one in enumerate(drawn))
+    draft, outline = DraftEdition(cells, (), "cgcs2000"), shapely.transform(whole, lambda corners: corners / UNIT)
+    mended, _ = repaired(draft, boundary=outline)
+    before, after = (check_edition(one, profile=ANY, boundary=outline) for one in (draft, mended))
+    assert {"overlap", "outside_boundary", "edge_mismatch"} & codes(after.problems) <= codes(before.problems)
+    assert [one.code for one in mended.cells] == [one.code for one in draft.cells]
+    assert all(new.geometry.area >= old.geometry.area * 0.9999 for new, old in zip(mended.cells, draft.cells, strict=True))
+    assert after.area_m2 == pytest.approx(before.area_m2, rel=0.02)
 
 
 def test_a_crossing_ring_is_rebuilt_and_its_area_shown():

@@ -64,7 +64,7 @@ REPAIR: dict[str, Any] = {
     "properties": {
         "repair_id": {"type": "string"},
         "kind": {
-            "enum": ["swap_axes", "redeclare_datum", "close_ring", "rebuild_ring", "match_edges", "clean_coverage"]
+            "enum": ["swap_axes", "redeclare_datum", "close_ring", "rebuild_ring", "match_edges", "clean_coverage", "fill_to_boundary"]
         },
         "detail": {"type": "string"},
         "zh": {"type": "string"},
