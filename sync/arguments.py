@@ -20,7 +20,7 @@ HEAD = "02"
 @dataclass(frozen=True, slots=True)
 class Argument:
     """One argument. ``kind`` is ``ref``, ``refs``, ``new`` (the id of a record that the command makes), ``op``, ``field``
-    (judged as the field ``of`` names), ``relations`` (person id → code) or ``values`` (fields of the principal).
+    (judged as the field ``of`` names), ``community`` (the id of another one), ``relations`` (person id → code) or ``values`` (fields of the principal).
 
     ``of`` is the record type of a reference, or ``type.field``. ``clears``: null may be given.
     """
@@ -50,12 +50,16 @@ COMMANDS: dict[str, Command] = {
     "move_household": Command(
         ("household",),
         {
-            "dwelling": Argument("ref", "dwelling", required=True),
+            "dwelling": Argument("ref", "dwelling"),
+            "community": Argument("community"),
             "on": _ON,
             "members": _MEMBERS,
             "joined_reason": _JOINED,
             "left_reason": _LEFT,
         },
+    ),
+    "move_person": Command(
+        ("person",), {"community": Argument("community", required=True), "on": _ON, "left_reason": _LEFT}
     ),
     "split_household": Command(
         ("household",),
@@ -153,6 +157,8 @@ def wrong_arguments(operation: Operation, forms: Forms) -> list[Wrong]:
 def _wrong(pointer: str, argument: Argument, value: Any, operation: Operation, forms: Forms) -> list[Wrong]:
     if argument.kind in ("ref", "new", "op"):
         return [] if is_uuid(value) else [Wrong(pointer, "not_a_uuid")]
+    if argument.kind == "community":
+        return [] if isinstance(value, str) and 0 < len(value) <= 60 else [Wrong(pointer, "not_a_community")]
     if argument.kind == "refs":
         if type(value) is not list or not all(is_uuid(one) for one in value):
             return [Wrong(pointer, "not_ids")]
@@ -177,6 +183,11 @@ def _wrong(pointer: str, argument: Argument, value: Any, operation: Operation, f
 def _senseless(operation: Operation) -> list[Wrong]:
     """What is right by itself and cannot be meant together."""
     given, name = operation.arguments, operation.name
+    if name == "move_household":
+        if "community" not in given:
+            return [] if "dwelling" in given else [Wrong("/arguments/dwelling", "required")]
+        # the dwelling is chosen there, and everybody who lives in the household goes: who stays leaves it first
+        return [Wrong(f"/arguments/{one}", "not_with_community") for one in ("dwelling", "members") if one in given]
     if name == "correct_place" and given.get("building") is None and given.get("entrance") is None:
         return [Wrong("/arguments", "no_place")]
     if name == "split_household":
@@ -218,6 +229,11 @@ def made_records(operation: Operation) -> dict[str, str]:
         for name, argument in COMMANDS[operation.name or ""].arguments.items()
         if argument.kind == "new" and operation.arguments.get(name) is not None
     }
+
+
+def target_community(operation: Operation) -> str | None:
+    """The other community that a command asks to move its principal to (S30); None for every other operation."""
+    return operation.arguments.get("community") if operation.name in ("move_household", "move_person") else None
 
 
 def pointer_of(operation: Operation, record_id: str) -> str:

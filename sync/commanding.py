@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sync.arguments import COMMANDS, made_records, named_records
+from sync.arguments import COMMANDS, made_records, named_records, target_community
 from sync.commands import Expansion, Step, expand
-from sync.digest import version_tag
+from sync.crossing import leave
 from sync.effects import CARD, CARD_CAUSES, EPISODE, Leaving, episodes_of, keep_card, moved_persons
-from sync.entering import change, enter, merged, write
-from sync.memory import Decided, Found, Memory, Prepared, Version, Writer
+from sync.entering import change, enter, merged, write, write_life
+from sync.memory import Decided, Found, Memory, Prepared, Writer
 from sync.merge import Merge
 from sync.operation import Fields, Operation
 from sync.outcome import APPLIED, CONFLICT, ERASED, MERGED, UNCHANGED
@@ -37,6 +37,8 @@ def enter_command(prepared: Prepared, writer: Writer, memory: Memory) -> Decided
     principal = memory.records[operation.id]
     if principal.life == "erased":
         return Decided(prepared, ERASED)
+    if target_community(operation) is not None:
+        return leave(prepared, operation, writer, memory)
     expansion = _expanded(operation, memory)
     old = {one: dict(memory.records[one].fields) for one in expansion.steps if one in memory.records}
     moves_before = len(memory.moves)
@@ -155,20 +157,6 @@ def _revive(
     if expansion.review:
         memory.findings.append(Found("merge_undone", part.op_id, target_id, expansion.review))
     return APPLIED
-
-
-def write_life(record: Record, life: str, operation: Operation, n: int, writer: Writer, memory: Memory) -> None:
-    """A version of a record that changes nothing but its life."""
-    memory.touch(record)
-    record.v += 1
-    record.tag = version_tag(record.tag, operation.op_id, ())
-    record.life = life
-    memory.wrote(
-        Version(
-            record.id, record.v, record.tag, operation.op_id, writer.install_id, n, (), {}, {}, life, record.subject_id,
-            tuple(record.open_units),
-        )
-    )  # fmt: skip
 
 
 def _keep_episodes(

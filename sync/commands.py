@@ -138,6 +138,9 @@ def _members(operation: Operation, household: str, records: Records) -> list[str
 
 def _move_household(operation: Operation, records: Records, found: Expansion) -> None:
     given = operation.arguments
+    if "community" in given:  # nothing changes until the other community has accepted (S30)
+        found.patch(operation.id, "household")
+        return
     household = records.get(operation.id)
     found.left_reason = given.get("left_reason", "moved_out")
     found.moved_from = household.fields.get("dwelling") if household is not None else None
@@ -147,6 +150,10 @@ def _move_household(operation: Operation, records: Records, found: Expansion) ->
             person, "person", residence_household=operation.id, resident_from=found.left_on,
             joined_reason=given.get("joined_reason", "moved_in"),
         )  # fmt: skip
+
+
+def _move_person(operation: Operation, records: Records, found: Expansion) -> None:
+    found.patch(operation.id, "person")  # as a household that moves to another community
 
 
 def _split_household(operation: Operation, records: Records, found: Expansion) -> None:
@@ -249,6 +256,7 @@ def _correct_place(operation: Operation, records: Records, found: Expansion) -> 
 
 _EXPAND: dict[str, Callable[[Operation, Records, Expansion], None]] = {
     "move_household": _move_household,
+    "move_person": _move_person,
     "split_household": _split_household,
     "join_households": _join_households,
     "change_head": _change_head,

@@ -16,6 +16,7 @@ from forms.findings import RETIRED_CODE, findings
 from sync.digest import ZERO_TAG, made_id, version_tag
 from sync.memory import UNPLACED, Found, Memory, Version, Writer
 from sync.operation import Fields, Operation
+from sync.outcome import MOVED
 from sync.placing import move
 from sync.record import Record, by_unit, unit_fields
 
@@ -111,7 +112,9 @@ def keep_card(person: Record, operation: Operation, n: int, writer: Writer, memo
     """Make, change or take away the card of a person who is registered in another cell than the one they live in."""
     dwelling = memory.records.get(str(person.fields.get("registration_dwelling")))
     wanted: Fields | None = None
-    if dwelling is not None and person.life == "live" and dwelling.home not in (person.home, UNPLACED):
+    moved = person.life == MOVED  # lives in another community, and stays known where they are registered
+    here = person.home if not moved else None
+    if dwelling is not None and (moved or person.life == "live") and dwelling.home not in (here, UNPLACED):
         wanted = {name: person.fields[name] for name in _CARD_FIELDS if name in person.fields}
         wanted |= {
             "person": person.id,
@@ -121,6 +124,8 @@ def keep_card(person: Record, operation: Operation, n: int, writer: Writer, memo
         }
     card_id = made_id("card", person.id)
     card = memory.records.get(card_id)
+    if moved and wanted is not None:
+        wanted["home_cell"] = memory.gone.get(person.id) or (card.fields.get("home_cell") if card is not None else None)
     if card is None:
         if wanted is not None:
             _make(card_id, CARD, person.id, wanted, dwelling.home if dwelling else UNPLACED, operation, n, writer, memory)

@@ -204,3 +204,17 @@ def write(
             result.was,
         )
     )
+
+
+def write_life(record: Record, life: str, operation: Operation, n: int, writer: Writer, memory: Memory) -> None:
+    """A version of a record that changes nothing but its life."""
+    memory.touch(record)
+    record.v += 1
+    record.tag = version_tag(record.tag, operation.op_id, ())
+    record.life = life
+    memory.wrote(
+        Version(
+            record.id, record.v, record.tag, operation.op_id, writer.install_id, n, (), {}, {}, life, record.subject_id,
+            tuple(record.open_units),
+        )
+    )  # fmt: skip

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from forms.definition import RecordType
-from sync.arguments import made_records, named_records, pointer_of
+from sync.arguments import made_records, named_records, pointer_of, target_community
 from sync.memory import Memory, Prepared, Writer
 from sync.operation import Operation
-from sync.outcome import HELD, PROPOSAL, QUARANTINED, Refusal
+from sync.outcome import HELD, MOVED, PROPOSAL, QUARANTINED, Refusal
 from sync.placing import PIN, pinned_cell
 from sync.record import Record, value_at
 from sync.scope import CARE, LINE
@@ -43,7 +43,17 @@ def refusal_of(
     if writer.scope is not None and PIN in prepared.values and not _may_pin(prepared, record):
         error = _error(f"/set/{PIN}", "not_a_candidate", "only a cell that the record's own fix touches")
         return Refusal(QUARANTINED, "invalid", errors=[error])
-    return _outside_scope(form, prepared, record, writer, memory, made, coming)
+    outside = _outside_scope(form, prepared, record, writer, memory, made, coming)
+    return outside or _moved(memory, [operation.id, *(prepared.values.get(name) for name in form.parents)])
+
+
+def _moved(memory: Memory, ids: Iterable[object]) -> Refusal | None:
+    """What is about a record that lives in another community now is decided there (S30)."""
+    for record_id in ids:
+        record = memory.records.get(record_id) if isinstance(record_id, str) else None
+        if record is not None and record.life == MOVED:
+            return Refusal(HELD, MOVED, f"{MOVED}/{record.id}")
+    return None
 
 
 def is_erased(prepared: Prepared, memory: Memory) -> bool:
@@ -84,6 +94,15 @@ def _refusal_of_command(
             error = _error("/arguments/command", "not_the_latest", "a later merge has to be undone first")
             return Refusal(QUARANTINED, "invalid", errors=[error])
         named = {**named, **({merge.merged: operation.type} if merge is not None else {})}
+    moved = _moved(memory, named)
+    if moved is not None:
+        return moved
+    target = target_community(operation)
+    if target is not None and target not in memory.communities:
+        error = _error("/arguments/community", "no_such_community", "no other community of this house")
+        return Refusal(QUARANTINED, "invalid", errors=[error])
+    if target is not None and (memory.crossing is None or memory.crossing.community_id != target):
+        return Refusal(HELD, PROPOSAL, f"community/{target}")  # somebody there has to accept it
     if writer.scope is None:
         return None
     for record_id in named:

@@ -122,6 +122,16 @@ class Version:
     subject_id: str | None
     open_units: Sequence[str] = ()
     was: Mapping[str, Fields] = field(default_factory=dict)
+    at: str | None = None
+    """When it was written, where that was in another community; None: now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """A move to another community that was accepted there; ``types`` are the record types that it knows (S30)."""
+
+    community_id: str
+    types: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +218,9 @@ class Memory:
 
     ``past`` has an entry for every record whose stored version is not the base of an operation; ``known`` holds the
     (record, v, tag) that history confirms. ``children`` maps a record to those placed by it, complete for every record
-    in ``movable``. ``settled`` are conflicts that were settled while their record was deleted. ``redirects`` are ids of merged records and where each leads; ``led`` what deciding changes of them. ``erased`` are subjects whose
+    in ``movable``. ``communities`` are the others of the house, read where a command names one; ``crossing`` the move that is carried
+    out; ``gone`` leads from records that left to the community that they went to, ``parted`` is what deciding changes of it, and
+    ``left`` how each stood that leaves now: (life, units with an open conflict). ``settled`` are conflicts that were settled while their record was deleted. ``redirects`` are ids of merged records and where each leads; ``led`` what deciding changes of them. ``erased`` are subjects whose
     data was lawfully erased (S28).
     """
 
@@ -228,6 +240,9 @@ class Memory:
     merges: dict[str, PastMerge] = field(default_factory=dict)
     settled: dict[tuple[str, str], OpenConflict] = field(default_factory=dict)
     erased: frozenset[str] = frozenset()
+    communities: frozenset[str] = frozenset()
+    crossing: Crossing | None = None
+    gone: Mapping[str, str] = field(default_factory=dict)
 
     before: dict[str, Before] = field(default_factory=dict)
     created: dict[str, Record] = field(default_factory=dict)
@@ -239,6 +254,9 @@ class Memory:
     findings: list[Found] = field(default_factory=list)
     decided: list[Decided] = field(default_factory=list)
     led: dict[str, str | None] = field(default_factory=dict)
+    parted: dict[str, str | None] = field(default_factory=dict)
+    left: dict[str, tuple[str, list[str]]] = field(default_factory=dict)
+    fresh: dict[str, str] = field(default_factory=dict)
 
     @staticmethod
     def rooted(redirects: Mapping[str, str]) -> Callable[[str], str]:

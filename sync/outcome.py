@@ -16,6 +16,9 @@ ERASED = "erased"
 PROPOSAL = "proposal"
 """The reason of a held command that somebody over all of its records has to confirm (S18)."""
 
+MOVED = "moved"
+"""The life of a record that lives in another community now; the reason of what is decided there (S30)."""
+
 OUTCOMES = (APPLIED, MERGED, UNCHANGED, CONFLICT, HELD, QUARANTINED, ERASED)
 OPEN = frozenset({HELD, QUARANTINED})
 """Not final: held, and quarantined until it is repaired."""

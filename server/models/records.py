@@ -12,7 +12,7 @@ record = keyed(
     need("type"),
     need("v", Integer),
     need("tag"),  # 16 hex digits, see sync.version
-    need("life"),  # live | deleted | merged | erased
+    need("life"),  # live | deleted | merged | moved | erased
     need("home"),  # stream id: cell/<cell_id> or ~unplaced
     may("dedicated"),  # stream id of a dedicated cell
     may("place_parent"),  # the record whose place is this record's place
@@ -122,5 +122,8 @@ conflict_sibling = keyed(
 )
 
 data_key = keyed("data_key", key("subject_id"), may("wrapped", LargeBinary), may("destroyed_at"), clustered=True)
+
+# Records that live in another community now, and which (S30).
+departure = keyed("departure", key("id"), need("to_community"), need("number", BigInteger), clustered=True)
 
 redirect = keyed("redirect", key("id"), need("target_id"), need("number", BigInteger), clustered=True)

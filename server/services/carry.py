@@ -15,7 +15,7 @@ from forms.index import index_entries, mask_value
 from server.services.conflicts import conflict_rows
 from server.services.keys import COMMUNITY, DataKeys
 from server.services.prepare import is_record_id
-from server.store import commands, search, writing
+from server.store import commands, crossings, search, writing
 from server.store.database import stamp
 from sync.digest import made_id
 from sync.feedrows import Counter, stream_changes
@@ -109,6 +109,8 @@ def carry_out(connection: Connection, house: House, community_id: str, memory: M
     writing.insert_keys(connection, community_id, list(opened.keys.made.items()))
     if memory.led:
         commands.write_redirects(connection, community_id, memory.led, entry.number)
+    if memory.parted:
+        crossings.write_departures(connection, community_id, memory.parted, entry.number)
     effects = _effects(memory, moved, entry.more)
     writing.insert_journal(
         connection,
@@ -153,6 +155,8 @@ def _effects(memory: Memory, counters: Mapping[str, Counter], more: dict[str, An
     streams = {stream_id: counter.row() for stream_id, counter in counters.items()}
     if memory.led:
         more = {**more, "redirects": memory.led}
+    if memory.parted:
+        more = {**more, "departed": memory.parted}
     return orjson.dumps({"records": records, "moves": moves, "streams": streams, **more}).decode()
 
 
@@ -170,7 +174,7 @@ def _history_rows(community_id: str, memory: Memory, keys: DataKeys, entry: Entr
             sealed = keys.seal(one.subject_id, content)
         rows.append(
             (
-                community_id, one.record_id, one.v, one.tag, entry.number, one.op_id, one.install, one.n, entry.at,
+                community_id, one.record_id, one.v, one.tag, entry.number, one.op_id, one.install, one.n, one.at or entry.at,
                 _names(one.units), orjson.dumps(sorted(one.set_aside)).decode() if one.set_aside else "[]",
                 one.life, one.subject_id, sealed,
             )
@@ -250,7 +254,7 @@ def _index(house: House, form: RecordType, fields: Mapping[str, Any], record_id:
 
 def _freshness(memory: Memory, entry: Entry) -> dict[str, str]:
     """S9: a write confirms what it writes; freshness counts from the claimed time, never later than arrival."""
-    fresh: dict[str, str] = {}
+    fresh = dict(memory.fresh)
     for decided in memory.decided:
         operation = decided.prepared.operation
         if operation is None or decided.v is None or operation.id not in memory.touched:

@@ -225,7 +225,7 @@ def _transact(
         opened.statuses.extend(statuses_changed(changed, opened.device_installs))
         if plan.repaired:
             _keep_texts(connection, community_id, install_id, memory, opened, entry, decided, plan.repaired)
-        results.extend(_result(one, status[one.prepared.n]) for one in decided)
+        results.extend(result_of(one, status[one.prepared.n]) for one in decided)
 
     memory = decide_and_write(connection, house, submission, [plan.group], attempt, keep=keep)
     return memory, results
@@ -267,7 +267,8 @@ def _keep_texts(
     entry.more["repaired"] = [[one.prepared.n, one.prepared.op_id] for one in mine]
 
 
-def _result(one: Decided, status: int) -> dict[str, Any]:
+def result_of(one: Decided, status: int) -> dict[str, Any]:
+    """What became of an operation, as decisions of the office answer it."""
     operation = one.prepared.operation
     return {
         "n": one.prepared.n,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter as Counted
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from server.services import blob_store, snapshots
 from server.services.carry import ENGINE_VERSION
 from server.services.revocations import ERASURE, note_revocation
 from server.services.transact import statuses_changed
-from server.store import commands, erasing, writing
+from server.store import commands, crossings, erasing, writing
 from server.store import push as reading
 from server.store.blobs import PHOTOS
 from server.store.database import next_journal_number, stamp, write
@@ -113,18 +114,31 @@ class By:
 
 
 def erase(house: House, target: Target, by: By) -> dict[str, int]:
-    """Erase; what was done, in numbers. Raises PlanOutdated where something about the person was written meanwhile."""
+    """Erase, in every community where the person has been (S30); what was done, in numbers.
+
+    Raises PlanOutdated where something about the person was written meanwhile.
+    """
+    done: Counted[str] = Counted()
+    dropped: list[tuple[str, str]] = []
     with write(house.engine) as connection:
-        reading.lock_placement(connection, target.community_id, exclusive=True)
-        now = target_of(connection, house, target.community_id, target.subject_id)
-        done, photos = _erase_in(connection, house, now, by)
-        subjects = _all_subjects(connection, now)
-        note_revocation(
-            house, ERASURE, now.community_id, now.subject_id, by.reason, subjects=sorted(subjects), reference=by.reference
-        )
-    for name in photos:
-        blob_store.drop(house, target.community_id, name)
-    return done
+        everywhere = sorted({target.community_id, *crossings.communities_of(connection, target.subjects)})
+        for community_id in everywhere:
+            reading.lock_placement(connection, community_id, exclusive=True)
+        for community_id in everywhere:
+            if community_id == target.community_id:
+                now = target_of(connection, house, community_id, target.subject_id)
+            else:
+                now = _found(connection, house, community_id, target.subject_id)
+            told, photos = _erase_in(connection, house, now, by)
+            done.update(told)
+            dropped += [(community_id, name) for name in photos]
+            subjects = _all_subjects(connection, now)
+            note_revocation(
+                house, ERASURE, now.community_id, now.subject_id, by.reason, subjects=sorted(subjects), reference=by.reference
+            )
+    for community_id, name in dropped:
+        blob_store.drop(house, community_id, name)
+    return dict(done)
 
 
 def erase_again(connection: Connection, house: House, line: Mapping[str, Any]) -> bool:

@@ -17,7 +17,7 @@ from server.services.audit import Look, line_of
 from server.services.keys import COMMUNITY, DataKeys
 from server.services.paging import make_cursor, read_cursor
 from server.services.unsealing import learn, open_sealed
-from server.store import audit, backup, jobs
+from server.store import audit, backup, crossings, jobs
 from server.store import erasing as store
 from server.store.database import read, stamp, write
 from server.store.errors import PlanOutdated
@@ -93,7 +93,9 @@ def erase(house: House, actor: Actor, community_id: str, subject_id: str, by: By
         done = erasing.erase(house, target, by)
     except PlanOutdated as error:
         raise _wrong("/confirm", "outdated", "something was written meanwhile; look again") from error
-    files = drop_files(house, community_id)
+    with read(house.engine) as connection:
+        everywhere = {community_id, *crossings.communities_of(connection, target.subjects)}
+    files = sum(drop_files(house, one) for one in sorted(everywhere))
     job_id = house.new_id()
     with write(house.engine) as connection:
         jobs.add(

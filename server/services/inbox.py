@@ -17,12 +17,12 @@ from server.services.labels import PERSONAL, code_labels, field_label, form_of, 
 from server.services.looks import Look, seen
 from server.services.paging import make_cursor, read_cursor
 from server.services.unsealing import open_sealed
-from server.store import baseline, placements
+from server.store import baseline, crossings, placements
 from server.store import inbox as store
 from server.store.database import read, stamp
 from server.store.scoping import UNPLACED
 
-KINDS = ("conflicts", "quarantine", "unplaced", "placements", "findings", "held", "visits")
+KINDS = ("conflicts", "quarantine", "unplaced", "placements", "findings", "held", "visits", "arrivals")
 MOST_PER_PAGE = 200
 
 _HARM = {"identifying": 0, "secret": 1, "personal": 1, "internal": 2, "public": 3}
@@ -33,6 +33,7 @@ def counts(house: House, scope: Scope, community_id: str) -> dict[str, Any]:
     with read(house.engine) as connection:
         found = store.counts(connection, scope, community_id)
         types = tuple(name for name in house.registry.types() if "@anchor" in house.registry.latest(name).placed_by)
+        found["arrivals"] = len(crossings.requests(connection, community_id)) if scope.streams is None else 0
         found["placements"] = placements.count_doubtful(connection, scope, community_id, types)
     return {"as_of": stamp(house.clock()), "counts": found, "total": sum(found.values())}
 

@@ -13,7 +13,7 @@ from server.sealing import KeyRing, unseal
 from server.services.keys import DataKeys
 from server.store import push as store
 from server.store import search
-from sync.arguments import MERGES, bases_of, made_records, named_records
+from sync.arguments import MERGES, bases_of, made_records, named_records, target_community
 from sync.digest import made_id
 from sync.duplicates import PastMerge
 from sync.effects import CARD_CAUSES, judged_with_secrets
@@ -43,6 +43,7 @@ class Needs:
     persons: set[str] = field(default_factory=set)  # whose reference card may change
     locations: list[dict[str, object]] = field(default_factory=list)
     commands: bool = False
+    crosses: bool = False  # a command names another community
     restored: set[str] = field(default_factory=set)
     undone: set[str] = field(default_factory=set)  # op_ids of merges that are to be taken back
     merges: dict[str, PastMerge] = field(default_factory=dict)
@@ -108,6 +109,7 @@ def _needs_of_command(operation: Operation, needs: Needs) -> None:
     needs.unplaced = needs.commands = True
     needs.persons.update(one for one, record_type in named.items() if record_type == "person")
     needs.movers.update(one for one in named if one not in needs.made)
+    needs.crosses = needs.crosses or target_community(operation) is not None
     if operation.name == "undo":
         needs.undone.add(operation.arguments["command"])
 

@@ -47,7 +47,7 @@ def proposals(
     with read(house.engine) as connection:
         found = commands.proposals(connection, community_id, after=after, limit=limit + 1) if scope.streams is None else []
         page = found[:limit]
-        texts = _texts(connection, house, community_id, page)
+        texts = texts_of_rows(connection, house, community_id, page)
         named = {record_id for one in texts if one is not None for record_id in _named(one)}
         records, _ = reading.load_records(connection, community_id, sorted(named))
         who = people.people_of_installs(connection, community_id, (row["install_id"] for row in page))
@@ -76,7 +76,7 @@ def proposals(
     return {"as_of": stamp(house.clock()), "rows": rows, "next": following}
 
 
-def _texts(connection: Any, house: House, community_id: str, page: list[dict[str, Any]]) -> list[Operation | None]:
+def texts_of_rows(connection: Any, house: House, community_id: str, page: list[dict[str, Any]]) -> list[Operation | None]:
     """The operations as they were sent, or as they were repaired; None where the key was destroyed."""
     blobs = []
     for row in page:

@@ -45,8 +45,18 @@ class _StillHeld(Exception):
 def release_waiting(house: House, community_id: str, created: Sequence[str], *, any_held: bool) -> int:
     """Release what waited for the created records, and (``any_held``) what became free while it was being held.
 
-    Returns the number of groups released. Whatever a release creates may release more.
+    Returns the number of groups released. Whatever a release creates may release more. What is about records that live in another
+    community now is decided there (`any_held`).
     """
+    released = _release_ready(house, community_id, created, any_held=any_held)
+    if any_held:
+        from server.services.forwarding import forward_waiting
+
+        released += forward_waiting(house, community_id, _release_ready)
+    return released
+
+
+def _release_ready(house: House, community_id: str, created: Sequence[str], *, any_held: bool) -> int:
     released = 0
     waits_for: list[str] | None = None if any_held else list(created)
     while waits_for is None or waits_for:

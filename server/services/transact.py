@@ -22,15 +22,15 @@ from server.services.keys import DataKeys
 from server.services.places import Places, places_in_force
 from server.services.reused import REUSED, reused_finding
 from server.services.scope import push_scope
-from server.store import commands, installs, writing
+from server.store import commands, crossings, installs, writing
 from server.store import push as reading
 from server.store.database import next_journal_number
 from server.store.errors import PlanOutdated
 from sync.commanding import targets_of
 from sync.digest import made_id
 from sync.feedrows import Counter, streams_of
-from sync.memory import UNPLACED, Decided, Memory, Prepared, Writer
-from sync.outcome import HELD, OPEN, QUARANTINED, Refusal
+from sync.memory import UNPLACED, Crossing, Decided, Memory, Prepared, Writer
+from sync.outcome import HELD, MOVED, OPEN, QUARANTINED, Refusal
 from sync.placing import IncompletePlan
 from sync.plan import decide
 from sync.record import Chain, Record
@@ -44,10 +44,11 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Attempt:
-    """What earlier tries of the same transaction have taught: streams to lock too, records that may move."""
+    """What earlier tries of the same transaction have taught: streams to lock too, records that may move, others to read."""
 
     streams: set[str] = field(default_factory=set)
     movers: set[str] = field(default_factory=set)
+    ids: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,9 @@ class Submission:
     system: bool = False
     actor_id: str | None = None
     """Who decided, where that is not the user of the install."""
+    home: str | None = None
+    """The community of the install, where it is another one (S30)."""
+    crossing: Crossing | None = None
 
 
 KeepRows = Callable[["Connection", Memory, Opened, Entry, list[Decided]], None]
@@ -87,6 +91,7 @@ def decide_and_write(
     community_id = submission.community_id
     needs = loading.needs_of(groups)
     needs.movers |= attempt.movers
+    needs.ids |= attempt.ids
     reading.lock_placement(connection, community_id, exclusive=needs.exclusive)
     redirects = commands.redirects_of(connection, community_id, needs.ids)
     if redirects:
@@ -275,6 +280,9 @@ def _remember(
         conflicts=reading.open_conflicts(connection, community_id, disputed),
         settled=reading.settled_conflicts(connection, community_id, sorted(needs.restored)),
         erased=keys.erased,
+        communities=crossings.others(connection, community_id) if needs.crosses else frozenset(),
+        crossing=submission.crossing,
+        gone=crossings.departures_of(connection, community_id, (one.id for one in records.values() if one.life == MOVED)),
     )
     return memory, secrets
 
@@ -295,7 +303,7 @@ def _declared(groups: Sequence[Sequence[Prepared]]) -> set[str | None]:
 
 def _writer(connection: Connection, house: House, submission: Submission, memory: Memory) -> Writer:
     forked = submission.parent is not None
-    ancestors = installs.ancestors_of(connection, submission.community_id, submission.install_id) if forked else {}
+    ancestors = installs.ancestors_of(connection, submission.home or submission.community_id, submission.install_id) if forked else {}
     rule = None
     if submission.scope is not None and submission.user_id is not None:
         been = reading.ledger_homes(connection, submission.community_id, sorted(memory.records))

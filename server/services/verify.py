@@ -61,6 +61,7 @@ class _Journal:
     editions: dict[str, str] = field(default_factory=dict)
     assignments: dict[str, tuple[str, str, str]] = field(default_factory=dict)
     redirects: dict[str, str] = field(default_factory=dict)
+    departed: dict[str, str] = field(default_factory=dict)
 
 
 def verify(
@@ -148,10 +149,11 @@ def _read_journal(connection: Connection, watch: Watch) -> _Journal:
             watch.counts["ranges that nobody had any more"] += 1
         if row.command == "publish":
             said.editions[configuration.get("layer", "base")] = configuration.get("edition")
-        for record_id, target_id in effects.get("redirects", {}).items():
-            said.redirects.pop(record_id, None)
-            if target_id is not None:
-                said.redirects[record_id] = target_id
+        for name, led in (("redirects", said.redirects), ("departed", said.departed)):
+            for record_id, target_id in effects.get(name, {}).items():
+                led.pop(record_id, None)
+                if target_id is not None:
+                    led[record_id] = target_id
         for assignment_id, (change, user_id, cell_id) in effects.get("assignments", {}).items():
             said.assignments[assignment_id] = (change, user_id, cell_id)
         watch.counts["journal entries"] += 1
@@ -194,6 +196,11 @@ def _check_office(connection: Connection, watch: Watch, said: _Journal) -> None:
         watch.counts["ids that lead to others"] += 1
     for record_id, target_id in said.redirects.items():
         watch.differs("record", record_id, "record that it leads to", target_id, "none")
+    for row in watch.seen(store.departures(connection, watch.community_id)):
+        watch.same("record", row.id, "community that it lives in now", said.departed.pop(row.id, None), row.to_community)
+        watch.counts["records that live in another community"] += 1
+    for record_id, target_id in said.departed.items():
+        watch.differs("record", record_id, "community that it lives in now", target_id, "none")
     in_force = {row.layer: row.edition_id for row in store.published_editions(connection, watch.community_id)}
     for layer, edition_id in sorted(said.editions.items()):
         watch.same("edition layer", layer, "edition in force", edition_id, in_force.get(layer))

@@ -38,6 +38,7 @@ _AT_ONCE = 250
 _TEXTS_KEPT = 256
 AGAIN = "versions decided again"
 FOLDED = "versions folded: of commands, resolutions, other engines, or made by the server"
+ELSEWHERE = "versions folded: made in another community, or without an operation"
 GONE = "versions whose text nobody can read any more"
 
 
@@ -91,7 +92,7 @@ class _Again:
         for place, version in enumerate(past):
             prepared = self._prepared(version, operations.get(version.op_id))
             if prepared is None:
-                counts[GONE] += 1
+                counts[GONE if version.op_id in operations else ELSEWHERE] += 1
             elif (row.id, version.v) in others or not _is_plain(prepared, version):
                 counts[FOLDED] += 1
             else:

@@ -9,7 +9,7 @@ from server.sealing import WrongKey
 from server.services.differences import Watch, grouped
 from server.store import verify as store
 from server.store.blobs import PHOTOS
-from sync.outcome import APPLIED, CONFLICT, ERASED, MERGED, OUTCOMES
+from sync.outcome import APPLIED, CONFLICT, ERASED, MERGED, MOVED, OUTCOMES
 
 if TYPE_CHECKING:
     from server.store.database import Connection
@@ -70,7 +70,7 @@ def _check_outcome(watch: Watch, install_id: str, row: Any, outcomes: list[Any])
     watch.same("install", install_id, f"outcome now of {where}", final, (row.now, row.now_reason))
     if row.v is not None:
         watch.same("install", install_id, f"tag that {where} was answered, in history", row.tag, row.made)
-    elif row.canonical and row.now in {APPLIED, MERGED, CONFLICT}:
+    elif row.canonical and row.now in {APPLIED, MERGED, CONFLICT} and row.now_reason != MOVED:  # made in another community
         watch.differs("install", install_id, f"version that {where} made", "a version", "none")
 
 

@@ -120,6 +120,11 @@ def published_editions(connection: Connection, community_id: str) -> Rows:
     return _lane(connection, statement, (community_id,))
 
 
+def departures(connection: Connection, community_id: str) -> Rows:
+    """Records that live in another community now, by id."""
+    return _lane(connection, "SELECT id, to_community FROM departure WHERE community_id = ? ORDER BY id{c}", (community_id,))
+
+
 def redirects(connection: Connection, community_id: str) -> Rows:
     """(id, target) of ids that lead to others, by id."""
     return _lane(connection, "SELECT id, target_id FROM redirect WHERE community_id = ? ORDER BY id{c}", (community_id,))

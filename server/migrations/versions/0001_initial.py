@@ -114,6 +114,8 @@ def upgrade() -> None:
         key("community_id"), key("subject_id"), may("wrapped", LargeBinary), may("destroyed_at"), clustered=True)
     table("database_life",
         key("epoch"), need("started_at"))
+    table("departure",
+        key("community_id"), key("id"), need("to_community"), need("number", BigInteger), clustered=True)
     table("distinct_pair",
         key("community_id"), key("first_id"), key("second_id"), need("decided_at"), need("decided_by"), clustered=True)
     table("edition",
