@@ -39,7 +39,7 @@ def arrivals(house: House, scope: Scope, community_id: str, look: Look) -> dict[
     Returns
     -------
     dict
-        ``as_of`` and ``rows``: from which community, who asks since when, who would come (names, written into the audit log of the
+        ``as_of``, ``next`` (none: all are given) and ``rows``: from which community, who asks since when, who would come (names, written into the audit log of the
         community where they are), the day and the reason that were given. Empty for who does not see the whole community.
     """
     see_community(scope, community_id)
@@ -56,7 +56,7 @@ def arrivals(house: House, scope: Scope, community_id: str, look: Look) -> dict[
         seen(house, look, scope, row["from"]["community_id"], fields=fields, count=len(row["records"]), where=where)
         for one in row["records"]:
             one.pop("field", None)
-    return {"as_of": stamp(house.clock()), "rows": rows}
+    return {"as_of": stamp(house.clock()), "rows": rows, "next": None}
 
 
 def _row(connection: Any, house: House, row: dict[str, Any], named: dict[str, str]) -> dict[str, Any]:

@@ -35,7 +35,9 @@ def compose(
     wrong = wrong_arguments(command, forms)
     if wrong:
         raise WrongArguments(wrong)
-    if "members" in COMMANDS[operation["name"]].arguments and "members" not in operation["arguments"]:
+    # into another community everybody goes who lives there then
+    takes = "members" in COMMANDS[operation["name"]].arguments and "community" not in operation["arguments"]
+    if takes and "members" not in operation["arguments"]:
         left = operation["arguments"].get("household", operation["id"])  # everybody: those who were on the screen
         operation["arguments"] |= {"members": [view.id for view in residents(left)]}
         command = operation_of(operation | {"set": {}})

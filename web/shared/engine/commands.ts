@@ -76,11 +76,15 @@ class Expansion {
 const EXPAND: Record<string, (found: Expansion) => void> = {
   move_household(found) {
     const { id } = found.asked;
+    if (found.given("community") !== undefined) return; // nothing changes until the other community has accepted
     found.patch(id, "household", { dwelling: found.given("dwelling") as Value, moved_in_on: found.on });
     for (const person of found.members(id)) {
       const joined = found.given("joined_reason") ?? "moved_in";
       found.patch(person, "person", { residence_household: id, resident_from: found.on, joined_reason: joined });
     }
+  },
+  move_person() {
+    // as a household that moves to another community
   },
   split_household(found) {
     const { id } = found.asked;
@@ -146,6 +150,7 @@ const EXPAND: Record<string, (found: Expansion) => void> = {
 /** The type of the principal record of each command that this phone can lay over its copies. */
 export const COMMAND_TYPES: Readonly<Record<string, readonly string[]>> = {
   move_household: ["household"],
+  move_person: ["person"],
   split_household: ["household"],
   join_households: ["household"],
   change_head: ["household"],

@@ -164,7 +164,8 @@ export class Group {
       throw new EngineError("invalid", { zh: "没有这个操作", en: "there is no such command" });
     }
     // everybody who lives there: those who were on the screen are named, so that somebody who moved out meanwhile is noticed
-    const left = TAKES_MEMBERS.has(draft.name) && draft.arguments["members"] === undefined ? (draft.arguments["household"] ?? draft.id) : null;
+    const takes = TAKES_MEMBERS.has(draft.name) && draft.arguments["community"] === undefined; // into another community everybody goes
+    const left = takes && draft.arguments["members"] === undefined ? (draft.arguments["household"] ?? draft.id) : null;
     const given = left === null ? draft.arguments : { ...draft.arguments, members: desk.membersOf(left as string).map((one) => one.id) };
     const today = new Date(desk.now.getTime() - desk.now.getTimezoneOffset() * 60_000).toISOString().slice(0, 10);
     const plain = expand(draft.name, { id: draft.id, arguments: given, today }, { read: (id) => desk.read(id), membersOf: (id) => desk.membersOf(id) });
