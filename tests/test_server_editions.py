@@ -81,6 +81,9 @@ def test_the_dry_run_tells_exactly_what_publishing_does(ground):
     assert first["lineage"]["split"] == 1 and first["lineage"]["same"] == 2
     person = next(one for one in rows if one["type"] == "person")
     assert person["why"] == "follows" and person["title"].startswith("张") and person["because"]["id"] in {x.building for x in made}
+    assert person["zh"] == f"随“{person['because']['title']}”归入网格 {person['to']['code']}（原在 {person['from']['code']}）"
+    store = next(one for one in rows if one["type"] == "resource")
+    assert store["en"] == f"its own location lies in cell {store['to']['code']} (before in {store['from']['code']})"
     assert sum(one["count"] for one in first["moves"]["pairs"]) == len(rows)
     editions.publish_draft(ground.house, ground.secretary, COMMUNITY, edition_id)
     after = homes(ground)

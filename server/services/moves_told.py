@@ -22,7 +22,7 @@ from server.services.editions import Prospect, foresee
 from server.services.labels import form_of, title_of
 from server.services.lineages import counts_of, edition_told
 from server.services.looks import Look, seen
-from server.services.move_plan import FOLLOWS, LIES, PINNED, Planner
+from server.services.move_plan import LIES, PINNED, Moved, Planner
 from server.services.paging import make_cursor, read_cursor
 from server.services.places import Places
 from server.store import assignments as people
@@ -37,11 +37,6 @@ if TYPE_CHECKING:
     from server.store.database import Connection
 
 MOST_PER_PAGE = 500
-_WHY = {
-    LIES: ("自身位置落在该网格", "its own location lies there"),
-    PINNED: ("书记指定的网格", "pinned by the secretary"),
-    FOLLOWS: ("随所属楼栋或单元", "it goes with what it stands in"),
-}
 _KEPT = 2
 _prospects: OrderedDict[tuple[Any, ...], Prospect] = OrderedDict()
 _gate = threading.Lock()
@@ -98,8 +93,7 @@ def dry_run(
                 "to": _cell(cells, one.to_home),
                 "why": one.why,
                 "because": {"id": one.root, "title": titles.get(one.root)},
-                "zh": _WHY[one.why][0],
-                "en": _WHY[one.why][1],
+                **_words(one, cells, titles.get(one.root)),
             }
             for one in page
         ]
@@ -247,6 +241,23 @@ def _cell(cells: dict[str, tuple[str, str, str]], home: str) -> dict[str, Any] |
         return None
     cell_id, code, name = cells.get(home, (home.partition("/")[2], None, None))
     return {"cell_id": cell_id, "code": code, "name": name}
+
+
+def _words(move: Moved, cells: dict[str, tuple[str, str, str]], root: str | None) -> dict[str, str]:
+    """Why a record moves, as a secretary reads it: what decides, where that lies now and where it lay."""
+    target, source = (_cell(cells, home) for home in (move.to_home, move.from_home))
+    zh, en = (f"网格 {_called(target)}", f"cell {_called(target)}") if target else ("所有网格之外", "no cell")
+    zh_before, en_before = (f"原在 {_called(source)}", f"before in {_called(source)}") if source else ("原未落格", "before in none")
+    if move.why == PINNED:
+        return {"zh": f"由人指定，归入{zh}（{zh_before}）", "en": f"pinned by a person: goes into {en} ({en_before})"}
+    if move.why == LIES:
+        return {"zh": f"自身位置落在{zh}（{zh_before}）", "en": f"its own location lies in {en} ({en_before})"}
+    what = (f"“{root}”", f"“{root}”") if root else ("所属的楼栋或单元", "what it stands in")
+    return {"zh": f"随{what[0]}归入{zh}（{zh_before}）", "en": f"goes with {what[1]} into {en} ({en_before})"}
+
+
+def _called(cell: dict[str, Any]) -> str:
+    return str(cell["code"] or cell["cell_id"])
 
 
 def _pairs_told(cells: dict[str, tuple[str, str, str]], pairs: Mapping[tuple[str, str, str], int]) -> list[dict[str, Any]]:
