@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -309,3 +310,28 @@ def test_s25_a_range_that_nobody_has_any_more_is_written_down(ground, tmp_path):
     assert found.record_id == one.install_id
     one.patch(base["persons"][0], name="王一")
     settled(ground, one)
+
+
+def test_s25_of_two_clones_the_later_asks_again_what_became_of_its_finished_work(ground, tmp_path):
+    """S25, S21: the former life applied it, the new one was first offered it by the other copy and set it aside: both phones say so."""
+    one = phone_of(ground, tmp_path / "one", 0)
+    other = phone_of(ground, tmp_path / "other", 0)
+    made = home(one, 0, "某人")
+    one.sync()
+    other.sync()
+    archive = back_up(ground.house, tmp_path / "copies")
+    (mine,) = one.patch(made["household"], dwelling=None)
+    one.close()
+    shutil.copy(tmp_path / "one", tmp_path / "copy")
+    one, copy = (Phone(tmp_path / name, InProcess(ground), lambda: datetime.now(UTC), uuid7, load_registry()) for name in ("one", "copy"))
+    for phone in (one, copy):
+        phone.sync()
+        assert [(said.first, said.outcome) for said in [phone.status(mine)] if said] == [("applied", "applied")]
+    put_back(ground, archive)
+    other.patch(made["household"], dwelling=home(other, 0)["dwelling"])
+    other.sync()
+    for phone in (one, copy, one):
+        phone.sync()
+    outcomes = {said.outcome for phone in (one, copy) for said in [phone.status(mine)] if said}
+    assert outcomes == {ground.rows("SELECT now FROM operation WHERE op_id = ?", mine)[0][0]} == {"conflict"}
+    settled(ground, other, one, copy)

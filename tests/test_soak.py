@@ -15,13 +15,15 @@ from pathlib import Path
 
 import pytest
 from kills_kit import Program, free_port, office
-from server_kit import furnish, home, operation
+from server_kit import furnish_wide, home, operation
 
 from server.services import enrolment
 from server.services.verify import verify
 
 OPERATIONS = int(os.environ.get("DISHU_SOAK_OPERATIONS", "1000000"))
 PHONES, BATCH, SAMPLES = 4, 240, 40
+CELLS = 60
+"""Of each phone: as there are more records there are more in a cell, up to some three thousand."""
 MOST_GROWTH = 32 << 20
 """What a process may have more in the last quarter than in the quarter before, in bytes."""
 
@@ -29,8 +31,8 @@ MOST_GROWTH = 32 << 20
 class SoakPhone:
     """Records homes, writes about earlier ones, and pulls a page now and then; it remembers its last homes only."""
 
-    def __init__(self, port: int, install_id: str, token: str) -> None:
-        self.port, self.install_id, self.token = port, install_id, token
+    def __init__(self, port: int, install_id: str, token: str, first_cell: int) -> None:
+        self.port, self.install_id, self.token, self.first_cell = port, install_id, token, first_cell
         self.n, self.op_id, self.cursor = 0, None, None
         self.line: http.client.HTTPConnection | None = None
         self.known: list[str] = []
@@ -61,7 +63,7 @@ class SoakPhone:
                 known = self.known[(self.n + size) % len(self.known)]
                 group = [operation("patch", "household", known, {"phone": f"6222{(self.n + size) % 10_000:04d}"})]
             else:
-                made = home((self.n + size) % 3, f"人{self.n + size}", "家人")
+                made = home(self.first_cell + (self.n + size) % CELLS, f"人{self.n + size}", "家人")
                 self.known = [*self.known[-199:], made.household]
                 group = made.operations
             groups.append({"ops": [{"n": self.n + size + place, "op": json.dumps(one)} for place, one in enumerate(group, 1)]})
@@ -94,13 +96,13 @@ def soak(url: str, folder: Path, operations: int) -> list[tuple[int, float, dict
     """Drive the program; (operations so far, seconds, bytes by process) as it went on."""
     program = Program(url, folder, free_port(), folder / "server.log")
     with office(url, folder) as ground:
-        worker = ground.worker(0, 1, 2).user_id
+        workers = [ground.worker(*range(first, first + CELLS)).user_id for first in range(0, PHONES * CELLS, CELLS)]
         made = [
             enrolment.enrol(ground.house, enrolment.create_code(ground.house, ground.secretary, worker)[0], label="soak", app_version="1")
-            for _ in range(PHONES)
+            for worker in workers
         ]
     program.start()
-    phones = [SoakPhone(program.port, one.install_id, one.device_token) for one in made]
+    phones = [SoakPhone(program.port, one.install_id, one.device_token, place * CELLS) for place, one in enumerate(made)]
     done, gate, failed = [0], threading.Lock(), []
 
     def drive(phone: SoakPhone) -> None:
@@ -148,7 +150,7 @@ def soak(url: str, folder: Path, operations: int) -> list[tuple[int, float, dict
 @pytest.mark.long
 def test_the_memory_of_the_served_program_comes_to_rest(prepared_database, tmp_path):
     """A million operations by four phones that also pull: no process has more in the last quarter than it had in the quarter before."""
-    url = prepared_database(furnish)
+    url = prepared_database(furnish_wide)
     samples = soak(url, tmp_path, OPERATIONS)
     for count, seconds, memory in samples[:: max(1, len(samples) // 10)] + samples[-1:]:
         told = ", ".join(f"{one / 1e6:,.0f}" for _, one in sorted(memory.items()))

@@ -32,6 +32,18 @@ DERIVED = "derived"
 MOST_AT_ONCE = 20_000
 """Records in the streams that one sweep compares, the last stream in full; the rest waits a minute."""
 
+_READ = {
+    "dwelling": frozenset({"occupancy"}),
+    "household": frozenset({"dwelling", "kind", "members_count_stated"}),
+    "person": frozenset({
+        "residence_household", "registration_dwelling", "registration_address_text", "registration_division_code", "presence", "birth_date",
+        "vital_status",
+    }),
+    "care_status": frozenset({"person", "kind", "to_date"}),
+    "visit": frozenset({"household", "visited_at", "outcome", "next_visit_on"}),
+}  # fmt: skip
+"""What is looked at: a cell's records are in memory together while it is compared, once a minute, beside the pushes."""
+
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _TELLING = ("met", "moved_away")
 
@@ -66,7 +78,7 @@ def compared(house: House, community_id: str, home: str, day: date) -> list[Foun
 
         @cache
         def live(kind: str) -> list[Entry]:
-            return live_entries(connection, Scope((community_id,)), community_id, kind, [home])
+            return live_entries(connection, Scope((community_id,)), community_id, kind, [home], only=_READ[kind])
 
         found = {(DERIVED, *pair) for door in doors(live) for pair in disagreements(door, day)}
         found |= {(ESCALATED, "office", household) for household in escalations(visit_rules_of(connection, community_id), live)}

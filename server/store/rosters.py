@@ -60,9 +60,12 @@ class Past:
     sealed: bytes | None
 
 
-def _entry(row: Any) -> Entry:
+def _entry(row: Any, only: frozenset[str] | None = None) -> Entry:
+    fields = orjson.loads(row[5])
+    if only is not None:
+        fields = {name: fields[name] for name in only if name in fields}
     return Entry(
-        row[0], row[1], row[2], row[3], row[4], orjson.loads(row[5]),
+        row[0], row[1], row[2], row[3], row[4], fields,
         orjson.loads(row[6]) if row[6] != "[]" else [], row[7], row[8], row[9],
     )  # fmt: skip
 
@@ -103,10 +106,11 @@ def live_entries(
     kind: str,
     homes: Sequence[str] | None,
     narrowed: Condition | None = None,
+    only: frozenset[str] | None = None,
 ) -> list[Entry]:
-    """Live records of a type in the scope (of these home streams), in no order."""
+    """Live records of a type in the scope (of these home streams), in no order; with ``only`` these of their fields."""
     statement, values = roster_sql(record_cut(connection, scope, community_id), kind, homes, narrowed)
-    return [_entry(row) for row in run(connection, statement, values)]
+    return [_entry(row, only) for row in run(connection, statement, values)]
 
 
 def field_among(connection: Connection, field: str, values: Iterable[str]) -> Condition:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from sync.device.store import Store
-from sync.device.words import FINAL_OUTCOMES
 
 KEPT_S = 90 * 86_400.0
 """After this time, by the server's clock, an acknowledged operation may go even without a verified backup."""
@@ -55,20 +54,14 @@ def prune(store: Store, safe_n: int) -> int:
 
 
 def another_life(store: Store, epoch: str) -> int:
-    """The server's database began another life: what became of operations there counts no more, what was said first does.
+    """The server's database began another life: what became of operations there counts no more, what was said first is not sure any more.
 
-    How many operations are asked for again. Changes are told again in the own stream; what the database lacks is found at the next complete page. What was not final is
-    asked for again: a copy of this phone may have offered it to the new life, whose first answer stands in no stream.
+    How many operations are asked for again: all that the log still has. Those that the database kept are answered from there; a copy of
+    this phone (S21) may have offered others to the new life already, and its first answer, which stands in no stream, need not be the old one.
     """
-    final = sorted(FINAL_OUTCOMES)
-    is_final = f"first_outcome IN ({', '.join('?' for _ in final)})"
-    before = store.one(f"SELECT count(*) FROM log WHERE state = 'answered' AND epoch IS NOT ? AND NOT {is_final}", epoch, *final)
-    store.run(
+    return store.run(
         "UPDATE log SET now_outcome = first_outcome, now_reason = first_reason, status = min(status, 1), settled = 0, v = NULL, epoch = ?, "
-        f"state = CASE WHEN {is_final} THEN state ELSE 'sent' END "
-        "WHERE state = 'answered' AND epoch IS NOT ?",
+        "state = 'sent' WHERE state = 'answered' AND epoch IS NOT ?",
         epoch,
-        *final,
         epoch,
     )
-    return int(before[0])

@@ -3,7 +3,6 @@
 
 import type { LogRow } from "./kept-types.ts";
 import type { Change, Ledger } from "./ledger.ts";
-import { FINAL_OUTCOMES } from "./view.ts";
 
 const KEPT_S = 90 * 86_400;
 
@@ -41,17 +40,16 @@ export function prune(change: Change, safeN: number): number {
 }
 
 /**
- * The server's database began another life: what became of operations there counts no more, what was said first does. What was
- * not final is asked for again: a copy of this phone may have offered it to the new life, whose first answer stands in no stream.
- * Returns how many.
+ * The server's database began another life: what became of operations there counts no more, what was said first is not sure any
+ * more. All that the log still has is asked for again: a copy of this phone may have offered it to the new life already, whose
+ * first answer stands in no stream. Returns how many.
  */
 export function anotherLife(change: Change, epoch: string): number {
   let again = 0;
   for (const row of change.allRows()) {
     if (row.state !== "answered" || row.epoch === epoch) continue;
-    const state = FINAL_OUTCOMES.has(row.first ?? "") ? row.state : "sent";
-    if (state === "sent") again += 1;
-    change.patchRow(row.n, { state, now: row.first, reason: row.firstReason, status: Math.min(row.status, 1), settled: false, v: null, epoch });
+    again += 1;
+    change.patchRow(row.n, { state: "sent", now: row.first, reason: row.firstReason, status: Math.min(row.status, 1), settled: false, v: null, epoch });
   }
   return again;
 }

@@ -175,11 +175,12 @@ function conclude(change: Change, epoch: string, answer: Record<string, unknown>
     report.needsFork = true;
     return;
   }
+  let lacking = 0;
   for (const row of change.allRows()) {
     if (row.n > n) {
       // Answered, but the server does not have it (any more): it was restored. The log is sent again from there.
       if (row.state === "answered" || row.acknowledged) {
-        report.reopened += 1;
+        lacking += 1;
         change.patchRow(row.n, { state: "unsent", acknowledged: false, settled: false, v: null, status: 0 });
       }
     } else {
@@ -187,6 +188,7 @@ function conclude(change: Change, epoch: string, answer: Record<string, unknown>
       if (!row.acknowledged || (isDone && !row.settled)) change.patchRow(row.n, { acknowledged: true, settled: row.settled || isDone });
     }
   }
+  report.reopened = Math.max(report.reopened, lacking); // in another life these are among all that is asked again
   const safeN = Number(answer["safe_n"] ?? 0);
   change.patchCore({ safeN, completed: change.core.completed + 1 });
   report.pruned += prune(change, Math.min(safeN, n));
