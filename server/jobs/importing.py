@@ -11,7 +11,7 @@ import orjson
 from server.errors import ServerError
 from server.house import House
 from server.jobs.progress import JobRefused, Progress
-from server.services.sheet_file import heading_of
+from server.services.sheet_file import count_rows, heading_of
 from server.services.sheet_import import folder, plans, remember, report_path, table_path, write_plans
 from server.services.sheet_plan import OUTCOMES, RowPlan
 from server.services.sheet_undo import undo
@@ -32,9 +32,8 @@ def run_import(house: House, job: Job, progress: Progress) -> dict[str, Any]:
 def _rows(house: House, job: Job, progress: Progress) -> dict[str, Any]:
     asked = job.arguments
     path = table_path(house, job.community_id, asked["file"])
-    total = heading_of(path, house.registry, asked["sheet"]).rows_count
-    if total is not None:
-        progress.expect(total)
+    heading = heading_of(path, house.registry, asked["sheet"])
+    progress.expect(max(0, count_rows(path, asked["sheet"]) - heading.row))
     counted: Counter[str] = Counter()
     part = report_path(house, job.job_id).with_suffix(".part")
     folder(house).mkdir(mode=0o700, exist_ok=True)
@@ -55,6 +54,9 @@ def _rows(house: House, job: Job, progress: Progress) -> dict[str, Any]:
 def _undo(house: House, job: Job, progress: Progress) -> dict[str, Any]:
     done: Counter[str] = Counter()
     for step in undo(house, job.community_id, job.arguments["file"], job.requested_by):
+        if "expected" in step:
+            progress.expect(step["expected"])
+            continue
         done.update(step)
         progress.advance(sum(step.values()))
     return {"deleted": done["deleted"], "restored": done["restored"], "kept": done["kept"]}

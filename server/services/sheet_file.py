@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from forms.sheet_columns import guess_columns, plain_heading
 from server.errors import InputError, InvalidInput
+from server.services.sheet_cells import BookUnreadable, open_book
 
 if TYPE_CHECKING:
     from forms.registry import Registry
@@ -32,13 +32,11 @@ class Heading:
     sheet: str
     row: int
     names: tuple[str, ...]
-    rows_count: int | None
-    """Rows of the sheet as the file says; None where it does not."""
 
 
 @contextmanager
-def open_sheet(path: Path, sheet: str | None = None) -> Iterator[tuple[str, int | None, Iterator[Row]]]:
-    """(name of the sheet, rows as the file says, every row) of an XLSX or CSV file.
+def open_sheet(path: Path, sheet: str | None = None) -> Iterator[tuple[str, Iterator[Row]]]:
+    """(name of the sheet, every row) of an XLSX or CSV file.
 
     Parameters
     ----------
@@ -58,46 +56,48 @@ def open_sheet(path: Path, sheet: str | None = None) -> Iterator[tuple[str, int 
         raise _wrong("/file", "xls", "an old .xls workbook: open it and save it as .xlsx")
     else:
         with path.open("r", encoding=_encoding(path), newline="") as text:
-            yield "", None, enumerate(csv.reader(text), 1)
+            yield "", enumerate(csv.reader(text), 1)
 
 
 @contextmanager
-def _workbook(path: Path, sheet: str | None) -> Iterator[tuple[str, int | None, Iterator[Row]]]:
-    from openpyxl import load_workbook
-    from openpyxl.utils.exceptions import InvalidFileException
-
-    file = path.open("rb")  # openpyxl judges a path by its ending
+def _workbook(path: Path, sheet: str | None) -> Iterator[tuple[str, Iterator[Row]]]:
     try:
-        book = load_workbook(file, read_only=True, data_only=True)
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
-        file.close()
+        with open_book(path) as book:
+            if sheet is not None and sheet not in book.sheets:
+                raise _wrong("/sheet", "unknown_sheet", f"the workbook has {len(book.sheets)} sheets, none of this name")
+            if not book.sheets:
+                raise BookUnreadable("no sheet")
+            name = sheet if sheet is not None else next(iter(book.sheets))
+            yield name, book.rows(name, MOST_COLUMNS)
+    except BookUnreadable as error:
         raise _wrong("/file", "unreadable", "the workbook cannot be read") from error
-    try:
-        if sheet is not None and sheet not in book.sheetnames:
-            raise _wrong("/sheet", "unknown_sheet", f"the workbook has {len(book.sheetnames)} sheets, none of this name")
-        page = book[sheet] if sheet is not None else book.worksheets[0]
-        yield page.title, page.max_row, ((number, cells[:MOST_COLUMNS]) for number, cells in enumerate(page.iter_rows(values_only=True), 1))
-    finally:
-        book.close()
-        file.close()
 
 
 def sheets_of(path: Path) -> list[str]:
     """Names of the sheets of a workbook in their order; none of a CSV file or of what cannot be read."""
-    from openpyxl import load_workbook
-    from openpyxl.utils.exceptions import InvalidFileException
-
     with path.open("rb") as file:
         if file.read(4) != b"PK\x03\x04":
             return []
-        file.seek(0)
-        try:
-            book = load_workbook(file, read_only=True)
-        except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, OSError):
-            return []
-        names = list(book.sheetnames)
-        book.close()
-    return names
+    try:
+        with open_book(path) as book:
+            return list(book.sheets)
+    except BookUnreadable:
+        return []
+
+
+def count_rows(path: Path, sheet: str | None = None) -> int:
+    """How many rows a table holds, its title and headings with them; blank ones may be counted. Raises InvalidInput."""
+    with path.open("rb") as file:
+        begins = file.read(4)
+        if begins != b"PK\x03\x04":
+            file.seek(0)
+            return sum(piece.count(b"\n") for piece in iter(lambda: file.read(1 << 16), b"")) + 1
+    try:
+        with open_book(path) as book:
+            name = sheet if sheet is not None else next(iter(book.sheets), "")
+            return book.count(name) if name in book.sheets else 0
+    except BookUnreadable as error:
+        raise _wrong("/file", "unreadable", "the workbook cannot be read") from error
 
 
 def heading_of(path: Path, registry: Registry, sheet: str | None = None) -> Heading:
@@ -108,7 +108,7 @@ def heading_of(path: Path, registry: Registry, sheet: str | None = None) -> Head
     InvalidInput
         No row with at least two texts.
     """
-    with open_sheet(path, sheet) as (name, count, rows):
+    with open_sheet(path, sheet) as (name, rows):
         best: tuple[int, int, int, tuple[str, ...]] | None = None
         for number, cells in islice(rows, _LOOK_AT):
             names = tuple("" if cell is None else str(cell).strip() for cell in cells)
@@ -122,7 +122,7 @@ def heading_of(path: Path, registry: Registry, sheet: str | None = None) -> Head
                 best = (known, filled, number, names)
     if best is None:
         raise _wrong("/file", "no_headings", "no row with headings among the first twenty")
-    return Heading(name, best[2], best[3], count)
+    return Heading(name, best[2], best[3])
 
 
 def data_rows(rows: Iterator[Row], heading: Heading) -> Iterator[Row]:

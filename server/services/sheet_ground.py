@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+import orjson
+
+from server.store.sheet_scratch import Scratch
+
+Values = dict[str, Any]
+Base = Mapping[str, Any] | None
+_AT_HAND = 2_000
+"""Dwellings: more than the rows that are planned at a time can name, so that none of them is laid aside while it is worked on."""
 
 _ENDS = re.compile(r"(号楼|幢|栋|座|楼|单元|门洞|门|号|室|房|#)$")
 _LINE = re.compile(
@@ -31,64 +41,111 @@ class Place:
 
 @dataclass(slots=True)
 class Home:
-    """A household as rows find it."""
+    """A household as rows find it; ``fields`` and ``base`` as they will be after the rows planned so far."""
 
     household_id: str
-    dwelling_id: str
     number: str
     head_id: str | None
     head_name: str
+    fields: Values
+    base: Base
 
 
 @dataclass(slots=True)
+class Dwelling:
+    """A dwelling as rows find it, with its households."""
+
+    dwelling_id: str
+    fields: Values
+    base: Base
+    homes: list[Home] = field(default_factory=list)
+
+
 class Ground:
-    """Everything of a community that an address leads to, by plain texts."""
+    """Everything of a community that an address leads to, by plain texts.
 
-    buildings: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
-    entrances: dict[tuple[str, str], str] = field(default_factory=dict)
-    doors: dict[tuple[str, str], list[str]] = field(default_factory=dict)
-    lines: dict[str, str] = field(default_factory=dict)
-    homes: dict[str, list[Home]] = field(default_factory=dict)
-    known: dict[str, tuple[dict[str, Any], Mapping[str, Any] | None]] = field(default_factory=dict)
-    """Fields and base of every dwelling and household, as they will be after the rows planned so far."""
+    Buildings and entrances are held in memory. Dwellings and households, of which a table may bring any number, lie in a scratch
+    database; those of the latest rows are at hand.
+    """
 
-    def learn(self, records: Iterable[tuple[str, str, Mapping[str, Any], Mapping[str, Any]]]) -> None:
-        """Take in living records: (id, type, fields, base)."""
+    def __init__(self) -> None:
+        self.scratch = Scratch()
+        self._buildings: dict[str, list[tuple[str, str]]] = {}
+        self._entrances: dict[tuple[str, str], str] = {}
+        self._above: dict[str, str] = {}
+        self._near: OrderedDict[str, Dwelling] = OrderedDict()
+
+    # ------------------------------------------------------------ learning
+    def learn_places(self, records: Iterable[tuple[str, str, Values]]) -> None:
+        """Take in the living estates, buildings and entrances: (id, type, fields)."""
         found = list(records)
-        names = {one: plain(str(fields.get("name") or "")) for one, kind, fields, _ in found if kind == "estate"}
-        people = {one: str(fields.get("name") or "") for one, kind, fields, _ in found if kind == "person"}
-        above: dict[str, str] = {}
-        for one, kind, fields, _ in found:
+        names = {one: plain(str(fields.get("name") or "")) for one, kind, fields in found if kind == "estate"}
+        for one, kind, fields in found:
             if kind == "building":
                 for text in {plain(str(fields.get(name) or "")) for name in ("number", "name")} - {""}:
-                    self.buildings.setdefault(text, []).append((names.get(str(fields.get("estate")), ""), one))
+                    self._buildings.setdefault(text, []).append((names.get(str(fields.get("estate")), ""), one))
             elif kind == "entrance":
-                above[one] = str(fields.get("building") or "")
-                self.entrances[above[one], plain(str(fields.get("number") or fields.get("name") or ""))] = one
-        for one, kind, fields, _ in found:
-            if kind == "dwelling":
-                entrance, building = fields.get("entrance"), fields.get("building")
-                door, line = str(fields.get("door_number") or ""), str(fields.get("address_text") or "")
-                self.add_dwelling(one, entrance, building or above.get(str(entrance)), door, line)
-        for one, kind, fields, base in found:
-            if kind in ("dwelling", "household"):
-                self.known[one] = (dict(fields), base)
-            if kind == "household" and fields.get("dwelling"):
-                head = fields.get("head")
-                number = str(fields.get("household_number") or "")
-                home = Home(one, str(fields["dwelling"]), number, head, people.get(str(head), ""))
-                self.homes.setdefault(home.dwelling_id, []).append(home)
+                self._above[one] = str(fields.get("building") or "")
+                self._entrances[self._above[one], plain(str(fields.get("number") or fields.get("name") or ""))] = one
 
-    def add_dwelling(self, dwelling_id: str, entrance: str | None, building: str | None, door: str, line: str) -> None:
+    def learn_dwellings(self, records: Iterable[tuple[str, Values, Base]]) -> None:
+        """Take in some living dwellings: (id, fields, base)."""
+        for one, fields, base in records:
+            entrance, building = fields.get("entrance"), fields.get("building")
+            door, line = str(fields.get("door_number") or ""), str(fields.get("address_text") or "")
+            self.add(Dwelling(one, fields, base), entrance, building or self._above.get(str(entrance)), door, line)
+
+    def learn_homes(self, records: Iterable[tuple[str, Values, Base]]) -> None:
+        """Take in some living households, after all dwellings: (id, fields, base)."""
+        heads = []
+        for one, fields, base in records:
+            dwelling = self.dwelling(str(fields.get("dwelling")))
+            if dwelling is None:
+                continue
+            head = fields.get("head")
+            if head:
+                heads.append(head)
+            dwelling.homes.append(Home(one, str(fields.get("household_number") or ""), head, "", fields, base))
+        self.scratch.add_heads(heads)
+
+    # ------------------------------------------------------------ asking
+    def add(self, dwelling: Dwelling, entrance: str | None, building: str | None, door: str, line: str) -> None:
         """A dwelling can be found from now on."""
-        for parent in {entrance, building} - {None, ""}:
-            self.doors.setdefault((str(parent), plain(door)), []).append(dwelling_id)
+        self.scratch.add_doors((str(parent), plain(door), dwelling.dwelling_id) for parent in {entrance, building} - {None, ""})
         if line:
-            self.lines.setdefault(plain(line), dwelling_id)
+            self.scratch.add_line(plain(line), dwelling.dwelling_id)
+        self._at_hand(dwelling)
+
+    def dwelling(self, dwelling_id: str) -> Dwelling | None:
+        """What is known of a dwelling; what the caller changes in it is kept."""
+        found = self._near.get(dwelling_id)
+        if found is not None:
+            self._near.move_to_end(dwelling_id)
+            return found
+        content = self.scratch.dwelling(dwelling_id)
+        if content is None:
+            return None
+        fields, base, homes = orjson.loads(content)
+        return self._at_hand(Dwelling(dwelling_id, fields, base, [Home(*one) for one in homes]))
+
+    def _at_hand(self, dwelling: Dwelling) -> Dwelling:
+        self._near[dwelling.dwelling_id] = dwelling
+        if len(self._near) > _AT_HAND:
+            old = [self._near.popitem(last=False)[1] for _ in range(_AT_HAND // 2)]
+            self.scratch.keep_dwellings(
+                (one.dwelling_id, orjson.dumps((one.fields, one.base, [astuple_of(home) for home in one.homes]))) for one in old
+            )
+        return dwelling
+
+    def head_name(self, home: Home) -> str:
+        """The name of the head of a household, as the table or the house has it."""
+        if not home.head_name and home.head_id:
+            home.head_name = self.scratch.name_of(home.head_id)
+        return home.head_name
 
     def building_of(self, place: Place) -> str | None:
         """The building that a place names, None where there is none or several."""
-        found = self.buildings.get(plain(place.building), [])
+        found = self._buildings.get(plain(place.building), [])
         if place.estate and len(found) > 1:
             found = [one for one in found if one[0] == plain(place.estate)]
         return found[0][1] if len(found) == 1 else None
@@ -97,10 +154,15 @@ class Ground:
         """(dwelling, entrance, building) that a place names, each None where it is not known or not certain."""
         building = self.building_of(place) if place.building else None
         if building is None:
-            return self.lines.get(plain(place.line)) if place.line else None, None, None
-        entrance = self.entrances.get((building, plain(place.entrance))) if place.entrance else None
-        found = self.doors.get((entrance or building, plain(place.door)), [])
-        return (found[0] if len(set(found)) == 1 else None), entrance, building
+            return self.scratch.at_line(plain(place.line)) if place.line else None, None, None
+        entrance = self._entrances.get((building, plain(place.entrance))) if place.entrance else None
+        found = self.scratch.behind(entrance or building, plain(place.door))
+        return (found[0] if len(found) == 1 else None), entrance, building
+
+
+def astuple_of(home: Home) -> tuple[Any, ...]:
+    """The fields of a home in order."""
+    return home.household_id, home.number, home.head_id, home.head_name, home.fields, home.base
 
 
 def place_of(parts: Mapping[str, str]) -> Place:

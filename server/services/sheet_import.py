@@ -21,7 +21,7 @@ from forms.sheet_columns import guess_columns, plain_heading, targets
 from server.errors import AlreadyDecided, InputError, InvalidInput, NotFound
 from server.permissions import Actor
 from server.services.push import Batch, Sender, accept, user_operation
-from server.services.sheet_file import Heading, data_rows, heading_of, open_sheet, sheets_of
+from server.services.sheet_file import Heading, count_rows, data_rows, heading_of, open_sheet, sheets_of
 from server.services.sheet_plan import Planner, RowPlan, column_letter
 from server.store import installs, jobs
 from server.store import push as reading
@@ -56,7 +56,7 @@ def look_at(house: House, community_id: str, path: Path, sheet: str | None = Non
     return {
         "sheet": heading.sheet,
         "heading_row": heading.row,
-        "rows": heading.rows_count,
+        "rows": count_rows(path, heading.sheet or None),
         "sheets": sheets_of(path),
         "columns": [
             {"heading": name, "key": key, "target": target} for name, key, target in zip(heading.names, keys, proposed, strict=True)
@@ -114,14 +114,17 @@ def plans(
     """The plans of all rows, some hundred at a time, each made when it is asked for; memory does not grow with the table."""
     heading = heading_of(path, house.registry, sheet)
     planner = Planner(house, community_id, heading.names, mapped(house, heading, mapping))
-    with read(house.engine) as connection:
-        planner.learn(connection)
-    with open_sheet(path, sheet) as (_, _, rows):
-        waiting = data_rows(rows, heading)
-        while some := list(islice(waiting, BATCH_ROWS)):
-            with read(house.engine) as connection:
-                planned = planner.plan(connection, some)
-            yield planned
+    try:
+        with read(house.engine) as connection:
+            planner.learn(connection)
+        with open_sheet(path, sheet) as (_, rows):
+            waiting = data_rows(rows, heading)
+            while some := list(islice(waiting, BATCH_ROWS)):
+                with read(house.engine) as connection:
+                    planned = planner.plan(connection, some)
+                yield planned
+    finally:
+        planner.close()
 
 
 # ---------------------------------------------------------------- writing

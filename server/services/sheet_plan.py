@@ -17,9 +17,10 @@ from forms.sheet_columns import EXTRA
 from forms.sheet_values import CellRefused, cell_text, cell_value
 from forms.validate import validator
 from server.services.sheet_file import Row
-from server.services.sheet_ground import Ground, Home, Place, place_of
+from server.services.sheet_ground import Dwelling, Ground, Home, Place, place_of
 from server.store import sheets as store
 from server.store.search import found_under
+from server.store.sheet_scratch import digest
 
 if TYPE_CHECKING:
     from server.house import House
@@ -31,7 +32,7 @@ OUTCOMES = (NEW, CHANGED, SAME, UNPLACED, DUPLICATE, DOUBTFUL, REJECTED)
 """``unplaced`` is new with an address that leads to no building; ``doubtful``: several persons would fit."""
 
 _HEAD = "02"
-_GROUND = ("estate", "building", "entrance", "dwelling", "household", "person")
+_PLACES = ("estate", "building", "entrance")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +87,23 @@ class Planner:
         self._forms = {kind: house.registry.latest(kind) for kind in ("person", "household", "dwelling")}
         self._check = {kind: validator(form) for kind, form in self._forms.items()}
         self._ground = Ground()
-        self._seen: dict[tuple[str, ...], int] = {}
+
+    def close(self) -> None:
+        """Forget what was learnt."""
+        self._ground.scratch.close()
 
     def learn(self, connection: Connection) -> None:
-        """Read the buildings, dwellings and households of the community; needed once, before the first rows."""
-        rows = store.living(connection, self._community_id, _GROUND)
-        self._ground.learn((row.id, row.type, _brief(row.type, row.fields), {"v": row.v, "tag": row.tag}) for row in rows)
+        """Read the buildings, dwellings and households of the community, page by page; needed once, before the first rows."""
+        ground, where = self._ground, self._community_id
+        ground.learn_places(
+            (row.id, row.type, orjson.loads(row.fields)) for rows in store.living(connection, where, _PLACES) for row in rows
+        )
+        for kind, learn in (("dwelling", ground.learn_dwellings), ("household", ground.learn_homes)):
+            for rows in store.living(connection, where, (kind,)):
+                learn((row.id, orjson.loads(row.fields), {"v": row.v, "tag": row.tag}) for row in rows)
+        if "household.head_name" in self._targets:
+            for rows in store.living(connection, where, ("person",)):
+                ground.scratch.name_heads((str(orjson.loads(row.fields).get("name") or ""), row.id) for row in rows)
 
     def plan(self, connection: Connection, rows: Sequence[Row]) -> list[RowPlan]:
         """The plans of some rows, in order. Rows planned before count as if they were written."""
@@ -193,12 +205,13 @@ class Planner:
         operations: list[dict[str, Any]] = []
         home, placed = self._home(one, place, operations) if place else (None, True)
         who = self._identity(one, home)
-        if who in self._seen:
-            return RowPlan(one.row, DUPLICATE, of_row=self._seen[who])
+        before = self._ground.scratch.row_of(who)
+        if before is not None:
+            return RowPlan(one.row, DUPLICATE, of_row=before)
         matches = self._match(one, known, home.household_id if home else None)
         if len(matches) > 1:
             return RowPlan(one.row, DOUBTFUL)
-        self._seen[who] = one.row
+        self._ground.scratch.saw(who, one.row)
         values = dict(one.person)
         if home is not None:
             values["residence_household"] = home.household_id
@@ -214,53 +227,56 @@ class Planner:
             outcome = NEW if placed else UNPLACED
         if home is not None and home.head_id is None and one.person.get("relation_to_head") == _HEAD:
             home.head_id = person_id
-            self._touch("household", home.household_id, {"head": person_id}, operations)
+            self._touch("household", home.household_id, home, {"head": person_id}, operations)
             outcome = CHANGED if outcome == SAME else outcome
         return RowPlan(one.row, outcome, person_id, fields=tuple(sorted(values)), operations=operations)
 
-    def _identity(self, one: _Read, home: Home | None) -> tuple[str, ...]:
+    def _identity(self, one: _Read, home: Home | None) -> bytes:
         number = one.person.get("document_number")
         if number:
-            return ("document", str(number))
-        return ("name", str(one.person["name"]), str(one.person.get("birth_date")), home.household_id if home else "")
+            return digest("document", str(number))
+        return digest("name", str(one.person["name"]), str(one.person.get("birth_date")), home.household_id if home else "")
 
     def _home(self, one: _Read, place: Place, operations: list[dict[str, Any]]) -> tuple[Home, bool]:
         """The household that a row belongs to, made with its dwelling where there is none; whether it stands in a building."""
         dwelling_id, entrance, building = self._ground.dwelling_of(place)
         placed = dwelling_id is not None or building is not None
         if dwelling_id is None:
-            dwelling_id = self._house.new_id()
             ref = {"entrance": entrance} if entrance else {"building": building} if building else {}
             text = {} if building else {"address_text": place.line or f"{place.estate}{place.building}-{place.entrance}-{place.door}"}
             door = {"door_number": place.door} if place.door else {}
-            self._make("dwelling", dwelling_id, one.values["dwelling"] | ref | text | door, operations)
-            self._ground.add_dwelling(dwelling_id, entrance, building, place.door, place.line)
+            dwelling = Dwelling(self._house.new_id(), one.values["dwelling"] | ref | text | door, None)
+            operations.append(_operation("create", "dwelling", dwelling.dwelling_id, None, dwelling.fields))
+            self._ground.add(dwelling, entrance, building, place.door, place.line)
         else:
-            self._touch("dwelling", dwelling_id, one.values["dwelling"], operations)
+            known = self._ground.dwelling(dwelling_id)
+            assert known is not None  # every door leads to one that was kept
+            dwelling = known
+            self._touch("dwelling", dwelling_id, dwelling, one.values["dwelling"], operations)
         number, head = one.parts.get("household.number", ""), one.parts.get("household.head_name", "")
-        homes = self._ground.homes.setdefault(dwelling_id, [])
-        for home in homes:
-            same = number == home.number if number and home.number else not head or not home.head_name or head == home.head_name
+        for home in dwelling.homes:
+            if number and home.number:
+                same = number == home.number
+            else:
+                same = not head or self._ground.head_name(home) in ("", head)
             if same:
-                self._touch("household", home.household_id, one.values["household"], operations)
+                self._touch("household", home.household_id, home, one.values["household"], operations)
                 return home, placed
-        made = Home(self._house.new_id(), dwelling_id, number, None, head)
-        fields = {"dwelling": dwelling_id, "kind": "family"} | one.values["household"] | ({"household_number": number} if number else {})
-        self._make("household", made.household_id, fields, operations)
-        homes.append(made)
+        fields = {"dwelling": dwelling.dwelling_id, "kind": "family"} | one.values["household"]
+        fields |= {"household_number": number} if number else {}
+        made = Home(self._house.new_id(), number, None, head, fields, None)
+        operations.append(_operation("create", "household", made.household_id, None, fields))
+        dwelling.homes.append(made)
         return made, placed
 
-    def _make(self, kind: str, record_id: str, fields: dict[str, Any], operations: list[dict[str, Any]]) -> None:
-        operations.append(_operation("create", kind, record_id, None, fields))
-        self._ground.known[record_id] = (dict(fields), None)
-
-    def _touch(self, kind: str, record_id: str, values: Mapping[str, Any], operations: list[dict[str, Any]]) -> None:
+    def _touch(
+        self, kind: str, record_id: str, known: Dwelling | Home, values: Mapping[str, Any], operations: list[dict[str, Any]]
+    ) -> None:
         """Write what a dwelling or a household does not have yet; the next row of it finds it there."""
-        stored, base = self._ground.known[record_id]
-        changed = _difference(values, stored, self._forms[kind])
+        changed = _difference(values, known.fields, self._forms[kind])
         if changed:
-            operations.append(_operation("patch", kind, record_id, base, changed))
-            stored |= {name: values[name] for name in changed}
+            operations.append(_operation("patch", kind, record_id, known.base, changed))
+            known.fields |= {name: values[name] for name in changed}
 
 
 def column_letter(place: int) -> str:
@@ -271,11 +287,6 @@ def column_letter(place: int) -> str:
         place, left = divmod(place - 1, 26)
         letters = chr(65 + left) + letters
     return letters
-
-
-def _brief(kind: str, fields: str) -> Mapping[str, Any]:
-    found: dict[str, Any] = orjson.loads(fields)
-    return {"name": found.get("name")} if kind == "person" else found
 
 
 def _is_wrong_number(person: Mapping[str, Any]) -> bool:

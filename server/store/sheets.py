@@ -8,19 +8,22 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection
 
-from server.models import record, sheet_mapping
+from server.models import history, record, sheet_mapping
 from server.store.database import insert_rows, rows_of, run
 from server.store.scoping import among
 
 _COLUMNS = ("id", "type", "life", "v", "tag", "fields")
 
 
-def living(connection: Connection, community_id: str, kinds: Sequence[str]) -> Iterator[Any]:
-    """(id, type, life, v, tag, fields) of every living record of these types of a community."""
+def living(connection: Connection, community_id: str, kinds: Sequence[str], size: int = 2_000) -> Iterator[list[Any]]:
+    """(id, type, life, v, tag, fields) of every living record of these types of a community, page by page in the order of their ids."""
     wanted, values = among("r.type", kinds)
     names = ", ".join(f"r.{name}" for name in _COLUMNS)
-    statement = f"SELECT {names} FROM record r WHERE r.community_id = ? AND {wanted} AND r.life = 'live'"
-    yield from run(connection, statement, (community_id, *values))
+    statement = f"SELECT {names} FROM record r WHERE r.community_id = ? AND r.id > ? AND {wanted} AND r.life = 'live' ORDER BY r.id LIMIT ?"
+    after = ""
+    while rows := list(run(connection, statement, (community_id, after, *values, size))):
+        yield rows
+        after = rows[-1].id
 
 
 def some(connection: Connection, community_id: str, ids: Iterable[str]) -> list[Any]:
@@ -28,27 +31,29 @@ def some(connection: Connection, community_id: str, ids: Iterable[str]) -> list[
     return rows_of(connection, record, _COLUMNS, community_id, "id", sorted(set(ids)))
 
 
-def written_by(connection: Connection, community_id: str, install_id: str) -> list[Any]:
-    """(record id, v, units, life, subject, sealed) of every version that an install has written, the latest first."""
-    return list(
-        run(
-            connection,
-            "SELECT record_id, v, units, life, subject_id, sealed FROM history WHERE community_id = ? AND install_id = ?"
-            " ORDER BY number DESC, v DESC",
-            (community_id, install_id),
-        )
-    )
+def written_by(connection: Connection, community_id: str, install_id: str, record_ids: Sequence[str]) -> list[Any]:
+    """(record id, v, units, life, subject, sealed, install, number) of the versions of these records that an install has written,
+    the latest first."""
+    columns = ("record_id", "v", "units", "life", "subject_id", "sealed", "install_id", "number")
+    rows = rows_of(connection, history, columns, community_id, "record_id", sorted(record_ids))
+    return sorted((row for row in rows if row.install_id == install_id), key=lambda row: (row.number, row.v), reverse=True)
 
 
-def created_by(connection: Connection, community_id: str, install_id: str) -> list[Any]:
-    """(id, type, life, v, tag, stamps) of the records that an install has made."""
-    return list(
-        run(
-            connection,
-            "SELECT id, type, life, v, tag, stamps FROM record WHERE community_id = ? AND created_install = ? ORDER BY created_n DESC",
-            (community_id, install_id),
-        )
+def made_by(connection: Connection, community_id: str, install_id: str) -> Iterator[str]:
+    """Ids of the living records that an install has made, the latest first."""
+    statement = "SELECT id FROM record WHERE community_id = ? AND created_install = ? AND life = 'live' ORDER BY created_n DESC"
+    for row in run(connection, statement, (community_id, install_id)):
+        yield row[0]
+
+
+def changed_by(connection: Connection, community_id: str, install_id: str) -> Iterator[str]:
+    """Ids of the records that an install has changed and others have made, in order."""
+    statement = (
+        "SELECT DISTINCT h.record_id FROM history h JOIN record r ON r.community_id = h.community_id AND r.id = h.record_id"
+        " WHERE h.community_id = ? AND h.install_id = ? AND r.created_install <> ? AND r.life = 'live' ORDER BY h.record_id"
     )
+    for row in run(connection, statement, (community_id, install_id, install_id)):
+        yield row[0]
 
 
 def stamps_of(connection: Connection, community_id: str, ids: Iterable[str]) -> dict[str, Any]:
