@@ -162,10 +162,12 @@ def test_a_corrected_table_changes_what_was_corrected(office, secretary):
 
 
 def test_an_address_that_leads_nowhere_waits_in_the_unplaced_queue(office, secretary):
-    """A row of an unknown building is not lost and not guessed: it is recorded, and waits for its place."""
-    rows = [[1, "钱四", "女", "", "户主", "", "99幢", "1", "101", "", "", ""]]
-    assert outcomes(run_act(office, secretary, workbook(rows), "write")) == {"unplaced": 1}
+    """A row of an unknown building is not lost and not guessed: it is recorded, and waits for its place; again it changes nothing."""
+    rows = [[1, "钱四", "女", "", "户主", "", "99幢", "1", "101", "", "", ""], [2, "钱五", "男", "", "子", "", "99栋", "1", "101室", "钱四", "", ""]]
+    assert outcomes(run_act(office, secretary, workbook(rows), "write")) == {"unplaced": 2}
     assert {one["home"] for one in living(office, "person")} == {"~unplaced"}
+    assert len(living(office, "dwelling")) == len(living(office, "household")) == 1  # whoever has one door lives behind it, placed or not
+    assert outcomes(run_act(office, secretary, workbook(rows), "write")) == {"same": 2}
     assert secretary.client.get("/api/v1/inbox").json["counts"]["unplaced"] >= 1
 
 

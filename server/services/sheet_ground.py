@@ -38,6 +38,11 @@ class Place:
     def __bool__(self) -> bool:
         return bool(self.building and self.door) or bool(self.line)
 
+    @property
+    def text(self) -> str:
+        """The address in one line, put together where the row has it in parts."""
+        return self.line or f"{self.estate}{_ENDS.sub('', self.building)}-{self.entrance}-{_ENDS.sub('', self.door)}"
+
 
 @dataclass(slots=True)
 class Home:
@@ -154,7 +159,7 @@ class Ground:
         """(dwelling, entrance, building) that a place names, each None where it is not known or not certain."""
         building = self.building_of(place) if place.building else None
         if building is None:
-            return self.scratch.at_line(plain(place.line)) if place.line else None, None, None
+            return self.scratch.at_line(plain(place.text)), None, None
         entrance = self._entrances.get((building, plain(place.entrance))) if place.entrance else None
         found = self.scratch.behind(entrance or building, plain(place.door))
         return (found[0] if len(found) == 1 else None), entrance, building

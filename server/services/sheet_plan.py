@@ -240,19 +240,19 @@ class Planner:
     def _home(self, one: _Read, place: Place, operations: list[dict[str, Any]]) -> tuple[Home, bool]:
         """The household that a row belongs to, made with its dwelling where there is none; whether it stands in a building."""
         dwelling_id, entrance, building = self._ground.dwelling_of(place)
-        placed = dwelling_id is not None or building is not None
         if dwelling_id is None:
             ref = {"entrance": entrance} if entrance else {"building": building} if building else {}
-            text = {} if building else {"address_text": place.line or f"{place.estate}{place.building}-{place.entrance}-{place.door}"}
+            text = {} if building else {"address_text": place.text}
             door = {"door_number": place.door} if place.door else {}
             dwelling = Dwelling(self._house.new_id(), one.values["dwelling"] | ref | text | door, None)
             operations.append(_operation("create", "dwelling", dwelling.dwelling_id, None, dwelling.fields))
-            self._ground.add(dwelling, entrance, building, place.door, place.line)
+            self._ground.add(dwelling, entrance, building, place.door, place.line if building else place.text)
         else:
             known = self._ground.dwelling(dwelling_id)
             assert known is not None  # every door leads to one that was kept
             dwelling = known
             self._touch("dwelling", dwelling_id, dwelling, one.values["dwelling"], operations)
+        placed = building is not None or bool(dwelling.fields.get("entrance") or dwelling.fields.get("building"))
         number, head = one.parts.get("household.number", ""), one.parts.get("household.head_name", "")
         for home in dwelling.homes:
             if number and home.number:
