@@ -72,6 +72,17 @@ def _leave_headless(person: Record, operation: Operation, n: int, writer: Writer
         change_fields(household, kept, operation, n, writer, memory)
 
 
+def follow_card(card: Record, there: Record | None, community_id: str, operation: Operation, writer: Writer, memory: Memory) -> None:
+    """Let the card of somebody who lives in another community say what is said of them there; it ends where they are not registered here."""
+    dwelling = card.fields.get("registration_dwelling")
+    if there is None or there.life != "live" or there.fields.get("registration_dwelling") != dwelling:
+        write_life(card, "deleted", operation, 0, writer, memory)
+        return
+    said = {name: there.fields.get(name) for name in ("name", "residence_household")} | {"home_cell": community_id}
+    fields = {name: value for name, value in {**card.fields, **said}.items() if value is not None}
+    change_fields(card, fields, operation, 0, writer, memory)
+
+
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """A record that comes from another community: as it stood there before it closed, with every version of its history.

@@ -125,7 +125,11 @@ def keep_card(person: Record, operation: Operation, n: int, writer: Writer, memo
     card_id = made_id("card", person.id)
     card = memory.records.get(card_id)
     if moved and wanted is not None:
-        wanted["home_cell"] = memory.gone.get(person.id) or (card.fields.get("home_cell") if card is not None else None)
+        if card is not None and card.life != "live" and person.id not in memory.left:
+            return  # taken away since, by what happened where they live
+        if card is not None and person.id not in memory.left:  # what is said of them there counts, not what stood here last
+            wanted |= {name: card.fields.get(name) for name in (*_CARD_FIELDS, "home_cell")}
+        wanted = {name: value for name, value in {**wanted, "home_cell": memory.gone.get(person.id, wanted["home_cell"])}.items() if value is not None}
     if card is None:
         if wanted is not None:
             _make(card_id, CARD, person.id, wanted, dwelling.home if dwelling else UNPLACED, operation, n, writer, memory)

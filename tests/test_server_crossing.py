@@ -28,6 +28,8 @@ from server.services.deciding import Waiting
 from server.services.erasing import By
 from server.services.push import accept_user_group, user_operation
 from server.services.verify import verify
+from server.store.database import read
+from server.store.inbox import people_of_installs
 
 
 @pytest.fixture
@@ -71,6 +73,8 @@ def test_s30_a_household_closes_here_and_is_created_there_with_the_same_id_versi
     assert {(one, reason) for _, one, reason in watcher.removed} >= {(one, "moved") for one in everything}
     assert phone.statuses[asked["op_id"]]["outcome"] == "applied"
     assert rows(ground, "SELECT command FROM journal WHERE community_id = ? AND command = 'move_in'", OTHER)
+    with read(ground.house.engine) as connection:
+        assert people_of_installs(connection, OTHER, [phone.install_id])[phone.install_id]["name"] == "网格员1"
 
 
 def test_s30_late_edits_are_decided_there_and_their_author_is_told(ground):

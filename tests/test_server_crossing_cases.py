@@ -20,11 +20,11 @@ from crossing_kit import (
     waiting_there,
 )
 from records_kit import ZHANG_NUMBER
-from server_kit import COMMUNITY, home, open_ground, operation, patch, uuid7
+from server_kit import COMMUNITY, cells, home, open_ground, operation, patch, uuid7
 from stream_oracle import recount
 
 from server.errors import AlreadyDecided, NotFound
-from server.services import crossing, deciding
+from server.services import crossing, deciding, distant_cards, editions
 from server.services.deciding import Waiting
 from server.services.push import accept_user_group, user_operation
 from server.services.verify import verify
@@ -140,7 +140,7 @@ def test_s30_a_request_can_be_refused_there_or_withdrawn_here(ground):
 
 @pytest.mark.long
 def test_s30_who_is_registered_in_the_old_community_stays_known_there_by_a_card(ground):
-    """S24: the card says which community they live in now, and goes when they come back or are erased."""
+    """S24: the card says which community they live in now, follows a new name there, and goes when they are not registered here any more."""
     phone, registered = ground.worker(0), ground.worker(1)
     near, _ = family(phone)
     far = home(1)
@@ -151,6 +151,21 @@ def test_s30_who_is_registered_in_the_old_community_stays_known_there_by_a_card(
     registered.pull()
     card = made_id("card", near.persons[0])
     assert registered.bodies[card]["fields"]["home_cell"] == OTHER and card in registered.visible
+    assert distant_cards.sweep(ground.house) == 0
+    row = there(ground, near.persons[0])
+    renamed = {"kind": "patch", "type": "person", "id": row.id, "base": {"v": row.v, "tag": row.tag}, "set": {"name": "张新"}}
+    accept_user_group(ground.house, secretary_of(ground.house), [user_operation(ground.house, renamed)])
+    assert distant_cards.sweep(ground.house) == 1
+    registered.pull()
+    assert registered.bodies[card]["fields"]["name"] == "张新"
+    editions.publish_edition(ground.house, ground.secretary, COMMUNITY, cells(3, shift=0.01, first=4))
+    registered.pull()
+    assert ground.fields(card)["name"] == "张新"
+    assert ground.record(near.household).life == "moved" and ground.fields(card)["home_cell"] == OTHER
+    row = there(ground, near.persons[0])
+    left = {"kind": "patch", "type": "person", "id": row.id, "base": {"v": row.v, "tag": row.tag}, "set": {"registration_dwelling": None}}
+    accept_user_group(ground.house, secretary_of(ground.house), [user_operation(ground.house, left)])
+    assert distant_cards.sweep(ground.house) == 1 and ground.record(card).life == "deleted"
 
 
 @pytest.mark.long

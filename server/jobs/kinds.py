@@ -16,6 +16,7 @@ from server.services.blobs import sweep_uploads
 from server.services.daily_figures import reckon_back
 from server.services.daily_figures import sweep as keep_daily_figures
 from server.services.disagreements import sweep as compare_derived
+from server.services.distant_cards import sweep as follow_cards
 from server.services.erasure_reach import SCRUB
 from server.services.exports import KIND as EXPORT
 from server.services.publishing import KIND as PUBLISH
@@ -36,6 +37,6 @@ JOB_KINDS: dict[str, Runner] = {
 """A runner gives the result that is kept with the job; it calls ``progress.advance`` at least once a minute."""
 
 SWEEPERS: tuple[Sweeper, ...] = (
-    sweep_files, sweep_snapshots, sweep_uploads, sweep_tables, sweep_templates, release_held, keep_daily_figures, reckon_back, compare_derived,
+    sweep_files, sweep_snapshots, sweep_uploads, sweep_tables, sweep_templates, release_held, follow_cards, keep_daily_figures, reckon_back, compare_derived,
 )  # fmt: skip
 """Called at start and every minute by each worker (S14); calling twice changes nothing."""

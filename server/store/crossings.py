@@ -57,6 +57,17 @@ def communities_of(connection: Connection, subjects: Sequence[str]) -> list[str]
     return sorted(found)
 
 
+def cards_of_departed(connection: Connection) -> list[Any]:
+    """(community, card, person, community that the person went to) of living cards of who lives in another community."""
+    rows = run(
+        connection,
+        "SELECT d.community_id, r.id AS card_id, d.id AS person_id, d.to_community FROM departure d JOIN record r "
+        "ON r.community_id = d.community_id AND r.type = 'reference_card' AND r.subject_id = d.id AND r.life = 'live' "
+        "ORDER BY d.community_id, r.id",
+    )
+    return list(rows)
+
+
 # ---------------------------------------------------------------- what is taken along
 def past_of(connection: Connection, community_id: str, ids: Sequence[str]) -> dict[str, list[Any]]:
     """Every row of history of these records, by record, ascending by version."""

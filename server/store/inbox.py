@@ -244,10 +244,25 @@ def people_of_installs(
         for row in rows_of(connection, install, ("install_id", "user_id", "label"), home, "install_id", wanted):
             installs.setdefault(row[0], row)
     names = names_of_users(connection, community_id, (row[1] for row in installs.values() if row[1]))
-    return {
+    found = {
         install_id: {"user_id": row[1], "name": names.get(row[1]), "label": row[2]}
         for install_id, row in installs.items()
     }
+    for install_id in wanted:
+        if install_id not in found:  # who wrote it where the record lived before (S30)
+            row = _elsewhere(connection, install_id)
+            if row is not None:
+                found[install_id] = {"user_id": row.user_id, "name": row.name, "label": row.label}
+    return found
+
+
+def _elsewhere(connection: Connection, install_id: str) -> Any | None:
+    return run(
+        connection,
+        "SELECT i.user_id, i.label, u.name FROM community c JOIN install i ON i.community_id = c.community_id AND i.install_id = ? "
+        "LEFT JOIN user_account u ON u.community_id = i.community_id AND u.user_id = i.user_id",
+        (install_id,),
+    ).first()
 
 
 def names_of_users(connection: Connection, community_id: str, user_ids: Iterable[str]) -> dict[str, str]:
