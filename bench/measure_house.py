@@ -23,7 +23,7 @@ from server.demo.community import SEED, batches, demo_groups, frozen
 from server.demo.load import COMMUNITY_ID, PASSWORD, ensure_demo
 from server.house import House
 from server.models import metadata
-from server.services import push
+from server.services import cell_figures, push
 from server.settings import Settings
 from server.start import prepare
 from server.store import installs
@@ -61,6 +61,8 @@ def measure_house(size: HouseSize, say: Callable[[str], None]) -> list[Line]:
         for start, end in ((1, size.few), (size.few, size.many)):
             _neighbours(house, range(start, end))
             say(f"{persons * end:,} persons in {end} communities")
+            while cell_figures.sweep(house):  # the worker of a house that has run for a while has done it
+                pass
             found.append(_ask(folder))
         house.engine.dispose()
     early, late = found

@@ -9,7 +9,9 @@ from server_kit import COMMUNITY, anchor, furnish, home, open_ground, operation,
 
 from server.permissions import Scope
 from server.services import cell_figures, placement
-from server.store.database import read
+from server.services.erasing import By, erase, target_of
+from server.services.verify import verify
+from server.store.database import read, run, write
 
 WHOLE = Scope((COMMUNITY,))
 
@@ -107,3 +109,70 @@ def test_only_cells_that_moved_are_counted_again(ground, monkeypatch):
     phone.write(home(0).operations[0])
     told(ground)
     assert asked == [frozenset({ground.streams[0]})]
+
+
+def begun_again():
+    """As after a start: nothing is in memory."""
+    cell_figures._kept.clear()
+
+
+def counts(figures):
+    return {name: (cell_figures._by_type(found), dict(found.confirmed), found.births) for name, found in figures.items() if found.types}
+
+
+def test_counts_that_were_kept_outlive_a_start(ground, clock):
+    """Kept now and then, read after a start, they are those of the records after every act; verifying finds them right."""
+    chance = random.Random(7)
+    phones = [ground.worker(0), ground.worker(1)]
+    for number, act in zip(range(30), acts(ground, chance, phones, clock), strict=False):
+        if number % 7 == 0:
+            cell_figures.sweep(ground.house)
+        begun_again()
+        assert counts(told(ground)) == counts(counted(ground)), act
+    while cell_figures.sweep(ground.house):
+        pass
+    report = verify(ground.house)
+    assert report.agrees and report.counts["kept counts of cells"] >= 2
+    assert report.counts["kept counts of cells that have moved since"] == 0
+
+
+def test_after_a_start_only_cells_are_counted_that_moved_since_theirs_were_kept(ground, monkeypatch):
+    """The first look after a start reads what was kept; a cell that somebody has changed meanwhile is counted."""
+    for number in (0, 1, 2):
+        ground.worker(number).write(*home(number, "李").operations)
+    assert cell_figures.sweep(ground.house) > 0 == cell_figures.sweep(ground.house)
+    asked = []
+    real = cell_figures._counted
+    monkeypatch.setattr(cell_figures, "_counted", lambda house, c, scope, one: asked.append(scope.streams) or real(house, c, scope, one))
+    begun_again()
+    told(ground)
+    assert asked == []
+    ground.worker(0, 1).write(home(0).operations[0])
+    begun_again()
+    told(ground)
+    assert asked == [frozenset({ground.streams[0]})]
+
+
+@pytest.mark.parametrize("change", ["figures = replace(figures, 'person', 'poison')", "seq = seq + 1000"])
+def test_kept_counts_that_are_wrong_are_found(ground, change):
+    """`dishu verify` counts again, and names the cell and what differs, no value of anybody."""
+    ground.worker(0).write(*home(0, "李", birth_date="1940-05-06", birth_precision="day").operations)
+    cell_figures.sweep(ground.house)
+    assert verify(ground.house).agrees
+    with write(ground.house.engine) as connection:
+        run(connection, f"UPDATE home_count SET {change} WHERE home = ?", (ground.streams[0],))
+    difference = verify(ground.house).difference
+    assert difference is not None and (difference.kind, difference.name) == ("stream", ground.streams[0])
+    assert difference.what in {"kept counts by type", "kept position"} and "1940" not in str(difference)
+
+
+def test_a_day_of_birth_is_not_kept_behind_an_erasure(ground):
+    """Counts are by day of birth: whoever is erased leaves none that were kept before."""
+    one = home(0, "李", birth_date="1940-05-06", birth_precision="day")
+    ground.worker(0).write(*one.operations)
+    cell_figures.sweep(ground.house)
+    with read(ground.house.engine) as connection:
+        target = target_of(connection, ground.house, COMMUNITY, one.persons[0])
+    erase(ground.house, target, By("~operator", "request"))
+    with read(ground.house.engine) as connection:
+        assert not list(run(connection, "SELECT home FROM home_count WHERE figures LIKE '%1940-05-06%'"))

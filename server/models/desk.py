@@ -28,6 +28,10 @@ distinct_pair = keyed(
 # What a cell looked like on a day, written once a day by the sweeper: the trend of the overview.
 daily_figure = keyed("daily_figure", key("day"), key("home"), need("figures"), clustered=True)
 
+# What is counted in a home stream at the position that it stands for: JSON of counts by type, by day of birth and by day of
+# last confirmation (services/cell_figures). A row of another life of the database, or of another position, counts nothing.
+home_count = keyed("home_count", key("home"), need("seq", BigInteger), need("epoch"), need("figures"))
+
 # How far the records of a stream were compared with what follows from them: its number, and the day (ages change without a write).
 checked_stream = keyed("checked_stream", key("stream_id"), need("seq", BigInteger), need("day"), clustered=True)
 

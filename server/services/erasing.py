@@ -14,7 +14,7 @@ from server.services import blob_store, snapshots
 from server.services.carry import ENGINE_VERSION
 from server.services.revocations import ERASURE, note_revocation
 from server.services.transact import statuses_changed
-from server.store import commands, crossings, erasing, writing
+from server.store import commands, counted, crossings, erasing, writing
 from server.store import push as reading
 from server.store.blobs import PHOTOS
 from server.store.database import next_journal_number, stamp, write
@@ -192,6 +192,7 @@ def _erase_in(
     )  # fmt: skip
     erasing.drop_search(connection, community_id, ids)
     erasing.close_what_is_open(connection, community_id, ids, number, at)
+    counted.forget(connection, community_id)
     rows = [(ERASED, None, row.status + 1, None, None, number, at, row.install_id, row.n) for row in waiting]
     writing.change_statuses(connection, community_id, rows)
     uploads = erasing.drop_photos(connection, community_id, photos)

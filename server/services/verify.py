@@ -13,6 +13,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from server.errors import NotFound
+from server.services.cell_figures import differing
 from server.services.community_forms import at_home
 from server.services.differences import Difference, DifferenceFound, Progress, Watch, grouped
 from server.services.verify_deciding import decide_again
@@ -126,6 +127,17 @@ def _verify_community(connection: Connection, watch: Watch) -> None:
     check_statuses(connection, watch)
     check_operations(connection, watch)
     check_payloads(connection, watch)
+    _check_counts(connection, watch)
+
+
+def _check_counts(connection: Connection, watch: Watch) -> None:
+    """The kept counts of cells are those of the records that stand there (ADR 0020)."""
+    compared, behind, difference = differing(watch.house, connection, watch.community_id)
+    if difference is not None:
+        home, what = difference
+        watch.differs("stream", home, f"kept {what}", "those of its records", "others")
+    watch.counts["kept counts of cells"] += compared
+    watch.counts["kept counts of cells that have moved since"] += behind
 
 
 # ---------------------------------------------------------------- the journal's own entries

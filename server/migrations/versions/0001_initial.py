@@ -147,6 +147,8 @@ def upgrade() -> None:
         key("community_id"), key("record_id"), key("v", Integer), need("tag"), need("number", BigInteger),
         need("op_id"), need("install_id"), need("n", BigInteger), need("at"), need("units"),
         need("set_aside", default="[]"), may("life"), may("subject_id"), may("sealed", LargeBinary))
+    table("home_count",
+        key("community_id"), key("home"), need("seq", BigInteger), need("epoch"), need("figures"))
     table("install",
         key("community_id"), key("install_id"), need("kind"), may("user_id"), need("label"),
         may("parent_install_id"), may("parent_n", BigInteger), need("last_n", BigInteger, default="0"),
