@@ -16,6 +16,7 @@ OWN_NAMES = {"app.chinese", "app.english", "app.otherLanguage"}
 BY_CODE = {
     "app.tabs": ("home", "find", "map", "sync", "me"),
     "find.legend": ("fresh", "ageing", "stale", "never", "empty"),
+    "find.map.base.fetched": ("stopped", "changed", "full"),
     "record.life": ("deleted", "merged", "erased"),
     "record.more": ("edit", "dwelling", "head", "move", "split", "join", "history"),
     "start.me.pin": ("old", "new", "again"),

@@ -31,6 +31,7 @@ COMMANDS = {
     "token": "token",
     "community": "community",
     "cells": "cells",
+    "basemap": "basemap",
     "forms": "forms",
     "survey": "surveys",
     "rules": "rules",

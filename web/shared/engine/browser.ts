@@ -5,10 +5,20 @@ import { httpTransport } from "./transport.ts";
 import { webLocks } from "./turn.ts";
 import type { EngineParts } from "./parts-types.ts";
 
+/** Where the basemap of the app is kept. */
+export const BASEMAP_CACHE = "dishu-basemap";
+
 /** IndexedDB, fetch and Web Locks; `server` is the address of the server, `/` for the one that the page came from. */
 export function browserParts(server: string, { name = "dishu-field", appVersion = "" }: { name?: string; appVersion?: string } = {}): EngineParts {
+  const store = indexedDbStore(name);
   return {
-    store: indexedDbStore(name),
+    store: {
+      ...store,
+      destroy: async (about) => {
+        await store.destroy(about);
+        await globalThis.caches?.delete(BASEMAP_CACHE); // the customer's map goes with the records
+      },
+    },
     transport: httpTransport(server === "/" ? "" : server),
     turn: webLocks(name),
     appVersion,

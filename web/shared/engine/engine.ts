@@ -13,7 +13,7 @@ import { Finding } from "./finding.ts";
 import { uuid7Source } from "./ids.ts";
 import { Ledger, type Change } from "./ledger.ts";
 import { Lookup } from "./lookup.ts";
-import { Fenced, StorageFull, type EngineParts } from "./parts-types.ts";
+import { Fenced, StorageFull, type Answer, type EngineParts } from "./parts-types.ts";
 import type { Reference } from "./reference-types.ts";
 import { cellsOf, type CellIndex } from "./places.ts";
 import { exportRescue, importRescue, isRescued } from "./rescue.ts";
@@ -21,7 +21,7 @@ import { Seal, SealBroken } from "./sealing.ts";
 import { sealedCount, sendSealed, type SealedReport } from "./sealed-outbox.ts";
 import type { SearchHit, SearchOptions } from "./search-types.ts";
 import { noticesOf, operationsOf, outboxOf, type Which } from "./standing.ts";
-import { enrol, standingProblems, synchronise } from "./syncing.ts";
+import { enrol, fetched, standingProblems, synchronise } from "./syncing.ts";
 import {
   EngineError, type Dispute, type Draft, type Engine, type EngineEvent, type EngineState, type FieldError, type Fields, type Identity,
   type Labels, type Notice, type Outbox, type PlaceGuess, type Problem, type RecordView, type Standing, type SyncProgress, type SyncReport,
@@ -309,6 +309,7 @@ class DeviceEngine implements Engine {
 
   // ---------------------------------------------------------------- agreeing
 
+  fetch = async (path: string, headers?: Record<string, string>): Promise<Answer> => fetched(this.ready().ledger, this.parts.transport, path, headers);
   sync(onProgress?: (progress: SyncProgress) => void): Promise<SyncReport> {
     if (this.running) return this.running;
     const opened = this.ready();

@@ -4,7 +4,7 @@ export type * from "./reference-types.ts";
 export type * from "./search-types.ts";
 export * from "./parts-types.ts";
 export { openEngine } from "./engine.ts";
-export { browserParts } from "./browser.ts";
+export { BASEMAP_CACHE, browserParts } from "./browser.ts";
 export { indexedDbStore } from "./store-idb.ts";
 export { MemoryDisk, memoryStore } from "./store-memory.ts";
 export { httpTransport } from "./transport.ts";

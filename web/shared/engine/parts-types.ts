@@ -5,6 +5,8 @@ export interface Answer {
   status: number;
   headers: Readonly<Record<string, string>>;
   body: Record<string, unknown>;
+  /** The body as it came, where it is no JSON. */
+  content?: Uint8Array<ArrayBuffer>;
   /** Bytes of the body as received, and of the request as sent. */
   bytesDown: number;
   bytesUp: number;

@@ -6,7 +6,7 @@ import { handOver } from "./erasing.ts";
 import { fork } from "./forking.ts";
 import type { KeptReference } from "./kept-types.ts";
 import type { Ledger } from "./ledger.ts";
-import { Offline, type Transport } from "./parts-types.ts";
+import { Offline, type Answer, type Transport } from "./parts-types.ts";
 import { nothingPulled, offerWitnesses, pull, type PullReport } from "./pull.ts";
 import { uploadBlobs } from "./uploading.ts";
 import { push, readConfig, sendingFacts } from "./push.ts";
@@ -123,6 +123,16 @@ async function readReference(line: Line, tell: (phase: "reference", done: number
     change.reference = reference;
   });
   return true;
+}
+
+/** Something beside the records, by a GET of the enrolled phone. Throws EngineError with the problem that stopped it. */
+export async function fetched(ledger: Ledger, transport: Transport, path: string, headers: Record<string, string> = {}): Promise<Answer> {
+  try {
+    return accepted(await transport.request("GET", path, { token: ledger.core.token, headers }));
+  } catch (error) {
+    const met = error instanceof Offline ? problem("offline") : problemOf(error);
+    throw met ? new EngineError("refused", met.says, [], met) : error;
+  }
 }
 
 /** What the answer to an enrolment says. */

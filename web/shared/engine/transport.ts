@@ -36,10 +36,12 @@ export function httpTransport(base: string, { timeoutMs = 60_000 }: { timeoutMs?
         const answer = await fetch(prefix + path, { method, headers: sent, body: content, signal: abort.signal, cache: "no-store", credentials: "omit", redirect: "error" });
         const received = new Uint8Array(await answer.arrayBuffer());
         const told = Number(answer.headers.get("content-length"));
+        const type = answer.headers.get("content-type") ?? "";
         return {
           status: answer.status,
           headers: Object.fromEntries(answer.headers),
-          body: parsed(received, answer.headers.get("content-type") ?? ""),
+          body: parsed(received, type),
+          ...(type.includes("json") ? {} : { content: received }),
           bytesDown: told > 0 ? Math.min(told, received.length) : received.length,
           bytesUp: content?.length ?? 0,
         };

@@ -4,6 +4,7 @@
 
 export * from "./errors.ts";
 import type { Form } from "../forms/form.ts";
+import type { Answer } from "./parts-types.ts";
 import type { Reference } from "./reference-types.ts";
 import type { SealedReport } from "./sealed-outbox.ts";
 import type { SearchHit, SearchOptions } from "./search-types.ts";
@@ -361,6 +362,8 @@ export interface Engine {
   // ---- agreeing
   /** Send, receive, check. One at a time: a second call waits for the first and gets its report. */
   sync(onProgress?: (progress: SyncProgress) => void): Promise<SyncReport>;
+  /** Something of the server's beside the records, with this phone's token (the basemap). Throws EngineError. */
+  fetch(path: string, headers?: Record<string, string>): Promise<Answer>;
   outbox(): Outbox;
   unsentCount(): number;
   /** While the PIN has not been given: operations that lie sealed to the server. */
