@@ -70,6 +70,26 @@ def made(ground):
     return sorted(found, key=lambda one: [ELDERLY, VETERANS, None].index(found[one]))
 
 
+def told_lines(phone, tag=None):
+    """The lines of work that the reference data tells a phone, and its tag; None for a 304."""
+    headers = {"Authorization": f"Bearer {phone.token}"} | ({"If-None-Match": tag} if tag else {})
+    answer = phone.ground.app.test_client().get("/api/v1/reference", headers=headers)
+    return (answer.json["lines_of_work"] if answer.status_code == 200 else None), answer.headers["ETag"]
+
+
+@ON_SQLITE
+def test_a_phone_is_told_which_lines_of_work_its_forms_may_offer(ground):
+    """A community worker gets theirs, anew when they change; everybody else null: nothing is typed that would be set apart."""
+    phone = community_worker(ground, VETERANS, ELDERLY)
+    lines, tag = told_lines(phone)
+    assert lines == [ELDERLY, VETERANS]
+    assert told_lines(phone, tag) == (None, tag)
+    give_lines(ground, phone, VETERANS)
+    assert told_lines(phone, tag)[0] == [VETERANS]
+    assert told_lines(community_worker(ground))[0] == []
+    assert told_lines(ground.worker(0))[0] is None
+
+
 def test_a_community_workers_phone_has_every_record_and_the_care_of_their_own_lines_only(ground, made):
     """S23: the streams of a phone are the same for everybody; of care that is not theirs it gets id, v and tag, and totals agree."""
     secretary, phone = ground.enrol(ground.secretary.user_id), community_worker(ground, ELDERLY)

@@ -41,6 +41,11 @@ blueprint = Blueprint("reference", __name__)
                 },
             },
             "rules": {"type": "object", "description": "rules that hold here: visits (forms/rules/visits.json, or the community's own)"},
+            "lines_of_work": {
+                "type": ["array", "null"],
+                "items": {"type": "string"},
+                "description": "of a community worker: the lines whose care records they may read and write; null: all",
+            },
             "edition": {"type": ["object", "null"], "description": "the published base edition"},
             "editions": {"type": "array", "items": {"type": "object"}},
             "cells": {"type": "object", "description": "GeoJSON FeatureCollection, CGCS2000 lon/lat"},

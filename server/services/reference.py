@@ -68,7 +68,7 @@ def reference(
         rules = visit_rules_of(connection, where)
         parts = [
             registry_tag(house.registry), asdict(community), [asdict(one) for one in editions],
-            [asdict(one) for one in running], rules.document, sorted(streams) if streams is not None else None,
+            [asdict(one) for one in running], rules.document, sorted(streams) if streams is not None else None, lines_of(actor),
         ]  # fmt: skip
         tag = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
         if tag == known_tag:
@@ -79,6 +79,7 @@ def reference(
         "community": asdict(community),
         **_forms(house.registry),
         "rules": {"visits": rules.document},
+        "lines_of_work": lines_of(actor),
         "edition": next((asdict(one) for one in editions if one.layer == "base"), None),
         "editions": [asdict(one) for one in editions],
         "cells": {
@@ -100,6 +101,11 @@ def reference(
         ],
     }
     return Reference(tag, content)
+
+
+def lines_of(actor: Actor) -> list[str] | None:
+    """The lines of work whose care records this actor may read and write; None: all (S23)."""
+    return sorted(actor.topics) if actor.role == "community_worker" else None
 
 
 def _above(house: House, actor: Actor, below: Sequence[str], known_tag: str | None) -> Reference:

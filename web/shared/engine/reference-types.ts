@@ -146,6 +146,8 @@ export interface Reference {
   surveys?: readonly SurveyNote[];
   /** Rules that hold in this community. */
   rules?: { visits?: VisitRules };
+  /** Of a community worker: the lines of work whose care records are theirs; null or absent: all. */
+  lines_of_work?: readonly string[] | null;
   edition: { edition_id: string; number: number; layer: string; [other: string]: Value } | null;
   editions?: readonly Fields[];
   cells: { type: "FeatureCollection"; features: readonly CellFeature[] };

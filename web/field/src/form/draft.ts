@@ -4,6 +4,7 @@ import { holds } from "@shared/forms/evaluate.ts";
 import { residentIdBirth, residentIdOk, residentIdSex } from "@shared/forms/identity.ts";
 import { computed, reactive, ref, type ComputedRef } from "vue";
 import { localDay } from "../model/day.ts";
+import { ownCodes } from "../model/lines.ts";
 import { engine, reference } from "../session.ts";
 
 /** Something that does not fit together: told, never a refusal. */
@@ -32,6 +33,8 @@ export interface FormDraft {
   set(name: string, value: Value): void;
   reset(): void;
 }
+
+const LINE_FIRST: Labels = { zh: "请选你负责的业务条线", en: "Choose one of your lines of work" };
 
 /** What is masked was not sent to this phone: it can be replaced, not judged. */
 export function isMasked(value: Value | undefined): value is { mask: string } {
@@ -84,7 +87,11 @@ export function useDraft(options: { type: string; record: () => RecordView | nul
   const errors = computed(() => {
     if (form.value === null) return [];
     const fields = creating() ? Object.fromEntries(Object.entries(changes.value).filter(([, value]) => value !== null)) : changes.value;
-    return engine().check(options.type, fields, creating());
+    const lineless = (form.value.fields ?? []).filter(({ name }) => {
+      const own = ownCodes(options.type, name);
+      return own !== null && (creating() || name in fields) && !own.includes(String(fields[name] ?? ""));
+    });
+    return [...engine().check(options.type, fields, creating()), ...lineless.map(({ name }) => ({ draft: 0, pointer: `/set/${name}`, code: "required", ...LINE_FIRST }))];
   });
   const findings = computed<Finding[]>(() =>
     (form.value?.constraints ?? []).filter((one) => {
