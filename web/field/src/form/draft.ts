@@ -3,6 +3,7 @@ import type { Definition, FieldDefinition, FieldError, Fields, Labels, RecordVie
 import { holds } from "@shared/forms/evaluate.ts";
 import { residentIdBirth, residentIdOk, residentIdSex } from "@shared/forms/identity.ts";
 import { computed, reactive, ref, type ComputedRef } from "vue";
+import { t } from "../i18n.ts";
 import { localDay } from "../model/day.ts";
 import { ownCodes } from "../model/lines.ts";
 import { engine, reference } from "../session.ts";
@@ -33,8 +34,6 @@ export interface FormDraft {
   set(name: string, value: Value): void;
   reset(): void;
 }
-
-const LINE_FIRST: Labels = { zh: "请选你负责的业务条线", en: "Choose one of your lines of work" };
 
 /** What is masked was not sent to this phone: it can be replaced, not judged. */
 export function isMasked(value: Value | undefined): value is { mask: string } {
@@ -91,7 +90,7 @@ export function useDraft(options: { type: string; record: () => RecordView | nul
       const own = ownCodes(options.type, name);
       return own !== null && (creating() || name in fields) && !own.includes(String(fields[name] ?? ""));
     });
-    return [...engine().check(options.type, fields, creating()), ...lineless.map(({ name }) => ({ draft: 0, pointer: `/set/${name}`, code: "required", ...LINE_FIRST }))];
+    return [...engine().check(options.type, fields, creating()), ...lineless.map(({ name }) => ({ draft: 0, pointer: `/set/${name}`, code: "required", zh: t("record.ownLine"), en: t("record.ownLine") }))];
   });
   const findings = computed<Finding[]>(() =>
     (form.value?.constraints ?? []).filter((one) => {
