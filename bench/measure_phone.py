@@ -18,11 +18,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import sync_playwright
+import numpy as np
+import shapely
+from playwright.sync_api import Page, sync_playwright
 
+from bench.measure_locate import irregular_cells
 from bench.report import Line, median
 from bench.served import ROOT, product
 from forms.registry import load_registry
+from geo.locate import CellIndex
 
 LIGHTHOUSE = "12.8.2"
 SLOWER = 4
@@ -67,6 +71,22 @@ _TRIAL = """async ({persons, reference, keys}) => {
     again.close();
     return {synced, opened, keystrokes, saves, heap};
 }"""
+
+
+_PLACE = """({features, lons, lats, rounds}) => {
+    const index = new DishuEngine.CellIndex(features);
+    index.locate(lons[0], lats[0]);
+    const seconds = [];
+    let found = [];
+    for (let round = 0; round < rounds; round++) {
+        const start = performance.now();
+        found = new Array(lons.length);
+        for (let at = 0; at < lons.length; at++) found[at] = index.locate(lons[at], lats[at]);
+        seconds.push(performance.now() - start);
+    }
+    return {seconds, found};
+}"""
+POINTS = 100_000
 
 
 def phone_lines(*, npm: bool = True) -> list[Line]:
@@ -115,6 +135,7 @@ def _engine_lines() -> list[Line]:
         page.evaluate(f"() => {{ {program}; window.DishuEngine = DishuEngine; }}")
         page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": SLOWER})
         took = page.evaluate(_TRIAL, {"persons": PERSONS, "reference": _reference(), "keys": _KEYS})
+        placed = points_line(page)
         browser.close()
     typed = {text: median(times) for text, times in took["keystrokes"].items()}
     slowest = max(typed, key=lambda text: typed[text])
@@ -125,7 +146,35 @@ def _engine_lines() -> list[Line]:
         Line("phone: slowest keystroke", typed[slowest], "ms", 100, most=True, note=f"of {len(_KEYS)}, each the middle one of three: {slowest}"),
         Line("phone: save of a member", median(took["saves"]), "ms", 50, most=True, note=f"slowest of {len(took['saves'])}: {max(took['saves']):.0f} ms"),
         Line("phone: memory", took["heap"], "MB", 200, most=True, note="heap of the page's program"),
+        placed,
     ]
+
+
+def points_line(page: Page, *, points: int = POINTS, rounds: int = 5) -> Line:
+    """Many points in the cells of a subdistrict, in a page that holds the engine. AssertionError where it answers otherwise than Python."""
+    cells = irregular_cells(17, 30)
+    features = [
+        {
+            "type": "Feature",
+            "properties": {"cell_id": cell.cell_id, "code": cell.code, "name": "", "layer": cell.layer, "order": cell.order},
+            "geometry": json.loads(shapely.to_geojson(cell.geometry)),
+        }
+        for cell in cells
+    ]
+    shapes = np.array([cell.geometry for cell in cells], dtype=object)
+    west, south, east, north = shapely.total_bounds(shapes)
+    chance = np.random.default_rng(5)
+    lons, lats = np.round(chance.uniform(west, east, points), 7), np.round(chance.uniform(south, north, points), 7)
+    corners = shapely.get_coordinates(shapes)
+    some = corners[chance.integers(0, len(corners), points // 100)]
+    lons[: len(some)], lats[: len(some)] = some.T  # where the tie rule speaks
+    index = CellIndex(cells)
+    wanted = [index.cell_ids[at] if at >= 0 else None for at in index.locate_many(lons=lons, lats=lats).tolist()]
+    took = page.evaluate(_PLACE, {"features": features, "lons": lons.tolist(), "lats": lats.tolist(), "rounds": rounds})
+    if took["found"] != wanted:
+        raise AssertionError("the phone finds other cells than the server")
+    note = f"{len(cells)} cells of 30 vertices, ties included, the server's answers; processor {SLOWER} times slower; {min(took['seconds']):.0f} to {max(took['seconds']):.0f}"
+    return Line(f"phone: {points:,} points", median(took["seconds"]), "ms", 200, most=True, note=note)
 
 
 def _reference() -> Any:

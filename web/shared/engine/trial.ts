@@ -4,6 +4,7 @@ import { madeId, recordHash, Digest } from "./digest.ts";
 import type { Answer, Transport } from "./parts-types.ts";
 
 export * from "./index.ts";
+export { CellIndex } from "../geo/locate.ts";
 
 const SURNAMES = "王李张刘陈杨黄赵周吴徐孙马朱胡郭何高林罗郑梁谢宋唐许韩冯邓曹彭曾肖田董袁潘于蒋蔡余杜叶程苏魏吕丁任沈姚卢姜崔钟谭陆汪范金石廖贾夏韦付方白邹孟熊秦邱江尹薛闫段雷侯龙史陶黎贺顾毛郝龚邵万钱严覃武戴莫孔向汤";
 const GIVEN = "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超秀兰霞平刚桂英华玉红建国梅鑫宇浩然欣怡子涵梓轩雨桐思远佳琪晨曦文博志强海燕春花";
