@@ -55,6 +55,7 @@ def packed(person, office, folder, **asked):
     assert job["state"] == "done", job
     with zipfile.ZipFile(io.BytesIO(person.get(job["file"]["href"]).data)) as archive:
         archive.extractall(folder)
+    assert not list(folder.rglob("*.aux.xml")), "no side files"
     left = [path.name for path in (office.house.settings.data_dir / "exports").iterdir() if path.suffix != ".zip"]
     assert left == []
     return folder

@@ -121,7 +121,8 @@ def _readme(layers: Sequence[Layer], notes: Mapping[str, str], formats: Sequence
 def _pack(build: Path, path: Path) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as archive:
         for file in sorted(build.rglob("*")):
-            if file.is_file():
+            # GDAL lays its notes of a file that it has read beside it; the file holds them itself.
+            if file.is_file() and not file.name.endswith(".aux.xml"):
                 archive.write(file, file.relative_to(build).as_posix())
 
 
