@@ -14,6 +14,7 @@ from bench.measure_editions import publishing
 from bench.measure_exports import measure_exports
 from bench.measure_house import HouseSize, measure_house
 from bench.measure_inbox import measure_inbox
+from bench.measure_line import line_lines
 from bench.measure_locate import locating
 from bench.measure_map import MapSize, measure_map
 from bench.measure_odk import submissions
@@ -38,6 +39,7 @@ def _say(text: str) -> None:
 
 SECTIONS: Mapping[str, Callable[[str], list[Line]]] = {
     "sync": lambda scale: measure(_SYNC[scale], _say),
+    "line": lambda scale: line_lines({"full": 10_000, "quick": 10_000, "tiny": 800}[scale], _say),
     "crowd": lambda scale: crowd(*{"full": (512, 4), "quick": (512, 2), "tiny": (24, 1)}[scale], _say),
     "workers": lambda scale: workers({"full": 10, "quick": 4, "tiny": 1}[scale], _say),
     "places": lambda scale: [placement(20_000 if scale == "tiny" else 1_000_000)],

@@ -33,6 +33,7 @@ class Served:
     def __init__(self, process: subprocess.Popen[str], host: str, port: int) -> None:
         self.process = process
         self.address = f"http://{host}:{port}"
+        self.place = (host, port)
         self._host, self._port = host, port
         self._connection = http.client.HTTPConnection(host, port, timeout=600)
 

@@ -10,8 +10,9 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
+from server.store import waits
 from server.store.database import open_engine, queue_of, read, run, write, written
-from server.store.errors import PlanOutdated, Unavailable
+from server.store.errors import Busy, PlanOutdated, Unavailable
 
 CROWD = 6
 
@@ -167,3 +168,19 @@ def test_a_long_writer_in_the_queue_shares_with_nobody(engine):
     for thread in threads:
         thread.join(20)
     assert order == ["a", "b", "long", "c"] and len(seen) == 3
+
+
+def test_s16_a_line_that_moves_fast_refuses_nobody():
+    """S16: the estimate is what the last ones waited, for each who stands there; an empty line is open whatever was before."""
+    line = waits.Line()
+    for number in range(8):
+        line.enter(0.01 * number)
+    for number in range(8):
+        line.leave(0.01 * number, 0.5 + 0.01 * number)
+    assert line.estimate_s(9.0) == 0.0
+    for _ in range(4):
+        line.enter(10.0)
+    assert 1.5 < line.estimate_s(10.0) < 2.0
+    line.enter(10.0)
+    with pytest.raises(Busy):
+        line.enter(10.0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from gate_kit import hold_at_commit, shut, until, waiting
 from server_kit import COMMUNITY, building, create, furnish, open_ground, operation
@@ -10,6 +12,7 @@ from stream_oracle import recount
 from server.services import push
 from server.services.verify import verify
 from server.store import push as reading
+from server.store import waits
 from server.store.database import run
 
 pytestmark = pytest.mark.parametrize("prepared_database", ["postgresql"], indirect=True)
@@ -148,3 +151,22 @@ def test_a_deadlock_with_a_stranger_is_begun_again_and_applied_once(ground):
         assert told(pushed.result(30)) == ["applied", "applied"]
     assert ground.rows("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")[0][0] >= 0
     assert ground.rows("SELECT count(*) FROM history WHERE record_id = ?", west["id"])[0][0] == 1
+
+
+def test_s16_who_would_wait_too_long_is_asked_to_come_again(ground, monkeypatch):
+    """S16: behind somebody who has waited for a cell's counter for longer than two seconds nobody stands; another cell goes on, and the refused one is taken later."""
+    slow, first, late, other = (ground.worker(0, 1) for _ in range(4))
+    hold_at_commit(ground, slow.install_id)
+    with shut(ground) as (pool, opened):
+        stands = pool.submit(slow.push, [building(0)])
+        until(lambda: stopped(ground))
+        waits_for_it = pool.submit(first.push, [building(0)])
+        until(lambda: behind(ground))
+        monkeypatch.setattr(waits, "clock", lambda: time.monotonic() + 7.2)  # as if it had waited so long
+        batch = late.batch([[building(0)]])
+        refused = late.post("push", batch)
+        assert (refused.status_code, refused.json["type"]) == (503, "/problems/busy") and 7 <= int(refused.headers["Retry-After"]) < 40
+        assert told(other.push([building(1)])) == ["applied"]
+        opened.set()
+        assert told(stands.result(30)) == told(waits_for_it.result(30)) == ["applied"]
+    assert told(late.send(batch)["results"]) == ["applied"]

@@ -28,6 +28,7 @@ from server.store import writing
 from server.store.backup import standing
 from server.store.database import read, stamp, written
 from server.store.errors import Busy, CopiedBack, PlanOutdated, StoreError
+from server.store.waits import give_up_in_time
 from sync.memory import Prepared
 from sync.outcome import HELD, QUARANTINED, Refusal
 
@@ -219,6 +220,7 @@ def _transact(
     groups: Sequence[Sequence[Prepared]],
     attempt: Attempt,
 ) -> _Answer:
+    give_up_in_time(connection)
     row = reading.lock_install(connection, sender.community_id, sender.install_id)
     if row is None:
         raise NotFound("there is no such install")

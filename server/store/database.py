@@ -36,8 +36,9 @@ from server.store.queue import queue_of
 from server.store.together import write_together
 
 # A log of up to 32 MB (8000 pages): a page that many pushes change is carried into the database file once.
+# Every connection of the pool fills its own cache, whose pages are worth nothing as soon as another one has written.
 _PRAGMAS = (
-    "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000", "cache_size=-65536",
+    "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000", "cache_size=-16384",
     "wal_autocheckpoint=8000",
 )  # fmt: skip
 
@@ -51,6 +52,7 @@ T = TypeVar("T")
 
 # PostgreSQL: serialization failure, deadlock, a key that another transaction has just written (S16).
 _TRY_AGAIN = frozenset({"40001", "40P01", "23505"})
+_WAITED_TOO_LONG = "55P03"
 
 
 def stamp(at: datetime) -> str:
@@ -72,7 +74,7 @@ def _sqlite_begin(connection: Connection) -> None:
 def engine_options(url: str) -> dict[str, Any]:
     """Options for ``create_engine`` of this URL. Parameters are hidden: an error must not carry what a person typed."""
     if make_url(url).get_backend_name() == "sqlite":
-        return {"hide_parameters": True, "connect_args": {"check_same_thread": False, "timeout": 10}, "pool_size": 8, "max_overflow": 32}
+        return {"hide_parameters": True, "connect_args": {"check_same_thread": False, "timeout": 10}, "pool_size": 8, "max_overflow": 32, "pool_use_lifo": True}
     return {"hide_parameters": True, "pool_size": 8, "max_overflow": 32, "pool_pre_ping": True}
 
 
@@ -160,8 +162,11 @@ def written(engine: Engine, work: Callable[[Connection], T], *, alone: bool = Fa
 
 def _said(error: DBAPIError) -> Exception | None:
     """What `write` tells instead; None for an error in a statement."""
-    if getattr(error.orig, "sqlstate", None) in _TRY_AGAIN:
+    state = getattr(error.orig, "sqlstate", None)
+    if state in _TRY_AGAIN:
         return PlanOutdated()
+    if state == _WAITED_TOO_LONG:
+        return Busy(retry_after_s=5)
     if isinstance(error, OperationalError | InterfaceError):
         return Unavailable(type(error.orig).__name__)
     return None

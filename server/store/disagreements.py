@@ -33,9 +33,10 @@ def open_of(connection: Connection, community_id: str, kinds: Sequence[str], hom
     wanted, names = among("f.kind", kinds)
     rows = run(
         connection,
-        "SELECT f.kind, f.name, f.record_id FROM finding f JOIN record r ON r.community_id = f.community_id AND r.id = f.record_id "
-        f"WHERE f.community_id = ? AND f.state = 'open' AND {wanted} AND r.home = ?",
-        (community_id, *names, home),
+        # From the records of the home to their findings; the other way round SQLite would read all findings of the community.
+        "SELECT f.kind, f.name, f.record_id FROM record r CROSS JOIN finding f WHERE r.community_id = ? AND r.home = ? "
+        f"AND f.community_id = r.community_id AND f.record_id = r.id AND f.state = 'open' AND {wanted}",
+        (community_id, home, *names),
     )
     return {(row[0], row[1], row[2]) for row in rows}
 

@@ -23,6 +23,7 @@ from server.models import (
     stream,
 )
 from server.store.database import insert_rows, rows_of, run, tuples_of
+from server.store.waits import in_line
 from sync.digest import ZERO_DIGEST
 from sync.memory import OpenConflict, OpenSibling
 from sync.record import Record
@@ -42,7 +43,8 @@ def lock_install(connection: Connection, community_id: str, install_id: str) -> 
         "SELECT install_id, kind, user_id, last_n, last_op_id, revoked_at, revoked_reason, parent_install_id, parent_n "
         "FROM install WHERE community_id = ? AND install_id = ?" + tail
     )
-    return run(connection, statement, (community_id, install_id)).first()
+    with in_line(connection, community_id, install_id):
+        return run(connection, statement, (community_id, install_id)).first()
 
 
 def lock_placement(connection: Connection, community_id: str, *, exclusive: bool) -> int:
@@ -53,7 +55,8 @@ def lock_placement(connection: Connection, community_id: str, *, exclusive: bool
     if connection.dialect.name == "postgresql":
         number = int.from_bytes(hashlib.blake2b(f"placement/{community_id}".encode(), digest_size=8).digest(), "big")
         suffix = "" if exclusive else "_shared"
-        run(connection, f"SELECT pg_advisory_xact_lock{suffix}(?)", (number - (1 << 63),))
+        with in_line(connection, community_id):
+            run(connection, f"SELECT pg_advisory_xact_lock{suffix}(?)", (number - (1 << 63),))
     row = run(connection, "SELECT placement_version FROM community WHERE community_id = ?", (community_id,)).first()
     return int(row[0]) if row is not None else 0
 
@@ -98,12 +101,13 @@ def lock_streams(connection: Connection, community_id: str, stream_ids: Iterable
         # waiting for the birth of another.
         there = {row.stream_id for row in rows_of(connection, stream, ("stream_id",), community_id, "stream_id", wanted)}
         _make_streams(connection, community_id, [one for one in wanted if one not in there])
-        rows = run(
-            connection,
+        statement = (
             "SELECT stream_id, seq, count, digest FROM stream "
-            "WHERE community_id = ? AND stream_id = ANY(?::text[]) ORDER BY stream_id FOR UPDATE",
-            (community_id, wanted),
+            "WHERE community_id = ? AND stream_id = ANY(?::text[]) ORDER BY stream_id FOR UPDATE"
         )
+        shared = tuple(one for one in wanted if not one.startswith("install/"))
+        with in_line(connection, community_id, shared):
+            rows = run(connection, statement, (community_id, wanted))
         return {stream_id: [seq, count, digest] for stream_id, seq, count, digest in rows}
     columns = ("stream_id", "seq", "count", "digest")
     found = {row[0]: list(row[1:]) for row in rows_of(connection, stream, columns, community_id, "stream_id", wanted)}
