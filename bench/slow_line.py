@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 _PIECE = 4096
 _AHEAD_S = 0.05
-"""What a buffer on the way takes in at once: so long a piece of the line."""
+"""What a buffer on the way takes in at once, so that who was late catches up: so long a piece of the line."""
 
 
 class Pace:
@@ -22,8 +22,8 @@ class Pace:
 
     def wait_s(self, size: int, now: float) -> float:
         """How long to wait behind ``size`` bytes that go now, before more may go."""
-        self._free_at = max(self._free_at, now) + size * 8 / self._bits_s
-        return max(0.0, self._free_at - now - _AHEAD_S)
+        self._free_at = max(self._free_at, now - _AHEAD_S) + size * 8 / self._bits_s
+        return max(0.0, self._free_at - now)
 
 
 @dataclass(slots=True)

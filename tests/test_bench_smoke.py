@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+
 import pytest
 import shapely
 
@@ -13,6 +16,7 @@ from bench.measure_office import placement
 from bench.measure_sync import Size, measure
 from bench.measure_tables import checking, duplicates, tables_in
 from bench.report import table
+from bench.slow_line import Pace, slow_line
 
 
 @pytest.mark.long
@@ -50,3 +54,32 @@ def test_filled_forms_are_measured_beside_their_floor() -> None:
     """The section `odk` of `make bench` runs from end to end."""
     lines = submissions(2, lambda text: None, rounds=1)
     assert [one.bar for one in lines] == [0.4, None] and all(one.value > 0 for one in lines)
+
+
+def test_a_slow_line_carries_no_more_than_it_is_said_to() -> None:
+    """A line of 1 Mbit/s lets 125,000 bytes by in a second, whoever sends how fast; a pause is not saved up."""
+    pace, now, sent = Pace(1e6), 100.0, 0
+    for _ in range(500):
+        sent += 4096
+        now += pace.wait_s(4096, now)
+    assert sent == pytest.approx(125_000 * (now - 100.0 + 0.05), rel=0.01)
+    assert pace.wait_s(125_000, now + 60) == pytest.approx(0.95)
+
+
+def test_what_goes_over_the_slow_line_arrives_and_is_counted() -> None:
+    """An echo behind the line: the same bytes come back, as many as were counted up and down."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=_echo, args=(server,), daemon=True).start()
+        with slow_line("127.0.0.1", server.getsockname()[1], 1e9) as line, socket.create_connection(("127.0.0.1", line.port), 10) as near:
+            near.sendall(bytes(range(256)) * 40)
+            got = b""
+            while len(got) < 256 * 40:
+                got += near.recv(65536)
+    assert got == bytes(range(256)) * 40 and (line.up, line.down) == (10_240, 10_240)
+
+
+def _echo(server: socket.socket) -> None:
+    far, _ = server.accept()
+    with far:
+        while piece := far.recv(4096):
+            far.sendall(piece)
