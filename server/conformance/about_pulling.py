@@ -187,3 +187,16 @@ def server_made(ground: Ground) -> None:
     """Nobody writes what the server makes."""
     said = ground.one.push([operation("create", "reference_card", set={})])[0]["now"]
     must(said["outcome"] == "quarantined", f"a record that the server makes is answered {said['outcome']} to a client")
+
+
+@rule("S30")
+def nowhere(ground: Ground) -> None:
+    """Nobody is moved to a community that is not there: the command is quarantined and nothing changes."""
+    home = ground.home()
+    before = ground.one.seen(home["household"])
+    move = operation("command", "household", home["household"], base=ground.one.base(home["household"]), name="move_household",
+                     arguments={"community": "no-such-community"}, others={})  # fmt: skip
+    said = ground.one.push([move])[0]
+    must(said["now"]["outcome"] == "quarantined", f"a move to nowhere is answered {said['now']['outcome']} where quarantined is due")
+    must(said["errors"][0]["pointer"] == "/arguments/community", "what is wrong is not said by its place")
+    must(ground.one.seen(home["household"])["v"] == before["v"], "a move that was refused has changed the household")
