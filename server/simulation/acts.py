@@ -9,6 +9,7 @@ from typing import Any
 
 from server.services.release import sweep
 from server.simulation.archives import archive
+from server.simulation.neighbour import moves
 from server.simulation.office import killed_office, other_forms, reassign, republish, secretary
 from server.simulation.world import CELLS, PhoneKilled, World, anchor
 from sync.device import (
@@ -342,5 +343,6 @@ FAULTS: dict[str, Act] = {
     "forms": other_forms,
     "office": killed_office,
     "nonsense": nonsense,
+    "moves": moves,
 }
 """What can go wrong, by the name that ``--faults`` takes."""

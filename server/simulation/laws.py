@@ -5,6 +5,7 @@ from __future__ import annotations
 from server.services.release import sweep
 from server.services.verify import verify
 from server.simulation.acts import sync_once
+from server.simulation.neighbour import astray
 from server.simulation.office import confirm_devices
 from server.simulation.world import COMMUNITY, World
 from server.store import pull, push
@@ -47,6 +48,9 @@ def check(world: World) -> None:
     report = verify(world.house, again=True)
     if not report.agrees:
         raise LawBroken(f"L7: journal and database differ: {report.difference}")
+    lost = astray(world)
+    if lost is not None:
+        raise LawBroken(f"S30: {lost}")
     for number, phone in enumerate(world.phones):
         _check_log(world, number)
         try:

@@ -29,6 +29,7 @@ from server.services.accounts import OPERATOR
 from server.services.announce import announce_forms
 from server.services.editions import publish_edition
 from server.settings import Settings
+from server.simulation.neighbour import furnish_neighbour
 from server.simulation.shelf import Databases, Files, Shelf
 from server.start import prepare
 from server.store import assignments as places
@@ -107,16 +108,11 @@ def furnish(shelf: Shelf, folder: Path) -> None:
         new = places.Community(COMMUNITY, CODE, "模拟社区", CODE[:9], CODE[:6], "cn-grid-15")
         places.add_community(connection, new, at=stamp(FIRST_DAY))
     secretary = accounts.add_user(
-        house,
-        OPERATOR,
-        login="secretary",
-        name="书记",
-        role="secretary",
-        password=secrets.token_hex(),
-        community_id=COMMUNITY,
+        house, OPERATOR, login="secretary", name="书记", role="secretary", password=secrets.token_hex(), community_id=COMMUNITY
     )
     actor = Actor(secretary.user_id, "secretary", COMMUNITY, name="书记")
     publish_edition(house, actor, COMMUNITY, read_cells(cells_at(*range(CELLS + 1)), datum="cgcs2000"))
+    furnish_neighbour(house)
     for number in range(WORKERS):
         accounts.add_user(
             house,
@@ -238,7 +234,7 @@ class World:
             users = sorted(people.users(connection, None), key=lambda one: one.login)
         self.look_at_cells()
         self.workers = [one.user_id for one in users if one.role == "grid_worker"]
-        boss = next(one for one in users if one.role == "secretary")
+        boss = next(one for one in users if one.role == "secretary" and one.community_id == COMMUNITY)
         self.secretary = enrolment.user_install(self.house, Actor(boss.user_id, "secretary", COMMUNITY, name=boss.name))
 
     def look_at_cells(self) -> None:
