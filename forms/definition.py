@@ -179,6 +179,8 @@ class RecordType:
     views: tuple[View, ...]
     document: Mapping[str, Any]
     note: str = ""
+    #: Of a special survey: the condition over the household or person that says who is asked; None: everybody.
+    audience: Mapping[str, Any] | None = None
 
     def unit_of_field(self, field: str) -> str:
         """Name of the unit that merges a field; a field this version does not know is a unit of its own."""

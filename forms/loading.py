@@ -64,21 +64,9 @@ _FIELD_KEYS = frozenset(
     ]
 )
 _TYPE_KEYS = frozenset(
-    [
-        "name",
-        "version",
-        "label",
-        "note",
-        "server_made",
-        "subject",
-        "placed_by",
-        "parents",
-        "fields",
-        "units",
-        "constraints",
-        "views",
-    ]
-)
+    ["name", "version", "label", "note", "server_made", "subject", "placed_by", "parents", "audience", "fields", "units",
+     "constraints", "views"]
+)  # fmt: skip
 #: Policies that need a certain kind of value.
 _POLICY_TYPES = {
     "union": {"text_set", "select_multiple"},
@@ -172,7 +160,20 @@ class _Reader:
             views=views,
             document=self.served,
             note=document.get("note", ""),
+            audience=self._audience(),
         )
+
+    def _audience(self) -> Mapping[str, Any] | None:
+        """The tree of the condition; its fields are those of another record type, which `forms.survey` knows."""
+        text = self.document.get("audience")
+        if text is None:
+            return None
+        try:
+            tree = parse(text)
+        except ExpressionError as wrong:
+            raise self.fail("/audience", str(wrong)) from wrong
+        self.served["audience"] = {"text": text, "tree": tree}
+        return tree
 
     def _fields(self) -> dict[str, FieldSpec]:
         items = self.document["fields"]

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Literal
 
 from forms.codelist import CodeList, read_code_list
 from forms.definition import FieldSpec, RecordType
 from forms.errors import DefinitionError, UnknownCodeList
+from forms.evaluator import evaluate, is_true
+from forms.expressions import fields_used
 from forms.loading import read_record_type
 from forms.registry import Registry
 
@@ -89,6 +92,10 @@ def with_surveys(base: Registry, surveys: Iterable[Survey]) -> Registry:
             raise DefinitionError(one.name, "/name", "a built-in record type has this name")
         types.append(read_record_type(one.definition, find))
     latest = {one.name: one for one in ordered}
+    for made in types:
+        strange = strange_in_audience(made, base)
+        if strange is not None:
+            raise DefinitionError(made.name, "/audience", f"no field {strange!r} that may be asked for")
     named = {made.name: made for made in types}
     closed = frozenset(name for name, one in latest.items() if one.closed)
     return base.extended(types, lists, [roster_of(named[name]) for name in sorted(named)], tuple(sorted(named)), closed)
@@ -126,6 +133,26 @@ def subject_field(record_type: RecordType) -> str | None:
     """Name of the field that names the household or person; None for a survey about neither."""
     wanted = subject_of(record_type)
     return next((name for name in record_type.placed_by if name in record_type.fields and record_type.fields[name].ref_type == wanted), None)
+
+
+def audience_fields(record_type: RecordType) -> dict[str, str]:
+    """Fields by type that the audience of a survey about such records may ask for: all but secrets, which nobody compares."""
+    return {name: spec.type for name, spec in record_type.fields.items() if spec.privacy != "secret"}
+
+
+def strange_in_audience(record_type: RecordType, base: Registry) -> str | None:
+    """A name in the audience of a survey that is no field of its subject, None where all are; of a survey about nobody any name is."""
+    if record_type.audience is None:
+        return None
+    subject = subject_of(record_type)
+    known = audience_fields(base.latest(subject)) if subject != "none" else {}
+    names = sorted(fields_used(dict(record_type.audience)) - set(known))
+    return names[0] if names else None if subject != "none" else ""
+
+
+def is_asked(record_type: RecordType, fields: Mapping[str, Any], today: date) -> bool:
+    """Whether a household or person with these fields is among those whom a survey asks."""
+    return record_type.audience is None or is_true(evaluate(record_type.audience, fields, today))
 
 
 def changed_meaning(earlier: RecordType, later: RecordType) -> list[tuple[str, str]]:

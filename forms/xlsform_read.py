@@ -11,12 +11,12 @@ from typing import Any
 
 from forms.codelist import CodeList, read_code_list
 from forms.definition import RecordType
-from forms.errors import DefinitionError, UnknownCodeList
+from forms.errors import DefinitionError, ExpressionError, UnknownCodeList
 from forms.loading import read_record_type
 from forms.registry import Registry, load_registry
-from forms.survey import changed_meaning
+from forms.survey import audience_fields, changed_meaning
 from forms.xlsform_choices import Choices
-from forms.xlsform_expressions import field_name
+from forms.xlsform_expressions import field_name, kept_text, translate
 from forms.xlsform_labels import Words, says
 from forms.xlsform_logic import Logic
 from forms.xlsform_refusals import Complaints, Refusal, XlsformRefused
@@ -155,6 +155,7 @@ class _Form:
             "note": about.get("note", ""),
             "server_made": about.get("server_made") == "yes",
             **placing,
+            **self._audience(survey, subject, placing["placed_by"]),
             "fields": fields,
             "units": self._units(),
             "constraints": self._constraints(logic),
@@ -281,6 +282,23 @@ class _Form:
         lead = {"name": subject, "type": "ref", "ref_type": subject, "label": _REF_LABELS[subject], "privacy": "personal", "required": True}  # fmt: skip
         sealed = "person" if subject == "person" else None
         return subject, {"subject": sealed, "placed_by": [subject], "parents": [subject]}, lead
+
+    def _audience(self, survey: Survey, subject: str, placed_by: list[str]) -> dict[str, str]:
+        """Who is asked: a condition over the household or person that the answers are linked to."""
+        text = self._setting("dishu_audience")
+        if text is None:
+            return {}
+        leads = [survey.questions[name].made.get("ref_type") for name in placed_by if name in survey.questions]
+        subject = next((kind for kind in leads if kind in _REF_LABELS), subject)
+        if subject not in _REF_LABELS:
+            self.refuse("dishu_audience", "audience_of_nobody")
+            return {}
+        try:
+            tree = translate(text, audience_fields(self.registry.latest(subject)))
+        except ExpressionError as wrong:
+            self.refuse("dishu_audience", "audience", str(wrong))
+            return {}
+        return {"audience": kept_text(text, tree)}
 
     def _ordered(self, survey: Survey) -> list[Any]:
         def place(question: Any) -> tuple[float, int]:

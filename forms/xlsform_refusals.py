@@ -65,6 +65,8 @@ REASONS: dict[str, tuple[str, str]] = {
     "form_taken": ("{0} 是内置记录类型", "{0} is a built-in record type"),
     "form_empty": ("没有任何题目", "there is no question"),
     "subject": ("dishu_subject 应为 household、person 或 none", "dishu_subject must be household, person or none"),
+    "audience": ("dishu_audience 不成立：{0}", "dishu_audience does not hold: {0}"),
+    "audience_of_nobody": ("不关联住户或人员的调查没有调查范围", "a survey about neither households nor persons has no audience"),
     "subject_taken": ("题目名 {0} 留给所关联的记录", "the name {0} is kept for the record that the answers are linked to"),
     "no_anchor": (
         "不关联住户或人员时，需要名为 anchor 的 geopoint 题",

@@ -47,7 +47,7 @@ _CHOICES = [
     *(f"dishu_{key}" for key in CODE_KEYS),
     "dishu_retired",
 ]
-_SETTINGS = ["form_title", "form_id", "version", "default_language", "dishu_title_en"]
+_SETTINGS = ["form_title", "form_id", "version", "default_language", "dishu_title_en", "dishu_audience"]
 _UNITS = ["name", "policy", "exclusive", "fields", f"label::{ZH}", f"label::{EN}"]
 _FINDINGS = ["name", "holds", "fields", f"label::{ZH}", f"label::{EN}"]
 _LISTS = ["list_name", f"label::{ZH}", f"label::{EN}", "standard", "source", "note"]
@@ -75,6 +75,7 @@ def canonical(document: Mapping[str, Any]) -> dict[str, Any]:
         "subject": document.get("subject"),
         "placed_by": list(document.get("placed_by", ())),
         "parents": list(document.get("parents", ())),
+        **({"audience": document["audience"]} if document.get("audience") else {}),
         "fields": fields,
         "units": list(document.get("units", ())),
         "constraints": list(document.get("constraints", ())),
@@ -299,6 +300,7 @@ def _settings(document: Mapping[str, Any]) -> Cells:
         "form_id": document["name"],
         "version": str(document["version"]),
         "default_language": ZH,
+        "dishu_audience": document.get("audience", ""),
     }
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+from datetime import date
+
 import pytest
 from survey_kit import dogs
 from workbook_kit import refusals
@@ -9,9 +12,10 @@ from workbook_kit import refusals
 from forms.errors import DefinitionError
 from forms.findings import findings
 from forms.registry import load_registry
-from forms.survey import Survey, changed_meaning, roster_of, subject_field, subject_of, with_surveys
+from forms.survey import Survey, changed_meaning, is_asked, roster_of, subject_field, subject_of, with_surveys
 from forms.validate import validator
 from forms.xlsform_read import XlsformRefused, read_xlsform
+from forms.xlsform_write import write_xlsform
 
 BASE = load_registry()
 
@@ -65,6 +69,47 @@ def test_whom_the_answers_are_about():
     placed = [["geopoint", "anchor", "位置", "Place"], ["text", "words", "说明", "Words"]]
     made = with_surveys(BASE, [survey(dogs(rows=placed, dishu_subject="none"))]).latest("dogs")
     assert (subject_of(made), subject_field(made)) == ("none", None)
+
+
+def test_whom_a_survey_asks():
+    """A condition over the household or person, with the day: kept as it was written, served with its tree, back in the workbook."""
+    file = dogs(dishu_subject="person", dishu_audience="years-between(${birth_date}, today()) >= 80 and ${sex} = ‘2’")
+    made = with_surveys(BASE, [survey(file)]).latest("dogs")
+    assert made.document["audience"]["text"].startswith("years-between(${birth_date}, today()) >= 80") and made.document["audience"]["tree"]
+    today = date(2026, 3, 2)
+    for fields, asked in [
+        ({"birth_date": "1946-03-02", "sex": "2"}, True), ({"birth_date": "1946-03-03", "sex": "2"}, False),
+        ({"birth_date": "1930-01-01", "sex": "1"}, False), ({"sex": "2"}, False), ({}, False),
+    ]:  # fmt: skip
+        assert is_asked(made, fields, today) is asked
+    assert is_asked(with_surveys(BASE, [survey(dogs())]).latest("dogs"), {}, today)
+    target = io.BytesIO()
+    write_xlsform(made, target)
+    again = read_xlsform(io.BytesIO(target.getvalue()))
+    assert again.definition["audience"] == made.document["audience"]["text"]
+
+
+@pytest.mark.parametrize(
+    ("audience", "subject", "code"),
+    [
+        ("${nothing} = 1", "person", "audience"), ("${document_number} != ''", "person", "audience"), ("${birth_date", "person", "audience"),
+        ("${pets_count} > 0", "person", "audience"), ("true()", "none", "audience_of_nobody"),
+    ],
+)  # fmt: skip
+def test_an_audience_that_cannot_be_asked_for_is_refused_with_its_place(audience, subject, code):
+    """A field that the record does not have, a secret, no expression, a survey about nobody: told at the cell of the setting."""
+    rows = [["geopoint", "anchor", "位置", "Place"], ["text", "words", "说明", "Words"]]
+    with pytest.raises(XlsformRefused) as refused:
+        read_xlsform(dogs(rows=rows, dishu_subject=subject, dishu_audience=audience))
+    assert [(one.place, one.code) for one in refused.value.refusals] == [("settings!E2", code)]
+
+
+def test_an_audience_holds_in_every_way_that_a_survey_comes():
+    """A definition that came without a workbook is held to the same fields."""
+    one = survey(dogs(dishu_audience="${pets_count} > 0"))
+    assert with_surveys(BASE, [one]).latest("dogs").audience is not None
+    with pytest.raises(DefinitionError, match="audience"):
+        with_surveys(BASE, [Survey({**one.definition, "audience": "${birth_date} > 0"}, one.codelists)])
 
 
 def test_every_survey_has_a_roster():

@@ -9,7 +9,7 @@ import openpyxl
 import pytest
 from click.testing import CliRunner
 from front_door import Person, problem
-from server_kit import CODE, COMMUNITY, PASSWORD, building, create, furnish, home, open_ground
+from server_kit import CODE, COMMUNITY, PASSWORD, building, create, furnish, home, open_ground, patch
 from stream_oracle import recount
 from survey_kit import NAME, dogs, go_live, path, send
 
@@ -100,6 +100,24 @@ def test_a_workbook_goes_live_without_a_restart(ground, office):
     sheet = openpyxl.load_workbook(io.BytesIO(book.data)).worksheets[0]
     assert (sheet.title, sheet.max_row) == ("养犬登记", 4)
     assert [row for row in office.get("/api/v1/rosters").json["rosters"] if row["name"] == "survey_dogs"]
+
+
+def test_a_survey_asks_its_audience_only(ground, office):
+    """Only households with a dog are expected to answer: phones are told the condition, the office sees it and whom it leaves."""
+    phone = ground.worker(0, 1)
+    first, second = homes(ground, phone, 0, 2)
+    homes(ground, phone, 1)
+    phone.push([patch(ground, first, {"pets_count": 2})], [patch(ground, second, {"pets_count": 0})])
+    live = go_live(office, COMMUNITY, dogs(dishu_audience="${pets_count} > 0"))
+    assert live["audience"] == "${pets_count} > 0"
+    told = reference(phone).json["forms"][NAME]["audience"]
+    assert told["text"] == "${pets_count} > 0" and told["tree"]["call"] == ">"
+    phone.push([answer(first, dogs_count=2)])
+    told = office.get(path(COMMUNITY, f"/{NAME}/progress")).json
+    assert [(one["answered"], one["expected"]) for one in told["cells"]] == [(1, 1), (0, 0), (0, 0)]
+    assert told["total"] == {"answers": 1, "answered": 1, "expected": 1}
+    wrong = send(office, COMMUNITY, dogs(2, dishu_audience="${birth_date} > 0"), "/check")
+    assert [one["code"] for one in wrong.json["refusals"]] == ["audience"]
 
 
 def test_a_phone_merges_answers_like_any_record(ground, office):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import date
 from typing import Any
 
 from forms.definition import FieldSpec, RecordType
-from forms.survey import subject_field, subject_of
+from forms.survey import is_asked, subject_field, subject_of
 from server.errors import NotFound
 from server.house import House
 from server.permissions import Scope
+from server.services.accounts import today
 from server.services.inbox import cells_by_home
 from server.services.surveys import questions_of
 from server.store import surveys as store
@@ -32,10 +34,10 @@ def progress(house: House, scope: Scope, community_id: str, name: str) -> dict[s
         No published survey of this name.
     """
     form = _form(house, name)
-    about, kind = subject_field(form), subject_of(form)
+    about = subject_field(form)
     with read(house.engine) as connection:
         given = store.answered(connection, scope, community_id, name, about)
-        asked = store.expected(connection, scope, community_id, kind) if about is not None else {}
+        asked = _asked(house, connection, scope, community_id, form) if about is not None else {}
         cells = cells_by_home(connection, community_id)
         waiting = store.open_answers(connection, community_id, name) if scope.streams is None else None
 
@@ -55,6 +57,15 @@ def progress(house: House, scope: Scope, community_id: str, name: str) -> dict[s
         "total": told([*shown, *others]),
         "waiting": waiting,
     }
+
+
+def _asked(house: House, connection: Any, scope: Scope, community_id: str, form: RecordType) -> dict[str, int]:
+    """How many households or persons each home has that the survey asks."""
+    if form.audience is None:
+        return store.expected(connection, scope, community_id, subject_of(form))
+    day = date.fromisoformat(today(house))
+    found = store.subjects(connection, scope, community_id, subject_of(form))
+    return Counter(home for home, fields in found if is_asked(form, fields, day))
 
 
 def results(house: House, scope: Scope, community_id: str, name: str) -> dict[str, Any]:

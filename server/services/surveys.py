@@ -190,6 +190,7 @@ def _told(rows: list[Any]) -> dict[str, Any]:
         "version": public.version if public is not None else None,
         "draft_version": rows[0].version if rows[0].state == store.DRAFT else None,
         "subject": next((field["ref_type"] for field in newest["fields"] if field["name"] == placed), "none"),
+        "audience": newest.get("audience"),
         "questions_count": sum(1 for field in newest["fields"] if field["name"] != placed),
         "roster": ROSTER_PREFIX + rows[0].name if public is not None else None,
         "versions": [

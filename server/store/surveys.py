@@ -95,13 +95,25 @@ def answered(connection: Connection, scope: Scope, community_id: str, name: str,
     return {row[0]: (int(row[1]), int(row[2])) for row in run(connection, statement, (*values, name))}
 
 
+def _lives(connection: Connection, kind: str) -> str:
+    if kind != "person":
+        return ""
+    household, vital = (json_text(connection, "r", name) for name in ("residence_household", "vital_status"))
+    return f" AND {household} IS NOT NULL AND COALESCE({vital}, '') <> 'deceased'"
+
+
+def subjects(connection: Connection, scope: Scope, community_id: str, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(home, fields) of every household, or person who lives somewhere."""
+    cut, values = record_cut(connection, scope, community_id)
+    statement = f"SELECT r.home, r.fields FROM record r WHERE {cut} AND r.type = ? AND r.life = 'live'{_lives(connection, kind)}"
+    for row in run(connection, statement, (*values, kind)):
+        yield row[0], orjson.loads(row[1])
+
+
 def expected(connection: Connection, scope: Scope, community_id: str, kind: str) -> dict[str, int]:
     """How many households, or persons who live somewhere, each home has."""
     cut, values = record_cut(connection, scope, community_id)
-    lives = ""
-    if kind == "person":
-        household, vital = (json_text(connection, "r", name) for name in ("residence_household", "vital_status"))
-        lives = f" AND {household} IS NOT NULL AND COALESCE({vital}, '') <> 'deceased'"
+    lives = _lives(connection, kind)
     statement = f"SELECT r.home, COUNT(*) FROM record r WHERE {cut} AND r.type = ? AND r.life = 'live'{lives} GROUP BY r.home"
     return {row[0]: int(row[1]) for row in run(connection, statement, (*values, kind))}
 

@@ -89,6 +89,8 @@ export interface Definition {
   subject?: string | null;
   placed_by?: readonly string[];
   parents?: readonly string[];
+  /** Of a special survey: the condition over its household or person that says who is asked. */
+  audience?: Expression;
   fields: readonly FieldDefinition[];
   units?: readonly UnitDefinition[];
   views?: readonly { name: string; label: Labels; screens: readonly ScreenDefinition[] }[];

@@ -41,6 +41,7 @@ export const surveys = {
   closedHint: ["{at} 结束。", "Closed at {at}."],
   progress: ["各网格进度", "Progress per cell"],
   answered: ["已答", "Answered"],
+  audience: ["只调查：", "Asks only:"],
   expected: ["应答", "Expected"],
   share: ["完成", "Done"],
   answers: ["答卷清单（{n}）", "List of answers ({n})"],

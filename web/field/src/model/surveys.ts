@@ -1,6 +1,8 @@
 // Special surveys (专项调查): which are open, whom they are about, who has answered on this phone.
 import type { Definition, RecordView, SurveyNote } from "@shared/engine/index.ts";
+import { holds } from "@shared/forms/evaluate.ts";
 import { engine, reference } from "../session.ts";
+import { localDay } from "./day.ts";
 
 export interface OpenSurvey extends SurveyNote {
   form: Definition;
@@ -29,11 +31,16 @@ export function answersOf(survey: SurveyNote, id: string): RecordView[] {
   return survey.field === null ? [] : engine().list(survey.name, { [survey.field]: id }).sort((a, b) => (a.id < b.id ? 1 : -1));
 }
 
-/** Everybody on this phone whom a survey is about: households, or persons who live somewhere. */
-export function asked(survey: SurveyNote): RecordView[] {
+/** Whether a survey asks this household or person: by its audience, if it has one. */
+export function isAsked(survey: OpenSurvey, one: RecordView): boolean {
+  return holds(survey.form.audience?.tree, one.fields, localDay(Date.now()));
+}
+
+/** Everybody on this phone whom a survey asks: households, or persons who live somewhere, of its audience. */
+export function asked(survey: OpenSurvey): RecordView[] {
   if (survey.subject === "none") return [];
-  if (survey.subject === "household") return engine().list("household");
-  return engine().list("person").filter((one) => one.fields["residence_household"] && one.fields["vital_status"] !== "deceased");
+  const all = survey.subject === "household" ? engine().list("household") : engine().list("person").filter((one) => one.fields["residence_household"] && one.fields["vital_status"] !== "deceased");
+  return all.filter((one) => isAsked(survey, one));
 }
 
 /** Ids of those who have answered. */

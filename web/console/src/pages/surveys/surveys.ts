@@ -27,6 +27,7 @@ export interface Survey {
   version: number | null;
   draft_version: number | null;
   subject: "household" | "person" | "none";
+  audience: string | null;
   questions_count: number;
   roster: string | null;
   versions: { version: number; state: string; made_at: string; published_at: string | null; closed_at: string | null }[];
