@@ -112,7 +112,7 @@ def _written(house: House, user_id: str, path: Path) -> None:
 # ---------------------------------------------------------------- duplicates
 def duplicates(people: int) -> list[Line]:
     """Precision and recall over people of whom a tenth stand twice with mistakes: mistyped and like-sounding names, other forms of
-    a character, swapped digits, no document, another door; brothers, twins and people of one name are there to be taken for them."""
+    a character, swapped digits, a wrong digit of the document, another name to it, no document, another door; brothers, twins and people of one name are there to be taken for them."""
     found, pairs, wrong = _crowd(people, random.Random(11))
     (shown, seconds) = _found(found)
     hits = shown & pairs.keys()
@@ -140,7 +140,8 @@ def _crowd(count: int, chance: random.Random) -> tuple[list[Known], dict[tuple[s
         members = [_somebody(len(people) + n, family, door, phone if n < 2 else None, chance) for n in range(chance.choice((1, 2, 3, 4)))]
         if len(members) > 2 and chance.random() < 0.05:  # twins: one day, one door, one family name, one character in common
             twin = members[2]
-            members.append(_named(replace(twin, id=f"{twin.id}t", tail=_tail(chance), sex=chance.choice("12")), twin.name[:2] + chance.choice(_GIVEN)))
+            other = _with_number(twin, _next_number(twin.document)) if twin.document else twin
+            members.append(_named(replace(other, id=f"{twin.id}t", sex=chance.choice("12")), twin.name[:2] + chance.choice(_GIVEN)))
             wrong += 1
         people += members
     pairs: dict[tuple[str, str], str] = {}
@@ -155,10 +156,9 @@ def _crowd(count: int, chance: random.Random) -> tuple[list[Known], dict[tuple[s
 
 def _somebody(number: int, family: str, door: str, phone: str | None, chance: random.Random) -> Known:
     born = date(1935, 1, 1) + timedelta(days=chance.randrange(32_000))
-    one = Known(
-        f"{number:08d}", "", birth=born.isoformat(), sex=chance.choice("12"), phones=frozenset({phone} if phone else ()), door=door,
-        tail=_tail(chance) if chance.random() < 0.85 else None,
-    )  # fmt: skip
+    one = Known(f"{number:08d}", "", birth=born.isoformat(), sex=chance.choice("12"), phones=frozenset({phone} if phone else ()), door=door)
+    if chance.random() < 0.85:
+        one = _with_number(one, _checked(f"99999{chance.randrange(10)}{born:%Y%m%d}{chance.randrange(1_000):03d}"))
     return _named(one, family + "".join(chance.choices(_GIVEN, k=chance.choice((1, 2, 2)))))
 
 
@@ -166,8 +166,33 @@ def _named(one: Known, name: str) -> Known:
     return replace(one, name=name, sounds=spellings(name))
 
 
-def _tail(chance: random.Random) -> str:
-    return f"{chance.randrange(10_000):04d}"
+def _checked(digits: str) -> str:
+    """Seventeen digits and the check digit behind them (GB 11643)."""
+    total = sum(int(digit) * (2 ** (17 - place) % 11) for place, digit in enumerate(digits))
+    return digits + "10x98765432"[total % 11]
+
+
+def _with_number(one: Known, number: str) -> Known:
+    return replace(one, document=number, tail=number[-4:])
+
+
+def _next_number(number: str) -> str:
+    """The number of who was registered on the same day, place and sex after somebody: a twin's."""
+    return _checked(f"{number[:14]}{(int(number[14:17]) + 2) % 1_000:03d}")
+
+
+def _wrong_digit(one: Known, chance: random.Random) -> Known:
+    """A digit of the document is another one, with or without the check digit that belongs to it."""
+    if one.document is None:
+        return _swapped(one, chance)
+    place = chance.choice((*range(6), 14, 15, 16))
+    digits = one.document[:place] + str((int(one.document[place]) + chance.randrange(1, 10)) % 10) + one.document[place + 1 : 17]
+    return _with_number(one, _checked(digits) if chance.random() < 0.5 else digits + one.document[17])
+
+
+def _other_name(one: Known, chance: random.Random) -> Known:
+    """The name of before, and no day of birth."""
+    return replace(_named(one, chance.choice(_FAMILY) + chance.choice(_GIVEN)), birth=None) if one.document else _mistyped(one, chance)
 
 
 def _mistyped(one: Known, chance: random.Random) -> Known:
@@ -202,7 +227,7 @@ def _swapped(one: Known, chance: random.Random) -> Known:
 
 
 def _without(one: Known, chance: random.Random) -> Known:
-    return replace(one, tail=None, sex=one.sex if chance.random() < 0.5 else None)
+    return replace(one, tail=None, document=None, sex=one.sex if chance.random() < 0.5 else None)
 
 
 def _moved(one: Known, chance: random.Random) -> Known:
@@ -215,7 +240,7 @@ def _moved_mistyped(one: Known, chance: random.Random) -> Known:
 
 _MISTAKES = {
     "mistyped name": _mistyped, "like-sounding name": _sounding, "variant character": _variant, "digits of birth": _swapped,
-    "no document": _without, "moved": _moved, "moved, mistyped": _moved_mistyped,
+    "no document": _without, "digit of the document": _wrong_digit, "another name, same document": _other_name, "moved": _moved, "moved, mistyped": _moved_mistyped,
 }  # fmt: skip
 
 

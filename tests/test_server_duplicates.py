@@ -12,7 +12,8 @@ from sqlalchemy import select
 from server.house import uuid7
 from server.models import audit
 from server.services.duplicate_pairs import ENOUGH, POINTS, Known, likely_pairs, reasons_of
-from server.store.database import read
+from server.store import search
+from server.store.database import read, write
 
 QUEUE = "/api/v1/inbox/duplicates"
 
@@ -46,7 +47,7 @@ def test_a_person_recorded_twice_stands_side_by_side(office):
                  document_missing_reason=None)  # fmt: skip
     (row,) = listed(office)["rows"]
     assert {one["id"] for one in row["records"]} == {IDS["zhang"], twin}
-    assert {one["name"] for one in row["reasons"]} == {"same_name", "same_birth", "same_tail"}
+    assert {one["name"] for one in row["reasons"]} == {"same_document", "same_name", "same_birth"}
     fields = {one["name"]: one for one in row["fields"]}
     assert fields["name"]["same"] and not fields["phones"]["same"]
     assert {one["cell"]["name"] for one in row["records"]} == {"第1网格", "第2网格"}
@@ -55,6 +56,22 @@ def test_a_person_recorded_twice_stands_side_by_side(office):
     with read(office.house.engine) as connection:
         line = connection.execute(select(audit).where(audit.c.purpose == "inbox: duplicates")).one()
     assert line.count == 2 and "birth_date" in line.fields
+
+
+def test_one_document_in_two_records_is_shown_whatever_else_was_written(office):
+    """The whole number is compared by its keyed hash: another name, day and sex hide nothing; one tail of two numbers is no document."""
+    other = ZHANG_NUMBER[:5] + str((int(ZHANG_NUMBER[5]) + 1) % 10) + ZHANG_NUMBER[6:]
+    numbers = {"document_type": "resident_id", "document_missing_reason": None}
+    again(office, name="王五", birth_date="1971-07-01", sex="2", document_number=other, **numbers)
+    assert listed(office)["count"] == 0
+    twin = again(office, name="李四", birth_date="1970-07-01", sex="2", document_number=ZHANG_NUMBER, **numbers)
+    (row,) = listed(office)["rows"]
+    assert {one["id"] for one in row["records"]} == {IDS["zhang"], twin}
+    assert {one["name"] for one in row["reasons"]} == {"same_document", "other_birth", "other_sex"}
+    with write(office.house.engine) as connection:
+        search.fold(connection, COMMUNITY)
+    office.house.engine.dispose()
+    assert again(office, name="赵六", birth_date=None) and listed(office)["count"] == 1, "the same from the tree of the index"
 
 
 def test_two_who_are_two_leave_the_queue_and_come_back(office):
@@ -121,6 +138,15 @@ def known(number, **more):
         ({"birth": "1960-01-12", "door": "d"}, {"birth": "1960-01-21", "door": "d"}, True),
         ({"birth": "1960-03-12", "door": "d"}, {"birth": "1960-12-03", "door": "d"}, True),
         ({"birth": "1960-01-12", "door": "d"}, {"birth": "1963-01-19", "door": "d"}, False),
+        # one whole number, whatever else was heard: another name, day and sex
+        ({"document": "x", "tail": "1234"}, {"name": "李四", "sounds": frozenset({"l"}), "document": "x", "tail": "1234"}, True),
+        ({"document": "x", "tail": "1234", "birth": "1960-01-12", "sex": "1"},
+         {"name": "李四", "sounds": frozenset({"l"}), "document": "x", "tail": "1234", "birth": "1971-07-01", "sex": "2"}, True),
+        # one digit of the serial is another, and with it the check digit; twins have such numbers too, but not one name
+        ({"birth": "1960-01-12", "tail": "0013"}, {"birth": "1960-01-12", "tail": "003x"}, True),
+        ({"birth": "1960-01-12", "tail": "0013", "door": "d", "sex": "1"},
+         {"name": "张四", "sounds": frozenset({"zhangsi"}), "birth": "1960-01-12", "tail": "0030", "door": "d", "sex": "1"}, False),
+        ({"birth": "1960-01-12", "tail": "0013"}, {"birth": "1960-01-12", "tail": "1033"}, False),
     ],
 )  # fmt: skip
 def test_what_makes_two_records_one(first, second, wanted):
@@ -133,7 +159,7 @@ _PEOPLE = st.lists(
         lambda **more: more,
         name=st.sampled_from(["张三", "张珊", "李四", "王小明"]), birth=st.sampled_from([None, "1960-01-02", "1960-02-01", "1970-01-02"]),
         sex=st.sampled_from([None, "1", "2"]), phones=st.frozensets(st.sampled_from("12"), max_size=2),
-        door=st.sampled_from([None, "d", "e"]), tail=st.sampled_from([None, "1234", "1243", "5678"]),
+        door=st.sampled_from([None, "d", "e"]), tail=st.sampled_from([None, "1234", "1243", "5678", "1335"]), document=st.sampled_from([None, "x", "y"]),
     ),
     max_size=8,
 )  # fmt: skip

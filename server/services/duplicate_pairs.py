@@ -1,4 +1,4 @@
-"""Which two persons are probably one: pairs that share a name, a day of birth, a phone, a door or the tail of a document.
+"""Which two persons are probably one: pairs that share a document, a name, a day of birth, a phone, a door or the tail of a document.
 
 Pure: it looks at what the search index holds and says how much speaks for a pair. Whoever decides, decides.
 """
@@ -14,12 +14,13 @@ ENOUGH = 60
 """Points from which on a pair is shown."""
 
 POINTS: Mapping[str, int] = {
-    "same_name": 30, "same_sound": 20, "one_character": 10, "same_birth": 30, "same_phone": 20, "same_door": 15,
+    "same_document": 140, "same_name": 30, "same_sound": 20, "one_character": 10, "same_birth": 30, "same_phone": 20, "same_door": 15,
     "same_tail": 35, "birth_slip": 15, "tail_slip": 10, "other_birth": -40, "other_sex": -30, "other_tail": -60,
 }  # fmt: skip
-"""What speaks for a pair and what against it."""
+"""What speaks for a pair and what against it. One document in two records is shown whatever else differs."""
 
 REASONS: Mapping[str, tuple[str, str]] = {
+    "same_document": ("证件号码完全相同", "Same document number"),
     "same_name": ("姓名相同", "Same name"),
     "same_sound": ("姓名同音", "Names that sound alike"),
     "one_character": ("姓名差一字", "Names that differ in one character"),
@@ -40,7 +41,10 @@ _MOST_IN_A_BLOCK = 60  # a block of more is no evidence: a phone that half a dor
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is compared of a person; empty where nothing is known. ``sounds`` are full spellings of the whole name."""
+    """What is compared of a person; empty where nothing is known. ``sounds`` are full spellings of the whole name.
+
+    ``document`` is the same for two whose whole document number is the same, and says nothing else of it.
+    """
 
     id: str
     name: str
@@ -50,6 +54,7 @@ class Known:
     phones: frozenset[str] = frozenset()
     door: str | None = None
     tail: str | None = None
+    document: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,8 @@ def likely_pairs(people: Iterable[Known]) -> list[Pair]:
 
 def _keys(one: Known) -> Iterable[tuple[str, ...]]:
     """What a person is looked up by: any pair with enough points has one of these in common."""
+    if one.document:
+        yield "document", one.document
     if one.birth:
         yield "name birth", one.name, one.birth
         if one.door:
@@ -132,7 +139,12 @@ def reasons_of(first: Known, second: Known) -> tuple[str, ...]:
     ):  # fmt: skip
         if mine and other:
             slip = mine != other and name != "sex" and _is_slip(mine, other)
+            # Twins have neighbouring numbers, so a mistyped one is taken for a slip only where the names agree.
+            slip = slip or (name == "tail" and bool(found & {"same_name", "same_sound"}) and _is_other_serial(mine, other))
             found.add(f"same_{name}" if mine == other else f"{name}_slip" if slip else f"other_{name}")
+    if first.document and first.document == second.document:
+        found -= {"same_tail"}
+        found.add("same_document")
     if first.phones & second.phones:
         found.add("same_phone")
     if first.door and first.door == second.door:
@@ -152,3 +164,8 @@ def _is_slip(mine: str, other: str) -> bool:
         return True
     first, last = places[0], places[-1]
     return len(places) == 2 and last == first + 1 and left[first] == right[last] and left[last] == right[first]
+
+
+def _is_other_serial(mine: str, other: str) -> bool:
+    """Whether two tails of resident numbers differ in one digit of the serial, and so in the check digit behind it (GB 11643)."""
+    return len(mine) == len(other) == 4 and sum(a != b for a, b in zip(mine[:3], other[:3], strict=True)) == 1

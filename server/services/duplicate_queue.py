@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from forms.index import index_entries
 from server.errors import InputError, InvalidInput, NotFound
 from server.house import House
 from server.permissions import Actor, Scope
 from server.services.audit import line_of
 from server.services.duplicate_pairs import REASONS, Known, Pair, likely_pairs
-from server.services.find_index import CommunityIndex, index_of, refresh
+from server.services.find_index import CommunityIndex, Found, index_of, refresh
 from server.services.inbox import cells_by_home
 from server.services.labels import PERSONAL, field_label, form_of, shown, title_of, words_of
 from server.services.looks import Look, seen
@@ -18,10 +20,11 @@ from server.services.paging import make_cursor, read_cursor
 from server.services.pinyin import spellings
 from server.store import audit as audit_store
 from server.store import duplicates as store
-from server.store import record_page, rosters
+from server.store import record_page, rosters, search
 from server.store.database import read, stamp, write
 
 KIND = "person"
+_TAIL = ("tail", "document_number")
 
 
 def duplicates(
@@ -67,7 +70,7 @@ def _pairs(house: House, scope: Scope, community_id: str) -> list[Pair]:
     with index.gate:
         refresh(house, community_id, index)
         if "pairs" not in index.derived:
-            index.derived["pairs"] = likely_pairs(_people(index))
+            index.derived["pairs"] = likely_pairs(_people(index, _documents(house, community_id, index)))
         pairs = [pair for pair in index.derived["pairs"] if (pair.first, pair.second) not in distinct]
         if scope.streams is None:
             return pairs
@@ -75,19 +78,51 @@ def _pairs(house: House, scope: Scope, community_id: str) -> list[Pair]:
     return [pair for pair in pairs if home[pair.first] in scope.streams and home[pair.second] in scope.streams]
 
 
-def _people(index: CommunityIndex) -> list[Known]:
+def _documents(house: House, community_id: str, index: CommunityIndex) -> dict[str, str]:
+    """Person → search key of the document number, of those who share it with somebody; numbers stay sealed.
+
+    A key is a hash that does not say of what: one that two records with one tail share, and that none of their open values has, is of the number.
+    """
+    tails: dict[str, list[Found]] = defaultdict(list)
+    for entry in index.of_type(KIND):
+        for tail in entry.texts.get(_TAIL, ()):
+            tails[tail].append(entry)
+    alike = {entry.id: (tail, entry) for tail, entries in tails.items() if len(entries) > 1 for entry in entries}
+    with read(house.engine) as connection:
+        shared = search.shared(connection, community_id) if alike else {}
+    found: dict[str, str] = {}
+    for key, ids in shared.items():
+        by_tail: dict[str, list[Found]] = defaultdict(list)
+        for one in ids:
+            if one in alike:
+                tail, entry = alike[one]
+                by_tail[tail].append(entry)
+        for entries in by_tail.values():
+            if len(entries) > 1 and key not in _open_keys(house, entries[0]):
+                found |= {entry.id: str(key) for entry in entries}
+    return found
+
+
+def _open_keys(house: House, entry: Found) -> set[int]:
+    form = form_of(house.registry, KIND, None)
+    given = {name: list(texts) for (_, name), texts in entry.texts.items() if name not in form.secret_fields} | entry.fields
+    return {house.keys.search_key(name, text) for name, text in index_entries(form, given)}
+
+
+def _people(index: CommunityIndex, documents: Mapping[str, str]) -> list[Known]:
     people = []
     for entry in index.of_type(KIND):
         names = entry.texts.get(("name", "name"))
         if not names:
             continue
         household = index.up(entry.fields.get("residence_household"))
-        tails = entry.texts.get(("tail", "document_number"), ())
+        tails = entry.texts.get(_TAIL, ())
         people.append(
             Known(
                 entry.id, names[0], spellings(names[0]), entry.fields.get("birth_date"),
                 entry.fields.get("sex"), frozenset(entry.texts.get(("phone", "phones"), ())),
                 household.fields.get("dwelling") if household is not None else None, tails[0] if tails else None,
+                documents.get(entry.id),
             )
         )  # fmt: skip
     return people

@@ -7,6 +7,7 @@ row per journal entry instead, and go into the tree some ten thousands at a time
 from __future__ import annotations
 
 import struct
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
@@ -99,6 +100,17 @@ def found_under(connection: Connection, community_id: str, keys: Sequence[int]) 
     rows = rows_of(connection, record_index, ("key", "record_uuid"), community_id, "key", sorted(wanted))
     found.update((int(row[0]), bytes(row[1])) for row in rows)
     return sorted((key, str(UUID(bytes=record_uuid))) for key, record_uuid in found)
+
+
+def shared(connection: Connection, community_id: str, most: int = 60) -> dict[int, list[str]]:
+    """Search key → ids of the records that have it, of the keys that two to ``most`` records have."""
+    statement = f"SELECT key FROM record_index WHERE community_id = ? GROUP BY key HAVING count(*) BETWEEN 2 AND {most:d}"
+    keys = {int(row[0]) for row in run(connection, statement, (community_id,))}
+    keys.update(key for key, _ in new_entries(connection, community_id))
+    found: dict[int, list[str]] = defaultdict(list)
+    for key, record_id in found_under(connection, community_id, sorted(keys)):
+        found[key].append(record_id)
+    return {key: ids for key, ids in found.items() if 2 <= len(ids) <= most}
 
 
 _ID_POSTGRES = "encode(x.record_uuid, 'hex')::uuid::text"
