@@ -7,7 +7,7 @@ web/shared/forms/visits.ts; both pass tests/vectors/forms/visits.json.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
@@ -254,3 +254,18 @@ def _read(document: Mapping[str, Any]) -> VisitRules:
         tuple(groups), frozenset(outcomes["seen"]), frozenset(outcomes["failed"]), frozenset(outcomes["office"]),
         whole(document["retry_days"], 0, 365, "/retry_days"), whole(document["escalate_after"], 1, 100, "/escalate_after"), bands, document,
     )  # fmt: skip
+
+
+def unknown_codes(rules: VisitRules, codes: Mapping[str, Container[str]]) -> list[tuple[str, str]]:
+    """(pointer, code) of each code that nobody can have, in the order of the document.
+
+    ``codes`` has the known ones of ``arrangements``, ``occupancies``, ``care_levels``, ``care_kinds`` and ``outcomes``. Rules that were kept
+    are read without this: a code that was struck out later makes a group smaller, not a community without rules.
+    """
+    document = rules.document
+    asked = [
+        (f"/groups/{place}/when/{name}", group["when"].get(name, ()), name)
+        for place, group in enumerate(document["groups"])
+        for name in _CONDITIONS
+    ] + [(f"/outcomes/{name}", given, "outcomes") for name, given in document["outcomes"].items()]
+    return [(f"{at}/{n}", str(code)) for at, given, name in asked for n, code in enumerate(given) if str(code) not in codes[name]]

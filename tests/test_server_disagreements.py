@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from json import loads
 
 import pytest
 from records_kit import IDS, actor_of, office_with_records, write_operation
@@ -53,6 +54,7 @@ def test_living_alone_that_is_no_longer_so(office):
     assert disagreements.sweep(office.house) == 1
     (row,) = open_ones(office).values()
     assert (row["record"]["id"], row["message"]) == (care, DISAGREEMENTS["care_arrangement"])
+    assert row["record"]["title"] == "王五", "a care record is called by whom it is about"
     counted = office.signed_in("secretary").get("/api/v1/inbox").json["counts"]["findings"]
     page = office.signed_in("secretary").get(f"/api/v1/records/care_status/{care}").json
     assert [one["message"]["zh"] for one in page["findings"]] == [DISAGREEMENTS["care_arrangement"]["zh"]] and counted >= 1
@@ -87,6 +89,16 @@ def test_an_empty_dwelling_with_people_and_a_visit_that_found_them_gone(office, 
     changed(office, "dwelling_a", {"occupancy": "owner_lived"})
     disagreements.sweep(office.house)
     assert open_ones(office) == {}
+
+
+def test_a_finding_about_a_home_says_which(office):
+    """A dwelling is called by building, entrance and door, not by the door's number alone."""
+    changed(office, "dwelling_a", {"occupancy": "empty"})
+    disagreements.sweep(office.house)
+    titles = [row["record"]["title"] for (_, found), row in open_ones(office).items() if found == IDS["dwelling_a"]]
+    with read(office.house.engine) as connection:
+        door = loads(connection.execute(select(record.c.fields).where(record.c.id == IDS["dwelling_a"])).scalar_one())["door_number"]
+    assert titles and all(one != door and one.endswith(f"-{door}") for one in titles), titles
 
 
 def test_only_what_changed_is_read_again(office, clock, monkeypatch):

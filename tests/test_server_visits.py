@@ -102,6 +102,11 @@ def test_a_community_has_rules_of_its_own(office):
     refused = secretary.client.put(f"{PATH}/rules/visits", json=own, headers=headers)
     assert (problem(refused)[1], refused.json["errors"][0]["pointer"]) == ("invalid-input", "/groups/0/every_days")
     assert problem(office.signed_in("community_worker").client.put(f"{PATH}/rules/visits", json=own))[0] == 403
+    typo = json.loads(json.dumps(visit_rules().document))
+    typo["groups"][0]["when"]["care_levels"].append("dayly")
+    typo["outcomes"]["seen"][0] = "mett"
+    refused = secretary.client.put(f"{PATH}/rules/visits", json=typo, headers=headers)
+    assert [one["pointer"] for one in refused.json["errors"]] == ["/groups/0/when/care_levels/1", "/outcomes/seen/0"], "nobody would ever be due"
     assert secretary.client.delete(f"{PATH}/rules/visits", headers=headers).status_code == 200
     assert secretary.get("/api/v1/reference").json["rules"]["visits"] == visit_rules().document
 

@@ -18,21 +18,40 @@ _BY_PLACE = frozenset({"household", "dwelling", "entrance"})
 def names_of(connection: Any, house: House, scope: Scope, community_id: str, ids: Iterable[str]) -> dict[str, str]:
     """Words for records by id; one that lies outside the scope, or has no words, is left out.
 
-    A household, a dwelling or an entrance is called by its address, everything else by its title.
+    A household, a dwelling or an entrance is called by its address, everything else by its title; what has none, such as a care
+    record, by whom or what it is about.
     """
+    return _names(connection, house, scope, community_id, ids, of_others=True)
+
+
+def _names(connection: Any, house: House, scope: Scope, community_id: str, ids: Iterable[str], *, of_others: bool) -> dict[str, str]:
     found = rosters.entries_by_id(connection, community_id, ids)
     visible = record_page.in_scope(connection, scope, community_id, found) if found else set()
     addresses = Addresses(lambda wanted: rosters.entries_by_id(connection, community_id, wanted))
     placed = {one: entry for one, entry in found.items() if one in visible and entry.type in _BY_PLACE}
     addresses.learn((entry.type, entry.fields) for entry in placed.values())
     names: dict[str, str] = {}
+    about: dict[str, str] = {}
     for one, entry in found.items():
         line = addresses.line(entry.type, entry.fields) if one in placed else None
         if line is None and one in visible:
             line, _ = title_of(form_of(house.registry, entry.type, None), entry.fields, personal=scope.fields == "all")
         if line is not None:
             names[one] = line
+        elif one in visible and (other := _about(form_of(house.registry, entry.type, None), entry.fields)) is not None:
+            about[one] = other
+    if about and of_others:
+        others = _names(connection, house, scope, community_id, set(about.values()), of_others=False)
+        names |= {one: others[other] for one, other in about.items() if other in others}
     return names
+
+
+def _about(form: RecordType, fields: Mapping[str, Any]) -> str | None:
+    """Id of whom or what a record is about: its subject, else what it stands under."""
+    for name in (form.subject, *form.parents):
+        if name is not None and isinstance(one := fields.get(name), str):
+            return one
+    return None
 
 
 def referred(form: RecordType, values: Iterable[Any]) -> set[str]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from forms.dwelling_facts import ARRANGEMENTS
 from forms.errors import DefinitionError
-from forms.visits import VisitRules, read_visit_rules, visit_rules
+from forms.visits import VisitRules, read_visit_rules, unknown_codes, visit_rules
 from server.errors import InputError, InvalidInput
 from server.permissions import Actor
 from server.store import rules as store
@@ -34,6 +35,12 @@ def set_visit_rules(house: House, actor: Actor, community_id: str, document: dic
         rules = visit_rules() if document is None else read_visit_rules(document)
     except DefinitionError as wrong:
         raise InvalidInput("these rules cannot be followed", errors=[InputError(wrong.pointer, "definition", wrong.reason)]) from wrong
+    lists = {"occupancies": "occupancy", "care_levels": "care_level", "care_kinds": "care_kind", "outcomes": "visit_outcome"}
+    known = {name: house.registry.codelist(code_list) for name, code_list in lists.items()} | {"arrangements": ARRANGEMENTS}
+    if unknown := unknown_codes(rules, known):
+        raise InvalidInput(
+            "these rules cannot be followed", errors=[InputError(pointer, "code", f"there is no code {code!r}") for pointer, code in unknown]
+        )
     with write(house.engine) as connection:
         store.keep_rule(connection, community_id, VISITS, document, stamp(house.clock()), actor.user_id)
         compare_again(connection, community_id)

@@ -12,6 +12,7 @@ from forms.observed import DISAGREEMENTS
 from server.house import House
 from server.permissions import Scope
 from server.services.disagreements import DERIVED
+from server.services.inbox_names import names_of
 from server.services.labels import form_of, title_of
 from server.services.looks import Look, seen
 from server.services.paging import make_cursor, read_cursor
@@ -70,7 +71,8 @@ def unplaced(
         found = store.unplaced(connection, scope, community_id, after=after, limit=limit + 1)
         page = found[:limit]
         people = store.people_of_installs(connection, community_id, (row["created_install"] for row in page))
-        personal: set[str] = set()
+        names = names_of(connection, house, scope, community_id, [row["id"] for row in page])
+        personal = {"person.name"} if names else set()
         rows = []
         for row in page:
             title, field = _title(house, row)
@@ -82,7 +84,7 @@ def unplaced(
                         "id": row["id"],
                         "type": row["type"],
                         "type_label": _type_label(house, row["type"]),
-                        "title": title,
+                        "title": names.get(row["id"], title),
                         "v": row["v"],
                         "tag": row["tag"],
                     },
@@ -117,7 +119,8 @@ def findings(
         found = store.open_findings(connection, scope, community_id, after=after, limit=limit + 1)
         page = found[:limit]
         cells = {f"cell/{cell.cell_id}": cell for cell in baseline.published_cells(connection, community_id)}
-        personal: set[str] = set()
+        names = names_of(connection, house, scope, community_id, {row["record_id"] for row in page if row["record_id"]})
+        personal = {"person.name"} if names else set()
         rows = []
         for row in page:
             title, field = _title(house, row) if row["type"] else (None, None)
@@ -139,7 +142,7 @@ def findings(
                         "id": row["record_id"],
                         "type": row["type"],
                         "type_label": _type_label(house, row["type"]),
-                        "title": title,
+                        "title": names.get(row["record_id"], title),
                         "cell": None
                         if cell is None
                         else {"cell_id": cell.cell_id, "code": cell.code, "name": cell.name},
