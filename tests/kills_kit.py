@@ -15,7 +15,7 @@ import socket
 import subprocess
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -34,6 +34,7 @@ from sync.device import HttpTransport, Phone
 
 ROOT = Path(__file__).resolve().parent.parent
 PHONES = 20
+_IDLE_CPU_S = 2.0  # a program that only looks for jobs uses less in a minute
 FINAL = {"applied", "merged", "unchanged", "conflict"}
 _PROGRAM = "from server.cli import main; main()"
 
@@ -81,6 +82,15 @@ class Program:
         return [one for one in lines if any(word in one for word in ("Traceback", "quarantined", "group by group", "unexpected"))]
 
 
+def _ticks(pid: int) -> int:
+    """What a process has had of a processor, in clock ticks; 0 for one that is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return int(fields[11]) + int(fields[12])
+
+
 def _group_of(pid: int) -> int | None:
     try:
         return os.getpgid(pid)
@@ -122,22 +132,42 @@ class Trial:
         """What happened, by name."""
         return self.world.counts
 
+    async def patiently(self, work: Coroutine[Any, Any, None], what: str) -> None:
+        """Let it take as long as a busy machine needs; fail when for a minute nobody was answered and no program did anything."""
+        task, before = asyncio.ensure_future(work), self._done()
+        try:
+            while not (await asyncio.wait({task}, timeout=60))[0]:
+                now = self._done()
+                assert now[0] > before[0] or now[1] > before[1] + _IDLE_CPU_S, f"a stall: {what}; {dict(self.counts)}"
+                before = now
+            task.result()
+        finally:
+            task.cancel()
+
+    def _done(self) -> tuple[int, float]:
+        """Answers so far, and seconds that the running programs have had of a processor."""
+        ticks = sum(_ticks(pid) for one in self.programs if one.running for pid in one.family())
+        return sum(number for name, number in self.counts.items() if "answered" in name), ticks / os.sysconf("SC_CLK_TCK")
+
     async def until_up(self, program: Program) -> None:
         """Wait for the first answer since the program was started."""
-        async with asyncio.timeout(60):
-            while True:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(1):
-                        await self.world.up[program.port].wait()
-                        return
-                assert program.running, "the program ended by itself:\n" + program.log.read_text("utf-8", "replace")[-3000:]
+        await self.patiently(self._up(program), "a program that was started does not answer")
+
+    async def _up(self, program: Program) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1):
+                    await self.world.up[program.port].wait()
+                    return
+            assert program.running, "the program ended by itself:\n" + program.log.read_text("utf-8", "replace")[-3000:]
 
     async def until_answered(self, pushes: int) -> None:
         """Wait for so many more answers to pushes, from whichever program."""
-        wanted = self.counts["pushes answered"] + pushes
-        async with asyncio.timeout(60):
-            while self.counts["pushes answered"] < wanted:
-                await asyncio.sleep(0.01)
+        await self.patiently(self._answered(self.counts["pushes answered"] + pushes), "pushes are not answered")
+
+    async def _answered(self, wanted: int) -> None:
+        while self.counts["pushes answered"] < wanted:
+            await asyncio.sleep(0.01)
 
     async def restart(self, program: Program) -> None:
         """Kill and start again at once."""
@@ -167,24 +197,27 @@ class Trial:
             group.create_task(self.reader.follow())
             await trouble(self)
             self.world.stop = True
-        async with asyncio.timeout(600), asyncio.TaskGroup() as group:
-            for device in self.devices:
-                group.create_task(device.settle())
-        await self._nothing_waits()
+        await self.patiently(self._settled(), "phones do not settle")
+        await self.patiently(self._nothing_waits(), "what was held is not released")
         await asyncio.gather(*[one.tell_again() for one in self.devices])
         await asyncio.gather(*[one.settle() for one in [*self.devices, self.reader]])
 
+    async def _settled(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for device in self.devices:
+                group.create_task(device.settle())
+
     async def _nothing_waits(self) -> None:
         """What waited for a parent is released: by whoever brought it, else by the sweep at a start (or within a minute)."""
-        async with asyncio.timeout(90):
-            try:
-                async with asyncio.timeout(3):
-                    await self._released()
-            except TimeoutError:
-                self.counts["releases left to the sweep"] += 1
-                self.programs[0].kill()
-                self.world.up[self.programs[0].port] = asyncio.Event()
-                self.programs[0].start()
+        try:
+            async with asyncio.timeout(3):
+                await self._released()
+        except TimeoutError:
+            self.counts["releases left to the sweep"] += 1
+            self.programs[0].kill()
+            self.world.up[self.programs[0].port] = asyncio.Event()
+            self.programs[0].start()
+            async with asyncio.timeout(600):  # asking is answered all the time: this is no stall that could be seen otherwise
                 await self._released()
 
     async def _released(self) -> None:

@@ -95,7 +95,9 @@ def _free(folder: Path) -> int:
 
 
 async def _until_more(run: Trial, name: str) -> None:
-    before = run.counts[name]
-    async with asyncio.timeout(60):
-        while run.counts[name] == before:
-            await asyncio.sleep(0.02)
+    await run.patiently(_more(run, name, run.counts[name]), f"no more {name}")
+
+
+async def _more(run: Trial, name: str, before: int) -> None:
+    while run.counts[name] == before:
+        await asyncio.sleep(0.02)
