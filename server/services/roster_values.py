@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from forms.derived import DERIVED, RESIDENCE_STATES, derive
@@ -80,17 +81,19 @@ class Values:
         for column in columns:
             for path in self._paths(column):
                 steps |= {path[:length] for length in range(1, len(path) + 1)}
+        # Many people lead to one household, many households to one building: each is asked once for what it leads to.
+        ends: dict[Path, list[Entry]] = {(): list(entries)}
         for length in range(1, max((len(step) for step in steps), default=0) + 1):
-            wanted: set[str] = set()
+            leading: dict[Path, set[str]] = {}
             for step in steps:
                 if len(step) == length:
-                    for entry in entries:
-                        parent = self.follow(entry, step[:-1])
-                        target = parent.fields.get(step[-1]) if parent is not None else None
-                        if isinstance(target, str) and target not in self._known:
-                            wanted.add(target)
+                    parents = ends[step[:-1]]
+                    leading[step] = {target for one in parents if isinstance(target := one.fields.get(step[-1]), str)}
+            wanted = set().union(*leading.values()) - self._known.keys()
             found = self._source.by_id(wanted)
             self._known.update({name: found.get(name) for name in wanted})
+            for step, names in leading.items():
+                ends[step] = [end for name in names if (end := self._known[name]) is not None]
         for column in columns:
             if column.derived in _COUNTS:
                 self._count(column, entries)
@@ -146,9 +149,9 @@ class Values:
         ends = self._ends.setdefault(path, {})
         if entry.id in ends:
             return ends[entry.id]
-        parent = self.follow(entry, path[:-1])
-        target = parent.fields.get(path[-1]) if parent is not None else None
-        end = self._known.get(target) if isinstance(target, str) else None
+        # The first step first: those of one household then go the rest of the way together.
+        target = entry.fields.get(path[0])
+        end = self.follow(self._known.get(target), path[1:]) if isinstance(target, str) else None
         if end is not None:
             ends[entry.id] = end
         return end
@@ -275,6 +278,7 @@ def order_key(values: Sequence[Any], falling: Sequence[bool], record_id: str) ->
     return (*parts, record_id)
 
 
+@lru_cache(maxsize=20_000)
 def _natural(text: str) -> tuple[Any, ...]:
     return tuple(
         (0, int(piece), b"") if position % 2 else (1, 0, piece.encode("gb18030", "surrogatepass"))

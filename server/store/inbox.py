@@ -45,11 +45,16 @@ def counts(connection: Connection, scope: Scope, community_id: str) -> dict[str,
     for kind, now in (("quarantine", "quarantined"), ("held", "held")):
         text, given = _operations_where(connection, scope, community_id, now)
         found[kind] = run(connection, f"SELECT COUNT(*) {text}", given).scalar_one()
-    found["unplaced"] = run(
-        connection,
-        f"SELECT COUNT(*) FROM record r WHERE {cut} AND r.home = ? AND r.life = 'live'",
-        (*values, UNPLACED),
-    ).scalar_one()
+    if scope.streams is None and scope.fields == "all" and scope.topics is None:
+        # Live records of a stream are what its counter counts; no index begins with the home alone.
+        statement = "SELECT COALESCE(SUM(count), 0) FROM stream WHERE community_id = ? AND stream_id = ?"
+        found["unplaced"] = run(connection, statement, (community_id, UNPLACED)).scalar_one()
+    else:
+        found["unplaced"] = run(
+            connection,
+            f"SELECT COUNT(*) FROM record r WHERE {cut} AND r.home = ? AND r.life = 'live'",
+            (*values, UNPLACED),
+        ).scalar_one()
     text, given = _findings_where(connection, scope, community_id)
     found["findings"] = run(connection, f"SELECT COUNT(*) {text}", given).scalar_one()
     found["visits"] = run(

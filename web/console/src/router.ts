@@ -1,5 +1,6 @@
 // Addresses of the console. The part after # never reaches the server; personal values never stand in it either.
 import { createRouter, createWebHashHistory } from "vue-router";
+import { askAhead } from "./first.ts";
 import { may, restore, user } from "./session.ts";
 import { t } from "./words/index.ts";
 
@@ -11,11 +12,18 @@ declare module "vue-router" {
   }
 }
 
+const startPage = () => import("./pages/overview/OverviewPage.vue");
+if (["", "#/"].includes(location.hash)) {
+  askAhead();
+  void restore();
+  startPage().catch(() => undefined);
+}
+
 export const router = createRouter({
   history: createWebHashHistory("/"),
   scrollBehavior: () => ({ top: 0 }),
   routes: [
-    { path: "/", name: "overview", component: () => import("./pages/overview/OverviewPage.vue"), meta: { title: "common.overview" } },
+    { path: "/", name: "overview", component: startPage, meta: { title: "common.overview" } },
     { path: "/sign-in", name: "sign-in", component: () => import("./pages/SignIn.vue"), meta: { open: true, title: "common.signIn" } },
     { path: "/cell/:code", name: "cell", component: () => import("./pages/overview/CellPage.vue"), meta: { title: "common.cell", right: "records" } },
     { path: "/rosters/:name?", name: "roster", component: () => import("./pages/rosters/RosterPage.vue"), meta: { title: "common.rosters", right: "records" } },

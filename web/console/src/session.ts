@@ -9,7 +9,8 @@ interface SessionAnswer {
   expires_at: string;
 }
 
-const state = reactive<{ user: User | null; asked: boolean }>({ user: null, asked: false });
+const state = reactive<{ user: User | null }>({ user: null });
+let under: Promise<void> | null = null;
 /** A community chosen by somebody who works for several. */
 export const chosenCommunity = ref<string | null>(null);
 
@@ -18,7 +19,15 @@ export const role = computed(() => state.user?.role ?? "");
 export const ofTheHouse = computed(() => state.user?.community_id.startsWith("~") ?? false);
 export const communityId = computed(() => chosenCommunity.value ?? (ofTheHouse.value ? "" : (state.user?.community_id ?? "")));
 
+let whenKnown: (who: User) => void = () => undefined;
+
+/** Something to begin with before anything is drawn for who signs in. */
+export function onKnown(act: (who: User) => void): void {
+  whenKnown = act;
+}
+
 function take(answer: SessionAnswer): void {
+  whenKnown(answer.user);
   state.user = answer.user;
   useToken(answer.csrf_token);
 }
@@ -28,9 +37,12 @@ onSignedOut(() => {
 });
 
 /** Ask once who is signed in; nobody is no error. */
-export async function restore(): Promise<void> {
-  if (state.asked) return;
-  state.asked = true;
+export function restore(): Promise<void> {
+  under ??= ask();
+  return under;
+}
+
+async function ask(): Promise<void> {
   try {
     const answer = await get<SessionAnswer | undefined>("/api/v1/session?optional=true");
     if (answer) take(answer);
