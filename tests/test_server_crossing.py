@@ -194,5 +194,19 @@ def test_s30_the_inbox_of_the_other_community_shows_who_would_come_and_accepts_t
     assert wrong.status_code == 422 and wrong.json["errors"][0]["pointer"] == "/dwelling"
     said = client.post(f"{where}/accept", json={"dwelling": dwelling_there(ground)}, headers=head)
     assert said.status_code == 200 and said.json["moved"] == 4
+    wanted = {"text": "张一"}
+    found = client.post(f"/api/v1/communities/{OTHER}/find", json=wanted, headers=head).json["groups"]
+    assert [one["id"] for group in found for one in group["rows"] if one["type"] == "person"] == [near.persons[0]]
+    client = ground.app.test_client()
+    token = client.post("/api/v1/session", json={"login": "secretary-1", "password": PASSWORD}).json["csrf_token"]
+    old = {"X-CSRF-Token": token}
+    assert [one for one in client.post(f"/api/v1/communities/{COMMUNITY}/find", json=wanted, headers=old).json["groups"] if one["rows"]] == []
+    shown = client.get(f"/api/v1/records/household/{near.household}")
+    assert shown.json["record"]["life"] == "moved"
+    client = ground.app.test_client()
+    token = client.post("/api/v1/session", json={"login": "secretary-2", "password": PASSWORD}).json["csrf_token"]
+    head = {"X-CSRF-Token": token}
+    assert client.get(f"/api/v1/records/person/{near.persons[0]}").status_code == 200
+    assert client.get(f"/api/v1/communities/{OTHER}/roster/persons").json["rows"][0]["id"] in near.persons
     assert client.post(f"{where}/refuse", json={}, headers=head).status_code == 409
     assert client.post(f"/api/v1/inbox/arrivals/{COMMUNITY}/{uuid7()}/1/accept", json={}, headers=head).status_code == 404
