@@ -307,3 +307,58 @@ def test_a_neighbour_cannot_import_a_table_by_its_id(office, secretary):
     neighbour = Person(office.client())
     neighbour.sign_in("neighbour-1")
     assert neighbour.post("/api/v1/imports", {"act": "plan", "file_id": file_id}).status_code == 404
+
+
+def rows_of_report(person: Person, said: dict[str, Any]) -> list[dict[str, Any]]:
+    return person.client.get(f"/api/v1/imports/{said['import_id']}/rows").json["rows"]
+
+
+CORRECTED = ["姓名", "身份证号码", "出生日期", "楼栋", "单元", "室号"]
+
+
+def test_a_corrected_row_makes_nobody_twice(office, secretary):
+    """A number, a birthday or a name put right: the row is doubtful and names the person, and nothing of it is written."""
+    number = id_number
+    corrections = [
+        (["李一", number("19800102", "001"), ""], ["李一", number("19800103", "001"), ""]),  # a digit of the day, the check digit with it
+        (["李二", number("19810102", "001"), ""], ["李二", number("19810102", "007"), ""]),  # a digit that is none of the day
+        (["李三", "", "1982-01-02"], ["李三", "", "1982-01-20"]),
+        (["李四", "", "1983-01-02"], ["李思", "", "1983-01-02"]),
+        (["李五", "", ""], ["李武", "", ""]),
+        (["李六", "", "1984-01-02"], ["李六", number("19850102", "001"), ""]),
+    ]
+    tables = [
+        workbook([[*pair[which], "3", "2", f"50{door}"] for door, pair in enumerate(corrections)], headings=CORRECTED) for which in (0, 1)
+    ]
+    assert outcomes(run_act(office, secretary, tables[0], "write")) == {"new": 6}
+    there = {one["name"]: one["id"] for one in living(office, "person")}
+    for act in ("plan", "write"):
+        said = run_act(office, secretary, tables[1], act)
+        assert outcomes(said) == {"doubtful": 6}
+        assert [one["candidates"] for one in rows_of_report(secretary, said)] == [[there[before[0]]] for before, _ in corrections]
+    assert len(living(office, "person")) == len(living(office, "household")) == 6
+
+
+def test_people_who_look_alike_in_one_table_are_two(office, secretary):
+    """Twins, and a father and a son of one name, stand in one table; the same table again changes nothing."""
+    rows = [
+        ["李一", LI, "", "3", "2", "501"], ["李伊", id_number("19800102", "003"), "", "3", "2", "501"],
+        ["赵三", "", "1950-05-06", "3", "2", "502"], ["赵三", "", "1980-05-06", "3", "2", "502"],
+    ]  # fmt: skip
+    assert outcomes(run_act(office, secretary, workbook(rows, headings=CORRECTED), "write")) == {"new": 4}
+    assert outcomes(run_act(office, secretary, workbook(rows, headings=CORRECTED), "write")) == {"same": 4}
+    more = [*rows, ["李衣", id_number("19800102", "005"), "", "3", "2", "501"]]  # a third, beside the two that the table names
+    assert outcomes(run_act(office, secretary, workbook(more, headings=CORRECTED), "write")) == {"same": 4, "new": 1}
+    assert len(living(office, "person")) == 5
+
+
+def test_a_doubtful_row_leaves_no_household_half_made(office, secretary):
+    """The next row of its door makes what the doubtful one did not."""
+    namesakes = [["李一", "", "1980-01-02", "3", "1", "101"], ["李一", "", "1980-01-02", "3", "1", "102"]]
+    assert outcomes(run_act(office, secretary, workbook(namesakes, headings=CORRECTED), "write")) == {"new": 2}
+    rows = [["李一", "", "1980-01-02", "3", "2", "601"], ["王二", WANG, "", "3", "2", "601"]]
+    said = run_act(office, secretary, workbook(rows, headings=CORRECTED), "write")
+    assert outcomes(said) == {"doubtful": 1, "new": 1}
+    assert len(rows_of_report(secretary, said)[0]["candidates"]) == 2
+    assert sorted(one["door_number"] for one in living(office, "dwelling")) == ["101", "102", "601"]
+    assert {one["home"] for one in living(office, "person")} == {"cell/cell-a"}

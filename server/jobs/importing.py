@@ -69,6 +69,7 @@ def said_of(one: RowPlan) -> dict[str, Any]:
         "outcome": one.outcome,
         "record_id": one.record_id,
         "of_row": one.of_row,
+        "candidates": list(one.candidates),
         "fields": list(one.fields),
         "errors": [
             {"column": error.column, "heading": error.heading, "code": error.code, "message_zh": error.message_zh, "message_en": error.message_en}

@@ -138,7 +138,7 @@ def reasons_of(first: Known, second: Known) -> tuple[str, ...]:
         ("birth", first.birth, second.birth), ("sex", first.sex, second.sex), ("tail", first.tail, second.tail)
     ):  # fmt: skip
         if mine and other:
-            slip = mine != other and name != "sex" and _is_slip(mine, other)
+            slip = mine != other and name != "sex" and is_slip(mine, other)
             # Twins have neighbouring numbers, so a mistyped one is taken for a slip only where the names agree.
             slip = slip or (name == "tail" and bool(found & {"same_name", "same_sound"}) and _is_other_serial(mine, other))
             found.add(f"same_{name}" if mine == other else f"{name}_slip" if slip else f"other_{name}")
@@ -152,7 +152,7 @@ def reasons_of(first: Known, second: Known) -> tuple[str, ...]:
     return tuple(reason for reason in POINTS if reason in found)
 
 
-def _is_slip(mine: str, other: str) -> bool:
+def is_slip(mine: str, other: str) -> bool:
     """Whether two rows of digits differ as by one slip: one digit is another, two neighbours or day and month changed places."""
     left, right = mine.replace("-", ""), other.replace("-", "")
     if len(left) != len(right):

@@ -18,6 +18,7 @@ from forms.sheet_values import CellRefused, cell_text, cell_value
 from forms.validate import validator
 from server.services.sheet_file import Row
 from server.services.sheet_ground import Dwelling, Ground, Home, Place, place_of
+from server.services.sheet_match import looks_like, means, no_less_known
 from server.store import sheets as store
 from server.store.search import found_under
 from server.store.sheet_scratch import digest
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 NEW, CHANGED, SAME, UNPLACED = "new", "changed", "same", "unplaced"
 DUPLICATE, DOUBTFUL, REJECTED = "duplicate", "doubtful", "rejected"
 OUTCOMES = (NEW, CHANGED, SAME, UNPLACED, DUPLICATE, DOUBTFUL, REJECTED)
-"""``unplaced`` is new with an address that leads to no building; ``doubtful``: several persons would fit."""
+"""``unplaced`` is new with an address that leads to no building; ``doubtful``: several persons would fit, or one nearly does."""
+MOST_CANDIDATES = 3
 
 _HEAD = "02"
 _PLACES = ("estate", "building", "entrance")
@@ -57,6 +59,23 @@ class RowPlan:
     fields: tuple[str, ...] = ()
     errors: tuple[CellError, ...] = ()
     operations: list[dict[str, Any]] = field(default_factory=list)
+    candidates: tuple[str, ...] = ()
+    """Of a doubtful row: some of the persons that it may be about."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Door:
+    """What an address leads to before its row is decided. Asking changes nothing."""
+
+    place: Place
+    dwelling: Dwelling | None
+    home: Home | None
+    entrance: str | None
+    building: str | None
+
+    @property
+    def home_id(self) -> str:
+        return self.home.household_id if self.home else ""
 
 
 @dataclass(slots=True)
@@ -109,7 +128,21 @@ class Planner:
         """The plans of some rows, in order. Rows planned before count as if they were written."""
         read = [self._read(number, cells) for number, cells in rows]
         known = self._known(connection, [one for one in read if not one.errors])
-        return [self._plan(one, known) for one in read]
+        certain: set[str] = set()
+        open_doors: set[str] = set()
+        for one in read:
+            if not one.errors:
+                door = self._door(one)
+                found = self._match(one, known, door)
+                certain.update(row.id for row in found)
+                if not found and door is not None and door.dwelling is not None:
+                    open_doors.update(home.household_id for home in door.dwelling.homes if home.base is not None)
+        behind: dict[str, list[tuple[str, dict[str, Any]]]] = {}
+        for row in store.persons_of(connection, self._community_id, open_doors):
+            behind.setdefault(row.place_parent, []).append((row.id, orjson.loads(row.fields)))
+        plans = [self._plan(one, known, certain, behind) for one in read]
+        self._ground.scratch.took(one.record_id for one in plans if one.record_id is not None)
+        return plans
 
     # ------------------------------------------------------------ reading
     def _read(self, number: int, cells: Sequence[Any]) -> _Read:
@@ -180,44 +213,51 @@ class Planner:
     def _key(self, name: str, text: str) -> int:
         return self._house.keys.search_key(name, normalise_for_search(text, self._forms["person"].fields[name].format))
 
-    def _match(self, one: _Read, known: Mapping[int, list[Any]], home: str | None) -> list[Any]:
-        """The persons that a row may mean: by document, else by name with birth date or household and nothing against it."""
+    def _match(self, one: _Read, known: Mapping[int, list[Any]], door: _Door | None) -> list[Any]:
+        """The persons that a row means: by document, else by name with birth date or household and nothing against it."""
         by_document = known.get(self._document_key(one) or 0, [])
         if by_document:
             return by_document
-        found = []
-        for row in known.get(self._name_key(one) or 0, []):
-            fields = orjson.loads(row.fields)
-            born, lives = fields.get("birth_date"), fields.get("residence_household")
-            if fields.get("document_number") and one.person.get("document_number"):
-                continue
-            if born and one.person.get("birth_date") and born != one.person["birth_date"]:
-                continue
-            if (born and born == one.person.get("birth_date")) or (home is not None and lives == home):
-                found.append(row)
-        return found
+        homes = frozenset({door.home_id} - {""}) if door else frozenset()
+        return [row for row in known.get(self._name_key(one) or 0, []) if means(one.person, orjson.loads(row.fields), homes)]
+
+    def _alike(
+        self, one: _Read, known: Mapping[int, list[Any]], door: _Door | None, certain: set[str],
+        behind: Mapping[str, list[tuple[str, dict[str, Any]]]],
+    ) -> list[str]:  # fmt: skip
+        """Persons that a row which means nobody for certain may be about. Whom another row of the table means is not this one."""
+        homes = frozenset(home.household_id for home in door.dwelling.homes) if door and door.dwelling else frozenset()
+        some = {row.id: orjson.loads(row.fields) for row in known.get(self._name_key(one) or 0, [])}
+        some |= {person_id: fields for home in homes for person_id, fields in behind.get(home, ())}
+        return sorted(
+            person_id for person_id, fields in some.items()
+            if looks_like(one.person, fields, homes) and person_id not in certain and not self._ground.scratch.is_taken(person_id)
+        )  # fmt: skip
 
     # ------------------------------------------------------------ deciding
-    def _plan(self, one: _Read, known: Mapping[int, list[Any]]) -> RowPlan:
+    def _plan(
+        self, one: _Read, known: Mapping[int, list[Any]], certain: set[str], behind: Mapping[str, list[tuple[str, dict[str, Any]]]]
+    ) -> RowPlan:
         if one.errors:
             return RowPlan(one.row, REJECTED, errors=tuple(one.errors))
-        place = place_of(one.parts)
-        operations: list[dict[str, Any]] = []
-        home, placed = self._home(one, place, operations) if place else (None, True)
-        who = self._identity(one, home)
-        before = self._ground.scratch.row_of(who)
+        door = self._door(one)
+        before = self._ground.scratch.row_of(self._identity(one, door.home_id if door else ""))
         if before is not None:
             return RowPlan(one.row, DUPLICATE, of_row=before)
-        matches = self._match(one, known, home.household_id if home else None)
-        if len(matches) > 1:
-            return RowPlan(one.row, DOUBTFUL)
-        self._ground.scratch.saw(who, one.row)
+        matches = self._match(one, known, door)
+        doubtful = [row.id for row in matches] if len(matches) > 1 else [] if matches else self._alike(one, known, door, certain, behind)
+        if doubtful:
+            return RowPlan(one.row, DOUBTFUL, candidates=tuple(doubtful[:MOST_CANDIDATES]))
+        operations: list[dict[str, Any]] = []
+        home, placed = self._home(one, door, operations) if door else (None, True)
+        self._ground.scratch.saw(self._identity(one, home.household_id if home else ""), one.row)
         values = dict(one.person)
         if home is not None:
             values["residence_household"] = home.household_id
         if matches:
             person_id, base = matches[0].id, {"v": matches[0].v, "tag": matches[0].tag}
-            values = _difference(values, orjson.loads(matches[0].fields), self._forms["person"])
+            stored = orjson.loads(matches[0].fields)
+            values = _difference(no_less_known(values, stored), stored, self._forms["person"])
             if values:
                 operations.append(_operation("patch", "person", person_id, base, values))
             outcome = CHANGED if operations else SAME
@@ -231,40 +271,45 @@ class Planner:
             outcome = CHANGED if outcome == SAME else outcome
         return RowPlan(one.row, outcome, person_id, fields=tuple(sorted(values)), operations=operations)
 
-    def _identity(self, one: _Read, home: Home | None) -> bytes:
+    def _identity(self, one: _Read, home_id: str) -> bytes:
         number = one.person.get("document_number")
         if number:
             return digest("document", str(number))
-        return digest("name", str(one.person["name"]), str(one.person.get("birth_date")), home.household_id if home else "")
+        return digest("name", str(one.person["name"]), str(one.person.get("birth_date")), home_id)
 
-    def _home(self, one: _Read, place: Place, operations: list[dict[str, Any]]) -> tuple[Home, bool]:
-        """The household that a row belongs to, made with its dwelling where there is none; whether it stands in a building."""
+    def _door(self, one: _Read) -> _Door | None:
+        """What the address of a row leads to, None where it has none."""
+        place = place_of(one.parts)
+        if not place:
+            return None
         dwelling_id, entrance, building = self._ground.dwelling_of(place)
-        if dwelling_id is None:
-            ref = {"entrance": entrance} if entrance else {"building": building} if building else {}
-            text = {} if building else {"address_text": place.text}
-            door = {"door_number": place.door} if place.door else {}
-            dwelling = Dwelling(self._house.new_id(), one.values["dwelling"] | ref | text | door, None)
-            operations.append(_operation("create", "dwelling", dwelling.dwelling_id, None, dwelling.fields))
-            self._ground.add(dwelling, entrance, building, place.door, place.line if building else place.text)
-        else:
-            known = self._ground.dwelling(dwelling_id)
-            assert known is not None  # every door leads to one that was kept
-            dwelling = known
-            self._touch("dwelling", dwelling_id, dwelling, one.values["dwelling"], operations)
-        placed = building is not None or bool(dwelling.fields.get("entrance") or dwelling.fields.get("building"))
+        dwelling = self._ground.dwelling(dwelling_id) if dwelling_id is not None else None
         number, head = one.parts.get("household.number", ""), one.parts.get("household.head_name", "")
-        for home in dwelling.homes:
-            if number and home.number:
-                same = number == home.number
-            else:
-                same = not head or self._ground.head_name(home) in ("", head)
-            if same:
-                self._touch("household", home.household_id, home, one.values["household"], operations)
-                return home, placed
+        for home in dwelling.homes if dwelling is not None else ():
+            if (number == home.number) if number and home.number else (not head or self._ground.head_name(home) in ("", head)):
+                return _Door(place, dwelling, home, entrance, building)
+        return _Door(place, dwelling, None, entrance, building)
+
+    def _home(self, one: _Read, door: _Door, operations: list[dict[str, Any]]) -> tuple[Home, bool]:
+        """The household that a row belongs to, made with its dwelling where there is none; whether it stands in a building."""
+        place, dwelling, building = door.place, door.dwelling, door.building
+        if dwelling is None:
+            ref = {"entrance": door.entrance} if door.entrance else {"building": building} if building else {}
+            text = {} if building else {"address_text": place.text}
+            number = {"door_number": place.door} if place.door else {}
+            dwelling = Dwelling(self._house.new_id(), one.values["dwelling"] | ref | text | number, None)
+            operations.append(_operation("create", "dwelling", dwelling.dwelling_id, None, dwelling.fields))
+            self._ground.add(dwelling, door.entrance, building, place.door, place.line if building else place.text)
+        else:
+            self._touch("dwelling", dwelling.dwelling_id, dwelling, one.values["dwelling"], operations)
+        placed = building is not None or bool(dwelling.fields.get("entrance") or dwelling.fields.get("building"))
+        if door.home is not None:
+            self._touch("household", door.home_id, door.home, one.values["household"], operations)
+            return door.home, placed
+        told, head = one.parts.get("household.number", ""), one.parts.get("household.head_name", "")
         fields = {"dwelling": dwelling.dwelling_id, "kind": "family"} | one.values["household"]
-        fields |= {"household_number": number} if number else {}
-        made = Home(self._house.new_id(), number, None, head, fields, None)
+        fields |= {"household_number": told} if told else {}
+        made = Home(self._house.new_id(), told, None, head, fields, None)
         operations.append(_operation("create", "household", made.household_id, None, fields))
         dwelling.homes.append(made)
         return made, placed

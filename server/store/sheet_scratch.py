@@ -8,9 +8,11 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections.abc import Iterable
+from uuid import UUID
 
 _TABLES = """
 CREATE TABLE seen (key BLOB PRIMARY KEY, row INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE taken (id BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE door (parent TEXT, door TEXT, dwelling TEXT, PRIMARY KEY (parent, door, dwelling)) WITHOUT ROWID;
 CREATE TABLE line (key BLOB PRIMARY KEY, dwelling TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE dwelling (id TEXT PRIMARY KEY, content BLOB NOT NULL) WITHOUT ROWID;
@@ -46,6 +48,14 @@ class Scratch:
     def saw(self, key: bytes, row: int) -> None:
         """Note the row of a key."""
         self._ask("INSERT INTO seen VALUES (?, ?)", (key, row))
+
+    def took(self, person_ids: Iterable[str]) -> None:
+        """Note persons that rows of the table are about."""
+        self._database.executemany("INSERT OR IGNORE INTO taken VALUES (?)", ((UUID(one).bytes,) for one in person_ids))
+
+    def is_taken(self, person_id: str) -> bool:
+        """Whether a row before is about this person."""
+        return self._ask("SELECT 1 FROM taken WHERE id = ?", (UUID(person_id).bytes,)).fetchone() is not None
 
     def add_doors(self, doors: Iterable[tuple[str, str, str]]) -> None:
         """Note dwellings by (what they stand in, door)."""

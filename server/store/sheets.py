@@ -31,6 +31,12 @@ def some(connection: Connection, community_id: str, ids: Iterable[str]) -> list[
     return rows_of(connection, record, _COLUMNS, community_id, "id", sorted(set(ids)))
 
 
+def persons_of(connection: Connection, community_id: str, household_ids: Iterable[str]) -> list[Any]:
+    """(id, place_parent, fields) of the living persons in these households."""
+    rows = rows_of(connection, record, ("id", "type", "life", "place_parent", "fields"), community_id, "place_parent", sorted(household_ids))
+    return [row for row in rows if row.type == "person" and row.life == "live"]
+
+
 def written_by(connection: Connection, community_id: str, install_id: str, record_ids: Sequence[str]) -> list[Any]:
     """(record id, v, units, life, subject, sealed, install, number) of the versions of these records that an install has written,
     the latest first."""

@@ -33,6 +33,8 @@ export interface ReportRow {
   outcome: string;
   record_id: string | null;
   of_row: number | null;
+  /** Of a doubtful row: persons that it may be about. Older reports have none. */
+  candidates?: string[];
   fields: string[];
   errors: { column: string; heading: string; code: string; message_zh: string; message_en: string }[];
 }
