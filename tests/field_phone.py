@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from browser_kit import DEMO_PASSWORD, DemoSite
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from forms.identity import resident_id_check_character
 
 PIN = "258036"
+_PATIENCE_MS = 120_000
+PACES = pytest.mark.parametrize("phone", ["as it is", pytest.param("slow", marks=pytest.mark.long)], indirect=True)
+"""A story as it is, and (long) on a processor four times slower with slow 3G."""
+
+
+@contextmanager
+def paced(request: pytest.FixtureRequest) -> Iterator[bool]:
+    """Whether a story is told slowly; what is expected on the screen is waited for longer then."""
+    is_slow = getattr(request, "param", "") == "slow"
+    if is_slow:
+        expect.set_options(timeout=_PATIENCE_MS)
+    yield is_slow
+    if is_slow:
+        expect.set_options(timeout=5_000)
 AXE = Path(__file__).resolve().parent.parent / "web" / "node_modules" / "axe-core" / "axe.min.js"
 
 
@@ -22,6 +39,8 @@ class FieldPhone:
 
     page: Page
     site: DemoSite
+    slow: bool = False
+    """A processor four times slower, and slow 3G whenever there is a network."""
 
     @property
     def context(self) -> BrowserContext:
@@ -37,7 +56,36 @@ class FieldPhone:
         self.page.get_by_text("再输一遍").wait_for()
         self.pin()
         self.home_stands()
+        return self.pace()
+
+    def pace(self) -> FieldPhone:
+        """Be as slow as this phone is."""
+        if self.slow:
+            self.context.set_default_timeout(_PATIENCE_MS)
+            self._slow_processor()
+            tools = self.context.new_cdp_session(self.page)
+            tools.send("Network.enable")
+            tools.send("Network.emulateNetworkConditions", {"offline": False, "latency": 400, "downloadThroughput": 50_000, "uploadThroughput": 50_000})
         return self
+
+    def _slow_processor(self) -> None:
+        if self.slow:
+            self.context.new_cdp_session(self.page).send("Emulation.setCPUThrottlingRate", {"rate": 4})
+
+    def network(self, there: bool) -> None:
+        """Leave flight mode (``there``) or enter it."""
+        self.context.set_offline(not there)
+        if there:
+            self.pace()
+
+    def agrees(self) -> None:
+        """Everything is sent, the digests of phone and server are equal; told slowly, the server's journal accounts for its records too."""
+        self.sync()
+        self.go("/sync")
+        expect(self.page.get_by_role("heading", name=re.compile("我填的"))).to_be_visible()
+        expect(self.page.get_by_text("本机内容与服务器核对不上")).to_have_count(0)
+        if self.slow:
+            self.site.dishu("verify")
 
     def pin(self, digits: str = PIN) -> None:
         """Type a PIN on the pad."""
@@ -61,6 +109,7 @@ class FieldPhone:
         self.page.get_by_text("请输入密码").wait_for()
         self.pin()
         self.home_stands()
+        self._slow_processor()
 
     def tap(self, name: str) -> None:
         """Tap the button of this name."""
@@ -134,9 +183,24 @@ class Office:
     page: Page
     site: DemoSite
 
+    _token: str = ""
+
     def __post_init__(self) -> None:
         answer = self.page.request.post(f"{self.site.url}/api/v1/session", data={"login": "secretary", "password": DEMO_PASSWORD})
         assert answer.ok, answer.text()
+        self._token = answer.json()["csrf_token"]
+
+    def version(self, kind: str, record_id: str) -> dict[str, Any]:
+        """The version of a record as the office sees it."""
+        about = self.page.request.get(f"{self.site.url}/api/v1/records/{kind}/{record_id}").json()["record"]
+        return {"v": about["v"], "tag": about["tag"]}
+
+    def write(self, operation: dict[str, Any]) -> None:
+        """Write one operation; it must be taken."""
+        answer = self.page.request.post(f"{self.site.url}/api/v1/groups", headers={"X-CSRF-Token": self._token}, data={"ops": [operation]})
+        assert answer.ok, answer.text()
+        outcomes = [one["first"]["outcome"] for one in answer.json()["results"]]
+        assert outcomes[0] in ("applied", "merged"), answer.text()
 
     def fields(self, kind: str, record_id: str) -> dict[str, Any]:
         """The values that the server has of a record."""

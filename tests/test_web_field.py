@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 from browser_kit import PHONE, DemoSite
-from field_phone import PIN, FieldPhone, Office, invented_number
+from field_phone import PACES, PIN, FieldPhone, Office, invented_number, paced
 from playwright.sync_api import Browser, Page, expect
 
 
 @pytest.fixture
-def phone(phone_page: Page, demo_site: DemoSite) -> FieldPhone:
+def phone(request: pytest.FixtureRequest, phone_page: Page, demo_site: DemoSite) -> Iterator[FieldPhone]:
     """The first worker's phone, not enrolled yet."""
-    return FieldPhone(phone_page, demo_site)
+    with paced(request) as is_slow:
+        yield FieldPhone(phone_page, demo_site, is_slow)
 
 
 @pytest.fixture
@@ -32,11 +33,14 @@ def office(office_page: Page, demo_site: DemoSite) -> Office:
     return Office(office_page, demo_site)
 
 
-def test_a_morning_in_flight_mode_reaches_the_server(phone: FieldPhone, office: Office):
-    """Three doors without a signal, the app closed in between, then one tap: everything is on the server (L5)."""
+@PACES
+def test_a_day_in_flight_mode_reaches_the_server(phone: FieldPhone, office: Office):
+    """Three doors (30 on a slow phone) without a signal, the app closed in between, then one tap: everything is on the server (L5)."""
     phone.enrol().program_is_kept()
-    first, second, third = phone.due(3)
-    phone.context.set_offline(True)
+    if phone.slow:
+        phone.go("/due")
+    first, second, third, *others = phone.due(30 if phone.slow else 3)
+    phone.network(False)
 
     phone.household(first)
     phone.tap("都没变")
@@ -65,14 +69,19 @@ def test_a_morning_in_flight_mode_reaches_the_server(phone: FieldPhone, office: 
     assert unsent >= 6
     phone.start_again()
     assert phone.unsent() == unsent
+    for door in others:
+        phone.household(door)
+        phone.tap("都没变")
+        phone.said("已核实，存到本机")
+    assert phone.unsent() >= unsent + len(others)
     phone.household(second)
     expect(phone.page.get_by_text("10200012345")).to_be_visible()
     phone.household(third)
     phone.page.get_by_text("试验新人").click()
     person = phone.shown("person")
 
-    phone.context.set_offline(False)
-    phone.sync()
+    phone.network(True)
+    phone.agrees()
     assert office.fields("household", second)["phone"] == "10200012345"
     arrived = office.fields("person", person)
     assert arrived["name"] == "试验新人"
@@ -81,6 +90,7 @@ def test_a_morning_in_flight_mode_reaches_the_server(phone: FieldPhone, office: 
     expect(phone.page.get_by_text("两人填的不一样")).to_have_count(0)
 
 
+@PACES
 def test_two_phones_at_the_same_door_are_told_and_the_door_decides(phone: FieldPhone, other_phone: FieldPhone, office: Office):
     """Both change a birth date without a signal: nothing is lost, the second is told in words, and says at the door which is right."""
     phone.enrol()
@@ -110,6 +120,8 @@ def test_two_phones_at_the_same_door_are_told_and_the_door_decides(phone: FieldP
     phone.sync()
     phone.go(f"/person/{person}")
     expect(phone.page.get_by_text("1972-02-03")).to_be_visible()
+    for one in (phone, other_phone):
+        one.agrees()
 
 
 def newest_device(phone: FieldPhone) -> str:
@@ -133,6 +145,7 @@ def nothing_is_left(phone: FieldPhone) -> None:
     assert phone.page.evaluate(blocks) == 0
 
 
+@PACES
 def test_unsent_work_leaves_as_a_file_and_phones_out_of_use_hand_over_and_erase_themselves(
     phone: FieldPhone, other_phone: FieldPhone, office: Office, tmp_path: Path
 ):

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 from browser_kit import DemoSite
-from field_phone import FieldPhone, Office, invented_number
+from field_phone import PACES, FieldPhone, Office, invented_number, paced
 from playwright.sync_api import Page, expect
 
 
 @pytest.fixture
-def phone(phone_page: Page, demo_site: DemoSite) -> FieldPhone:
+def phone(request: pytest.FixtureRequest, phone_page: Page, demo_site: DemoSite) -> Iterator[FieldPhone]:
     """The first worker's phone after its first sync."""
-    return FieldPhone(phone_page, demo_site).enrol()
+    with paced(request) as is_slow:
+        yield FieldPhone(phone_page, demo_site, is_slow).enrol()
 
 
 @pytest.fixture
@@ -48,11 +52,12 @@ def nothing_waits(phone: FieldPhone) -> None:
         expect(phone.page.get_by_text(words)).to_have_count(0)
 
 
+@PACES
 def test_people_come_and_go_and_homes_split(phone: FieldPhone, office: Office):
     """Offline: one dies, one moves out, two found a home of their own; the server has it the same."""
     household = large(phone, 4)
     members = people(phone, household)
-    phone.context.set_offline(True)
+    phone.network(False)
 
     phone.go(f"/person/{members[3]}/leave/left")
     phone.tap("婚出")
@@ -73,8 +78,8 @@ def test_people_come_and_go_and_homes_split(phone: FieldPhone, office: Office):
     phone.go(f"/person/{members[0]}/leave/died")
     phone.kept()
 
-    phone.context.set_offline(False)
-    phone.sync()
+    phone.network(True)
+    phone.agrees()
     nothing_waits(phone)
     assert office.fields("person", members[0])["vital_status"] == "deceased"
     assert office.fields("person", members[1])["residence_household"] == founded
@@ -159,3 +164,30 @@ def test_what_was_typed_is_kept_when_the_person_just_leaves(phone: FieldPhone):
     phone.page.get_by_role("dialog").get_by_text("还没有保存").wait_for()
     phone.tap("留下来改")
     expect(phone.field("phones")).to_have_value("10200000001")
+
+
+@pytest.mark.long
+@PACES
+def test_a_household_that_moved_out_of_my_cells_takes_my_unsent_work_along(phone: FieldPhone, office: Office):
+    """The office moves it while I write without a signal: it leaves my phone, what I wrote is on it, and I am told."""
+    household = phone.due(1)[0]
+    phone.network(False)
+    phone.go(f"/edit/{household}")
+    phone.field("preferred_time_text").fill("搬家之前问的")
+    phone.tap("保存")
+    phone.said("已存到本机")
+    office.write({"kind": "patch", "type": "household", "id": household, "base": office.version("household", household), "set": {"dwelling": dwelling_elsewhere(phone.site)}})
+    phone.network(True)
+    phone.agrees()
+    assert office.fields("household", household)["preferred_time_text"] == "搬家之前问的"
+    nothing_waits(phone)
+    phone.go(f"/household/{household}")
+    expect(phone.page.get_by_role("button", name="都没变")).to_have_count(0)
+
+
+def dwelling_elsewhere(site: DemoSite) -> str:
+    """A dwelling in a cell that the first worker does not have."""
+    with closing(sqlite3.connect(site.folder / "dishu.sqlite3")) as database:
+        query = "SELECT id FROM record WHERE type = 'dwelling' AND life = 'live' AND home LIKE 'cell/%001' ORDER BY id LIMIT 1"
+        found: str = database.execute(query).fetchone()[0]
+    return found

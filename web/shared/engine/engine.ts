@@ -195,7 +195,7 @@ class DeviceEngine implements Engine {
     if (this.now !== "ready" && this.now !== "locked") throw stateError();
     const isSafe = this.opened !== null && isRescued(this.opened.ledger);
     if (!isSafe && !abandonUnsent) {
-      throw new EngineError("unsent", { zh: "还有没上传的内容：先同步，或保存救援文件", en: "there is unsent work: synchronise, or save a rescue file" });
+      throw new EngineError("unsent", { zh: "还有没上传的内容：先上传，或保存救援文件", en: "there is unsent work: synchronise, or save a rescue file" });
     }
     await this.running?.catch(() => undefined);
     await this.attempt(this.leave());

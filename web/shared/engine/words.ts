@@ -52,7 +52,7 @@ export function outcomeWords(state: string, outcome: string | null, reason: stri
 type Words = [severity: Problem["severity"], says: [string, string], next: [string, string]];
 
 const PROBLEM_WORDS: Record<ProblemCode, Words> = {
-  offline: ["wait", ["没有网络", "No network"], ["照常工作，有信号时再同步", "Go on working; synchronise when there is a signal"]],
+  offline: ["wait", ["没有网络", "No network"], ["照常工作，有信号时再上传", "Go on working; synchronise when there is a signal"]],
   busy: ["wait", ["服务器忙", "The server is busy"], ["稍后会自动再试", "It is tried again in a while"]],
   revoked: ["stop", ["这台手机已被停用", "This phone was revoked"], ["先导出未上传的内容，再联系社区", "Export what is not sent, then ask the community"]],
   leaving: ["stop", ["这台手机已停用，还有内容没有送完", "This phone is out of use and still has something to hand over"], ["请连着网络、打开程序，再点一次上传更新；送完后本机内容会自动清除", "Keep it online and synchronise again; then it erases itself"]],
@@ -62,14 +62,14 @@ const PROBLEM_WORDS: Record<ProblemCode, Words> = {
   role_refused: ["stop", ["这个账号不能用手机采集", "This account may not work with a phone"], ["请联系社区", "Ask the community"]],
   version_old: ["stop", ["程序版本太旧", "The program is too old"], ["连上网络后更新程序，内容都会保留", "Update the program; everything stays"]],
   clock_wrong: ["warn", ["手机时间不准", "The phone's clock is wrong"], ["请在系统设置里打开自动时间", "Turn on automatic time in the settings"]],
-  storage_temporary: ["warn", ["浏览器可能会清除本机内容", "The browser may remove what is on this phone"], ["请把程序安装到主屏幕，并尽快同步", "Install the app to the home screen and synchronise soon"]],
+  storage_temporary: ["warn", ["浏览器可能会清除本机内容", "The browser may remove what is on this phone"], ["请把程序安装到主屏幕，并尽快上传", "Install the app to the home screen and synchronise soon"]],
   storage_full: ["stop", ["手机存储已满，刚才那一条没有保存", "The phone is full: the last entry was not kept"], ["先清出空间，再重新保存", "Free some space, then save again"]],
   storage_broken: ["stop", ["本机存储读不出来", "What is stored on this phone cannot be read"], ["请把手机交给社区处理，不要清除数据", "Hand the phone to the community; do not clear the data"]],
   scope_changed: ["warn", ["负责的网格有变化", "Your cells have changed"], ["请看一下现在的网格；已填的内容都会上传", "Look at your cells; everything written is sent"]],
-  fork_needed: ["wait", ["服务器上有另一台手机用同样的登记传过内容", "Another phone has sent work under this registration"], ["再同步一次，这台手机会单独登记，内容都会保留", "Synchronise again: this phone gets a registration of its own, everything stays"]],
-  unconfirmed: ["wait", ["服务器刚恢复过，正在等社区确认这台手机", "The server was restored: the community confirms this phone"], ["照常填写和同步；确认后会收到更新", "Go on writing and synchronising; news arrive once it is confirmed"]],
+  fork_needed: ["wait", ["服务器上有另一台手机用同样的登记传过内容", "Another phone has sent work under this registration"], ["再上传更新一次，这台手机会单独登记，内容都会保留", "Synchronise again: this phone gets a registration of its own, everything stays"]],
+  unconfirmed: ["wait", ["服务器刚恢复过，正在等社区确认这台手机", "The server was restored: the community confirms this phone"], ["照常填写和上传；确认后会收到更新", "Go on writing and synchronising; news arrive once it is confirmed"]],
   copies_doubtful: ["warn", ["本机内容与服务器核对不上", "The copies here differ from the server's"], ["可以继续填写；请告诉社区管理员", "Go on writing; tell the administrator"]],
-  refused: ["stop", ["服务器拒绝了这次同步", "The server refused this synchronisation"], ["内容都在本机；请联系社区管理员", "Everything is still here; tell the administrator"]],
+  refused: ["stop", ["服务器没有接受这次上传", "The server refused this synchronisation"], ["内容都在本机；请联系社区管理员", "Everything is still here; tell the administrator"]],
   not_understood: ["wait", ["服务器的回答读不懂", "The server's answer cannot be understood"], ["内容都在本机；稍后再试", "Everything is still here; try again later"]],
 };
 
