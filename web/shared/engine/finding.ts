@@ -1,23 +1,21 @@
 // Who lives where, what a place is called, and finding people by name, sound, phone, document, address.
 
-import { beginnings, comparable, soundsAlike, soundsAt } from "../pinyin/pinyin.ts";
+import { comparable, soundsAlike } from "../pinyin/pinyin.ts";
+import { Addresses, TypeColumns, type Found } from "./columns.ts";
 import type { Lookup } from "./lookup.ts";
+import { askedFor, fits, listOf, masked, matchedBy, needleOf, NO_FIT, plain, rankOf, textOf, type Needle } from "./matching.ts";
 import type { SearchHit, SearchOptions } from "./search-types.ts";
-import type { Fields, Labels, RecordView, Value } from "./types.ts";
+import type { Fields, Labels, RecordView } from "./types.ts";
 
 const DEFAULT_TYPES = ["person", "household", "dwelling", "entrance", "building", "organization"];
 const NUMERIC = new Intl.Collator("zh", { numeric: true });
 
 const compareText = (one: string, two: string): number => (one < two ? -1 : one > two ? 1 : 0);
-const textOf = (value: Value | undefined): string => (typeof value === "string" ? value : typeof value === "number" ? String(value) : "");
-const listOf = (value: Value | undefined): string[] => (Array.isArray(value) ? value.filter((one): one is string => typeof one === "string") : []);
-const plain = (text: string): string => text.normalize("NFKC").toLowerCase().replace(/[\s\-·.]+/g, "");
-const mask = (value: Value | undefined): string =>
-  typeof value === "object" && value !== null && !Array.isArray(value) ? textOf((value as Record<string, Value>)["mask"]) : textOf(value);
-
 /** What a household, a door and a building are drawn from. */
 const REFERENCES = [["person", "residence_household"], ["household", "dwelling"], ["dwelling", "entrance"], ["dwelling", "building"], ["entrance", "building"]] as const;
 const SLICE_MS = 8;
+/** So many changed records are made one with the columns in a quiet moment; so many before the next search. */
+const [MANY_CHANGED, MOST_CHANGED, QUIET_MS] = [200, 2000, 1000];
 const SORTED_BY_SOUND = 200;
 const PLACES: ReadonlySet<string> = new Set(["building", "entrance", "dwelling"]);
 
@@ -28,66 +26,45 @@ const joined = (outer: string, inner: string): string => (inner.startsWith(outer
 const homeOf = ({ type, fields }: RecordView): string | null =>
   type === "person" ? textOf(fields["residence_household"]) : type === "household" ? textOf(fields["dwelling"]) : null;
 
-/** What was typed, looked at once. `first`: the bit of its first letter. */
-interface Asked {
-  query: string;
-  isNumber: boolean;
-  hasLetters: boolean;
-  onlyLetters: boolean;
-  first: number;
-}
-const bitOf = (letter: string): number => (letter >= "a" && letter <= "z" ? 1 << (letter.charCodeAt(0) - 97) : 0);
-const askedFor = (query: string): Asked => ({
-  query, isNumber: /^[0-9x]+$/.test(query), hasLetters: /[a-z]/.test(query), onlyLetters: /^[a-z]+$/.test(query), first: bitOf(query.charAt(0)),
-});
-
-interface Hit {
-  hit: Needle;
-  matched: SearchHit["matched"];
-}
-type Compare = (one: string, two: string) => number;
-
-/** The best `most` hits by title, in order: few are sorted, of many only those that are shown. */
-function best(hits: Hit[], most: number): Hit[] {
-  const order = (compare: Compare) => (one: Hit, two: Hit): number => compare(one.hit.title, two.hit.title) || compareText(one.hit.view.id, two.hit.view.id);
-  if (hits.length <= SORTED_BY_SOUND) return hits.sort(order(NUMERIC.compare)).slice(0, most); // a short list is worth the better order
-  const before = order(compareText);
-  const kept: Hit[] = [];
+/** The first `most` hits by title, in order. */
+export function best<H extends { id: string; title: string }>(hits: H[], most: number): H[] {
+  const compare = hits.length <= SORTED_BY_SOUND ? NUMERIC.compare : compareText; // a short list is worth the better order
+  const before = (one: H, two: H): boolean => (compare(one.title, two.title) || compareText(one.id, two.id)) < 0;
+  const kept: H[] = [];
   for (const hit of hits) {
-    if (kept.length === most && before(hit, kept[most - 1] as Hit) >= 0) continue;
-    let at = kept.length;
-    while (at > 0 && before(hit, kept[at - 1] as Hit) < 0) at -= 1;
-    kept.splice(at, 0, hit);
+    if (kept.length >= most && (most === 0 || !before(hit, kept[kept.length - 1] as H))) continue;
+    let from = 0;
+    let to = kept.length;
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      if (before(hit, kept[middle] as H)) to = middle;
+      else from = middle + 1;
+    }
+    kept.splice(from, 0, hit);
     if (kept.length > most) kept.pop();
   }
   return kept;
 }
 
-interface Needle {
-  view: RecordView;
-  title: string;
-  name: readonly string[];
-  begins: readonly string[];
-  /** A bit for each letter that some character may begin with. */
-  letters: number;
-  plain: string;
-  other: readonly string[];
-  phones: readonly string[];
-  document: string;
-  number: string;
-  /** The address as it is compared, and the state of the places that it is of. */
-  address: string;
-  addressOf: number;
+/** The columns of a type, and what has changed since they were made. */
+interface Pool {
+  columns: TypeColumns;
+  changed: Set<string>;
 }
 
 /** Questions over the records of one phone. */
 export class Finding {
-  private pools = new Map<string, Map<string, Needle>>();
+  private pools = new Map<string, Pool>();
   private addresses = new Map<string, string>();
   private plainAddresses = new Map<string, string>();
-  private revision = -1;
-  /** Persons whose name the last letters fit: more letters fit none but these. */
-  private narrowed: { query: string; persons: Needle[] } | null = null;
+  private readonly places = new Addresses((id) => {
+    const view = this.lookup.read(id);
+    return view ? this.plainAddress(view) : "";
+  });
+  /** What changed while columns are being made behind the screen. */
+  private meanwhile: Set<string> | null = null;
+  private isWanted: (() => boolean) | null = null;
+  private later: ReturnType<typeof setTimeout> | null = null;
 
   constructor(private readonly lookup: Lookup) {}
 
@@ -132,7 +109,6 @@ export class Finding {
     if (!view) return "";
     const home = homeOf(view);
     if (home !== null) return this.address(home) || textOf(view.fields["registration_address_text"]);
-    this.freshen();
     const known = this.addresses.get(id);
     if (known !== undefined) return known;
     const found = this.addressOf(view);
@@ -158,13 +134,6 @@ export class Finding {
     }
   }
 
-  private freshen(): void {
-    if (this.revision === this.lookup.placeRevision) return;
-    this.revision = this.lookup.placeRevision;
-    this.addresses = new Map();
-    this.plainAddresses = new Map();
-  }
-
   /** The address as it is compared; kept for places, which many records lead to. */
   private plainAddress(view: RecordView): string {
     const home = homeOf(view);
@@ -181,156 +150,151 @@ export class Finding {
 
   /** Makes ready what a search needs, a slice at a time, so that the first keystroke is as quick as the next ones. */
   async warm(isWanted: () => boolean): Promise<void> {
-    this.narrowed = null;
-    this.pools = new Map(); // what was made before the sounds were there
+    this.isWanted = isWanted;
+    const changed = new Set<string>();
+    this.meanwhile = changed;
     let until = Date.now() + SLICE_MS;
+    const mayGoOn = async (): Promise<boolean> => {
+      if (Date.now() >= until) {
+        await new Promise((resolve) => setTimeout(resolve, 0));
+        until = Date.now() + SLICE_MS;
+      }
+      return isWanted() && (this.meanwhile ?? changed) === changed;
+    };
     for (const [type, field] of REFERENCES) {
       this.lookup.referring(type, field, "");
-      await new Promise((resolve) => setTimeout(resolve, 0));
-      if (!isWanted()) return;
+      if (!(await mayGoOn())) return;
     }
+    const made = new Map<string, Pool>();
     for (const type of DEFAULT_TYPES) {
-      const made = new Map<string, Needle>();
+      const views: RecordView[] = [];
+      const needles: Needle[] = [];
       for (const id of [...this.lookup.ids(type)]) {
-        if (Date.now() >= until) {
-          await new Promise((resolve) => setTimeout(resolve, 0));
-          if (!isWanted()) return;
-          until = Date.now() + SLICE_MS;
-        }
         const view = this.lookup.read(id);
         if (view?.life !== "live" || view.type !== type) continue;
-        this.freshen();
-        const needle = this.needle(view);
-        this.placed(needle);
-        made.set(id, needle);
+        views.push(view);
+        needles.push(needleOf(view));
+        if (PLACES.has(type)) this.plainAddress(view);
+        if (!(await mayGoOn())) return;
       }
-      // records that changed meanwhile
-      for (const id of this.lookup.ids(type)) {
-        const view = this.lookup.read(id) as RecordView;
-        if (made.get(id)?.view !== view) made.set(id, this.needle(view));
-      }
-      for (const id of made.keys()) if (this.lookup.read(id)?.life !== "live") made.delete(id);
-      this.pools.set(type, made);
+      made.set(type, this.pooled(type, views, needles));
+      if (!(await mayGoOn())) return;
     }
+    this.places.refresh();
+    for (const [type, pool] of made) {
+      for (const id of changed) this.takeOut(type, pool, id);
+      this.pools.set(type, pool);
+    }
+    this.meanwhile = null;
+    if (await mayGoOn()) this.search("a", { limit: 1 }); // what the first keystroke would have to make
   }
 
-  /** What a search looks at in the records of one type; made once, kept in step by `touch`. */
-  private pool(type: string): Map<string, Needle> {
+  private pooled(type: string, views: readonly RecordView[], needles: readonly Needle[]): Pool {
+    const homes = Int32Array.from(views, (view) => this.places.numberOf(homeOf(view) ?? view.id));
+    return { columns: new TypeColumns(type, views.map((view) => view.id), needles, homes), changed: new Set() };
+  }
+
+  /** What a search looks at in the records of one type; kept in step by `touch`. */
+  private pool(type: string): Pool {
     let pool = this.pools.get(type);
-    if (!pool) {
-      pool = new Map();
-      for (const id of this.lookup.ids(type)) pool.set(id, this.needle(this.lookup.read(id) as RecordView));
-      this.pools.set(type, pool);
+    if (!pool || pool.changed.size > MOST_CHANGED) {
+      const views = [...this.lookup.ids(type)].map((id) => this.lookup.read(id) as RecordView);
+      this.pools.set(type, (pool = this.pooled(type, views, views.map(needleOf))));
     }
     return pool;
   }
 
+  /** From now on a record is asked by itself, if it is one of these. */
+  private takeOut(type: string, pool: Pool, id: string): void {
+    pool.columns.remove(id);
+    const view = this.lookup.read(id);
+    if (view?.type === type && view.life === "live") pool.changed.add(id);
+    else pool.changed.delete(id);
+  }
+
   /** Records that have changed; null: all of them. */
   touch(ids: ReadonlySet<string> | null): void {
-    this.narrowed = null;
     if (ids === null) {
+      this.meanwhile = null; // what was being made is of the old records
       this.pools = new Map();
+      this.forgetAddresses();
+      this.warmLater();
       return;
     }
     for (const id of ids) {
-      const view = this.lookup.read(id);
-      for (const [type, pool] of this.pools) {
-        if (view?.type === type && view.life === "live") pool.set(id, this.needle(view));
-        else pool.delete(id);
-      }
+      this.meanwhile?.add(id);
+      for (const [type, pool] of this.pools) this.takeOut(type, pool, id);
+      const type = this.lookup.read(id)?.type;
+      if (type === "person") continue;
+      // the door alone, unless the place that other places are named with is another one now
+      if (type === undefined || type === "building" || type === "entrance") this.forgetAddresses();
+      else this.forgetAddress(id);
     }
+    if ([...this.pools.values()].some((pool) => pool.changed.size > MANY_CHANGED)) this.warmLater();
   }
 
-  private needle(view: RecordView): Needle {
-    const { fields } = view;
-    const title = textOf(fields["name"]) || textOf(fields["door_number"]) || textOf(fields["household_number"]) || textOf(fields["number"]);
-    const lower = title.toLowerCase();
-    const begins = Array.from(lower, beginnings);
-    return {
-      view,
-      title,
-      name: Array.from(lower),
-      begins,
-      letters: begins.reduce((bits, each) => [...each].reduce((sum, letter) => sum | bitOf(letter), bits), 0),
-      plain: plain(title),
-      other: listOf(fields["former_names"]).map(plain),
-      phones: [...listOf(fields["phones"]), textOf(fields["phone"]), textOf(fields["contact_phone"])].map((one) => one.replace(/\D/g, "")).filter(Boolean),
-      document: mask(fields["document_number"]).replace(/\*/g, "").toLowerCase(),
-      number: plain(textOf(fields["household_number"]) || textOf(fields["credit_code"])),
-      address: "",
-      addressOf: -1,
-    };
+  private forgetAddress(id: string): void {
+    this.addresses.delete(id);
+    this.plainAddresses.delete(id);
+    this.places.stale();
   }
 
-  private placed(needle: Needle): string {
-    if (needle.addressOf !== this.revision) {
-      needle.address = this.plainAddress(needle.view);
-      needle.addressOf = this.revision;
-    }
-    return needle.address;
+  private forgetAddresses(): void {
+    this.addresses = new Map();
+    this.plainAddresses = new Map();
+    this.places.stale();
+  }
+
+  private warmLater(): void {
+    if (this.later !== null) clearTimeout(this.later);
+    this.later = setTimeout(() => {
+      this.later = null;
+      if (this.isWanted?.()) void this.warm(this.isWanted);
+    }, QUIET_MS);
   }
 
   search(text: string, options: SearchOptions = {}): SearchHit[] {
     const query = plain(text);
     if (!query) return [];
-    this.freshen();
     const asked = askedFor(query);
-    const ranks: Hit[][] = [];
-    for (const type of options.types ?? DEFAULT_TYPES) {
-      const persons: Needle[] = [];
-      for (const hit of this.candidates(type, asked)) {
-        const match = this.match(asked, hit);
-        if (!match) continue;
-        persons.push(hit);
-        (ranks[match[0]] ??= []).push({ hit, matched: match[1] });
+    const ranks: Found[][] = [];
+    let marks: Uint8Array | null = null;
+    const pools = (options.types ?? DEFAULT_TYPES).map((type) => [type, this.pool(type)] as const); // all of them before the places are counted
+    for (const [type, { columns, changed }] of pools) {
+      const hits = columns.find(asked, () => (marks ??= this.places.marks(query)));
+      for (const id of changed) {
+        const view = this.lookup.read(id) as RecordView;
+        const needle = needleOf(view);
+        const code = fits(asked, type, needle, () => this.plainAddress(view));
+        if (code !== NO_FIT) hits.push({ id, type, title: needle.title, code });
       }
-      if (type === "person") this.narrowed = asked.onlyLetters ? { query, persons } : null;
+      for (const hit of hits) (ranks[rankOf(hit.code)] ??= []).push(hit);
     }
     const limit = options.limit ?? 50;
     const found: SearchHit[] = [];
     for (const rank of ranks) {
-      if (rank && found.length < limit) found.push(...best(rank, limit - found.length).map(({ hit, matched }) => this.shown(hit, matched)));
+      if (rank && found.length < limit) found.push(...best(rank, limit - found.length).map((hit) => this.shown(hit)));
     }
     return found;
   }
 
-  private candidates(type: string, { query, onlyLetters }: Asked): Iterable<Needle> {
-    const { narrowed } = this;
-    const pool = this.pool(type);
-    return type === "person" && onlyLetters && narrowed && query.startsWith(narrowed.query) ? narrowed.persons : pool.values();
-  }
-
-  /** How well a record fits (0 best) and by what; null where it does not. */
-  private match({ query, isNumber, hasLetters, onlyLetters, first }: Asked, hit: Needle): [number, SearchHit["matched"]] | null {
-    if (hit.plain === query) return [0, "name"];
-    if (isNumber) {
-      if (query.length >= 3 && hit.phones.some((phone) => phone.endsWith(query))) return [1, "phone"];
-      if (query.length >= 3 && hit.document && (hit.document.endsWith(query) || query.endsWith(hit.document))) return [2, "document"];
-      if (hit.number && hit.number.endsWith(query)) return [3, "number"];
-      if (query.length >= 3 && hit.phones.some((phone) => phone.includes(query))) return [4, "phone"];
-    }
-    if (hit.plain) {
-      if (hit.plain.startsWith(query)) return [1, "name"];
-      if (hit.plain.includes(query) || hit.other.some((one) => one.includes(query))) return [2, "name"];
-      if (hasLetters && (first === 0 || hit.letters & first)) {
-        const at = soundsAt(query, hit.name, hit.begins);
-        if (at >= 0) return [at === 0 ? 3 : 5, "pinyin"];
-      }
-    }
-    // people and households are found by their door; a person only behind the door itself
-    const isPlace = hit.view.type !== "organization" && hit.view.type !== "person";
-    if (isPlace && query.length > 1 && this.placed(hit).includes(query)) return [hit.view.type === "dwelling" ? 6 : 7, "address"];
-    if (hit.view.type === "person" && !onlyLetters && query.length > 2 && this.placed(hit).endsWith(query)) return [8, "address"];
-    return null;
-  }
-
-  private shown(hit: Needle, matched: SearchHit["matched"]): SearchHit {
-    const { view } = hit;
-    const people = view.type === "household" ? this.members(view.id).map((one) => textOf(one.fields["name"])) : [];
-    const isDoor = view.type === "dwelling" || view.type === "entrance" || view.type === "household";
-    const title = isDoor ? this.address(view.id) || hit.title : hit.title;
-    const detail = view.type === "household" ? people.slice(0, 4).join(" ") : isDoor ? "" : this.address(view.id);
-    return { id: view.id, type: view.type, title, detail: detail === title ? "" : detail, matched };
+  /** Title and detail are made when they are looked at: of many hits few are drawn. */
+  private shown({ id, type, title: ownTitle, code }: Found): SearchHit {
+    const address = (): string => this.address(id);
+    const isDoor = type === "dwelling" || type === "entrance" || type === "household";
+    const title = (): string => (isDoor ? address() || ownTitle : ownTitle);
+    const people = (): string => this.members(id).slice(0, 4).map((one) => textOf(one.fields["name"])).join(" ");
+    const detail = (): string => (type === "household" ? people() : isDoor ? "" : address());
+    return {
+      id, type, matched: matchedBy(code),
+      get title() {
+        return title();
+      },
+      get detail() {
+        const told = detail();
+        return told === title() ? "" : told;
+      },
+    };
   }
 
   duplicates(fields: Fields, exceptId?: string): { view: RecordView; because: Labels; certain: boolean }[] {
@@ -349,7 +313,7 @@ export class Finding {
       const otherName = comparable(textOf(other["name"]));
       const sameName = name !== "" && (otherName === name || listOf(other["former_names"]).some((one) => comparable(one) === name));
       const alike = !sameName && (sameBirth || household !== "") && soundsAlike(name, otherName);
-      const tail = mask(held).replace(/\*/g, "");
+      const tail = masked(held).replace(/\*/g, "");
       const sameTail = document !== "" && tail.length >= 4 && document.endsWith(tail.toUpperCase());
       const samePhone = listOf(other["phones"]).some((one) => phones.has(one));
       const sameHome = household !== "" && other["residence_household"] === household;

@@ -7,7 +7,6 @@ import type { Change, Ledger } from "./ledger.ts";
 import type { Fields, RecordView, Value, Where } from "./types.ts";
 import { viewOf } from "./view.ts";
 
-const PLACES: ReadonlySet<string> = new Set(["building", "entrance", "dwelling", "household"]);
 const NONE: ReadonlySet<string> = new Set();
 
 /** Views and indexes over one ledger. */
@@ -18,8 +17,6 @@ export class Lookup {
   private byRef = new Map<string, Map<string, Map<string, Set<string>>>>();
   /** Own operations that are not contained in the copies for certain yet, by record. */
   private open = new Map<string, LogRow[]>();
-  /** Raised when a place changed: what is called by its place may be called otherwise now. */
-  placeRevision = 0;
 
   constructor(
     private readonly ledger: Ledger,
@@ -38,7 +35,6 @@ export class Lookup {
     for (const row of this.ledger.log.values()) this.opened(row);
     for (const id of this.ledger.entries.keys()) this.refresh(id);
     for (const id of this.open.keys()) if (!this.ledger.entries.has(id)) this.refresh(id);
-    this.placeRevision += 1;
   }
 
   private opened(row: LogRow): void {
@@ -77,7 +73,6 @@ export class Lookup {
   private refresh(id: string): void {
     const old = this.views.get(id);
     const view = viewOf(id, this.ledger.entries.get(id)?.copy ?? null, this.unfinished(id), this.registry);
-    if (PLACES.has(view?.type ?? old?.type ?? "")) this.placeRevision += 1;
     if (old?.life === "live") this.index(old, false);
     if (view === null) this.views.delete(id);
     else {

@@ -44,14 +44,9 @@ function matchesFrom(query: string, at: number, name: readonly string[], from: n
   return false;
 }
 
-/** What a query may begin with to match a name from this character on: the character, the first letters of its readings. */
-export const beginnings = (character: string): string => character + readings(character).map((reading) => reading.charAt(0)).join("");
-
-/** Where in a name a query of letters and characters matches; -1 nowhere. Both in lower case, the query without spaces; `begins` are
- * the beginnings of each character. */
-export function soundsAt(query: string, name: readonly string[], begins: readonly string[]): number {
-  const first = query.charAt(0);
-  for (let from = 0; from < name.length; from++) if ((begins[from] as string).includes(first) && matchesFrom(query, 0, name, from)) return from;
+/** Where in a name a query of letters and characters matches; -1 nowhere. Both in lower case, the query without spaces. */
+export function soundsAt(query: string, name: readonly string[]): number {
+  for (let from = 0; from < name.length; from++) if (matchesFrom(query, 0, name, from)) return from;
   return -1;
 }
 
