@@ -28,17 +28,26 @@ export interface Stair {
 
 const WORST: Record<Freshness | "empty", number> = { never: 3, stale: 2, ageing: 1, fresh: 0, empty: -1 };
 
+const worstOf = (households: readonly Door[]): Door | null =>
+  households.reduce<Door | null>((a, b) => (a === null || WORST[b.state] > WORST[a.state] ? b : a), null);
+
+/** Of a dwelling where nobody is known to live. */
+function dwellingState(dwelling: RecordView, nowMs: number): Freshness | "empty" {
+  const days = daysSince(confirmedAt(dwelling), nowMs);
+  return days === null ? "empty" : freshness(days);
+}
+
 /** What one door shows: of several households the one that needs the visit most. */
 export function doorCell(dwelling: RecordView, day: Day, nowMs: number): DoorCell {
   const views = engine().households(dwelling.id);
   const households = views.flatMap((one) => day.byHousehold.get(one.id) ?? []);
-  const worst = households.reduce<Door | null>((a, b) => (a === null || WORST[b.state] > WORST[a.state] ? b : a), null);
+  const worst = worstOf(households);
   const days = worst ? worst.days : daysSince(confirmedAt(dwelling), nowMs);
   return {
     dwelling,
     label: String(dwelling.fields["door_number"] ?? "?"),
     households,
-    state: worst ? worst.state : days === null ? "empty" : freshness(days),
+    state: worst ? worst.state : dwellingState(dwelling, nowMs),
     days,
     conflict: dwelling.conflicts.length > 0 || views.some((one) => one.conflicts.length > 0),
     pending: dwelling.pendingOps.length > 0 || households.some((one) => one.pending),
@@ -79,9 +88,31 @@ export function placeName(view: RecordView | null): string {
 }
 
 /** How the doors of a building stand, for the bar in lists. */
-export function tally(building: RecordView, day: Day, nowMs: number): { total: number; current: number; old: number; never: number } {
-  const cells = engine().dwellings(building.id).map((one) => doorCell(one, day, nowMs));
-  const current = cells.filter((one) => one.state === "fresh" || one.state === "ageing").length;
-  const old = cells.filter((one) => one.state === "stale").length;
-  return { total: cells.length, current, old, never: cells.filter((one) => one.state === "never").length };
+export type Tally = Record<"total" | "current" | "old" | "never", number>;
+
+/** Of every building that has doors, in one pass. */
+export function tallies(day: Day, nowMs: number): Map<string, Tally> {
+  const inside = new Map<string, Door[]>();
+  for (const door of day.doors) {
+    if (door.dwellingId === null) continue;
+    const list = inside.get(door.dwellingId);
+    if (list) list.push(door);
+    else inside.set(door.dwellingId, [door]);
+  }
+  const found = new Map<string, Tally>();
+  for (const dwelling of engine().list("dwelling")) {
+    const { building, entrance } = dwelling.fields;
+    const of = new Set([building, typeof entrance === "string" ? engine().read(entrance)?.fields["building"] : undefined]);
+    for (const id of of) {
+      if (typeof id !== "string") continue;
+      let sum = found.get(id);
+      if (!sum) found.set(id, (sum = { total: 0, current: 0, old: 0, never: 0 }));
+      sum.total += 1;
+      const state = worstOf(inside.get(dwelling.id) ?? [])?.state ?? dwellingState(dwelling, nowMs);
+      if (state === "stale") sum.old += 1;
+      else if (state === "never") sum.never += 1;
+      else if (state !== "empty") sum.current += 1;
+    }
+  }
+  return found;
 }
