@@ -7,6 +7,7 @@ import App from "./App.vue";
 import { i18n, language, speak } from "./i18n.ts";
 import { router } from "./router.ts";
 import "./install.ts";
+import { keepNow } from "./model/glance.ts";
 import { attach } from "./session.ts";
 import { keepProgram } from "./updates.ts";
 
@@ -16,6 +17,7 @@ async function start(): Promise<void> {
   attach(await openEngine(browserParts("/")));
   createApp(App).use(i18n).use(router).mount("#app");
   void keepProgram();
+  document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" && keepNow());
 }
 
 void start();

@@ -16,6 +16,8 @@ export const reference = shallowRef<Reference | null>(null);
 export const progress = shallowRef<SyncProgress | null>(null);
 export const syncing = ref(false);
 export const lastReport = shallowRef<SyncReport | null>(null);
+/** What the home screen kept of itself, while the records are being opened. */
+export const glanced = shallowRef<unknown>(null);
 /** The network as the browser tells it: a hint only. */
 export const online = ref(typeof navigator === "undefined" || navigator.onLine);
 
@@ -41,6 +43,11 @@ export function attach(opened: Engine): void {
     else if (event.name === "problems") problems.value = [...opened.problems()];
     else if (event.name === "reference") reference.value = opened.reference();
     else if (event.name === "progress") progress.value = event.progress;
+    else if (event.name === "glance") {
+      glanced.value = opened.glance();
+      outbox.value = opened.outbox();
+      reference.value = opened.reference();
+    }
   });
   lookAgain();
 }
@@ -48,6 +55,7 @@ export function attach(opened: Engine): void {
 function lookAgain(): void {
   const opened = engine();
   state.value = opened.state();
+  glanced.value = opened.glance();
   problems.value = [...opened.problems()];
   outbox.value = state.value === "ready" ? opened.outbox() : NO_OUTBOX;
   notices.value = state.value === "ready" ? opened.notices() : [];

@@ -22,6 +22,8 @@ export function browserParts(server: string, { name = "dishu-field", appVersion 
     transport: httpTransport(server === "/" ? "" : server),
     turn: webLocks(name),
     appVersion,
+    // a page that nobody sees draws nothing
+    pause: () => new Promise((resolve) => (document.hidden ? resolve() : requestAnimationFrame(() => setTimeout(resolve)))),
     persist: async () => (await navigator.storage?.persisted?.()) || ((await navigator.storage?.persist?.()) ?? true),
   };
 }

@@ -240,3 +240,27 @@ test("photos are kept sealed and come back as they were", async () => {
   expect(await again.readBlob("0")).toBeNull();
   expect(engine.outbox().photos).toBe(1);
 });
+
+test("what the first screen kept is there before the records are, sealed, and not once anything has changed", async () => {
+  const parts = device(scripted());
+  const engine = await enrolled(parts);
+  const ids = await home(engine);
+  await engine.keepGlance({ due: "曾小山家" });
+  expect(engine.glance()).toBeNull();
+  const told: unknown[] = [];
+  const opened = async (): Promise<Engine> => {
+    const before = told.length;
+    const again = await openEngine({ ...parts, store: memoryStore(parts.disk) });
+    again.on((event) => void (event.name === "glance" && told.push([again.state(), again.glance(), again.outbox().unsent, again.list("person").length, again.identity()?.userName])));
+    expect([(await again.unlock("111111")).ok, told.length, (await again.unlock("246810")).ok, again.glance()]).toStrictEqual([false, before, true, null]);
+    return again;
+  };
+  const again = await opened();
+  expect(told).toStrictEqual([["locked", { due: "曾小山家" }, again.unsentCount(), 0, "网格员"]]);
+  const bytes = [...parts.disk.blocks.values()].map((one) => new TextDecoder().decode(one)).join("");
+  expect(bytes).not.toContain("曾小山家");
+  await again.write([{ kind: "patch", id: ids.zeng, set: { name: "曾晓善" } }]);
+  again.close();
+  (await opened()).close();
+  expect(told.length).toBe(1);
+});

@@ -2,7 +2,6 @@
 
 import { FormRegistry, type Form } from "../forms/form.ts";
 import { validate } from "../forms/validate.ts";
-import { place as placed } from "../geo/near.ts";
 import { loadPinyin } from "../pinyin/pinyin.ts";
 import { keepBlob, openBlob, readBlob, type Blob } from "./blobs.ts";
 import type { Meter } from "./calls.ts";
@@ -10,12 +9,13 @@ import { totals } from "./copies.ts";
 import { deskFor, freshCore } from "./desk.ts";
 import { erasedIn, erasedProblem, erasedText } from "./erasing.ts";
 import { Finding } from "./finding.ts";
+import { keepGlance, openGlance, type Early } from "./glance.ts";
 import { uuid7Source } from "./ids.ts";
 import { Ledger, type Change } from "./ledger.ts";
 import { Lookup } from "./lookup.ts";
 import { Fenced, StorageFull, type Answer, type EngineParts } from "./parts-types.ts";
 import type { Reference } from "./reference-types.ts";
-import { cellsOf, type CellIndex } from "./places.ts";
+import { Places } from "./places.ts";
 import { exportRescue, importRescue, isRescued } from "./rescue.ts";
 import { Seal, SealBroken } from "./sealing.ts";
 import { sealedCount, sendSealed, type SealedReport } from "./sealed-outbox.ts";
@@ -39,13 +39,13 @@ interface Opened {
   registry: FormRegistry;
   lookup: Lookup;
   finding: Finding;
-  cells: CellIndex | null;
 }
 
 const stateError = (): EngineError => new EngineError("state", { zh: "现在不能这样做", en: "this cannot be done now" });
 class DeviceEngine implements Engine {
   private now: EngineState = "unenrolled";
   private opened: Opened | null = null;
+  private early: Early | null = null; // while the records are being opened
   private vault: Vault | null = null;
   private known: Problem[] = [];
   private running: Promise<SyncReport> | null = null;
@@ -105,8 +105,10 @@ class DeviceEngine implements Engine {
 
   state = (): EngineState => this.now;
 
+  private ledger = (): Ledger | null => this.opened?.ledger ?? this.early?.ledger ?? null;
+
   identity(): Identity | null {
-    const core = this.opened?.ledger.core;
+    const core = this.ledger()?.core;
     if (!core) return null;
     const { communityId, installId, user, label } = core;
     return { communityId, installId, userId: user.user_id, userName: user.name, role: user.role, label };
@@ -148,22 +150,36 @@ class DeviceEngine implements Engine {
     const { seal, result } = await this.attempt(this.vault.open(pin));
     if (!seal) return result;
     try {
-      const ledger = await Ledger.open(this.parts.store, seal, this.fault, (change) => this.changed(change));
+      const ledger = await Ledger.open(this.parts.store, seal, this.fault, (change) => this.changed(change), (early) => this.glimpse(early));
       if (!ledger) throw new SealBroken("core");
       this.open(ledger);
     } catch (error) {
+      this.early = null;
+      this.become(this.now); // a home screen that stood already goes
       if (error instanceof SealBroken) this.mention([problem("storage_broken")]);
       throw this.failed(error);
     }
+    this.early = null;
     this.become("ready");
     void this.askToPersist();
     return result;
   }
 
+  private async glimpse(ledger: Ledger): Promise<void> {
+    const kept = await openGlance(ledger, this.parts.store);
+    if (kept === null) return;
+    this.early = { ledger, kept };
+    this.emit({ name: "glance" });
+    await this.parts.pause?.();
+  }
+
+  glance = (): unknown => this.early?.kept ?? null;
+  keepGlance = (kept: unknown): Promise<void> => keepGlance(this.ready().ledger, kept);
+
   private open(ledger: Ledger): void {
     const registry = new FormRegistry(ledger.reference?.content ?? null);
     const lookup = new Lookup(ledger, registry);
-    this.opened = { ledger, registry, lookup, finding: new Finding(lookup), cells: null };
+    this.opened = { ledger, registry, lookup, finding: new Finding(lookup) };
     this.mention(standingProblems(ledger, null));
     const { opened } = this;
     // behind the home screen; names are found by their characters meanwhile
@@ -225,7 +241,6 @@ class DeviceEngine implements Engine {
     if (!opened) return;
     if (change.reference) {
       opened.registry = new FormRegistry(change.reference.content);
-      opened.cells = null;
       opened.lookup.rebuild(opened.registry);
       opened.finding.touch(null);
       this.emit({ name: "reference" });
@@ -285,7 +300,7 @@ class DeviceEngine implements Engine {
   search = (text: string, options?: SearchOptions): SearchHit[] => this.opened?.finding.search(text, options) ?? [];
   duplicates = (fields: Fields, exceptId?: string): { view: RecordView; because: Labels; certain: boolean }[] =>
     this.opened?.finding.duplicates(fields, exceptId) ?? [];
-  reference = (): Reference | null => this.opened?.ledger.reference?.content ?? null;
+  reference = (): Reference | null => this.ledger()?.reference?.content ?? null;
   form = (type: string): Form | null => this.opened?.registry.get(type) ?? null;
 
   // ---------------------------------------------------------------- writing
@@ -338,8 +353,7 @@ class DeviceEngine implements Engine {
     return this.running;
   }
 
-  outbox = (): Outbox => outboxOf(this.opened?.ledger ?? null);
-
+  outbox = (): Outbox => outboxOf(this.ledger());
   unsentCount = (): number => this.outbox().unsent;
   sealedCount = (): Promise<number> => sealedCount(this.parts.store);
   async sendSealed(): Promise<SealedReport> {
@@ -347,7 +361,6 @@ class DeviceEngine implements Engine {
     if (report.erase && this.now === "locked") await this.leave(report.erase);
     return report;
   }
-
 
   operations = (which: Which = {}): Standing[] => operationsOf(this.opened?.ledger ?? null, which);
   notices = (): Notice[] => (this.opened ? noticesOf(this.opened.ledger, this.opened.lookup, this.opened.registry) : []);
@@ -364,32 +377,20 @@ class DeviceEngine implements Engine {
     this.emit({ name: "notices" });
   }
 
-  digests(): Record<string, { count: number; digest: string }> {
-    const { ledger } = this.ready();
-    return totals({ core: ledger.core, allEntries: () => ledger.entries.values() });
-  }
+  digests = (): Record<string, { count: number; digest: string }> => totals({ core: this.ready().ledger.core, allEntries: () => this.ready().ledger.entries.values() });
 
   // ---------------------------------------------------------------- rescue
 
   exportRescue = async (passphrase: string): Promise<Uint8Array> => exportRescue(this.ready().ledger, passphrase, this.clock(), this.parts.pinRounds);
-
   markRescueSaved = (): Promise<void> => this.keep("rescue: saved", (change) => change.patchCore({ rescuedN: change.lastN() }));
   importRescue = async (file: Uint8Array, passphrase: string): Promise<{ operations: number; skipped: number }> =>
     this.attempt(importRescue(this.ready().ledger, file, passphrase));
 
   // ---------------------------------------------------------------- places
 
-  private cells(): CellIndex | null {
-    if (this.opened) this.opened.cells ??= cellsOf(this.opened.ledger.reference?.content);
-    return this.opened?.cells ?? null;
-  }
-
-  locate = (lon: number, lat: number): string | null => this.cells()?.locate(lon, lat) ?? null;
-
-  place(fix: Value): PlaceGuess | null {
-    const cells = this.cells();
-    return cells ? placed(cells, fix) : null;
-  }
+  private readonly places = new Places(() => this.opened?.ledger.reference?.content);
+  locate = (lon: number, lat: number): string | null => this.places.locate(lon, lat);
+  place = (fix: Value): PlaceGuess | null => this.places.place(fix);
 }
 
 /** The engine of this device, in the state that it was left in. */

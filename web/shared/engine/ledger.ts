@@ -104,8 +104,8 @@ export class Ledger {
     private readonly changed: Changed,
   ) {}
 
-  /** Opens what was kept. Throws SealBroken where a block is not what it was. */
-  static async open(store: BlockStore, seal: Seal, fault: (step: string) => void, changed: Changed): Promise<Ledger | null> {
+  /** Opens what was kept; `early` is awaited with everything but the records. Throws SealBroken where a block is not what it was. */
+  static async open(store: BlockStore, seal: Seal, fault: (step: string) => void, changed: Changed, early: (ledger: Ledger) => Promise<void>): Promise<Ledger | null> {
     const coreBlock = await store.read("core");
     if (!coreBlock) return null;
     const ledger = new Ledger(store, seal, await seal.openJson<Core>("core", coreBlock), fault, changed);
@@ -114,6 +114,7 @@ export class Ledger {
     const logs = await Promise.all((await store.readAll("l/")).map(([name, block]) => seal.openJson<LogRow[]>(name, block)));
     for (const row of logs.flat().sort((one, two) => one.n - two.n)) ledger.log.set(row.n, row);
     await ledger.outbox.look(store);
+    await early(ledger);
     const blocks = await store.readAll("e/");
     const opened = await Promise.all(blocks.map(([name, block]) => seal.openJson<Packed[]>(name, block)));
     opened.forEach((packed, at) => {

@@ -57,6 +57,8 @@ export interface EngineParts {
   turn?: Turn;
   /** The device's time in ms since 1970; only ever told as a claim. Default: `Date.now`. */
   now?: () => number;
+  /** Until what was just told could be drawn. */
+  pause?: () => Promise<void>;
   /** Source of UUIDv7 texts. Default: made from the clock and `crypto`. */
   newId?: () => string;
   /** Rounds of PBKDF2 for the PIN; tests take fewer. */

@@ -299,6 +299,8 @@ export type EngineEvent =
   | { name: "outbox" }
   | { name: "notices" }
   | { name: "reference" }
+  /** The PIN is right: `glance`, `identity`, `outbox` and `reference` answer while the records are being opened. */
+  | { name: "glance" }
   | { name: "problems" }
   | { name: "progress"; progress: SyncProgress };
 
@@ -317,6 +319,9 @@ export interface Engine {
   /** Become an install with a one-time code; the PIN seals everything from the first byte. Throws EngineError. */
   enrol(options: { code: string; label: string; pin: string; appVersion?: string }): Promise<Identity>;
   unlock(pin: string): Promise<UnlockResult>;
+  /** What `keepGlance` kept, while the records are being opened and nothing has changed since; null at all other times. */
+  glance(): unknown;
+  keepGlance(kept: unknown): Promise<void>;
   /** Forget the key in memory; the PIN is asked for again. What was written is durable. */
   lock(): void;
   changePin(oldPin: string, newPin: string): Promise<UnlockResult>;
