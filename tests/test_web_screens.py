@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,22 @@ def test_files_with_a_hash_in_their_name_are_kept_by_browsers_and_pages_are_aske
     assert "script-src" not in page.headers["Content-Security-Policy"]  # default-src 'self' holds for programs
     asset = next((STATIC / "field" / "assets").iterdir()).name
     assert "immutable" in client.get(f"/field/assets/{asset}").headers["Cache-Control"]
+
+
+def test_programs_come_packed_as_tightly_as_the_browser_can_read_them(client: FlaskClient):
+    """On a slow line a screen is there sooner; whoever reads no packed answers gets the file as it is."""
+    asset = max((STATIC / "field" / "assets").glob("*.js"), key=lambda one: one.stat().st_size)
+    whole = client.get(f"/field/assets/{asset.name}", headers={"Accept-Encoding": "identity"})
+    assert (whole.data, whole.headers.get("Content-Encoding")) == (asset.read_bytes(), None)
+    tight = client.get(f"/field/assets/{asset.name}", headers={"Accept-Encoding": "gzip, deflate, br"})
+    assert (tight.headers["Content-Encoding"], len(tight.data) < len(gzip.compress(whole.data, 9))) == ("br", True)
+    packed = client.get(f"/field/assets/{asset.name}", headers={"Accept-Encoding": "gzip, deflate"})
+    assert (packed.headers["Content-Encoding"], gzip.decompress(packed.data)) == ("gzip", whole.data)
+    for answer, asked in ((tight, "br"), (packed, "gzip")):
+        assert (answer.mimetype, "immutable" in answer.headers["Cache-Control"]) == (whole.mimetype, True)
+        assert "Accept-Encoding" in answer.headers["Vary"]
+        again = client.get(f"/field/assets/{asset.name}", headers={"Accept-Encoding": asked, "If-None-Match": answer.headers["ETag"]})
+        assert again.status_code == 304
 
 
 def test_nothing_outside_the_built_folder_is_served(client: FlaskClient):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import mimetypes
 from pathlib import Path
 
-from flask import Blueprint, Response, abort, redirect, send_from_directory
+from flask import Blueprint, Response, abort, redirect, request, send_from_directory
+from werkzeug.security import safe_join
 from werkzeug.wrappers import Response as AnyResponse
 
 from server.api.docs import documentation
@@ -19,6 +21,8 @@ _POLICY = (
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; media-src 'self' blob:; "
     "worker-src 'self' blob:; manifest-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
+# Packed once when the screens are built; what is not (small files, those of the service worker) is packed with the answer.
+_PACKED = (("br", ".br"), ("gzip", ".gz"))
 _YEAR_S = 365 * 24 * 3600
 
 
@@ -63,10 +67,19 @@ def _file(screen: str, name: str) -> Response:
     folder = STATIC / screen
     if not folder.is_dir():
         abort(404)
-    answer = send_from_directory(folder, name, conditional=True)
-    if answer.status_code == 200:
-        answer.direct_passthrough = False
-        answer.get_data()  # whole, so that it can be packed
+    for coding, ending in _PACKED:
+        packed = safe_join(str(folder), name + ending)
+        if packed and coding in request.accept_encodings.values() and Path(packed).is_file():
+            answer = send_from_directory(folder, name + ending, conditional=True, mimetype=mimetypes.guess_type(name)[0])
+            if answer.status_code == 200:
+                answer.headers["Content-Encoding"] = coding
+            break
+    else:
+        answer = send_from_directory(folder, name, conditional=True)
+        if answer.status_code == 200:
+            answer.direct_passthrough = False
+            answer.get_data()  # whole, so that it can be packed
+    answer.vary.add("Accept-Encoding")
     # Names below assets/ carry a hash of the content; everything else is asked for again.
     answer.headers["Cache-Control"] = f"public, max-age={_YEAR_S}, immutable" if name.startswith("assets/") else "no-cache"
     answer.headers["Content-Security-Policy"] = _POLICY
