@@ -106,7 +106,6 @@ class DeviceEngine implements Engine {
   state = (): EngineState => this.now;
 
   private ledger = (): Ledger | null => this.opened?.ledger ?? this.early?.ledger ?? null;
-
   identity(): Identity | null {
     const core = this.ledger()?.core;
     if (!core) return null;

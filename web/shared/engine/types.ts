@@ -299,8 +299,7 @@ export type EngineEvent =
   | { name: "outbox" }
   | { name: "notices" }
   | { name: "reference" }
-  /** The PIN is right: `glance`, `identity`, `outbox` and `reference` answer while the records are being opened. */
-  | { name: "glance" }
+  | { name: "glance" } // the PIN is right: `glance`, `identity`, `outbox`, `reference` answer while the records are being opened
   | { name: "problems" }
   | { name: "progress"; progress: SyncProgress };
 
