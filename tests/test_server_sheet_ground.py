@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import tracemalloc
 
-from server.services.sheet_ground import Dwelling, Ground, Home, Place
+import pytest
+
+from server.services.sheet_ground import Dwelling, Ground, Home, Lead, Place
 
 
 def filled(count):
@@ -21,9 +23,9 @@ def test_a_door_is_found_again_with_its_households_however_many_came_between():
     """A table that comes back to a household after thousands of others finds it as the rows before left it."""
     ground = filled(5_000)
     for number in (0, 1, 2_500, 4_999):
-        found, entrance, building = ground.dwelling_of(Place(building="3", entrance="1", door=f"{number}室"))
-        assert (found, entrance, building) == (f"d-{number}", "e", "b")
-        dwelling = ground.dwelling(found)
+        lead = ground.lead_of(Place(building="3", entrance="1", door=f"{number}室"))
+        assert lead == Lead(f"d-{number}", "e", "b")
+        dwelling = ground.dwelling(lead.dwelling)
         assert dwelling.fields["door_number"] == str(number) and dwelling.homes[0].base == {"v": 1, "tag": "t"}
         assert ground.head_name(dwelling.homes[0]) == f"户主{number}"
         dwelling.homes[0].fields["phone"] = "1"
@@ -38,11 +40,39 @@ def test_an_address_without_a_building_is_one_dwelling():
     """In parts or in one line, with a suffix or without: the same text is the same door, which waits for its place."""
     ground = Ground()
     place = Place("某苑", "99幢", "1", "101室")
-    assert ground.dwelling_of(place) == (None, None, None)
+    assert ground.lead_of(place) == Lead(doubt="no_building")
     ground.add(Dwelling("d", {}, None), None, None, place.door, place.text)
     for same in (place, Place("某苑", "99栋", "1", "101"), Place(line=place.text)):
-        assert ground.dwelling_of(same)[0] == "d"
-    assert ground.dwelling_of(Place("某苑", "99幢", "1", "102"))[0] is None
+        assert ground.lead_of(same).dwelling == "d"
+    assert ground.lead_of(Place("某苑", "99幢", "1", "102")).dwelling is None
+    ground.scratch.close()
+
+
+@pytest.mark.parametrize(
+    ("place", "wanted"),
+    [
+        (Place("桑榆里", "1", "2", "101"), Lead("south-2-101", "e2", "south")),
+        (Place("某某路8号桑榆里小区", "1", "1", "101"), Lead("south-1-101", "e1", "south")),  # more words than the name
+        (Place("", "7", "", "301"), Lead(None, None, "seven")),  # a door that nobody has recorded, in a building that is the only 7
+        (Place("无此小区", "7", "", "301"), Lead(doubt="other_estate")),  # the 7 stands elsewhere
+        (Place("", "1", "1", "101"), Lead(doubt="several_buildings")),
+        (Place("桑榆里", "1", "", "101"), Lead(doubt="several_doors")),  # behind each entrance one
+        (Place("桑榆里", "1", "9", "101"), Lead(doubt="no_entrance")),
+        (Place("桑榆里", "8", "", "101"), Lead(doubt="no_building")),
+    ],
+)
+def test_an_address_that_is_not_certain_places_nobody(place, wanted):
+    """People are never put into a home because its number looks alike: what is not certain waits for somebody, with the reason."""
+    ground = Ground()
+    ground.learn_places([
+        ("s", "estate", {"name": "桑榆里"}), ("n", "estate", {"name": "北桥新村"}),
+        ("south", "building", {"number": "1", "estate": "s"}), ("north", "building", {"number": "1", "estate": "n"}),
+        ("seven", "building", {"number": "7", "estate": "n"}),
+        ("e1", "entrance", {"building": "south", "number": "1"}), ("e2", "entrance", {"building": "south", "number": "2"}),
+    ])  # fmt: skip
+    for entrance, number in (("e1", 1), ("e2", 2)):
+        ground.add(Dwelling(f"south-{number}-101", {}, None), entrance, "south", "101", "")
+    assert ground.lead_of(place) == wanted
     ground.scratch.close()
 
 

@@ -70,6 +70,7 @@ def said_of(one: RowPlan) -> dict[str, Any]:
         "record_id": one.record_id,
         "of_row": one.of_row,
         "candidates": list(one.candidates),
+        "place": one.place,
         "fields": list(one.fields),
         "errors": [
             {"column": error.column, "heading": error.heading, "code": error.code, "message_zh": error.message_zh, "message_en": error.message_en}

@@ -66,6 +66,20 @@ class Dwelling:
     homes: list[Home] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """Where a place leads to; each id None where it is not known or not certain.
+
+    ``doubt`` says why it leads into no building: ``no_building``, ``several_buildings``, ``other_estate`` (the building stands in
+    another estate than the one named), ``no_entrance`` (it has entrances, not this one), ``several_doors``.
+    """
+
+    dwelling: str | None = None
+    entrance: str | None = None
+    building: str | None = None
+    doubt: str = ""
+
+
 class Ground:
     """Everything of a community that an address leads to, by plain texts.
 
@@ -148,21 +162,27 @@ class Ground:
             home.head_name = self.scratch.name_of(home.head_id)
         return home.head_name
 
-    def building_of(self, place: Place) -> str | None:
-        """The building that a place names, None where there is none or several."""
-        found = self._buildings.get(plain(place.building), [])
-        if place.estate and len(found) > 1:
-            found = [one for one in found if one[0] == plain(place.estate)]
-        return found[0][1] if len(found) == 1 else None
-
-    def dwelling_of(self, place: Place) -> tuple[str | None, str | None, str | None]:
-        """(dwelling, entrance, building) that a place names, each None where it is not known or not certain."""
-        building = self.building_of(place) if place.building else None
-        if building is None:
-            return self.scratch.at_line(plain(place.text)), None, None
+    def lead_of(self, place: Place) -> Lead:
+        """Where a place leads to. What is not certain leads to the dwelling with the same text of the address, if to any."""
+        found = self._buildings.get(plain(place.building), []) if place.building else []
+        here = [one for estate, one in found if _names_estate(place.estate, estate)]
+        if len(here) != 1:
+            doubt = "several_buildings" if here else "other_estate" if found else "no_building"
+            return Lead(self.scratch.at_line(plain(place.text)), doubt=doubt)
+        building = here[0]
         entrance = self._entrances.get((building, plain(place.entrance))) if place.entrance else None
-        found = self.scratch.behind(entrance or building, plain(place.door))
-        return (found[0] if len(found) == 1 else None), entrance, building
+        if place.entrance and entrance is None and building in self._above.values():
+            return Lead(self.scratch.at_line(plain(place.text)), doubt="no_entrance")
+        doors = self.scratch.behind(entrance or building, plain(place.door))
+        if len(doors) > 1:
+            return Lead(self.scratch.at_line(plain(place.text)), doubt="several_doors")
+        return Lead(doors[0] if doors else None, entrance, building)
+
+
+def _names_estate(told: str, estate: str) -> bool:
+    """Whether an address with this estate, or with words before its name or behind it, may be one of the estate; what names none may be of any."""
+    told = plain(told)
+    return not told or not estate or estate in told or told in estate
 
 
 def astuple_of(home: Home) -> tuple[Any, ...]:

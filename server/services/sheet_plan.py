@@ -17,7 +17,7 @@ from forms.sheet_columns import EXTRA
 from forms.sheet_values import CellRefused, cell_text, cell_value
 from forms.validate import validator
 from server.services.sheet_file import Row
-from server.services.sheet_ground import Dwelling, Ground, Home, Place, place_of
+from server.services.sheet_ground import Dwelling, Ground, Home, Lead, Place, place_of
 from server.services.sheet_match import looks_like, means, no_less_known
 from server.store import sheets as store
 from server.store.search import found_under
@@ -61,6 +61,8 @@ class RowPlan:
     operations: list[dict[str, Any]] = field(default_factory=list)
     candidates: tuple[str, ...] = ()
     """Of a doubtful row: some of the persons that it may be about."""
+    place: str = ""
+    """Why its address leads into no building (see `sheet_ground.Lead`), or ``new_dwelling`` where it makes one in a building."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +72,7 @@ class _Door:
     place: Place
     dwelling: Dwelling | None
     home: Home | None
-    entrance: str | None
-    building: str | None
+    lead: Lead
 
     @property
     def home_id(self) -> str:
@@ -250,6 +251,7 @@ class Planner:
             return RowPlan(one.row, DOUBTFUL, candidates=tuple(doubtful[:MOST_CANDIDATES]))
         operations: list[dict[str, Any]] = []
         home, placed = self._home(one, door, operations) if door else (None, True)
+        told = "" if door is None else door.lead.doubt or ("" if door.dwelling is not None else "new_dwelling")
         self._ground.scratch.saw(self._identity(one, home.household_id if home else ""), one.row)
         values = dict(one.person)
         if home is not None:
@@ -269,7 +271,7 @@ class Planner:
             home.head_id = person_id
             self._touch("household", home.household_id, home, {"head": person_id}, operations)
             outcome = CHANGED if outcome == SAME else outcome
-        return RowPlan(one.row, outcome, person_id, fields=tuple(sorted(values)), operations=operations)
+        return RowPlan(one.row, outcome, person_id, fields=tuple(sorted(values)), operations=operations, place=told)
 
     def _identity(self, one: _Read, home_id: str) -> bytes:
         number = one.person.get("document_number")
@@ -282,24 +284,24 @@ class Planner:
         place = place_of(one.parts)
         if not place:
             return None
-        dwelling_id, entrance, building = self._ground.dwelling_of(place)
-        dwelling = self._ground.dwelling(dwelling_id) if dwelling_id is not None else None
+        lead = self._ground.lead_of(place)
+        dwelling = self._ground.dwelling(lead.dwelling) if lead.dwelling is not None else None
         number, head = one.parts.get("household.number", ""), one.parts.get("household.head_name", "")
         for home in dwelling.homes if dwelling is not None else ():
             if (number == home.number) if number and home.number else (not head or self._ground.head_name(home) in ("", head)):
-                return _Door(place, dwelling, home, entrance, building)
-        return _Door(place, dwelling, None, entrance, building)
+                return _Door(place, dwelling, home, lead)
+        return _Door(place, dwelling, None, lead)
 
     def _home(self, one: _Read, door: _Door, operations: list[dict[str, Any]]) -> tuple[Home, bool]:
         """The household that a row belongs to, made with its dwelling where there is none; whether it stands in a building."""
-        place, dwelling, building = door.place, door.dwelling, door.building
+        place, dwelling, building = door.place, door.dwelling, door.lead.building
         if dwelling is None:
-            ref = {"entrance": door.entrance} if door.entrance else {"building": building} if building else {}
+            ref = {"entrance": door.lead.entrance} if door.lead.entrance else {"building": building} if building else {}
             text = {} if building else {"address_text": place.text}
             number = {"door_number": place.door} if place.door else {}
             dwelling = Dwelling(self._house.new_id(), one.values["dwelling"] | ref | text | number, None)
             operations.append(_operation("create", "dwelling", dwelling.dwelling_id, None, dwelling.fields))
-            self._ground.add(dwelling, door.entrance, building, place.door, place.line if building else place.text)
+            self._ground.add(dwelling, door.lead.entrance, building, place.door, place.line if building else place.text)
         else:
             self._touch("dwelling", dwelling.dwelling_id, dwelling, one.values["dwelling"], operations)
         placed = building is not None or bool(dwelling.fields.get("entrance") or dwelling.fields.get("building"))

@@ -35,6 +35,7 @@ export interface ReportRow {
   of_row: number | null;
   /** Of a doubtful row: persons that it may be about. Older reports have none. */
   candidates?: string[];
+  place?: string;
   fields: string[];
   errors: { column: string; heading: string; code: string; message_zh: string; message_en: string }[];
 }
