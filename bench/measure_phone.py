@@ -101,8 +101,8 @@ def _packed(names: set[str]) -> float:
 def _sizes() -> list[Line]:
     """What the first screen loads, and what the map loads beside it; kB as gzip makes them."""
     page = (_STATIC / "index.html").read_text(encoding="utf-8")
-    shell = {"index.html", *re.findall(r'(?:src|href)="/field/(assets/[^"]+\.(?:js|css))"', page)}
-    maps = {f"assets/{one.name}" for one in (_STATIC / "assets").iterdir() if re.match(r"(map|Map|leaflet|ground)", one.name)} - shell
+    shell = {"index.html", *re.findall(r'(?:src|href)="/field/(assets/[^"]+\.(?:js|css))"(?! disabled)', page)}
+    maps = {f"assets/{one.name}" for one in (_STATIC / "assets").iterdir() if re.match(r"(map|Map|leaflet|ground).*\.(js|css)$", one.name)} - shell
     return [
         Line("field app, shell", _packed(shell), "kB gzip", 200, most=True, note=f"{len(shell)} files"),
         Line("field app, map beside it", _packed(maps), "kB gzip", 60, most=True, note=f"{len(maps)} files"),
