@@ -261,6 +261,7 @@ def test_an_import_is_taken_back_as_one_act(office, secretary):
         (b"PK\x03\x04 not a workbook", "unreadable"),
         (b"\xd0\xcf\x11\xe0 an old one", "xls"),
         (b"one\ntwo\n", "no_headings"),
+        (("姓名,楼栋\n李一," + "长" * 200_000 + "\n").encode(), "unreadable"),  # longer than any cell
         (b"", "no_headings"),
     ],
 )
@@ -268,6 +269,14 @@ def test_a_file_that_is_no_table_is_refused_by_name(office, secretary, content, 
     """The secretary learns what to do with the file."""
     answer = upload(secretary, content)
     assert (answer.status_code, answer.json["errors"][0]["code"]) == (422, code)
+
+
+@pytest.mark.parametrize(("parted_by", "encoding"), [("\t", "utf-16"), (";", "utf-8"), ("\t", "gb18030")])
+def test_a_text_file_is_read_whatever_parts_its_columns(office, secretary, parted_by, encoding):
+    """What spreadsheets save as "Unicode text", and what programs of other countries call CSV."""
+    text = parted_by.join(("姓名", "楼栋", "室号")) + "\r\n" + parted_by.join(("李一", "3幢", "501,502")) + "\r\n"
+    answer = upload(secretary, text.encode(encoding))
+    assert (answer.status_code, [one["heading"] for one in answer.json["columns"]]) == (201, ["姓名", "楼栋", "室号"]), answer.json
 
 
 def test_a_csv_file_from_an_old_program_is_read(office, secretary):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from forms.sheet_columns import guess_columns, plain_heading
 from server.errors import InputError, InvalidInput
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from forms.registry import Registry
 
 MOST_COLUMNS = 200
+_SAMPLE = 1 << 14
 _LOOK_AT = 20
 """The headings stand in one of the first rows: below a title, a date, the name of whoever filled it in."""
 
@@ -56,7 +58,20 @@ def open_sheet(path: Path, sheet: str | None = None) -> Iterator[tuple[str, Iter
         raise _wrong("/file", "xls", "an old .xls workbook: open it and save it as .xlsx")
     else:
         with path.open("r", encoding=_encoding(path), newline="") as text:
-            yield "", enumerate(csv.reader(text), 1)
+            yield "", _lines(text)
+
+
+def _lines(text: TextIO) -> Iterator[Row]:
+    """The rows of a CSV file, numbered, whatever its columns are parted by. Raises InvalidInput at what is none, with the row."""
+    head = text.read(_SAMPLE)
+    text.seek(0)
+    parted_by = max(",\t;", key=head.count)
+    number = 0
+    try:
+        for number, cells in enumerate(csv.reader(text, delimiter=parted_by), 1):
+            yield number, cells
+    except (csv.Error, UnicodeError) as error:
+        raise _wrong("/file", "unreadable", f"the table cannot be read behind row {number}") from error
 
 
 @contextmanager
@@ -139,6 +154,8 @@ def data_rows(rows: Iterator[Row], heading: Heading) -> Iterator[Row]:
 def _encoding(path: Path) -> str:
     with path.open("rb") as file:
         raw = file.read(1 << 16)
+    if raw[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):  # "Unicode text" of a spreadsheet program
+        return "utf-16"
     try:
         raw[: raw.rfind(b"\n") + 1 or None].decode("utf-8-sig")
     except UnicodeDecodeError:
