@@ -60,7 +60,11 @@ def served_demo() -> Iterator[tuple[str, dict[str, str]]]:
             yield next(line.strip().rstrip("/") for line in process.stdout if line.startswith("http")), environment
         finally:
             process.terminate()
-            process.communicate(timeout=30)
+            try:
+                process.communicate(timeout=60)  # the server itself gives running requests 30 s
+            except subprocess.TimeoutExpired:  # nothing of it is kept
+                process.kill()
+                process.communicate()
 
 
 def _tour(page: Page, url: str, environment: dict[str, str], language: str) -> None:

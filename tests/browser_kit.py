@@ -81,7 +81,7 @@ def demo_site(demo_copy: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield DemoSite(url, folder, environment)
     finally:
         process.terminate()
-        process.communicate(timeout=30)
+        process.communicate(timeout=90)  # the server gives running requests 30 s
 
 
 @pytest.fixture

@@ -184,6 +184,8 @@ def test_s30_the_inbox_of_the_other_community_shows_who_would_come_and_accepts_t
     token = client.post("/api/v1/session", json={"login": "secretary-2", "password": PASSWORD}).json["csrf_token"]
     head = {"X-CSRF-Token": token}
     assert [one["community_id"] for one in client.get("/api/v1/communities/others").json] == [COMMUNITY]
+    told = ground.app.test_client().get("/api/v1/reference", headers={"Authorization": f"Bearer {phone.token}"}).json["others"]
+    assert [one["community_id"] for one in told] == [OTHER], "a phone knows whom it can ask, without a network too"
     row, = client.get("/api/v1/inbox/arrivals").json["rows"]
     assert row["op_id"] == asked["op_id"] and row["from"] == {"community_id": COMMUNITY, "name": "示例社区"}
     assert [one["title"] for one in row["records"]][1:] == ["张一", "张二"] and row["by"]["name"] == "网格员1"

@@ -18,6 +18,7 @@ BY_CODE = {
     "find.legend": ("fresh", "ageing", "stale", "never", "empty"),
     "find.map.base.fetched": ("stopped", "changed", "full"),
     "record.life": ("deleted", "merged", "erased"),
+    "record.move": ("inside", "outside", "community"),
     "record.more": ("edit", "dwelling", "head", "move", "split", "join", "history"),
     "start.me.pin": ("old", "new", "again"),
     "sync.did": ("create", "patch", "confirm", "delete", "restore", "resolve", "command"),

@@ -48,7 +48,7 @@ def nothing_waits(phone: FieldPhone) -> None:
     """Everything that was written was taken: nothing to be checked, nothing held, nobody differs."""
     phone.go("/sync")
     phone.tap("全部")
-    for words in ("待核对", "等另一条", "两人填的不一样"):
+    for words in ("待核对", "等另一条", "等有权限的人", "两人填的不一样"):
         expect(phone.page.get_by_text(words)).to_have_count(0)
 
 
@@ -183,6 +183,24 @@ def test_a_household_that_moved_out_of_my_cells_takes_my_unsent_work_along(phone
     nothing_waits(phone)
     phone.go(f"/household/{household}")
     expect(phone.page.get_by_role("button", name="都没变")).to_have_count(0)
+
+    phone.site.dishu("community", "add", "999999001002", "--name", "邻社区")
+    phone.sync()
+    household = phone.due(1)[0]
+    phone.network(False)
+    phone.household(household)
+    phone.tap("更多")
+    phone.page.get_by_role("link", name="整户搬走").click()
+    phone.tap("迁往其他社区")
+    phone.tap("邻社区")
+    phone.tap("提出迁移")
+    phone.page.get_by_text("已提出迁往邻社区，等对方社区接收。").wait_for()
+    phone.network(True)
+    phone.agrees()
+    phone.go("/sync")
+    phone.page.get_by_text("已收到，等对方社区接收").first.wait_for()
+    phone.household(household)
+    expect(phone.page.get_by_role("button", name="都没变")).to_have_count(1)
 
 
 def dwelling_elsewhere(site: DemoSite) -> str:

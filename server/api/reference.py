@@ -46,6 +46,11 @@ blueprint = Blueprint("reference", __name__)
                 "items": {"type": "string"},
                 "description": "of a community worker: the lines whose care records they may read and write; null: all",
             },
+            "others": {
+                "type": "array",
+                "items": {"type": "object"},
+                "description": "of who writes records: the other communities of the house, which a household can be sent to",
+            },
             "edition": {"type": ["object", "null"], "description": "the published base edition"},
             "editions": {"type": "array", "items": {"type": "object"}},
             "cells": {"type": "object", "description": "GeoJSON FeatureCollection, CGCS2000 lon/lat"},

@@ -9,6 +9,7 @@ from server.services.community_forms import at_home
 from server.services.labels import form_of, title_of
 from server.services.looks import Look, seen
 from server.services.proposals import texts_of_rows
+from server.services.reference import neighbours
 from server.store import crossings
 from server.store import inbox as people
 from server.store import push as reading
@@ -26,11 +27,7 @@ if TYPE_CHECKING:
 def others(house: House, community_id: str) -> list[dict[str, str]]:
     """The other communities of the house, by code: those that a household can be sent to."""
     with read(house.engine) as connection:
-        return [
-            {"community_id": one.community_id, "code": one.code, "name": one.name}
-            for one in communities(connection)
-            if one.community_id != community_id
-        ]
+        return neighbours(connection, community_id)
 
 
 def arrivals(house: House, scope: Scope, community_id: str, look: Look) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import shapely
 
@@ -23,6 +23,9 @@ from server.store import assignments
 from server.store import reference as store
 from server.store.database import read
 from server.store.reference import PublishedCell
+
+if TYPE_CHECKING:
+    from server.store.database import Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +69,11 @@ def reference(
             connection, (where,), user_id=actor.user_id if own_only else None, on=today(house)
         )
         rules = visit_rules_of(connection, where)
+        others = neighbours(connection, where) if may(actor, "write_records", community_id=where, communities_below=below) else []
         parts = [
             registry_tag(house.registry), asdict(community), [asdict(one) for one in editions],
             [asdict(one) for one in running], rules.document, sorted(streams) if streams is not None else None, lines_of(actor),
+            others,
         ]  # fmt: skip
         tag = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
         if tag == known_tag:
@@ -80,6 +85,7 @@ def reference(
         **_forms(house.registry),
         "rules": {"visits": rules.document},
         "lines_of_work": lines_of(actor),
+        "others": others,
         "edition": next((asdict(one) for one in editions if one.layer == "base"), None),
         "editions": [asdict(one) for one in editions],
         "cells": {
@@ -101,6 +107,15 @@ def reference(
         ],
     }
     return Reference(tag, content)
+
+
+def neighbours(connection: Connection, community_id: str) -> list[dict[str, str]]:
+    """The other communities of the house, by code: those that a household can be sent to (S30)."""
+    return [
+        {"community_id": one.community_id, "code": one.code, "name": one.name}
+        for one in assignments.communities(connection)
+        if one.community_id != community_id
+    ]
 
 
 def lines_of(actor: Actor) -> list[str] | None:

@@ -150,6 +150,8 @@ export interface Reference {
   rules?: { visits?: VisitRules };
   /** Of a community worker: the lines of work whose care records are theirs; null or absent: all. */
   lines_of_work?: readonly string[] | null;
+  /** The other communities of the house, by code: those that a household can be sent to; absent from an older server. */
+  others?: readonly { community_id: string; code: string; name: string }[];
   edition: { edition_id: string; number: number; layer: string; [other: string]: Value } | null;
   editions?: readonly Fields[];
   cells: { type: "FeatureCollection"; features: readonly CellFeature[] };

@@ -8,6 +8,16 @@ import type { Fields, Labels, Notice, Outbox, Standing } from "./types.ts";
 import { FINAL_OUTCOMES } from "./view.ts";
 import { outcomeWords } from "./words.ts";
 
+/** The other community that a command asks to take its household or person (S30): such a command changes nothing by itself. */
+function crossingTo(row: LogRow): string | null {
+  if (row.kind !== "command" || row.steps.length) return null;
+  const asked = (JSON.parse(row.text) as { arguments?: Fields }).arguments?.["community"];
+  return typeof asked === "string" ? asked : null;
+}
+
+const wordsOf = (row: LogRow): Labels =>
+  outcomeWords(row.state, row.now, row.reason === "proposal" && crossingTo(row) !== null ? "crossing" : row.reason, row.settled);
+
 export function standingOf(row: LogRow): Standing {
   return {
     n: row.n,
@@ -16,13 +26,14 @@ export function standingOf(row: LogRow): Standing {
     kind: row.kind,
     type: row.type,
     id: row.id,
+    crossingTo: crossingTo(row),
     claimedAt: row.claimedAt,
     state: row.state,
     settled: row.settled,
     outcome: row.now,
     reason: row.reason,
     errors: row.errors,
-    says: outcomeWords(row.state, row.now, row.reason, row.settled),
+    says: wordsOf(row),
   };
 }
 
@@ -36,7 +47,7 @@ export interface Which {
 /** What became of them, newest first. */
 export function operationsOf(ledger: Ledger | null, { recordId, limit = 200, onlyOpen = false }: Which): Standing[] {
   const rows = [...(ledger?.log.values() ?? [])].reverse();
-  const wanted = rows.filter((row) => (recordId === undefined || row.steps.some((step) => step.id === recordId)) && !(onlyOpen && row.settled));
+  const wanted = rows.filter((row) => (recordId === undefined || row.id === recordId || row.steps.some((step) => step.id === recordId)) && !(onlyOpen && row.settled));
   return wanted.slice(0, limit).map(standingOf);
 }
 
@@ -58,6 +69,8 @@ export function outboxOf(ledger: Ledger | null): Outbox {
 }
 
 const SAYS = {
+  released: { zh: "等的那一条到了，你填的已写入", en: "What it waited for arrived: your entry is recorded" },
+  crossed: { zh: "对方社区已接收，资料已转过去", en: "The other community has accepted: the records are there now" },
   asked: { zh: "两人填的不一样，社区请你问清楚是哪一个", en: "Two people wrote different things: the office asks you to find out which is right" },
   conflict: { zh: "两人填的不一样：你的值和别人的值都已保留，等人决定", en: "Two people wrote different things: your value and the other one are both kept, somebody decides" },
   stands: { zh: "两人填的不一样，现在记的是你的值", en: "Two people wrote different things; yours is the one that stands now" },
@@ -129,7 +142,7 @@ export function noticesOf(ledger: Ledger, lookup: Lookup, registry: FormRegistry
     else {
       const kind = row.reason === "declined" ? "declined" : row.now === "held" || row.now === "quarantined" || row.now === "erased" ? row.now : row.first !== row.now && row.first !== null && !FINAL_OUTCOMES.has(row.first) ? "released" : null;
       if (kind === null) continue;
-      const says = kind === "released" ? { zh: "等的那一条到了，你填的已写入", en: "What it waited for arrived: your entry is recorded" } : outcomeWords(row.state, row.now, row.reason, row.settled);
+      const says = kind !== "released" ? wordsOf(row) : crossingTo(row) === null ? SAYS.released : SAYS.crossed;
       const mine = row.steps.find((step) => step.id === row.id)?.set ?? {};
       const id = kind === "released" ? `${row.opId}/released` : row.opId;
       found.push({ id, kind, opId: row.opId, recordId: row.id, type: row.type, unit: null, mine, now: lookup.read(row.id)?.fields ?? {}, says, needsMe: kind === "quarantined" || kind === "declined", ...(kind === "held" ? { waitsFor: waitedFor(row, ledger, registry) } : {}) });

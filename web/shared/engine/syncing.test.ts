@@ -376,3 +376,22 @@ test("S28: a token under the house's new secret is used from then on, also after
   expect(used("/pull").slice(-2)).toStrictEqual(["t2", "t2"]);
   expect(used("/config").slice(0, 2)).toStrictEqual(["t", "t"]);
 });
+
+test("who is to move to another community stays until it has accepted, and the phone says in words what it waits for", async () => {
+  const { cell, engine } = await phone();
+  cell.put("p1", 1, { name: "甲" });
+  await engine.sync();
+  await engine.write([{ kind: "command", name: "move_person", id: "p1", arguments: { community: "c2", on: "2026-03-01" } }]);
+  expect(engine.operations({ recordId: "p1", onlyOpen: true })).toMatchObject([{ crossingTo: "c2", state: "unsent" }]);
+  Object.assign(cell, { outcome: "held", reason: "proposal" });
+  await engine.sync();
+  expect(engine.read("p1")).toMatchObject({ fields: { name: "甲" }, life: "live" });
+  const [standing] = engine.operations({ recordId: "p1" });
+  expect(standing?.says.zh).toContain("等对方社区接收");
+  expect(engine.notices()[0]?.says.en).toContain("the other community has to accept it");
+  cell.status(standing!.opId, 2, "applied", "moved");
+  cell.remove("p1", "moved", 2);
+  await engine.sync();
+  expect(engine.operations({ recordId: "p1", onlyOpen: true })).toStrictEqual([]);
+  expect(engine.notices()[0]?.says.zh).toBe("对方社区已接收，资料已转过去");
+});

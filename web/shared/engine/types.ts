@@ -214,6 +214,8 @@ export interface Standing {
   kind: string;
   type: string;
   id: string;
+  /** The other community that was asked to take the record; null for every other operation. */
+  crossingTo: string | null;
   claimedAt: string;
   state: "unsent" | "sent" | "answered";
   /** Final, and contained in the copies. */
@@ -225,9 +227,8 @@ export interface Standing {
   says: Labels;
 }
 
-/** Something that became of the person's own value, or that is asked of them. Read until `dismiss`ed. */
+/** Something that became of the person's own value, or that is asked of them. Read until `dismiss`ed. `id` is stable. */
 export interface Notice {
-  /** Stable: `<op_id>` or `<op_id>/<unit>`. */
   id: string;
   /** `asked`: the office asked this person to settle a conflict (see `dispute`). */
   kind: "conflict" | "asked" | "overwritten" | "held" | "quarantined" | "declined" | "erased" | "released";
@@ -242,7 +243,6 @@ export interface Notice {
   says: Labels;
   /** What a held entry waits for: the first of the own entries in its way, or the record that has not arrived. */
   waitsFor?: { recordId: string; says: Labels } | null;
-  /** Something waits for this person. */
   needsMe: boolean;
 }
 

@@ -24,6 +24,7 @@ const REASON_WORDS: Record<string, Labels> = {
   behind: { zh: "前一条还没有处理完", en: "an earlier one of the same record is not done yet" },
   install: { zh: "设备待确认", en: "the device has to be confirmed" },
   proposal: { zh: "涉及别的网格，等有权限的人确认", en: "it concerns other cells: somebody over all of them confirms" },
+  crossing: { zh: "等对方社区接收", en: "the other community has to accept it" },
   declined: { zh: "未同意", en: "declined" },
   group: { zh: "同组的其他内容有问题", en: "another part of the same group has a problem" },
   out_of_scope: { zh: "不在负责的范围内", en: "outside the cells or lines of work this phone is responsible for" },
@@ -36,6 +37,9 @@ const REASON_WORDS: Record<string, Labels> = {
 const CONTAINED: Labels = { zh: "，本机已更新", en: ", and this phone is up to date" };
 const plain = (text: string): Labels => ({ zh: text, en: text });
 
+/** Reasons for which an operation waits for people, not for another operation. */
+const WAITS_FOR_PEOPLE: ReadonlySet<string> = new Set(["proposal", "crossing", "install"]);
+
 /** Words for what became of one operation. What this phone does not know is shown as it came. */
 export function outcomeWords(state: string, outcome: string | null, reason: string | null, settled: boolean): Labels {
   if (outcome === null) return STATE_WORDS[state] ?? plain(state);
@@ -43,6 +47,7 @@ export function outcomeWords(state: string, outcome: string | null, reason: stri
   if (reason === "declined") return REASON_WORDS["declined"] as Labels;
   if (!FINAL_OUTCOMES.has(outcome) && reason) {
     const why = REASON_WORDS[reason] ?? plain(reason);
+    if (outcome === "held" && WAITS_FOR_PEOPLE.has(reason)) return { zh: `已收到，${why.zh}`, en: `received; ${why.en}` };
     return { zh: `${said.zh}（${why.zh}）`, en: `${said.en} (${why.en})` };
   }
   const isRecorded = settled && (outcome === "applied" || outcome === "merged" || outcome === "unchanged");
