@@ -17,7 +17,7 @@ from server.permissions import SCOPED, Actor
 from server.services import pull as pulling
 from server.services import push as pushing
 from server.services.blobs import held_by_phone
-from server.services.enrolment import heard_of
+from server.services.enrolment import handed_over, heard_of, reached
 from server.services.lives import acknowledged
 from server.services.outbox import public_key, send_token_of
 from server.services.prepare import MAX_OPERATION_BYTES
@@ -119,8 +119,13 @@ def take_in(actor: Actor, unconfirmed: bool, body: dict[str, Any]) -> dict[str, 
         actor.community_id, actor.install_id or "", actor.user_id or None, "device", actor.role in SCOPED,
         unconfirmed=unconfirmed,
     )  # fmt: skip
+    going = auth.leaving()
+    if going is None:
+        return pushing.accept(house, sender, batch)
+    before = reached(house, actor)
     answer = pushing.accept(house, sender, batch)
-    return answer if auth.leaving() is None else answer | {"revoked": auth.leaving()}
+    handed_over(house, actor, before)
+    return answer | {"revoked": going}
 
 
 @blueprint.post("/pull")

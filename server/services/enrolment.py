@@ -36,10 +36,12 @@ __all__ = [
     "create_code",
     "device_actor",
     "enrol",
+    "handed_over",
     "heard_of",
     "is_device_token",
     "leaving_device",
     "list_installs",
+    "reached",
     "revoke_install",
     "user_install",
 ]
@@ -247,6 +249,25 @@ def heard_of(house: House, actor: Actor, unsent: int | None) -> None:
             installs.heard_of(connection, actor.community_id, install_id, at=stamp(now), unsent=unsent)
     except StoreError:
         return
+
+
+def reached(house: House, actor: Actor) -> int:
+    """The number of the device's last operation that is here."""
+    with read(house.engine) as connection:
+        known = installs.install_of(connection, actor.community_id, actor.install_id or "")
+    return known.last_n if known is not None else 0
+
+
+def handed_over(house: House, actor: Actor, before: int) -> None:
+    """Keep how much a device on its way out has still to send after a push; it tells so itself no more.
+
+    ``before``: what `reached` said before the push.
+    """
+    with write(house.engine) as connection:
+        known = installs.install_of(connection, actor.community_id, actor.install_id or "")
+        if known is not None:
+            left = None if known.unsent is None else max(0, known.unsent - (known.last_n - before))
+            installs.heard_of(connection, actor.community_id, known.install_id, at=stamp(house.clock()), unsent=left)
 
 
 def user_install(house: House, actor: Actor) -> Actor:
