@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, timedelta
 
 import pytest
@@ -153,7 +154,7 @@ def test_devices_with_what_waits(office):
 
 
 def test_a_phone_that_only_pulls_is_heard_of(office, clock):
-    """A complete pull says when the phone was last here and what it has still to send; not at every pull anew."""
+    """A complete pull says when the phone was last here and what it has still to send; not at every pull anew. One out of use hands over, and less is left."""
     from server.services import enrolment
 
     code, _ = enrolment.create_code(office.house, actor_of(office, "secretary"), office.users["grid_worker"])
@@ -181,6 +182,14 @@ def test_a_phone_that_only_pulls_is_heard_of(office, clock):
     pull()
     assert seen()[0] > later and seen()[1] == 0
     assert problem(pull(unsent=-1)) == (422, "invalid-input")
+    pull(unsent=3)
+    office.signed_in("secretary").post(f"/api/v1/devices/{made.install_id}/revoke", {"reason": "replaced"})
+    operation = {"op_id": office.house.new_id(), "kind": "create", "type": "resource", "id": office.house.new_id(), "base": None, "set": {"name": "消防箱"},
+                 "was": {}, "form_version": 1, "claimed_at": "2026-03-02T01:00:00Z"}  # fmt: skip
+    body = {"protocol": 1, "install_id": made.install_id, "after": {"n": 0, "op_id": None}, "groups": [{"ops": [{"n": 1, "op": json.dumps(operation)}]}]}
+    for _ in range(2):
+        sent = office.client().post("/api/v1/sync/push", json=body, headers={"Authorization": f"Bearer {made.device_token}"})
+        assert sent.json["revoked"] == "replaced" and seen()[1] == 2, "a push that comes twice is one push"
 
 
 # ---------------------------------------------------------------- ages

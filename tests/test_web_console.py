@@ -350,11 +350,17 @@ def faults(page: Page, axe: str) -> list[tuple[str, list[str]]]:
 
 
 def test_a_paper_list_has_no_buttons(office_page: Page, demo_site: DemoSite):
-    """Printing shows the list and as of when it was, without the bar and the buttons."""
+    """Printing shows the list and as of when it was at its head, without the bar and the buttons; the key for it reads the whole list first."""
     sign_in(office_page, demo_site)
     office_page.goto(f"{demo_site.url}/#/rosters/organizations")
     office_page.get_by_role("region", name="单位名册").wait_for()
     office_page.emulate_media(media="print")
     expect(office_page.locator("header.bar")).to_be_hidden()
     expect(office_page.get_by_role("button", name="导出 Excel")).to_be_hidden()
-    expect(office_page.get_by_text("截至")).to_be_visible()
+    expect(office_page.locator(".list > header").get_by_text("截至")).to_be_visible()
+    office_page.emulate_media(media="screen")
+    office_page.goto(f"{demo_site.url}/#/rosters/persons?cell={COMMUNITY}007")
+    table = office_page.get_by_role("region", name="人员花名册")
+    table.get_by_role("row").nth(3).wait_for()
+    office_page.keyboard.press("Control+p")
+    expect(table.locator("tbody tr:not(.space)")).to_have_count(shown_count(office_page), timeout=20_000)

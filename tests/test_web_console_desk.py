@@ -131,7 +131,7 @@ def test_a_past_day_shows_its_own_figures_and_opens_its_own_lists(
 
 
 def test_a_cell_is_handed_to_a_successor(office_page: Page, demo_site: DemoSite, playwright: Playwright):
-    """The successor works the cell from today, the predecessor no longer; the duty stays the same."""
+    """The successor works the cell from today, the predecessor no longer; the duty stays the same. A substitute is entered beside."""
     sign_in(office_page, demo_site)
     office_page.goto(f"{demo_site.url}/#/cells/work")
     row = office_page.get_by_role("row").filter(has_text="第十七网格").filter(has_text="网格员甲")
@@ -147,6 +147,14 @@ def test_a_cell_is_handed_to_a_successor(office_page: Page, demo_site: DemoSite,
     working = [one for one in reference["assignments"] if one["cell_id"] == f"{COMMUNITY}017"]
     assert len(working) == 1 and working[0]["duty"] == "lead"
 
+    office_page.get_by_role("button", name="安排网格员").first.click()
+    dialog = office_page.get_by_role("dialog", name="安排网格员")
+    for field, choice in (("网格", "第十七网格"), ("网格员", "网格员甲"), ("职责", "代班")):
+        dialog.get_by_role("combobox", name=field, exact=True).click(force=True)
+        office_page.get_by_role("option", name=choice, exact=True).locator("visible=true").click()
+    dialog.get_by_role("button", name="确定").click()
+    expect(office_page.get_by_role("row").filter(has_text="第十七网格").filter(has_text="网格员甲")).to_contain_text("代班")
+
 
 def test_an_officer_chooses_among_the_communities_below(office_page: Page, demo_site: DemoSite):
     """Nobody has to know a community's number: those within reach are offered by name, and the overview opens."""
@@ -159,9 +167,9 @@ def test_an_officer_chooses_among_the_communities_below(office_page: Page, demo_
 class Phone:
     """A phone of the first worker, without a screen: what it pushes is judged like any other."""
 
-    def __init__(self, playwright: Playwright, site: DemoSite) -> None:
+    def __init__(self, playwright: Playwright, site: DemoSite, label: str = "旧手机") -> None:
         self.context = playwright.request.new_context(base_url=site.url)
-        made = self.context.post("/api/v1/enroll", data={"code": site.enrolment_code(), "label": "旧手机"}).json()
+        made = self.context.post("/api/v1/enroll", data={"code": site.enrolment_code(), "label": label}).json()
         self.install_id, self.headers = made["install_id"], {"Authorization": f"Bearer {made['device_token']}"}
         pulled = self._post("pull", {"protocol": 1, "install_id": self.install_id, "cursor": None, "limit": None, "scope": {"version": 0}})
         self.scope, self.streams = pulled["scope"]["version"], pulled["scope"]["streams"]
@@ -173,6 +181,13 @@ class Phone:
         body = {"protocol": 1, "install_id": self.install_id, "after": {"n": 0, "op_id": None}, "scope": {"version": self.scope, "last_n": 0},
                 "sent_at": "2026-03-01T08:00:00Z", "groups": groups}  # fmt: skip
         return [one["now"]["outcome"] for one in self._post("push", body)["results"]]
+
+    def tell(self, unsent: int) -> None:
+        """Say how much it has still to send, as every pull does."""
+        cursor, complete = None, False
+        while not complete:
+            page = self._post("pull", {"protocol": 1, "install_id": self.install_id, "cursor": cursor, "limit": None, "scope": {"version": 0}, "unsent": unsent})
+            cursor, complete = page["cursor"], page["complete"]
 
     def _post(self, what: str, body: dict[str, Any]) -> Any:
         answer = self.context.post(f"/api/v1/sync/{what}", data=json.dumps(body), headers=self.headers | {"Content-Type": "application/json"})
@@ -187,9 +202,12 @@ def new_id() -> str:
 
 
 def test_what_a_phone_could_not_get_in_is_settled_panel_by_panel(office_page: Page, demo_site: DemoSite, playwright: Playwright):
-    """A wrong value is corrected, a proposal agreed to, a place near a border put into its cell; what waits says for what. Each leaves its panel; the phone, once lost, is shut out."""
+    """A wrong value is corrected, a proposal agreed to, a place near a border put into its cell; what waits says for what. Each leaves its panel.
+
+    A phone that was replaced is shown until it has handed over what it had; one that is lost is shut out.
+    """
     page, secretary = office_page, Colleague(playwright, demo_site, "secretary")
-    phone = Phone(playwright, demo_site)
+    phone, leaving = Phone(playwright, demo_site), Phone(playwright, demo_site, "换下的手机")
     cells = {f"cell/{one['id']}": one for one in secretary.get("/api/v1/reference")["cells"]["features"]}
     mine = {one.removeprefix("cell/") for one in phone.streams} & {one.removeprefix("cell/") for one in cells}
     home = f"cell/{sorted(mine)[0]}"
@@ -238,6 +256,13 @@ def test_what_a_phone_could_not_get_in_is_settled_panel_by_panel(office_page: Pa
     assert rows_of(demo_site, "household")[household.id]["dwelling"] == other.id
 
     page.goto(f"{demo_site.url}/#/people/devices")
+    leaving.tell(1)
+    page.get_by_role("row").filter(has_text="换下的手机").get_by_role("button").click()
+    page.get_by_role("dialog").get_by_role("button", name="更换").click()
+    expect(page.get_by_role("row").filter(has_text="换下的手机")).to_contain_text("等它交完 1 条")
+    leaving.push({"kind": "create", "type": "visit", "id": new_id(), "set": {"household": household.id, "method": "door", "outcome": "met", "visited_at": at}})
+    page.reload()
+    expect(page.get_by_role("row").filter(has_text="换下的手机")).to_contain_text("已交完")
     page.get_by_role("row").filter(has_text="旧手机").get_by_role("button").click()
     page.get_by_role("dialog").get_by_role("button", name="遗失").click()
     expect(page.get_by_role("row").filter(has_text="旧手机")).to_contain_text("已停用：遗失")

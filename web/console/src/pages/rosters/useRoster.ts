@@ -1,5 +1,5 @@
 // One list as it is asked now: pages by their cursor, one request at a time, the newest question wins.
-import { computed, ref, shallowRef } from "vue";
+import { computed, ref, shallowRef, watch } from "vue";
 import { address, keepFile, send } from "../../api/client.ts";
 import type { RosterColumn, RosterFilterAsked, RosterPage, RosterRow } from "../../api/types.ts";
 import { UNPLACED } from "../../figures.ts";
@@ -107,11 +107,27 @@ export function useRoster() {
     busy.value = false;
   }
 
+  function idle(): Promise<void> {
+    return new Promise((done) => {
+      if (!busy.value) return done();
+      const stop = watch(busy, () => { stop(); done(); });
+    });
+  }
+
+  /** Everything that is still to come, up to so many pages. */
+  async function rest(pages: number): Promise<void> {
+    await idle();
+    for (let page = 0; more.value && !problem.value && page < pages; page += 1) {
+      await next();
+      await idle();
+    }
+  }
+
   async function file(format: "xlsx" | "csv", shown: string[], purpose: string): Promise<string> {
     if (!asked) return "";
     const answer = await ask(asked, { format, columns: shown, purpose }, { accept: "*/*" });
     return keepFile(answer, `${asked.roster}.${format}`);
   }
 
-  return { rows, columns, about, problem, busy, doubts, more, load, next, file };
+  return { rows, columns, about, problem, busy, doubts, more, load, next, rest, file };
 }
