@@ -22,6 +22,7 @@ FOLDER = Path(__file__).resolve().parents[1] / "docs" / "pictures"
 MOST_BYTES = 200_000
 #: Colours of a picture; flat screens need no more.
 COLOURS = 160
+OVERVIEW = ".tablecard tbody tr:nth-child(5)"
 
 
 def main() -> None:
@@ -33,23 +34,23 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         page = browser.new_context(viewport=OFFICE, locale="zh-CN", timezone_id="Asia/Shanghai").new_page()
         sign_in(page, site)
-        take(page, site, "overview", "/")
-        take(page, site, "cell", f"/cell/{COMMUNITY}007")
-        take(page, site, "roster", "/rosters/persons")
-        take(page, site, "household", f"/records/household/{household}")
-        take(page, site, "inbox", "/inbox/conflicts")
-        take(page, site, "editions", "/cells")
-        take(page, site, "files", "/files")
-        take(page, site, "tables", "/files/templates")
-        take(page, site, "reach", "/files/reach")
-        take(page, site, "due", "/inbox/visits")
+        take(page, site, "overview", "/", OVERVIEW)
+        take(page, site, "cell", f"/cell/{COMMUNITY}007", ".facts > div:nth-child(3)")
+        take(page, site, "roster", "/rosters/persons", ".v-scroll tbody tr:nth-child(6)")
+        take(page, site, "household", f"/records/household/{household}", "main .card h2")
+        take(page, site, "inbox", "/inbox/conflicts", "article")
+        take(page, site, "editions", "/cells", ".leaflet-container canvas")
+        take(page, site, "files", "/files", "main .card h2")
+        take(page, site, "tables", "/files/templates", "table.grid tr:nth-child(3)")
+        take(page, site, "reach", "/files/reach", ".side tbody tr:nth-child(4)")
+        take(page, site, "due", "/inbox/visits", "table.grid tbody tr:nth-child(6)")
         page.goto(f"{site.url}/#/")
         page.get_by_role("button", name="80 岁以上独自居住", exact=True).click()
         page.get_by_role("group", name="按网格").wait_for()
         page.locator(".v-scroll").get_by_role("row").nth(3).wait_for()
         keep(page, "question")
         page.get_by_role("button", name="English").click()
-        take(page, site, "overview-en", "/")
+        take(page, site, "overview-en", "/", OVERVIEW)
         browser.close()
 
 
@@ -67,9 +68,10 @@ def disagree(playwright: Playwright, site: DemoSite) -> str:
     return str(chosen[0]["id"])
 
 
-def take(page: Page, site: DemoSite, name: str, where: str) -> None:
-    """One page as it stands once everything has arrived."""
+def take(page: Page, site: DemoSite, name: str, where: str, content: str) -> None:
+    """One page once what it is for stands in it: something that ``content`` selects."""
     page.goto(f"{site.url}/#{where}")
+    page.locator(content).first.wait_for()
     page.wait_for_load_state("networkidle")
     page.get_by_text(re.compile("^(正在读取|Loading)")).first.wait_for(state="hidden")
     keep(page, name)
