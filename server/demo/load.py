@@ -175,7 +175,7 @@ def _ensure_install(house: House) -> Install:
     with write(house.engine) as connection:
         found = installs.install_of(connection, COMMUNITY_ID, IMPORT_INSTALL)
         if found is None:
-            found = Install(COMMUNITY_ID, IMPORT_INSTALL, "import", None, "demo", stamp(house.clock()))
+            found = Install(COMMUNITY_ID, IMPORT_INSTALL, "import", None, "演示数据", stamp(house.clock()))
             installs.add_install(connection, found)
     return found
 

@@ -74,7 +74,7 @@ export const NO_FIGURE = "#d9dee0";
 export interface Legend {
   colour: (value: number | null | undefined) => string;
   light: (value: number | null | undefined) => boolean;
-  steps: { colour: string; from: number; to: number }[];
+  steps: { colour: string; from: number; to: number; open: boolean }[];
 }
 
 /** Five classes at most with about as many cells in each; fewer where values repeat. */
@@ -103,6 +103,8 @@ export function legendFor(values: (number | null)[], { tone, edges }: Pick<Figur
     steps: breaks.map((from, n) => ({
       colour: pick(n),
       from,
+      // Fixed steps end open: "366 days" alone would name one day.
+      open: n + 1 === breaks.length && edges !== undefined && from > 1,
       to: n + 1 < breaks.length ? Math.max(from, below(breaks[n + 1]!)) : Math.max(from, top),
     })),
   };

@@ -102,6 +102,7 @@ export const inbox = {
   visitsNoneDue: ["今天没有该访的户。", "Nobody is due today."],
   visitsNoneEscalated: ["没有要社区出面的户：多次没见到、拒访、已搬离的会列在这里。", "None: households tried in vain, that refused or moved away are listed here."],
   visitsWhy: ["为什么", "Why"],
+  visitsDaily: ["{who}，每天", "{who}, every day"],
   visitsRule: ["{who}，每 {n} 天", "{who}, every {n} days"],
   visitsAgreed: ["约定 {day}", "agreed for {day}"],
   visitsLast: ["上次见到", "Last seen"],
