@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,9 +72,16 @@ def demo_site(demo_copy: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     """The demo under `dishu serve`, one for each test module: its tests may write."""
     folder = tmp_path_factory.mktemp("site") / "data"
     shutil.copytree(demo_copy, folder)
+    with serving(folder) as site:
+        yield site
+
+
+@contextmanager
+def serving(folder: Path, port: int = 0) -> Iterator[DemoSite]:
+    """A data folder under `dishu serve`; port 0 takes a free one."""
     environment = _environment(folder)
     with (folder.parent / "server.log").open("wb") as log:
-        process = subprocess.Popen(_command("serve", "--port", "0"), env=environment, stdout=subprocess.PIPE, stderr=log, text=True)
+        process = subprocess.Popen(_command("serve", "--port", str(port)), env=environment, stdout=subprocess.PIPE, stderr=log, text=True)
     assert process.stdout is not None
     try:
         url = next((line.strip().rstrip("/") for line in process.stdout if line.startswith("http")), "")
