@@ -56,6 +56,8 @@ def test_a_day_in_flight_mode_reaches_the_server(phone: FieldPhone, office: Offi
     phone.household(third)
     phone.page.get_by_role("link", name="加一个人").click()
     phone.field("name").fill("试验新人")
+    phone.field("document_number").fill(invented_number("99999919900307481")[:-1])
+    expect(phone.page.get_by_text("身份证号校验位或日期不符")).to_be_visible()
     phone.field("document_number").fill(invented_number("99999919900307481"))
     expect(phone.field("birth_date")).to_have_value("1990-03-07")
     expect(phone.field("sex").get_by_role("button", name="男", exact=True)).to_have_attribute("aria-pressed", "true")

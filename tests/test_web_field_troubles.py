@@ -176,6 +176,7 @@ def test_no_room_is_said_at_once_and_the_form_keeps_what_was_typed(phone: FieldP
     phone.page.wait_for_timeout(35_000)  # so long the browser goes by the room that it has seen before
     good_time(phone, household, "清出空间以后")
     phone.page.get_by_role("alert").get_by_text("手机存储已满，刚才那一条没有保存").wait_for()
+    expect(phone.page.get_by_role("alert").first).to_be_in_viewport()
     expect(phone.field("preferred_time_text")).to_have_value("清出空间以后")
     storage.send("Storage.overrideQuotaForOrigin", {"origin": phone.site.url})
     phone.page.wait_for_timeout(35_000)

@@ -22,7 +22,7 @@ BY_CODE = {
     "record.more": ("edit", "dwelling", "head", "move", "split", "join", "history"),
     "start.me.pin": ("old", "new", "again"),
     "sync.did": ("create", "patch", "confirm", "delete", "restore", "resolve", "command"),
-    "sync.kind": ("conflict", "asked", "overwritten", "held", "quarantined", "declined", "erased", "released"),
+    "sync.kind": ("waiting", "conflict", "asked", "overwritten", "held", "quarantined", "declined", "erased", "released"),
     "sync.phase": ("push", "pull", "reference", "done"),
 }
 

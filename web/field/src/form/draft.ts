@@ -8,6 +8,9 @@ import { localDay } from "../model/day.ts";
 import { ownCodes } from "../model/lines.ts";
 import { engine, reference } from "../session.ts";
 
+/** So many digits are a resident ID, perhaps with a slip, even before anybody has said which document it is. */
+const LIKE_RESIDENT_ID = /^\d{14,18}[\dXx]$/;
+
 /** Something that does not fit together: told, never a refusal. */
 export interface Finding {
   name: string;
@@ -96,15 +99,25 @@ export function useDraft(options: { type: string; record: () => RecordView | nul
     (form.value?.constraints ?? []).filter((one) => {
       if (!showAll.value && !one.fields.some((name) => touched[name])) return false;
       if (one.fields.some((name) => isMasked(values.value[name]))) return false;
-      return !holds(one.holds.tree, values.value, today);
+      return !holds(one.holds.tree, asResident(values.value), today);
     }),
   );
+
+  const asResident = (fields: Fields): Fields =>
+    fields["document_type"] === undefined && LIKE_RESIDENT_ID.test(String(fields["document_number"] ?? "")) ? { ...fields, document_type: "resident_id" } : fields;
 
   /** A right resident ID number says birth date and sex; what the person typed there stays. */
   function fillFromNumber(value: Value): void {
     if (typeof value !== "string" || !byName.value.has("birth_date")) return;
     const number = value.trim().toUpperCase();
-    if (!residentIdOk(number)) return;
+    if (!residentIdOk(number)) {
+      // as long as one and made like one, but wrong: it is taken for one, so that the form's own check speaks
+      if (LIKE_RESIDENT_ID.test(number) && number.length === 18 && values.value["document_type"] === undefined && byName.value.has("document_type")) {
+        edits["document_type"] = "resident_id";
+        filled["document_type"] = "document_number";
+      }
+      return;
+    }
     const found: [string, Value][] = [["birth_date", residentIdBirth(number)], ["birth_precision", "day"], ["sex", residentIdSex(number)], ["document_type", "resident_id"]];
     for (const [name, answer] of found) {
       const empty = values.value[name] === undefined || filled[name] !== undefined;

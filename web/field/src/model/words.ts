@@ -1,5 +1,5 @@
 // Times, sizes and names as people say them.
-import type { RecordView, Value } from "@shared/engine/index.ts";
+import type { Notice, RecordView, Value } from "@shared/engine/index.ts";
 import { language, say, t } from "../i18n.ts";
 import { engine, reference } from "../session.ts";
 import { daysSince } from "./freshness.ts";
@@ -109,4 +109,9 @@ export function valueWords(type: string, field: string, value: Value | undefined
     return JSON.stringify(value);
   }
   return String(value);
+}
+
+/** Held, and not for another entry: somebody has to decide, or the server to learn a form. */
+export function waitsForPeople(notice: Notice): boolean {
+  return notice.kind === "held" && !notice.waitsFor;
 }
