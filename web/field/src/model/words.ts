@@ -115,3 +115,9 @@ export function valueWords(type: string, field: string, value: Value | undefined
 export function waitsForPeople(notice: Notice): boolean {
   return notice.kind === "held" && !notice.waitsFor;
 }
+
+/** A value as a line of a list may show it: of a secret its end only, also where this person typed it. */
+export function valueInBrief(type: string, field: string, value: Value | undefined): string {
+  const isSecret = reference.value?.forms[type]?.fields.find((one) => one.name === field)?.privacy === "secret";
+  return isSecret && typeof value === "string" && value !== "" ? `****${value.slice(-4)}` : valueWords(type, field, value);
+}
