@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _DATE = re.compile(r"(\d{4})\s*[-/.年]\s*(\d{1,2})(?:\s*[-/.月]\s*(\d{1,2})\s*日?|\s*月)?")
 _DIGITS = re.compile(r"\d{8}|\d{6}")
+_YEAR = re.compile(r"(1[89]\d\d|20\d\d)\s*年?(?:出?生)?")
 _NUMBER = re.compile(r"(-?\d+(?:\.\d+)?)\s*(?:m2|平方米|平米|人|层|岁|间)?")
 _BETWEEN = re.compile(r"[,，、;；/\n]+")
 _YES = frozenset({"是", "有", "√", "y", "yes", "true", "1", "对"})
@@ -77,16 +78,41 @@ def cell_value(target: str, spec: FieldSpec, cell: Any) -> Any:
     return text if reader is None else reader(target, spec, text)
 
 
+def birth_values(cell: Any) -> dict[str, str]:
+    """``birth_date`` of a cell, with ``birth_precision`` where it names a month or a year only; nothing of an empty one.
+
+    Raises
+    ------
+    CellRefused
+    """
+    text = cell_text(cell)
+    if text.casefold() in _NOTHING:
+        return {}
+    year = _YEAR.fullmatch(text)
+    if year is not None:
+        return {"birth_date": _day_of(year[1], "1", "1"), "birth_precision": "year"}
+    parts = _parts(text)
+    return {"birth_date": _day_of(*parts)} | ({} if parts[2] else {"birth_precision": "month"})
+
+
 def _date(_target: str, _spec: FieldSpec, text: str) -> str:
+    return _day_of(*_parts(text))
+
+
+def _parts(text: str) -> tuple[str, str, str]:
+    """Year, month and day of a date as people write it; no day where it names a month."""
     parts = _DATE.match(text)
     if parts is not None:
-        year, month, day = parts[1], parts[2], parts[3] or "1"
-    elif _DIGITS.fullmatch(text):
-        year, month, day = text[:4], text[4:6], text[6:] or "1"
-    else:
-        raise CellRefused("not_a_date", "不是日期", "not a date")
+        return parts[1], parts[2], parts[3] or ""
+    if _DIGITS.fullmatch(text):
+        return text[:4], text[4:6], text[6:]
+    raise CellRefused("not_a_date", "不是日期", "not a date")
+
+
+def _day_of(year: str, month: str, day: str) -> str:
+    """The day in ISO 8601, the first of a month where none is told."""
     try:
-        return date(int(year), int(month), int(day)).isoformat()
+        return date(int(year), int(month), int(day or "1")).isoformat()
     except ValueError:
         raise CellRefused("not_a_date", "不是日历上的日期", "no day of the calendar") from None
 

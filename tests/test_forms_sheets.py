@@ -8,7 +8,7 @@ import pytest
 
 from forms.registry import load_registry
 from forms.sheet_columns import guess_columns, sheet_words, targets
-from forms.sheet_values import CellRefused, cell_value
+from forms.sheet_values import CellRefused, birth_values, cell_value
 
 REGISTRY = load_registry()
 
@@ -77,6 +77,22 @@ def test_every_word_of_the_table_of_headings_leads_to_a_field_and_a_code():
 def test_cells_are_read_as_people_write_them(target, cell, value):
     """One way of writing per row."""
     assert read(target, cell) == value
+
+
+@pytest.mark.parametrize(
+    ("cell", "wanted"),
+    [
+        ("1960年3月", {"birth_date": "1960-03-01", "birth_precision": "month"}),
+        ("196003", {"birth_date": "1960-03-01", "birth_precision": "month"}),
+        (1950, {"birth_date": "1950-01-01", "birth_precision": "year"}),  # a number cell
+        ("1950年", {"birth_date": "1950-01-01", "birth_precision": "year"}),
+        ("1960.3.7", {"birth_date": "1960-03-07"}),
+        ("不详", {}),
+    ],
+)
+def test_a_birth_is_known_as_far_as_it_was_written_down(cell, wanted):
+    """A month or a year alone is no day: the record says how far it is known."""
+    assert birth_values(cell) == wanted
 
 
 @pytest.mark.parametrize(

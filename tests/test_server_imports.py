@@ -348,6 +348,16 @@ def test_a_corrected_row_makes_nobody_twice(office, secretary):
     assert len(living(office, "person")) == len(living(office, "household")) == 6
 
 
+def test_a_month_of_birth_is_no_day(office, secretary):
+    """What a table knows of a birth is kept as far as it goes; a number that agrees says the day; a later table with the month changes nothing."""
+    table = "姓名,身份证号,出生日期,楼栋,单元,室号\r\n" f"李一,{LI},{LI[6:10]}年,3幢,2单元,501\r\n" "王二,,1960年3月,3幢,2单元,502\r\n" "赵三,,1950,3幢,2单元,503\r\n"
+    run_act(office, secretary, table.encode(), "write")
+    people = {one["name"]: (one["birth_date"], one.get("birth_precision")) for one in living(office, "person")}
+    assert people == {"李一": (f"{LI[6:10]}-{LI[10:12]}-{LI[12:14]}", None), "王二": ("1960-03-01", "month"), "赵三": ("1950-01-01", "year")}
+    again = run_act(office, secretary, table.encode(), "plan")
+    assert outcomes(again) == {"same": 3}
+
+
 def test_people_who_look_alike_in_one_table_are_two(office, secretary):
     """Twins, and a father and a son of one name, stand in one table; the same table again changes nothing."""
     rows = [

@@ -14,7 +14,7 @@ import orjson
 from forms.identity import resident_id_birth, resident_id_ok, resident_id_sex
 from forms.index import normalise_for_search
 from forms.sheet_columns import EXTRA
-from forms.sheet_values import CellRefused, cell_text, cell_value
+from forms.sheet_values import CellRefused, birth_values, cell_text, cell_value
 from forms.validate import validator
 from server.services.sheet_file import Row
 from server.services.sheet_ground import Dwelling, Ground, Home, Lead, Place, place_of
@@ -155,6 +155,8 @@ class Planner:
             try:
                 if target in EXTRA:
                     found.parts[target] = cell_text(cell)
+                elif target == "person.birth_date":
+                    found.person.update(birth_values(cell))
                 elif (value := cell_value(target, self._forms[kind].fields[name], cell)) is not None:
                     found.values[kind][name] = value
             except CellRefused as error:
@@ -354,6 +356,9 @@ def _complete(person: dict[str, Any]) -> None:
         return
     person.setdefault("document_type", "resident_id")
     if (born := resident_id_birth(number)) is not None:
+        if born.startswith(str(person.get("birth_date"))[: {"year": 4, "month": 7}.get(person.get("birth_precision", ""), 10)]):
+            person["birth_date"] = born
+            person.pop("birth_precision", None)
         person.setdefault("birth_date", born)
     if (sex := resident_id_sex(number)) is not None:
         person.setdefault("sex", sex)
