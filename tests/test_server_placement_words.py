@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from server_kit import COMMUNITY, SIZE, anchor, create, furnish, home, open_ground, operation, patch
@@ -66,6 +67,16 @@ def test_a_building_explains_everything_in_it(ground):
     assert "building 某幢 (survey) lies in cell" in found["en"] and not found["needs_confirmation"]
     blind = told(ground, "building", made.building, Scope((COMMUNITY,), fields="internal", topics=()))
     assert "某幢" in blind["zh"]
+
+
+def test_a_wide_fix_says_how_probably_it_lies_in_no_cell(ground):
+    """The shares that are told make a whole: what the cells leave over is said."""
+    phone = ground.worker(0)
+    stall = create("resource", {"name": "岗亭", "kind": "place", "category": "shelter", "anchor": fix(near_border(18), 2_000)})
+    phone.write(stall)
+    found = told(ground, "resource", stall["id"])
+    shares = [int(one) for one in re.findall(r"(\d+)%", found["zh"].replace("（95%）", ""))]
+    assert "不在任何网格" in found["zh"] and "in no cell" in found["en"] and 97 <= sum(shares) <= 103, found["zh"]
 
 
 def test_a_fix_beside_a_border_waits_with_its_candidates(ground):

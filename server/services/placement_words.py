@@ -88,6 +88,9 @@ def _fix(said: Said) -> tuple[str, str]:
     border = min((one["distance_m"] for one in others), default=None)
     shares_zh = "，".join(f"{_cell(one['cell'])[0]} {one['probability']:.0%}" for one in said.candidates)
     shares_en = ", ".join(f"{_cell(one['cell'])[1]} {one['probability']:.0%}" for one in said.candidates)
+    outside = 1 - sum(one["probability"] for one in said.candidates)
+    if outside >= 0.01:
+        shares_zh, shares_en = f"{shares_zh}，不在任何网格 {outside:.0%}", f"{shares_en}, in no cell {outside:.0%}"
     at_zh = "" if border is None else f"，距相邻网格 {_metres(border)} 米"
     at_en = "" if border is None else f", {_metres(border)} m from the next cell"
     return (
