@@ -16,7 +16,8 @@ class Derived:
 
     ``base`` is the record type it belongs to, None for any. ``needs`` are column paths from that record.
     ``stored`` values come from what the store keeps beside a record (its cell, its confirmations, a count);
-    the others are computed by ``derive`` from ``needs``.
+    the others are computed by ``derive`` from ``needs``. What ``counts_people`` of one place is for those alone who see
+    personal fields: an exact small count names somebody.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Derived:
     label_en: str
     needs: tuple[str, ...] = ()
     stored: bool = False
+    counts_people: bool = False
 
 
 DERIVED: dict[str, Derived] = {
@@ -34,10 +36,16 @@ DERIVED: dict[str, Derived] = {
     for item in (
         Derived("cell_code", None, "text", "public", "网格", "Cell", stored=True),
         Derived("confirmed_on", None, "date", "internal", "最近确认", "Last confirmed", stored=True),
-        Derived("members_count", "household", "integer", "internal", "在户人数", "Members", stored=True),
-        Derived("households_count", "dwelling", "integer", "internal", "住户数", "Households", stored=True),
-        Derived("members_known_count", "organization", "integer", "internal", "党员数", "Party members", stored=True),
-        Derived("members_with_phone_count", "household", "integer", "internal", "留有电话的人数", "Members with a phone", stored=True),
+        Derived("members_count", "household", "integer", "internal", "在户人数", "Members", stored=True, counts_people=True),
+        Derived("households_count", "dwelling", "integer", "internal", "住户数", "Households", stored=True, counts_people=True),
+        Derived(
+            "members_known_count", "organization", "integer", "internal", "党员数", "Party members",
+            stored=True, counts_people=True,
+        ),
+        Derived(
+            "members_with_phone_count", "household", "integer", "internal", "留有电话的人数", "Members with a phone",
+            stored=True, counts_people=True,
+        ),
         Derived("check_ins_count", "party_member", "integer", "internal", "有效报到数", "Check-ins in force", stored=True),
         Derived(
             "lives_alone", "person", "boolean", "personal", "独自居住", "Lives alone",

@@ -57,6 +57,11 @@ class RosterColumn:
     measure: str | None
     sortable: bool
 
+    @property
+    def tells_of_people(self) -> bool:
+        """Whether only those may have it who see personal fields: a personal value, or an exact count of people of one place."""
+        return self.privacy in ("personal", "secret") or (self.derived is not None and DERIVED[self.derived].counts_people)
+
 
 @dataclass(frozen=True, slots=True)
 class Roster:

@@ -53,7 +53,10 @@ def test_a_small_community_tells_nothing_about_people(office):
     assert [one["properties"]["person_count"] for one in items] == [None, None]
     baseline = planner.get(PATH).json
     assert baseline["total"]["counts"]["person"] is None and baseline["total"]["counts"]["dwelling"] == 3
-    assert baseline["cells"][0]["freshness"]["records"] is None
+    for summary in (*baseline["cells"], baseline["total"], baseline["unplaced"]):
+        if summary["freshness"] is not None:
+            assert [summary["freshness"][name] for name in ("records", "median_days", "oldest_days")] == [None, None, None]
+    assert cell["median_days"] is None
     assert office.signed_in("secretary").get(PATH).json["total"]["counts"]["person"] == 4
 
 

@@ -204,6 +204,19 @@ def _tag(office, name: str) -> str:
         return connection.execute(select(record.c.tag).where(record.c.id == IDS[name])).scalar_one()
 
 
+def test_a_planner_reads_no_count_of_people_by_place(office):
+    """Neither how many households a dwelling has nor how many party members an organization: not shown, not filtered by."""
+    planner, secretary = office.signed_in("planner"), office.signed_in("secretary")
+    for name, column in (("dwellings", "households_count"), ("organizations", "members_known_count")):
+        path = f"/api/v1/communities/{COMMUNITY}/roster/{name}"
+        answer = planner.get(path).json
+        assert answer["rows"] and column not in {one["name"] for one in answer["columns"]}
+        assert all(column not in row for row in answer["rows"])
+        assert planner.get(f"{path}?{column}=1").status_code in (400, 403, 422)
+        assert planner.get(f"{path}?sort={column}").status_code in (400, 403, 422)
+        assert any(row[column] for row in secretary.get(path).json["rows"])
+
+
 def test_a_planner_gets_places_without_people(office):
     """A planner reads dwellings without the owner's name, and is refused every roster of persons."""
     planner = office.signed_in("planner")

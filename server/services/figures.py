@@ -191,5 +191,8 @@ def _guard(summary: dict[str, Any], values: Mapping[str, int | None]) -> None:
     for kind, measure in _OF_BASELINE.items():
         if kind in summary["counts"]:
             summary["counts"][kind] = values.get(measure)
-    if summary.get("freshness") is not None:
-        summary["freshness"]["records"] = None
+    freshness = summary.get("freshness")
+    if freshness is not None:
+        freshness["records"] = None
+        if values.get("household_count") is None:  # days of few households say when each was visited, and that there is one
+            freshness["median_days"] = freshness["oldest_days"] = None

@@ -12,7 +12,6 @@ from server.permissions import Scope
 from server.services import rosters
 from server.services.accounts import today
 from server.services.inbox import cells_by_home
-from server.services.labels import PERSONAL
 from server.services.looks import Look
 from server.services.roster_query import Query, from_body
 from server.store.database import read, stamp
@@ -85,5 +84,5 @@ def _allowed(house: House, scope: Scope, asked: QuestionList) -> bool:
         personal = rosters.sees_personal(scope, roster)
     except OutsideScope:
         return False
-    columns = {column.name for column in roster.columns if personal or column.privacy not in PERSONAL}
+    columns = {column.name for column in roster.columns if personal or not column.tells_of_people}
     return all(one["column"] in columns for one in asked.filters)

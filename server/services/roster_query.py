@@ -113,7 +113,7 @@ def from_body(roster: Roster, body: Mapping[str, Any], *, personal: bool) -> Que
 def _query(
     roster: Roster, asked: Mapping[str, Any], personal: bool, pointers: Sequence[str], errors: list[InputError]
 ) -> Query:
-    allowed = tuple(column for column in roster.columns if personal or column.privacy not in PERSONAL)
+    allowed = tuple(column for column in roster.columns if personal or not column.tells_of_people)
     by_name = {column.name: column for column in allowed}
     filters = []
     for item, pointer in zip(asked.get("filters") or [], pointers, strict=True):

@@ -14,7 +14,6 @@ from server.errors import OutsideScope
 from server.permissions import Scope
 from server.services.baseline import COUNTED, baseline
 from server.services.baseline_then import baseline_then
-from server.services.labels import PERSONAL
 from server.services.roster_grounds import Ground, cell_ground, community_ground
 from server.services.roster_query import Query
 from server.services.roster_values import order_key, table_value
@@ -162,7 +161,7 @@ class Data:
             name for _, _, one in self._plan.placeholders if one.listing is not None and one.listing.source == source
             for name in (*one.listing.columns, *((one.column,) if one.column else ()))
         }  # fmt: skip
-        if not sees_personal(self._scope, roster) and any(roster.column(name).privacy in PERSONAL for name in wanted):  # type: ignore[union-attr]
+        if not sees_personal(self._scope, roster) and any(roster.column(name).tells_of_people for name in wanted):  # type: ignore[union-attr]
             raise OutsideScope("this template shows personal columns that you may not have")
         for row in rows_of(self._house, self._connection, self._scope, self.ground, self._query(roster, tuple(sorted(wanted)))):
             yield Line(row["id"], row)
@@ -170,7 +169,7 @@ class Data:
     def _query(self, roster: Roster, names: Sequence[str]) -> Query:
         columns = tuple(column for column in roster.columns if column.name in names)
         order = tuple((column, down) for name, down in roster.sort if (column := roster.column(name)) is not None)
-        shown = tuple((column, down) for column, down in order if column.privacy not in PERSONAL or self._scope.fields == "all")
+        shown = tuple((column, down) for column, down in order if not column.tells_of_people or self._scope.fields == "all")
         return Query(roster, columns, (), shown, 1, None, self.moment.known_at, self.moment.true_on)
 
     def _cells(self) -> Iterator[Line]:
