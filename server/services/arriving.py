@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from server.sealing import unseal
-from server.services import blob_store
+from server.services import photos_along
 from server.services.carry import Entry, Opened, carry_out
 from server.services.keys import DataKeys
 from server.services.places import places_in_force
 from server.services.transact import forms_id
 from server.services.unsealing import learn
-from server.store import blobs, commands, crossings, writing
+from server.store import commands, crossings, writing
 from server.store import push as reading
 from server.store.database import next_journal_number
 from sync.crossing import Arrival, arrive
@@ -82,7 +82,8 @@ def bring(connection: Connection, there: House, here: House, route: Route, left:
     entry = Entry(next_journal_number(connection), "move_in", route.at, route.actor_id, route.install_id, "console", configuration)
     entry.more["arrived"] = {"from": from_community, "op_id": asked.op_id, "records": len(arrivals)}
     _bring_conflicts(connection, here, route, entry, ours, conflicts, siblings)
-    _bring_photos(connection, there, here, route, arrivals)
+    photos = set[str]().union(*(photos_along.named_in(one.record.fields) for one in arrivals))
+    photos_along.bring(connection, here, from_community, to_community, photos, route.at)
     carry_out(connection, here, to_community, memory, opened, entry)
     reading.raise_placement_version(connection, to_community)
 
@@ -182,18 +183,3 @@ def _bring_conflicts(
     for one in siblings:
         one["sealed"] = keys.seal(subject[one["conflict_id"]], one["sealed"]) if one["sealed"] is not None else None
     crossings.bring_conflicts(connection, route.to_community, conflicts, siblings)
-
-
-def _bring_photos(connection: Connection, there: House, here: House, route: Route, arrivals: Sequence[Arrival]) -> None:
-    """Photos are stored by community too; the key that seals one is wrapped by the key of the house."""
-    names = sorted({name for one in arrivals for name in one.record.fields.get(blobs.PHOTOS) or () if isinstance(name, str)})
-    for name in names:
-        row = blobs.blob_of(connection, route.from_community, name)
-        present = blobs.blob_of(connection, route.to_community, name)
-        if row is None or row.wrapped_key is None or (present is not None and present.wrapped_key is not None):
-            continue
-        content = blob_store.get(there, route.from_community, name)
-        if content is not None:
-            blob_store.put(here, route.to_community, name, content)
-            values = (route.to_community, name, row.media_type, row.size_bytes, row.kept_sha256, route.at, row.wrapped_key)
-            blobs.add_blob(connection, values)

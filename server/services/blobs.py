@@ -29,11 +29,12 @@ from server.errors import (
 )
 from server.permissions import Actor, Scope
 from server.sealing import cipher, seal, unseal
-from server.services import blob_store
+from server.services import blob_store, photos_along
 from server.services.audit import Look, note
 from server.services.labels import PERSONAL
 from server.services.photos import FORMATS, without_places
 from server.store import blobs as store
+from server.store import push as reading
 from server.store.database import read, stamp, write
 
 if TYPE_CHECKING:
@@ -229,6 +230,8 @@ def _keep(house: House, community_id: str, install_id: str, sha256: str, media_t
     """Seal the bytes and note who has them. Done twice it changes nothing."""
     at = stamp(house.clock())
     with write(house.engine) as connection:
+        # A move out of here happens before or after, never at once: one of the two sees the other and takes the photo along.
+        reading.lock_placement(connection, community_id, exclusive=False)
         there = store.blob_of(connection, community_id, sha256)
         if there is None or there.wrapped_key is None:
             plain, wrapped = house.keys.new_data_key()
@@ -237,6 +240,7 @@ def _keep(house: House, community_id: str, install_id: str, sha256: str, media_t
             digest = hashlib.sha256(kept).hexdigest()
             store.add_blob(connection, (community_id, sha256, media_type, len(kept), digest, at, wrapped))
         store.add_holder(connection, community_id, sha256, install_id, at)
+        photos_along.follow(connection, house, community_id, install_id, sha256, at)
 
 
 def held_by_phone(house: House, community_id: str, names: Sequence[str]) -> dict[str, list[str]]:

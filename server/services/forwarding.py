@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from server.services import photos_along
 from server.services.carry import Entry, Opened
 from server.services.community_forms import at_home
 from server.services.release import texts_of
@@ -134,6 +135,8 @@ def _transact(
 
         submission = Submission(community_id=target, kind="forwarded", **common)
         decide_and_write(connection, at_target, submission, [[again[one.n] for one in going]], attempts.there, keep=collect)
+        photos = set[str]().union(*(photos_along.named_in(one.values) for one in going))
+        photos_along.bring(connection, house, community_id, target, photos, at)
     parts = _parts(group, there, refused)
     status = {one.n: one.status + 1 for one in rows}
 

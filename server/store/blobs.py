@@ -116,13 +116,17 @@ def holders(connection: Connection, community_id: str, sha256: str) -> set[str]:
 
 def referring(connection: Connection, scope: Scope, community_id: str, key: int) -> list[Any]:
     """(id, type) of living records in the scope that are indexed under this key."""
-    ids = [record_id for _, record_id in found_under(connection, community_id, [key])]
     found: list[Any] = []
     cut, values = record_cut(connection, scope, community_id)
-    for record_id in ids:
+    for record_id in showing(connection, community_id, key):
         statement = f"SELECT r.id, r.type FROM record r WHERE {cut} AND r.id = ? AND r.life = 'live'"
         found += run(connection, statement, (*values, record_id)).all()
     return found
+
+
+def showing(connection: Connection, community_id: str, key: int) -> list[str]:
+    """Ids of the records that are indexed under this key."""
+    return [record_id for _, record_id in found_under(connection, community_id, [key])]
 
 
 def writers_of_photos(connection: Connection, community_id: str, record_id: str) -> set[str]:

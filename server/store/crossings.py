@@ -30,6 +30,18 @@ def departures_of(connection: Connection, community_id: str, ids: Iterable[str])
     return {row.id: row.to_community for row in rows}
 
 
+def reached_from(connection: Connection, community_id: str) -> list[str]:
+    """The other communities that records of this one have gone to, through any number of steps; ascending."""
+    found: set[str] = set()
+    pending = [community_id]
+    while pending:
+        rows = run(connection, "SELECT DISTINCT to_community FROM departure WHERE community_id = ?", (pending.pop(),))
+        fresh = {row.to_community for row in rows} - found - {community_id}
+        found |= fresh
+        pending += fresh
+    return sorted(found)
+
+
 def write_departures(connection: Connection, community_id: str, parted: Mapping[str, str | None], number: int) -> None:
     """Say where records live from now on; None: here again."""
     for record_id in parted:

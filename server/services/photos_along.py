@@ -1,0 +1,56 @@
+"""Photos go where the records go that show them, to another community of the house too (S30, S26).
+
+They are stored by community, sealed under a key of their own that the key of the house wraps: the bytes are copied as they are. With
+them goes who has had them, because a reference counts only where somebody wrote it who had the bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from server.services import blob_store
+from server.store import blobs, crossings
+
+if TYPE_CHECKING:
+    from server.house import House
+    from server.store.database import Connection
+
+
+def named_in(fields: Mapping[str, Any]) -> set[str]:
+    """SHA-256 of the photos that values name: of a record, or what an operation adds; what it takes away is not among them."""
+    value = fields.get(blobs.PHOTOS)
+    if isinstance(value, Mapping):
+        value = value.get("add")
+    return {name for name in value if isinstance(name, str)} if isinstance(value, list) else set()
+
+
+def bring(connection: Connection, house: House, from_community: str, to_community: str, names: Iterable[str], at: str) -> None:
+    """Let another community have these photos too. Done twice it changes nothing; one that was erased in either stays so.
+
+    Names of which nothing has arrived yet are left out: `follow` brings them once they have.
+    """
+    for name in sorted(names):
+        row = blobs.blob_of(connection, from_community, name)
+        if row is None or row.wrapped_key is None:
+            continue
+        present = blobs.blob_of(connection, to_community, name)
+        if present is None:
+            content = blob_store.get(house, from_community, name)
+            if content is None:
+                continue
+            blob_store.put(house, to_community, name, content)
+            values = (to_community, name, row.media_type, row.size_bytes, row.kept_sha256, at, row.wrapped_key)
+            blobs.add_blob(connection, values)
+        elif present.wrapped_key is None:
+            continue
+        for install_id in sorted(blobs.holders(connection, from_community, name)):
+            blobs.add_holder(connection, to_community, name, install_id, at)
+
+
+def follow(connection: Connection, house: House, community_id: str, install_id: str, name: str, at: str) -> None:
+    """Bring a photo that an install has just uploaded to the communities where its work about departed records was decided."""
+    key = house.keys.search_key(blobs.PHOTOS, name)
+    for other in crossings.reached_from(connection, community_id):
+        if any(install_id in blobs.writers_of_photos(connection, other, one) for one in blobs.showing(connection, other, key)):
+            bring(connection, house, community_id, other, [name], at)
