@@ -22,12 +22,13 @@ from crossing_kit import (
 from server_kit import COMMUNITY, PASSWORD, create, open_ground, patch, uuid7
 from stream_oracle import recount
 
-from server.services import arriving, crossing, erasure_reach, release
+from server.services import arriving, crossing, erasing, erasure_reach, release
 from server.services.audit import Look
 from server.services.deciding import Waiting
 from server.services.erasing import By
 from server.services.push import accept_user_group, user_operation
 from server.services.verify import verify
+from server.store import writing
 from server.store.database import read
 from server.store.inbox import people_of_installs
 
@@ -40,6 +41,15 @@ def ground(prepared_database, tmp_path, clock):
     report = verify(ground.house, again=True)
     assert report.agrees, str(report.difference)
     ground.close()
+
+
+def erase_there(ground, person):
+    """The other community's secretary looks and erases; what they saw and what was done."""
+    actor = secretary_of(ground.house)
+    look = Look(actor, "change", "erasure")
+    seen = erasure_reach.preview(ground.house, actor, OTHER, person, look)
+    by = By(actor.user_id, "request")
+    return seen, erasure_reach.erase(ground.house, actor, OTHER, person, by, seen["confirm"], look)
 
 
 def test_s30_a_household_closes_here_and_is_created_there_with_the_same_id_version_and_tag(ground):
@@ -165,14 +175,67 @@ def test_s30_erasure_reaches_both_communities(ground):
     late = patch(ground, person, {"name": "张迟"})
     _, waiting = ask(ground, phone, near.household)
     accept(ground, waiting)
-    actor = secretary_of(ground.house)
-    look = Look(actor, "change", "erasure")
-    seen = erasure_reach.preview(ground.house, actor, OTHER, person, look)
-    erasure_reach.erase(ground.house, actor, OTHER, person, By(actor.user_id, "request"), seen["confirm"], look)
+    erase_there(ground, person)
     assert there(ground, person).life == ground.record(person).life == "erased"
     keys = rows(ground, "SELECT wrapped FROM data_key WHERE subject_id = ?", person)
     assert len(keys) == 2 and all(one.wrapped is None for one in keys)
     assert away.outcomes([late]) == [("erased", None)]
+
+
+@pytest.mark.parametrize("native", [True, False], ids=["with one of there", "with one who came along"])
+def test_s30_erasure_reaches_ids_that_were_merged_in_another_community(ground, native):
+    """S8, S28, S30: who moved and is recorded twice there is erased under both ids in both communities, and again after a restore."""
+    phone = ground.worker(0)
+    near, _ = family(phone)
+    merged, kept = near.persons
+    _, waiting = ask(ground, phone, near.household)
+    accept(ground, waiting)
+    actor = secretary_of(ground.house)
+    if native:
+        household, kept = uuid7(), uuid7()
+        made = [
+            {"kind": "create", "type": "household", "id": household, "set": {"dwelling": dwelling_there(ground), "kind": "family"}},
+            {"kind": "create", "type": "person", "id": kept, "set": {
+                "name": "张一", "document_missing_reason": "not_asked", "residence_household": household, "relation_to_head": "01"}},
+        ]  # fmt: skip
+        accept_user_group(ground.house, actor, [user_operation(ground.house, one) for one in made])
+    base, other = ({"v": row.v, "tag": row.tag} for row in (there(ground, kept), there(ground, merged)))
+    merge = {"kind": "command", "type": "person", "id": kept, "name": "merge_persons", "base": base,
+             "arguments": {"merged": merged}, "others": {merged: {"base": other, "was": {}}}}  # fmt: skip
+    assert accept_user_group(ground.house, actor, [user_operation(ground.house, merge)])[0]["now"]["outcome"] == "applied"
+    seen, done = erase_there(ground, kept)
+    assert seen["records"]["person"] == (3 if native else 4)
+    assert done["done"]["records"] == sum(seen["records"].values())
+    assert {row.life for row in rows(ground, "SELECT life FROM record WHERE id IN (?, ?)", merged, kept)} == {"erased"}
+    keys = rows(ground, "SELECT community_id FROM data_key WHERE subject_id IN (?, ?) AND wrapped IS NOT NULL", merged, kept)
+    assert keys == []
+    lines = [json.loads(one) for one in (ground.house.settings.data_dir / "revocations.log").read_text().splitlines()]
+    told = {one["community_id"]: one["people"] for one in lines if one["kind"] == "erasure"}
+    assert told == {COMMUNITY: sorted([merged, kept]), OTHER: sorted([merged, kept])}
+
+
+def test_s30_an_erasure_that_fails_in_one_community_leaves_no_line_of_the_other(ground, monkeypatch):
+    """S26, S28: what was rolled back is not erased by a later restore."""
+    phone = ground.worker(0)
+    near, _ = family(phone)
+    _, waiting = ask(ground, phone, near.household)
+    accept(ground, waiting)
+    with read(ground.house.engine) as connection:
+        target = erasing.target_of(connection, ground.house, OTHER, near.persons[0])
+    journal, calls = writing.insert_journal, []
+
+    def fail_at_the_second(*given):
+        calls.append(given)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        journal(*given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(writing, "insert_journal", fail_at_the_second)
+        with pytest.raises(KeyboardInterrupt):
+            erasing.erase(ground.house, target, By("somebody", "request"))
+    assert not (ground.house.settings.data_dir / "revocations.log").exists()
+    assert there(ground, near.persons[0]).life == "live"
 
 
 def test_s30_the_inbox_of_the_other_community_shows_who_would_come_and_accepts_them(ground):

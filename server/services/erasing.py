@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter as Counted
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from server.store import commands, counted, crossings, erasing, writing
 from server.store import push as reading
 from server.store.blobs import PHOTOS
 from server.store.database import next_journal_number, stamp, write
+from server.store.errors import PlanOutdated
 from sync.digest import version_tag
 from sync.feedrows import Counter, stream_changes, streams_of
 from sync.memory import Memory, Version
@@ -67,7 +68,7 @@ class Target:
 
 
 def target_of(connection: Connection, house: House, community_id: str, subject_id: str) -> Target:
-    """Everything that is stored about a person: merged ids too, cards, episodes, what refers to them as its subject.
+    """Everything that a community stores about a person: merged ids too, cards, episodes, what refers to them as its subject.
 
     Raises
     ------
@@ -76,8 +77,22 @@ def target_of(connection: Connection, house: House, community_id: str, subject_i
     InvalidInput
         It is about no person.
     """
-    found = _found(connection, house, community_id, subject_id)
-    own = [row for row in found.records if row.id in found.subjects]
+    return targets_of(connection, house, community_id, subject_id)[0]
+
+
+def targets_of(connection: Connection, house: House, community_id: str, subject_id: str) -> tuple[Target, ...]:
+    """What every community stores about a person, the asked one first, then by id.
+
+    Ids that were merged in one community lead to others, whose keys lead to further communities, until nothing is added (S8, S30).
+    Raises as `target_of`, where the asked community has no such record.
+    """
+    local = _same_person(connection, community_id, [subject_id])
+    communities, subjects = _reached(connection, community_id, local)
+    found = tuple(
+        _found(connection, house, one, subject_id, subjects)
+        for one in sorted(communities, key=lambda one: (one != community_id, one))
+    )
+    own = [row for row in found[0].records if row.id in local]
     if not own:
         raise NotFound("nobody of this id is recorded here")
     if all(row.subject_id != row.id for row in own):
@@ -85,16 +100,38 @@ def target_of(connection: Connection, house: House, community_id: str, subject_i
     return found
 
 
-def _found(connection: Connection, house: House, community_id: str, subject_id: str) -> Target:
-    root = Memory.rooted(commands.redirects_of(connection, community_id, [subject_id]))(subject_id)
-    subjects = sorted({root, *commands.leading_to(connection, community_id, [root])})
+def _reached(connection: Connection, community_id: str, subjects: set[str]) -> tuple[set[str], set[str]]:
+    """Communities that have, or had, a key of a person, and all the ids that the person has in them."""
+    while True:
+        communities = {community_id, *crossings.communities_of(connection, sorted(subjects))}
+        wider = subjects.union(*(_same_person(connection, one, subjects) for one in communities))
+        if wider == subjects:
+            return communities, subjects
+        subjects = wider
+
+
+def _same_person(connection: Connection, community_id: str, subjects: Iterable[str]) -> set[str]:
+    """These ids, those that they were merged into, and all that lead there, as one community knows it."""
+    asked = set(subjects)
+    redirects = commands.redirects_of(connection, community_id, asked)
+    ends = asked | set(redirects.values())
+    return ends | commands.leading_to(connection, community_id, ends).keys()
+
+
+def _found(connection: Connection, house: House, community_id: str, subject_id: str, subjects: Iterable[str]) -> Target:
+    """What a community stores about these ids of one person; it is named by the id that its record has there."""
+    ids = sorted(subjects)
     types = [name for name in house.registry.types() if house.registry.latest(name).subject is not None]
     rows = [
         row
-        for row in erasing.about(connection, community_id, subjects, types)
-        if row.subject_id in subjects or row.id in subjects or _names(house, row, subjects)
+        for row in erasing.about(connection, community_id, ids, types)
+        if row.subject_id in ids or row.id in ids or _names(house, row, ids)
     ]
-    return Target(community_id, root, tuple(subjects), tuple(rows))
+    root = Memory.rooted(commands.redirects_of(connection, community_id, [subject_id, *ids]))
+    ends = [root(subject_id), *sorted(map(root, ids))]
+    recorded = {row.id for row in rows}
+    name = next((one for one in ends if one in recorded), ends[0])
+    return Target(community_id, name, tuple(ids), tuple(rows))
 
 
 def _names(house: House, row: Any, subjects: Sequence[str]) -> bool:
@@ -120,22 +157,25 @@ def erase(house: House, target: Target, by: By) -> dict[str, int]:
     """
     done: Counted[str] = Counted()
     dropped: list[tuple[str, str]] = []
+    noted: list[tuple[Target, list[str]]] = []
     with write(house.engine) as connection:
-        everywhere = sorted({target.community_id, *crossings.communities_of(connection, target.subjects)})
-        for community_id in everywhere:
+        local = _same_person(connection, target.community_id, [target.subject_id])
+        locked, _ = _reached(connection, target.community_id, local)
+        for community_id in sorted(locked):
             reading.lock_placement(connection, community_id, exclusive=True)
-        for community_id in everywhere:
-            if community_id == target.community_id:
-                now = target_of(connection, house, community_id, target.subject_id)
-            else:
-                now = _found(connection, house, community_id, target.subject_id)
+        everywhere = targets_of(connection, house, target.community_id, target.subject_id)
+        if {one.community_id for one in everywhere} != locked:
+            raise PlanOutdated
+        for now in everywhere:
+            noted.append((now, sorted(_all_subjects(connection, now))))
             told, photos = _erase_in(connection, house, now, by)
             done.update(told)
-            dropped += [(community_id, name) for name in photos]
-            subjects = _all_subjects(connection, now)
+            dropped += [(now.community_id, name) for name in photos]
+        for now, subjects in noted:
             note_revocation(
-                house, ERASURE, now.community_id, now.subject_id, by.reason, subjects=sorted(subjects), reference=by.reference
-            )
+                house, ERASURE, now.community_id, now.subject_id, by.reason, people=list(now.subjects), subjects=subjects,
+                reference=by.reference,
+            )  # fmt: skip
     for community_id, name in dropped:
         blob_store.drop(house, community_id, name)
     return dict(done)
@@ -144,7 +184,8 @@ def erase(house: House, target: Target, by: By) -> dict[str, int]:
 def erase_again(connection: Connection, house: House, line: Mapping[str, Any]) -> bool:
     """Erase in a restored database somebody who was erased before; whether anything was there to be erased."""
     community_id = line["community_id"]
-    found = _found(connection, house, community_id, line["id"])
+    people = _same_person(connection, community_id, [line["id"], *line["people"]])
+    found = _found(connection, house, community_id, line["id"], people)
     alive = any(erasing.keys_there(connection, community_id, [*line["subjects"], *found.subjects]).values())
     by = By(_SYSTEM, line["reason"], line.get("reference", ""), "system")
     _, photos = _erase_in(connection, house, found, by, line["subjects"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from server.services.audit import Look, line_of
 from server.services.keys import COMMUNITY, DataKeys
 from server.services.paging import make_cursor, read_cursor
 from server.services.unsealing import learn, open_sealed
-from server.store import audit, backup, crossings, jobs
+from server.store import audit, backup, jobs
 from server.store import erasing as store
 from server.store.database import read, stamp, write
 from server.store.errors import PlanOutdated
@@ -42,7 +42,7 @@ def preview(house: House, actor: Actor, community_id: str, subject_id: str, look
     Returns
     -------
     dict
-        ``records`` by type, ``photos``, ``waiting`` operations, ``merged`` ids that go too; ``named`` in other records (at most
+        ``records`` by type, ``photos``, ``waiting`` operations, of every community that has them, ``merged`` ids that go too; ``named`` in other records (at most
         `MOST_NAMED`) and ``lists`` that people saved: for people to decide about; outside ``systems`` that were
         given the person; ``databases`` that were replaced by a restore and lie
         beside the present one; ``backups`` with the day after which nobody opens them;
@@ -55,16 +55,17 @@ def preview(house: House, actor: Actor, community_id: str, subject_id: str, look
     """
     _demand(actor, community_id)
     with read(house.engine) as connection:
-        target = _alive(connection, house, community_id, subject_id)
-        said = _reach(connection, house, target)
+        targets = _alive(connection, house, community_id, subject_id)
+        said = _reach(connection, house, targets)
+    target = targets[0]
     personal = [f"{name}.*" for name in said["records"]]
     with write(house.engine) as connection:
         line = line_of(
             house, look, scope=f"erasure/{target.subject_id}", community_id=community_id, record_id=target.subject_id,
-            fields=personal, count=len(target.records),
+            fields=personal, count=sum(len(one.records) for one in targets),
         )  # fmt: skip
         audit.append(connection, line)
-    return said | {"confirm": make_cursor(house.keys, _use(actor, target), [stamp(house.clock()), _version(target)])}
+    return said | {"confirm": make_cursor(house.keys, _use(actor, target), [stamp(house.clock()), _version(targets)])}
 
 
 def erase(house: House, actor: Actor, community_id: str, subject_id: str, by: By, confirm: str, look: Look) -> dict[str, Any]:
@@ -82,20 +83,19 @@ def erase(house: House, actor: Actor, community_id: str, subject_id: str, by: By
     if by.reason not in erasing.REASONS:
         raise _wrong("/reason", "choice", "one of " + ", ".join(erasing.REASONS))
     with read(house.engine) as connection:
-        target = _alive(connection, house, community_id, subject_id)
-        said = _reach(connection, house, target)
-        if any(one in by.reference for one in _words(connection, house, target)):
+        targets = _alive(connection, house, community_id, subject_id)
+        said = _reach(connection, house, targets)
+        if any(one in by.reference for one in _words(connection, house, targets)):
             raise _wrong("/reference", "names_the_person", "must not name the person")
+    target = targets[0]
     at, shown = read_cursor(house.keys, _use(actor, target), confirm)
-    if shown != _version(target) or at < stamp(house.clock() - _STANDS):
+    if shown != _version(targets) or at < stamp(house.clock() - _STANDS):
         raise _wrong("/confirm", "outdated", "something was written meanwhile, or this was shown too long ago; look again")
     try:
         done = erasing.erase(house, target, by)
     except PlanOutdated as error:
         raise _wrong("/confirm", "outdated", "something was written meanwhile; look again") from error
-    with read(house.engine) as connection:
-        everywhere = {community_id, *crossings.communities_of(connection, target.subjects)}
-    files = sum(drop_files(house, one) for one in sorted(everywhere))
+    files = sum(drop_files(house, one.community_id) for one in targets)
     job_id = house.new_id()
     with write(house.engine) as connection:
         jobs.add(
@@ -154,15 +154,17 @@ def _demand(actor: Actor, community_id: str) -> None:
         raise OutsideScope("only the community's secretary or an administrator erases")
 
 
-def _alive(connection: Connection, house: House, community_id: str, subject_id: str) -> Target:
-    target = erasing.target_of(connection, house, community_id, subject_id)
-    if not target.living:
+def _alive(connection: Connection, house: House, community_id: str, subject_id: str) -> tuple[Target, ...]:
+    targets = erasing.targets_of(connection, house, community_id, subject_id)
+    if not any(one.living for one in targets):
         raise AlreadyDecided("erased already")
-    return target
+    return targets
 
 
-def _reach(connection: Connection, house: House, target: Target) -> dict[str, Any]:
-    community_id, words = target.community_id, _words(connection, house, target)
+def _reach(connection: Connection, house: House, targets: Sequence[Target]) -> dict[str, Any]:
+    """Counts and systems of all communities (S30); texts that name somebody where the actor can change them."""
+    target, words = targets[0], _words(connection, house, targets)
+    community_id = target.community_id
     gone = set(target.record_ids)
     named = []
     for row in store.mentions(connection, community_id, [*words, *target.subjects], MOST_NAMED + len(gone)):
@@ -181,12 +183,14 @@ def _reach(connection: Connection, house: House, target: Target) -> dict[str, An
     return {
         "id": target.subject_id,
         "merged": [one for one in target.subjects if one != target.subject_id],
-        "records": dict(sorted(Counter(row.type for row in target.living).items())),
-        "photos": len(target.photos),
-        "waiting": len(store.open_operations(connection, community_id, target.record_ids, target.subjects)),
+        "records": dict(sorted(Counter(row.type for one in targets for row in one.living).items())),
+        "photos": sum(len(one.photos) for one in targets),
+        "waiting": sum(
+            len(store.open_operations(connection, one.community_id, one.record_ids, one.subjects)) for one in targets
+        ),
         "named": named[:MOST_NAMED],
         "lists": [row.name for row, asked in zip(lists, opened, strict=True) if _is_said(asked, words)],
-        "systems": store.handed_to(connection, community_id, target.record_ids),
+        "systems": sorted({name for one in targets for name in store.handed_to(connection, one.community_id, one.record_ids)}),
         "databases": sorted(path.name for path in house.settings.data_dir.glob("*.replaced-*")),
         "backups": copies,
         "backups_end": max((one["expires_at"] for one in copies), default=None),
@@ -198,23 +202,24 @@ def _is_said(asked: Any, words: Iterable[str]) -> bool:
     return any(one in text for one in words)
 
 
-def _words(connection: Connection, house: House, target: Target) -> list[str]:
-    """What somebody is called and by which numbers they are known, to look for it elsewhere."""
-    keys = DataKeys(house.keys)
-    learn(keys, connection, target.community_id, (row.subject_id or COMMUNITY for row in target.living))
+def _words(connection: Connection, house: House, targets: Iterable[Target]) -> list[str]:
+    """What somebody is called and by which numbers they are known, in any community, to look for it elsewhere."""
     found: set[str] = set()
-    for row in target.living:
-        fields = orjson.loads(row.fields)
-        if row.secret is not None:
-            fields |= orjson.loads(unseal(keys.of(row.subject_id), bytes(row.secret)))
-        for name in _SAYS:
-            values = fields.get(name)
-            found.update(one for one in (values if isinstance(values, list) else [values]) if isinstance(one, str))
+    for target in targets:
+        keys = DataKeys(house.keys)
+        learn(keys, connection, target.community_id, (row.subject_id or COMMUNITY for row in target.living))
+        for row in target.living:
+            fields = orjson.loads(row.fields)
+            if row.secret is not None:
+                fields |= orjson.loads(unseal(keys.of(row.subject_id), bytes(row.secret)))
+            for name in _SAYS:
+                values = fields.get(name)
+                found.update(one for one in (values if isinstance(values, list) else [values]) if isinstance(one, str))
     return sorted(one for one in found if len(one) >= _SHORTEST)
 
 
-def _version(target: Target) -> list[list[Any]]:
-    return [[row.id, row.v, row.tag] for row in target.records]
+def _version(targets: Iterable[Target]) -> list[list[Any]]:
+    return [[one.community_id, row.id, row.v, row.tag] for one in targets for row in one.records]
 
 
 def _use(actor: Actor, target: Target) -> str:
