@@ -177,3 +177,17 @@ def test_a_crossing_outline_is_refused(dishu, tmp_path):
     status, _, error = dishu("community", "add", "999999003001", "--name", "x", "--boundary", file, "--datum", "wgs84")
     assert status == 1 and "crosses itself" in error
     assert "999999003001" not in dishu("community", "list")[1]
+
+
+def test_a_repaired_file_without_an_unread_cell_is_written_only_when_it_is_named(dishu, tmp_path):
+    """`repair --out` names the cell that could not be read and writes nothing; `--without` its code writes the others."""
+    broken = cell(2, 120.61, 31.3, 120.62, 31.31)
+    broken["geometry"]["coordinates"] = [broken["geometry"]["coordinates"][0][:2]]
+    file = written(tmp_path, collection(cell(1, 120.6, 31.3, 120.61, 31.31), broken))
+    out = tmp_path / "fixed.geojson"
+    words = ("cells", "repair", file, "--community", COMMUNITY, "--datum", "wgs84", "--out", out)
+    status, _, said = dishu(*words)
+    assert status == 1 and not out.exists() and f"{CODE}002" in said and len(said.splitlines()) == 1
+    assert dishu(*words, "--without", f"{CODE}001")[0] == 1 and not out.exists()
+    dishu(*words, "--without", f"{CODE}002")
+    assert len(json.loads(out.read_text(encoding="utf-8"))["features"]) == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from cells_kit import CODE, SIDE, SOUTH, WEST, path_of, populate_ground, row_of_cells
+from cells_kit import CODE, SIDE, SOUTH, WEST, cell, collection, path_of, populate_ground, row_of_cells
 from front_door import FIRST_DAY, open_office
 
 from server.house import uuid7
@@ -119,3 +119,45 @@ def test_a_draft_is_thrown_away_and_an_edition_is_not(office, secretary):
     assert thrown(secretary, f"{path_of()}/{standing['edition_id']}").status_code == 404
     planner = office.signed_in("planner")
     assert planner.post(f"{path_of()}/{standing['edition_id']}/draft").status_code in (403, 404)
+
+
+def short_ring(number):
+    """A cell whose ring has two points only: it cannot be read."""
+    feature = cell(number, WEST, SOUTH, WEST + SIDE, SOUTH + SIDE)
+    ring = feature["geometry"]["coordinates"][0]
+    feature["geometry"]["coordinates"] = [[ring[0], ring[1], ring[0]]]
+    return feature
+
+
+def test_a_cell_that_could_not_be_read_is_not_lost_by_saving(secretary):
+    """Saving the draft as it stands keeps it unpublishable, and so does a cut; only naming the unread cell lets go of it."""
+    in_force(secretary)
+    file = collection(cell(801, WEST, SOUTH, WEST + 0.001, SOUTH + 0.001), short_ring(802))
+    draft = secretary.post(path_of() + "?datum=cgcs2000&layer=dedicated", file)
+    path = f"{path_of()}/{draft.json['edition_id']}"
+    for _ in range(2):
+        answer = secretary.post(f"{path}/cells", secretary.get(path).json["cells"])
+        assert answer.status_code == 200, answer.data
+        found = [one for one in answer.json["certificate"]["problems"] if one["code"] == "ring_too_short"]
+        assert [one["cells"] for one in found] == [[f"{CODE}802"]] and not answer.json["certificate"]["ok"]
+    assert secretary.post(f"{path}/publish").status_code == 422
+    line = [[WEST + 0.0003, SOUTH - 0.001], [WEST + 0.0003, SOUTH + 0.002]]
+    assert not secretary.post(f"{path}/split", {"cell": "cell-801", "line": line}).json["certificate"]["ok"]
+    cells = secretary.get(path).json["cells"]
+    wrong = secretary.post(f"{path}/cells?drop={CODE}801", cells)
+    assert wrong.status_code == 422 and wrong.json["errors"][0]["code"] == "nothing_unread"
+    answer = secretary.post(f"{path}/cells?drop={CODE}802", cells).json
+    assert "ring_too_short" not in {one["code"] for one in answer["certificate"]["problems"]}
+
+
+def test_an_unread_cell_is_settled_by_drawing_it(secretary):
+    """A cell drawn under the code of the unread one takes its place; one sent unreadable again is told again."""
+    in_force(secretary)
+    good = cell(801, WEST, SOUTH, WEST + 0.001, SOUTH + 0.001)
+    draft = secretary.post(path_of() + "?datum=cgcs2000&layer=dedicated", collection(good, short_ring(802)))
+    path = f"{path_of()}/{draft.json['edition_id']}"
+    again = secretary.post(f"{path}/cells?drop={CODE}802", collection(good, short_ring(803))).json["certificate"]
+    assert not again["ok"] and [one["cells"] for one in again["problems"]] == [[f"{CODE}803"]]
+    drawn = secretary.post(f"{path}/cells", collection(good, cell(803, WEST + 0.002, SOUTH, WEST + 0.003, SOUTH + 0.001)))
+    assert drawn.json["certificate"]["ok"], drawn.json["certificate"]["problems"]
+    assert secretary.post(f"{path}/publish").status_code == 200

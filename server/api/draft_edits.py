@@ -19,6 +19,10 @@ blueprint = Blueprint("draft_edits", __name__)
 _TAG = "网格"
 _MAX_BODY = 64_000_000
 _HASH = {"type": "string", "description": "certificate.hash of the draft that was looked at; refused when it has changed since"}
+_DROP = {
+    "type": "string",
+    "description": "code (#3 without one) of a cell of the file that could not be read and is not wanted; may be repeated",
+}
 _PLACE = fields.Tuple((fields.Float(), fields.Float()), metadata={"description": "longitude, latitude; CGCS2000"})
 _CHANGED: dict[str, Any] = {
     "type": "object",
@@ -66,9 +70,11 @@ def begin_draft(community_id: str, edition_id: str) -> Response:
     tag=_TAG,
     request={"type": "object", "description": "GeoJSON FeatureCollection of polygons, each with cell_id, code and name"},
     request_media=("application/geo+json", "application/json"),
-    query={"hash": _HASH},
+    query={"hash": _HASH, "drop": _DROP},
     response=_CHANGED,
     problems=("malformed-body", "invalid-input", "invalid-cells", "body-too-large", "unsupported-body", "not-found", "busy"),
+    more="A cell of the file that could not be read keeps the draft from being published until one of its code is drawn, or "
+    "`drop` names it.",
 )
 def redraw(community_id: str, edition_id: str) -> Response:
     """Needs ``publish_cells``."""
@@ -77,7 +83,10 @@ def redraw(community_id: str, edition_id: str) -> Response:
     layer = drafts.find_edition(house, community_id, edition_id).layer
     sent = read_bytes(_MAX_BODY, media=("application/geo+json", "application/json"))
     drawn = drafts.read_draft(sent, datum="cgcs2000", layer=layer)
-    draft_edits.redraw(house, actor, community_id, edition_id, drawn, seen=request.args.get("hash") or None)
+    draft_edits.redraw(
+        house, actor, community_id, edition_id, drawn, seen=request.args.get("hash") or None,
+        dropped=request.args.getlist("drop"),
+    )  # fmt: skip
     return _told(community_id, edition_id)
 
 

@@ -16,6 +16,7 @@ from geo.edition import Certificate
 from geo.lineage import KINDS
 from geo.problem import Problem
 from geo.repairs import Repair, apply
+from geo.unread import unread_names
 from server.cli import cell_plans
 from server.cli.house import open_community
 from server.house import House
@@ -71,10 +72,14 @@ def check(file: Path, community: str, buildings: Path | None, **reading: Any) ->
 @command.command("repair")
 @_common
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the repaired cells here, as GeoJSON.")
-def repair(file: Path, community: str, buildings: Path | None, out: Path | None, **reading: Any) -> None:
+@click.option("--without", multiple=True, metavar="CODE", help="Write although this cell could not be read; may be repeated.")
+def repair(
+    file: Path, community: str, buildings: Path | None, out: Path | None, without: tuple[str, ...], **reading: Any
+) -> None:
     """Show every repair that could be made, cell by cell with the change of its area; --out makes them in a new file.
 
-    The file itself is never changed. Exit status 1 if there are errors that no repair settles.
+    The file itself is never changed. A cell that could not be read is missing in the new one, so that none is written
+    until --without names every such cell. Exit status 1 if there are errors that no repair settles.
     """
     with Steps(3) as steps:
         certificate, house, community_id, draft = _judged(file, community, buildings, steps, **reading)
@@ -91,6 +96,9 @@ def repair(file: Path, community: str, buildings: Path | None, out: Path | None,
         for change in one.changes:
             click.echo(f"{one.kind}\t{change.cell_code}\t{change.area_change_m2:+.2f} m²\t{one.message_zh}\t{one.message_en}")
     _tell(certificate)
+    missing = [name for name in unread_names(draft) if name not in without]
+    if out is not None and missing:
+        raise click.ClickException(f"not written: {', '.join(missing)} could not be read; leave out with --without CODE")
     if out is not None:
         out.write_bytes(orjson.dumps(drafts.as_collection(draft.cells)))
         click.echo(f"written, in cgcs2000\t{out}")

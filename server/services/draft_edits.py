@@ -5,15 +5,17 @@ A draft may be broken in between; only its certificate decides about publishing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from geo.cell import Cell
 from geo.cells import DraftEdition
 from geo.errors import GeoError
+from geo.problem import Problem
 from geo.profile import load_profile
 from geo.redraw import free_code, merge_cells, split_cell
+from geo.unread import still_true, unread_names
 from server.errors import InputError, InvalidInput, NotFound
 from server.permissions import Actor
 from server.services.draft_repairs import keep_changed, kept_draft
@@ -41,19 +43,24 @@ def begin_draft(house: House, actor: Actor, community_id: str, edition_id: str) 
 
 
 def redraw(
-    house: House, actor: Actor, community_id: str, edition_id: str, draft: DraftEdition, *, seen: str | None = None
-) -> None:
+    house: House, actor: Actor, community_id: str, edition_id: str, draft: DraftEdition, *, seen: str | None = None,
+    dropped: Collection[str] = (),
+) -> None:  # fmt: skip
     """Give a draft the cells that were drawn for it.
+
+    A cell of its file that could not be read forbids publishing until one of its code is drawn, or it is dropped by name.
 
     Parameters
     ----------
     draft : all its cells, of the same layer; identities as given
     seen : hash of the draft that the drawing began from; None: whatever it is
+    dropped : codes (``#3`` without one) of unread cells that somebody says are not wanted
 
     Raises
     ------
     InvalidInput
-        The draft was changed meanwhile (``stale_draft``), or a cell is of another layer.
+        The draft was changed meanwhile (``stale_draft``), a cell is of another layer, or what is dropped is not among
+        the unread (``nothing_unread``).
     NotFound, OutsideScope
     """
 
@@ -65,7 +72,7 @@ def redraw(
         plain = (replace(one, properties=_own(one)) for one in draft.cells)
         return tuple(plain)
 
-    _change(house, actor, community_id, edition_id, drawn, seen)
+    _change(house, actor, community_id, edition_id, drawn, seen, dropped=dropped, found=draft.problems)
 
 
 def split(
@@ -85,7 +92,8 @@ def split(
     new_id = house.new_id()
 
     def cut(before: DraftEdition) -> tuple[Cell, ...]:
-        taken = ever | {one.code for one in before.cells}
+        # The code of a cell that could not be read is its own still.
+        taken = ever | {one.code for one in before.cells} | set(unread_names(before))
         code = free_code(load_profile(community.code_profile), community.code, taken)
         old = next((one.name for one in before.cells if one.cell_id == cell_id), "")
         names = {one.name for one in before.cells}
@@ -119,17 +127,22 @@ def throw_away(house: House, actor: Actor, community_id: str, edition_id: str) -
 
 def _change(
     house: House, actor: Actor, community_id: str, edition_id: str,
-    change: Callable[[DraftEdition], tuple[Cell, ...]], seen: str | None,
+    change: Callable[[DraftEdition], tuple[Cell, ...]], seen: str | None, *,
+    dropped: Collection[str] = (), found: Sequence[Problem] = (),
 ) -> None:  # fmt: skip
     demand_publisher(actor, community_id)
     draft, report = kept_draft(house, community_id, edition_id)
     if seen is not None and report.get("hash") != seen:
         raise _wrong("/hash", "stale_draft", "somebody has changed this draft meanwhile; look at it again")
+    unknown = sorted(set(dropped) - set(unread_names(draft)))
+    if unknown:
+        raise _wrong("/drop", "nothing_unread", f"nothing of {', '.join(unknown)} is left unread in this draft")
     try:
         cells = change(draft)
     except GeoError as error:
         raise _wrong("", error.code, error.message) from error
-    keep_changed(house, community_id, edition_id, replace(draft, cells=cells, problems=()), report)
+    problems = (*still_true(draft, cells, dropped=dropped), *found)
+    keep_changed(house, community_id, edition_id, replace(draft, cells=cells, problems=problems), report)
 
 
 def _own(cell: Cell) -> dict[str, object]:
