@@ -193,6 +193,28 @@ def test_a_database_that_is_away_is_told_once_and_swept_when_it_is_back(office, 
     ]
 
 
+def test_a_sweeper_that_breaks_stops_neither_the_others_nor_the_jobs(office, queue, caplog):
+    """Exports, imports and erasures go on when one of the rounds of every minute breaks; the log says which and where, never a value."""
+    done = []
+
+    def broken(house):
+        raise IndexError("13700000001")
+
+    def sweep(house):
+        done.append("swept")
+
+    def count(house, job, progress):
+        done.append("ran")
+        return {}
+
+    queue()
+    one = Worker(office.house, {"count": count}, sweepers=(broken, sweep), poll_s=0.01)
+    one.sweep(now=True)
+    assert one.run_one() and done == ["swept", "ran"]
+    (said,) = [record.getMessage() for record in caplog.records if record.name == "dishu.jobs"]
+    assert "broken: IndexError" in said and "13700000001" not in said
+
+
 def test_export_on_the_command_line(prepared_database, tmp_path, clock, monkeypatch):
     """`dishu export` writes a file in the name of a person, says its checksum, and refuses what they may not have."""
     office = office_with_records(prepared_database, tmp_path, clock)

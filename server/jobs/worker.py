@@ -19,6 +19,7 @@ from server.house import House
 from server.jobs.kinds import JOB_KINDS, SWEEPERS, Sweeper
 from server.jobs.progress import JobRefused, LeaseLost, Progress
 from server.services.community_forms import at_home
+from server.services.faults import place_of
 from server.store import jobs
 from server.store.database import write
 from server.store.errors import StoreError
@@ -133,11 +134,19 @@ class Worker:
         return count
 
     def sweep(self, *, now: bool = False) -> None:
-        """Remove what is too old and release what waits no longer, at most every minute unless told to do it now."""
+        """Remove what is too old and release what waits no longer, at most every minute unless told to do it now.
+
+        A sweeper that breaks is logged and comes again with the others; raises only where the database is away.
+        """
         at = self._house.clock()
         if not now and self._swept_at is not None and at - self._swept_at < SWEEP_EVERY:
             return
-        self._swept_at = None  # a sweep that fails is made up for at the next poll
+        self._swept_at = None  # what a database that is away kept from being swept is made up for at the next poll
         for sweeper in self._sweepers:
-            sweeper(self._house)
+            try:
+                sweeper(self._house)
+            except (StoreError, OperationalError):
+                raise  # the database is away: for the others too
+            except Exception as error:  # one round that breaks stops neither the others nor the jobs
+                _log.error("sweeper %s.%s: %s", sweeper.__module__, sweeper.__name__, place_of(error))
         self._swept_at = at

@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from server.errors import ServerError
 from server.services import photos_along
 from server.services.carry import Entry, Opened
 from server.services.community_forms import at_home
+from server.services.faults import place_of
 from server.services.release import texts_of
 from server.services.transact import Attempt, Submission, decide_and_write, statuses_changed
 from server.store import commands, crossings, writing
 from server.store import push as reading
 from server.store.database import read, stamp, write
-from server.store.errors import PlanOutdated
+from server.store.errors import PlanOutdated, StoreError
 from sync.commanding import targets_of
 from sync.memory import Decided, Memory, Prepared
 from sync.outcome import ERASED, HELD, MOVED, OPEN, PROPOSAL, QUARANTINED, Refusal
@@ -32,14 +34,16 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger("dishu.forward")
 TRIES = 3
+UNEXPECTED = "unexpected"
 
 
 class _NotThere(Exception):
-    """The group cannot be decided there as it is."""
+    """The group cannot be decided there as it is, for the reason that its author's office is told."""
 
-    def __init__(self, errors: Sequence[dict[str, Any]] = ()) -> None:
+    def __init__(self, errors: Sequence[dict[str, Any]] = (), reason: str = MOVED) -> None:
         super().__init__()
         self.errors = list(errors)
+        self.reason = reason
 
 
 @dataclass(slots=True)
@@ -71,17 +75,27 @@ def forward_waiting(house: House, community_id: str, release: Callable[..., int]
 
 
 def _forward(house: House, community_id: str, install_id: str, group_n: int) -> set[str] | None:
-    """What may go on now that a group is settled; None where it waits on."""
+    """What may go on now that a group is settled; None where it waits on, or for the office."""
+    try:
+        return _with_tries(house, community_id, install_id, group_n, None)
+    except _NotThere as error:
+        refused = error
+    except (StoreError, ServerError):
+        raise
+    except Exception as error:  # S17: what breaks is kept for repair, and nothing behind it is lost
+        LOG.error("a held group could not be decided in the other community: %s; it is quarantined", place_of(error))
+        refused = _NotThere(reason=UNEXPECTED)
+    return _with_tries(house, community_id, install_id, group_n, refused)
+
+
+def _with_tries(house: House, community_id: str, install_id: str, group_n: int, refused: _NotThere | None) -> set[str] | None:
     attempts = _Attempts()
-    refused: _NotThere | None = None
     for _ in range(TRIES):
         try:
             with write(house.engine) as connection:
                 return _transact(connection, house, community_id, install_id, group_n, attempts, refused)
         except PlanOutdated:
             continue
-        except _NotThere as error:
-            refused = error
     LOG.warning("a held group could not be decided in the other community now; the sweeper comes back to it")
     return None
 
@@ -123,6 +137,8 @@ def _transact(
             raise _NotThere
         target = next(iter(targets.values()))
         going = _going(group, set(targets))
+        if not going:  # what they are about is here, and what it would stand by is there
+            raise _NotThere
         at_target = at_home(house, target, connection)
         again = {one.n: one for one in texts_of(connection, at_target, community_id, rows)}
 
@@ -165,7 +181,7 @@ def _parts(group: Sequence[Prepared], there: dict[int, Decided], refused: _NotTh
     """The group as it is decided here: what was decided there has its outcome already, what is about records of ours has not."""
     if refused is not None:
         for one in group:
-            one.refusal = Refusal(QUARANTINED, MOVED, errors=refused.errors)
+            one.refusal = Refusal(QUARANTINED, refused.reason, errors=refused.errors)
         return [list(group)]
     gone = []
     for one in group:
