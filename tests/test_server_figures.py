@@ -2,12 +2,17 @@ from __future__ import annotations
 
 import json
 import uuid
+from itertools import pairwise
 
 import pytest
+import shapely
 from front_door import COMMUNITY
-from records_kit import CODE_A, IDS, office_with_records
+from records_kit import CODE_A, CODE_B, IDS, actor_of, office_with_records
 from test_server_exports import exported
 
+from geo.cell import Cell
+from geo.cells import DraftEdition
+from server.services.editions import publish_edition
 from server.services.figures import MEASURES, TOTAL, figures
 from server.store.database import write
 
@@ -114,6 +119,47 @@ def test_what_was_withheld_stays_withheld(office, clock):
     crowd(office, "cell-a", 63)
     clock.advance(days=31)
     assert told(office)["cell-a"]["person_count"] is None
+
+
+def renamed(office, *names, west=(120.6, 120.61, 120.62)):
+    """Another edition of the two cells, under other names, their common border where ``west`` puts it."""
+    drawn = [shapely.box(a, 31.3, b, 31.31) for a, b in pairwise(west)]
+    draft = DraftEdition(
+        tuple(
+            Cell(cell, code, name, shapely.set_precision(box, 1e-7))
+            for cell, code, name, box in zip(("cell-a", "cell-b"), (CODE_A, CODE_B), names, drawn, strict=True)
+        ), (), "cgcs2000",
+    )  # fmt: skip
+    return publish_edition(office.house, actor_of(office, "secretary"), COMMUNITY, draft)
+
+
+def test_another_edition_undoes_no_suppression(office, clock):
+    """Renaming a cell neither tells what was withheld of it, nor what was withheld beside it, nor a second time this month."""
+    crowd(office, "cell-b", 48)
+    first = figures(office.house, COMMUNITY)
+    withheld = {(cell, name) for cell, by in first.values.items() for name, value in by.items() if value is None}
+    assert {("cell-a", "person_count"), ("cell-b", "person_count")} <= withheld
+    crowd(office, "cell-a", 63)
+    for name, days in (("甲", 0), ("乙", 0), ("丙", 31)):
+        clock.advance(days=days)
+        edition = renamed(office, name, "第2网格")
+        later = figures(office.house, COMMUNITY)
+        assert later.edition_id == edition
+        assert all(later.values[cell][measure] is None for cell, measure in withheld)
+        if not days:
+            assert later.values == first.values
+    assert later.values[TOTAL]["person_count"] != first.values[TOTAL]["person_count"]
+
+
+def test_ground_that_was_redrawn_is_counted_anew(office, clock):
+    """Cells whose border moves are other cells: their figures are told by what they hold, the community's once a month."""
+    crowd(office, "cell-b", 48)
+    first = figures(office.house, COMMUNITY).values
+    assert first["cell-b"]["person_count"] is None
+    crowd(office, "cell-a", 63)
+    clock.advance(days=31)
+    renamed(office, "甲", "乙", west=(120.6, 120.611, 120.62))
+    assert told(office)["cell-b"]["person_count"] is not None
 
 
 def test_figures_are_kept_for_everybody(office):

@@ -1,7 +1,8 @@
 """Figures that may be told to people without personal fields: of cells and communities, once a month, kept as told.
 
 They are told of the cells of an edition and of their sum, never of other areas. A publication is made when somebody first
-asks in a month and kept: every export of that month tells the same. What was withheld of an edition once stays withheld.
+asks in a month and kept: every export of that month tells the same. What was withheld once stays withheld, and another
+edition changes nothing for the cells whose ground it leaves as it was.
 """
 
 from __future__ import annotations
@@ -75,9 +76,9 @@ def figures(house: House, community_id: str) -> Told | None:
         rows = store.told(connection, community_id, edition_id, period)
         if not rows:
             true = _true(connection, community_id, [cell.cell_id for cell in cells], day)
-            before = store.ever_withheld(connection, community_id, edition_id)
+            before, said = _told_before(connection, community_id, edition_id, period)
     if not rows:
-        made = _made(house, community_id, true, before)
+        made = _made(house, community_id, true, before, said)
         with write(house.engine) as connection:
             # Another process may have been faster: then its publication stands, whole.
             if not store.told(connection, community_id, edition_id, period):
@@ -89,12 +90,29 @@ def figures(house: House, community_id: str) -> Told | None:
     return Told(edition_id, period, rows[0][3], dict(values))
 
 
+def _told_before(connection: Any, community_id: str, edition_id: str, period: str) -> tuple[set[Key], dict[Key, int]]:
+    """What stays withheld of an edition's cells, and what this month has told of them already under an earlier edition.
+
+    A withheld sum of all cells stays withheld under every edition: nearly the same people stand behind it.
+    """
+    before, said = store.ever_withheld(connection, community_id, edition_id), {}
+    for earlier, cells in store.unchanged_since(connection, community_id, edition_id):
+        now = cells | {TOTAL: TOTAL}
+        before |= {(now[one], measure) for one, measure in store.ever_withheld(connection, community_id, earlier) if one in now}
+        rows = store.told(connection, community_id, earlier, period)
+        is_whole = all(row[0] in now for row in rows)
+        for one, measure, value, _ in rows:
+            if value is not None and one in now and (one != TOTAL or is_whole):
+                said.setdefault((now[one], measure), value)
+    return before, said
+
+
 def _made(
-    house: House, community_id: str, true: Mapping[Key, Figure], before: set[Key]
+    house: House, community_id: str, true: Mapping[Key, Figure], before: set[Key], said: Mapping[Key, int]
 ) -> list[tuple[str, str, int | None]]:
     hidden = withheld(true, sums_of(sorted({cell for cell, _ in true if cell != TOTAL})), before)
     return [
-        (cell, measure, None if (cell, measure) in hidden else rounded(
+        (cell, measure, None if (cell, measure) in hidden else said[cell, measure] if (cell, measure) in said else rounded(
             house.keys.hashing, f"{community_id}/{cell}/{measure}", figure.value
         ))
         for (cell, measure), figure in sorted(true.items())

@@ -32,6 +32,27 @@ def ever_withheld(connection: Connection, community_id: str, edition_id: str) ->
     return {(row[0], row[1]) for row in run(connection, statement, (community_id, edition_id))}
 
 
+def unchanged_since(connection: Connection, community_id: str, edition_id: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """The editions before one, newest first: id, and of their cells those whose ground has stayed, with its cell of the edition.
+
+    By the lineage that was kept when each was published; ground that was redrawn on the way back is found no more.
+    """
+    statement = (
+        "SELECT l.from_edition_id, l.old_cell_id, l.new_cell_id, l.kind, l.counts FROM cell_lineage l "
+        "WHERE l.community_id = ? AND l.edition_id = ? AND l.from_edition_id IS NOT NULL"
+    )
+    seen, now = {edition_id}, edition_id
+    here: dict[str, str] | None = None
+    while rows := list(run(connection, statement, (community_id, now))):
+        now = rows[0][0]
+        if now in seen:
+            return
+        seen.add(now)
+        same = {old: new for _, old, new, kind, counts in rows if kind == "same" and counts}
+        here = same if here is None else {old: here[new] for old, new in same.items() if new in here}
+        yield now, here
+
+
 def keep(
     connection: Connection, community_id: str, edition_id: str, period: str, rows: Sequence[tuple[str, str, int | None]],
     *, at: str,

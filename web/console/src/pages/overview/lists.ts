@@ -8,7 +8,9 @@ import { may } from "../../session.ts";
 export function opens(figure: Figure): boolean {
   if (!figure.list) return false;
   if ("inbox" in figure.list) return may("inbox");
-  return may("personal") || (may("records") && PLACE_LISTS.includes(figure.list.roster));
+  // How many households a dwelling has is for those alone who see people.
+  const counts = figure.list.filters?.some((one) => one.column === "households_count");
+  return may("personal") || (!counts && may("records") && PLACE_LISTS.includes(figure.list.roster));
 }
 
 /** Open the list that a figure counts; `cell` is a cell's code or UNPLACED, null for the community; `day` a past one. */
