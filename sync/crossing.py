@@ -111,7 +111,7 @@ def arrive(arrivals: Iterable[Arrival], operation: Operation, n: int, writer: Wr
         _place(record_id, coming.keys(), placed, memory)
     for record_id, arrival in coming.items():
         record = memory.records[record_id]
-        if record.life == "live" and record.type == "person":
+        if record.type == "person":  # of a merged one too: its card ends, the survivor's says where that is registered
             keep_card(record, operation, n, writer, memory)
         memory.findings += arrival.findings
         memory.fresh[record_id] = arrival.fresh_at

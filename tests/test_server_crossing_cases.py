@@ -169,6 +169,41 @@ def test_s30_who_is_registered_in_the_old_community_stays_known_there_by_a_card(
 
 
 @pytest.mark.long
+def test_s30_a_card_follows_the_person_into_a_merge_in_the_other_community(ground):
+    """S24, S8: merged there into somebody who takes over the registration, they stay known here, under the name of the survivor."""
+    phone, registered = ground.worker(0), ground.worker(1)
+    near, _ = family(phone)
+    far = home(1)
+    registered.push(far.operations)
+    first, card = near.persons[0], made_id("card", near.persons[0])
+    ground.worker(0, 1).write(patch(ground, first, {"registration_dwelling": far.dwelling}))
+    _, waiting = ask(ground, phone, near.household)
+    accept(ground, waiting)
+    native = home(0, "张壹")
+    entered = [
+        {"kind": "create", "type": "household", "id": native.household, "set": {"dwelling": dwelling_there(ground), "kind": "family"}},
+        native.operations[-1],
+    ]
+    said = accept_user_group(ground.house, secretary_of(ground.house), [user_operation(ground.house, one) for one in entered])
+    assert {one["now"]["outcome"] for one in said} == {"applied"}
+    (survivor,) = native.persons
+    bases = {one: {"v": there(ground, one).v, "tag": there(ground, one).tag} for one in (first, survivor)}
+    merge = {
+        "kind": "command", "type": "person", "id": survivor, "name": "merge_persons", "base": bases[survivor],
+        "arguments": {"merged": first}, "others": {first: {"base": bases[first], "was": {}}},
+    }  # fmt: skip
+    accept_user_group(ground.house, secretary_of(ground.house), [user_operation(ground.house, merge)])
+    assert json.loads(there(ground, survivor).fields)["registration_dwelling"] == far.dwelling
+    assert distant_cards.sweep(ground.house) == 1 and distant_cards.sweep(ground.house) == 0
+    registered.pull()
+    assert registered.bodies[card]["fields"]["name"] == "张壹" and registered.bodies[card]["fields"]["home_cell"] == OTHER
+    row = there(ground, survivor)
+    left = {"kind": "patch", "type": "person", "id": survivor, "base": {"v": row.v, "tag": row.tag}, "set": {"registration_dwelling": None}}
+    accept_user_group(ground.house, secretary_of(ground.house), [user_operation(ground.house, left)])
+    assert distant_cards.sweep(ground.house) == 1 and ground.record(card).life == "deleted"
+
+
+@pytest.mark.long
 def test_s30_merged_ids_go_along_and_lead_to_their_person_there(ground):
     """S8, S30: late work under the id of a merged person reaches the one that it leads to."""
     phone, away = ground.worker(0), ground.worker(0)

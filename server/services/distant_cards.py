@@ -12,7 +12,7 @@ from server.services.carry import Entry, Opened, carry_out
 from server.services.keys import DataKeys
 from server.services.places import places_in_force
 from server.services.unsealing import learn
-from server.store import crossings
+from server.store import commands, crossings
 from server.store import push as reading
 from server.store.database import next_journal_number, read, stamp, write
 from sync.crossing import follow_card
@@ -58,7 +58,7 @@ def _outdated(connection: Connection, community_id: str, to_community: str, rows
     found = []
     for row in rows:
         person, where = persons.get(row.person_id), to_community
-        if person is not None and person.life == MOVED:
+        if person is not None and person.life in (MOVED, "merged"):
             person, where = _there(connection, row)
         if _differs(cards[row.card_id], person, where):
             found.append(row)
@@ -66,14 +66,15 @@ def _outdated(connection: Connection, community_id: str, to_community: str, rows
 
 
 def _there(connection: Connection, row: Any) -> tuple[Record | None, str]:
-    """The person where they live now, through every community that they went to, and which that is."""
-    where = row.to_community
-    for _ in range(8):
-        step = crossings.departures_of(connection, where, [row.person_id]).get(row.person_id)
-        if step is None:
+    """The person where they live now, and which community that is: through every one that they went to, and every merge (S8)."""
+    where, person_id = row.to_community, row.person_id
+    for _ in range(16):
+        step = crossings.departures_of(connection, where, [person_id]).get(person_id)
+        survivor = None if step is not None else commands.redirects_of(connection, where, [person_id]).get(person_id)
+        if step is None and survivor is None:
             break
-        where = step
-    return reading.load_records(connection, where, [row.person_id])[0].get(row.person_id), where
+        where, person_id = step or where, survivor or person_id
+    return reading.load_records(connection, where, [person_id])[0].get(person_id), where
 
 
 def _differs(card: Record, there: Record | None, where: str) -> bool:
