@@ -8,7 +8,7 @@ from forms.definition import RecordType
 from sync.arguments import made_records, named_records, pointer_of, target_community
 from sync.memory import Memory, Prepared, Writer
 from sync.operation import Operation
-from sync.outcome import HELD, MOVED, PROPOSAL, QUARANTINED, Refusal
+from sync.outcome import ELSEWHERE, HELD, MOVED, PROPOSAL, QUARANTINED, Refusal
 from sync.placing import PIN, pinned_cell
 from sync.record import Record, value_at
 from sync.scope import CARE, LINE
@@ -101,14 +101,12 @@ def _refusal_of_command(
     if target is not None and target not in memory.communities:
         error = _error("/arguments/community", "no_such_community", "no other community of this house")
         return Refusal(QUARANTINED, "invalid", errors=[error])
-    if target is not None and (memory.crossing is None or memory.crossing.community_id != target):
-        return Refusal(HELD, PROPOSAL, f"community/{target}")  # somebody there has to accept it
-    if writer.scope is None:
-        return None
-    for record_id in named:
+    for record_id in named if writer.scope is not None else ():
         record = memory.records.get(record_id)
         if record is not None and not _in_scope(record, n, writer, memory):
-            return Refusal(HELD, PROPOSAL)
+            return Refusal(HELD, PROPOSAL)  # somebody over all of it here, before anybody elsewhere is asked
+    if target is not None and (memory.crossing is None or memory.crossing.community_id != target):
+        return Refusal(HELD, PROPOSAL, ELSEWHERE + target)  # somebody there has to accept it
     return None
 
 

@@ -16,6 +16,9 @@ ERASED = "erased"
 PROPOSAL = "proposal"
 """The reason of a held command that somebody over all of its records has to confirm (S18)."""
 
+ELSEWHERE = "community/"
+"""What a proposal waits for that the secretary of another community has to accept, before that community's id (S30)."""
+
 MOVED = "moved"
 """The life of a record that lives in another community now; the reason of what is decided there (S30)."""
 
@@ -38,8 +41,18 @@ class Refusal:
 
 
 def worst(refusals: list[Refusal]) -> Refusal | None:
-    """The refusal that decides for a whole group: any quarantined, else any held, else None."""
+    """The refusal that decides for a whole group: any quarantined, else any held, else None.
+
+    Of proposals, one for this community's own secretary goes before one for another community.
+    """
     for refusal in refusals:
         if refusal.outcome == QUARANTINED:
             return refusal
+    if refusals and asks_elsewhere(refusals[0].waits_for):
+        return next((one for one in refusals if one.reason == PROPOSAL and one.waits_for is None), refusals[0])
     return refusals[0] if refusals else None
+
+
+def asks_elsewhere(waits_for: str | None) -> bool:
+    """Whether what an operation waits for is another community's consent."""
+    return waits_for is not None and waits_for.startswith(ELSEWHERE)

@@ -9,7 +9,7 @@ from sync.commanding import enter_command, targets_of
 from sync.entering import enter
 from sync.judging import is_erased, refusal_of
 from sync.memory import Decided, Memory, Prepared, Writer
-from sync.outcome import ERASED, OPEN, PROPOSAL, Refusal, worst
+from sync.outcome import ERASED, OPEN, PROPOSAL, Refusal, asks_elsewhere, worst
 from sync.redirects import followed
 
 
@@ -104,6 +104,9 @@ def _refuse(group: Sequence[Prepared], shared: Refusal, own: dict[int, Refusal],
     """S13: the worst member decides for the group; later operations on its records wait behind."""
     for prepared in group:
         mine = own.get(prepared.n)
+        waits_for = mine.waits_for if mine else shared.waits_for
+        if asks_elsewhere(waits_for) and not asks_elsewhere(shared.waits_for):
+            waits_for = None  # another community is asked when nothing else of the group stands against it
         if prepared.operation is not None and shared.reason != PROPOSAL:
             memory.blocked |= targets_of(prepared.operation)
         memory.decided.append(
@@ -111,7 +114,7 @@ def _refuse(group: Sequence[Prepared], shared: Refusal, own: dict[int, Refusal],
                 prepared,
                 shared.outcome,
                 shared.reason,
-                waits_for=mine.waits_for if mine else shared.waits_for,
+                waits_for=waits_for,
                 group_n=group[0].n,
                 errors=mine.errors if mine else [],
             )

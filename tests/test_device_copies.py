@@ -171,6 +171,8 @@ def test_s25_a_restored_server_gets_the_log_again(phone: Phone) -> None:
     new = phone.create("household", {"kind": "family"})
     answer_all(phone, v=1)
     first = phone.operations()[0].op_id
+    with phone._store.change("test"):
+        phone._store.run("UPDATE log SET acknowledged_at = 1.0")
     told = totals((A, {ONE: 5, TWO: 1, new: 1}, {}))
     keep(phone._store, [put(A, 1, ONE, 5), put(A, 2, TWO), put(A, 3, new)], streams=[A], told=told, applied=(1, first))
     assert phone.operations()[0].settled
@@ -182,6 +184,7 @@ def test_s25_a_restored_server_gets_the_log_again(phone: Phone) -> None:
     assert report.reopened == 1 and _shown(phone) == {ONE: 3, new: None}
     batch = next_batch(phone._store, None, {"max_ops": 10, "max_bytes": 10_000})
     assert [row["op_id"] for row in batch] == [first]
+    assert phone._store.rows("SELECT acknowledged_at FROM log")[0][0] is None, "the 90 days before it is forgotten begin anew"
     assert {row["id"] for row in phone._store.rows("SELECT id FROM witness")} == {ONE, TWO, new}
 
 

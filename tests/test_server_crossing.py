@@ -22,10 +22,13 @@ from crossing_kit import (
 from server_kit import COMMUNITY, PASSWORD, create, open_ground, patch, uuid7
 from stream_oracle import recount
 
-from server.services import arriving, crossing, erasing, erasure_reach, release
+from server.errors import AlreadyDecided, NotFound
+from server.permissions import scope_of
+from server.services import arriving, crossing, deciding, erasing, erasure_reach, release
 from server.services.audit import Look
 from server.services.deciding import Waiting
 from server.services.erasing import By
+from server.services.proposals import proposals
 from server.services.push import accept_user_group, user_operation
 from server.services.verify import verify
 from server.store import writing
@@ -85,6 +88,30 @@ def test_s30_a_household_closes_here_and_is_created_there_with_the_same_id_versi
     assert rows(ground, "SELECT command FROM journal WHERE community_id = ? AND command = 'move_in'", OTHER)
     with read(ground.house.engine) as connection:
         assert people_of_installs(connection, OTHER, [phone.install_id])[phone.install_id]["name"] == "网格员1"
+
+
+def test_s30_a_household_outside_my_cells_goes_only_after_my_own_secretary_has_agreed(ground):
+    """S30, S18: a worker of another cell may ask; the other community sees it after this one's secretary, and cannot take them before."""
+    phone, stranger = ground.worker(0), ground.worker(1)
+    near, _ = family(phone)
+    _, waiting = ask(ground, stranger, near.household)
+    assert waiting_there(ground) == [] and _elsewhere(ground) == [False]
+    for decide in (accept, lambda ground, waiting: crossing.refuse(ground.house, secretary_of(ground.house), waiting)):
+        with pytest.raises(NotFound):
+            decide(ground, waiting)
+    assert ground.record(near.household).life == "live"
+    said = deciding.confirm(ground.house, ground.secretary, waiting)
+    assert (said[0]["now"]["outcome"], said[0]["now"]["reason"]) == ("held", "proposal")
+    assert len(waiting_there(ground)) == 1 and _elsewhere(ground) == [True]
+    with pytest.raises(AlreadyDecided):
+        deciding.confirm(ground.house, ground.secretary, waiting)
+    assert accept(ground, waiting)["moved"] == 4
+    assert ground.record(near.household).life == "moved"
+
+
+def _elsewhere(ground):
+    scope = scope_of(ground.secretary, ())
+    return [one["elsewhere"] for one in proposals(ground.house, scope, COMMUNITY, Look(ground.secretary, "read", "inbox"))["rows"]]
 
 
 def test_s30_late_edits_are_decided_there_and_their_author_is_told(ground):

@@ -21,14 +21,14 @@ from server.services.faults import place_of
 from server.services.push import accept_user_group, user_operation
 from server.services.release import LOG, release_waiting, texts_of
 from server.services.transact import Attempt, Submission, decide_and_write, keep_targets, statuses_changed
-from server.store import commands, crossings, writing
+from server.store import commands, crossings, inbox, writing
 from server.store import push as reading
 from server.store.database import read, stamp, write
 from server.store.errors import Busy, PlanOutdated
 from sync.arguments import target_community
 from sync.memory import Crossing, Decided, Memory, Prepared
 from sync.operation import Operation
-from sync.outcome import ERASED, HELD, MOVED, PROPOSAL, UNCHANGED, Refusal
+from sync.outcome import ELSEWHERE, ERASED, HELD, MOVED, PROPOSAL, UNCHANGED, Refusal
 
 if TYPE_CHECKING:
     from server.house import House
@@ -125,6 +125,9 @@ def _asked(
     alive = [one for one in rows if one.now != ERASED]
     if not alive or alive[0].now != HELD or alive[0].now_reason != PROPOSAL:
         raise AlreadyDecided("somebody has decided this already; look at the list again")
+    waits = inbox.waits_for(connection, waiting.community_id, [(install_id, group_n or 0)])
+    if ELSEWHERE + community_id not in waits.get((install_id, group_n or 0), ()):
+        raise NotFound("no such request to this community")  # its own secretary has not said yes to it (S18)
     return rows, group, moving
 
 

@@ -19,12 +19,12 @@ from server.services.prepare import NO_OPERATION, prepare
 from server.services.push import place_of
 from server.services.release import LOG, release_waiting, texts_of
 from server.services.transact import Attempt, Submission, decide_and_write, keep_targets, statuses_changed, waits_of
-from server.store import commands, writing
+from server.store import commands, inbox, writing
 from server.store import push as reading
 from server.store.database import stamp, write
 from server.store.errors import Busy, PlanOutdated
 from sync.memory import Decided, Memory, Prepared
-from sync.outcome import ERASED, HELD, PROPOSAL, QUARANTINED, UNCHANGED, Refusal
+from sync.outcome import ERASED, HELD, PROPOSAL, QUARANTINED, UNCHANGED, Refusal, asks_elsewhere
 
 if TYPE_CHECKING:
     from server.house import House
@@ -54,6 +54,8 @@ class _Plan:
 
 def confirm(house: House, actor: Actor, waiting: Waiting) -> list[dict[str, Any]]:
     """Let a proposal in, as somebody over all of its records; the results of its group.
+
+    A request to another community goes on to the secretary there, and is ``held`` until they have decided (S30).
 
     Raises
     ------
@@ -190,6 +192,8 @@ def _transact(
     open_ones = [one for one in operations if one.now != ERASED]
     if not open_ones or open_ones[0].now != now or (reason is not None and open_ones[0].now_reason != reason):
         raise AlreadyDecided("somebody has decided this already; look at the list again")
+    waits = inbox.waits_for(connection, community_id, [(install_id, group_n)]).get((install_id, group_n), ())
+    asked_before = any(asks_elsewhere(one) for one in waits)
     plan = change(texts_of(connection, house, community_id, operations))
     at = stamp(house.clock())
     submission = Submission(
@@ -207,7 +211,9 @@ def _transact(
     results: list[dict[str, Any]] = []
 
     def keep(connection: Connection, memory: Memory, opened: Opened, entry: Entry, decided: list[Decided]) -> None:
-        if reason is not None and any(one.outcome == HELD for one in decided):
+        held = [one for one in decided if one.outcome == HELD]
+        passed_on = all(asks_elsewhere(one.waits_for) for one in held) and not asked_before
+        if reason is not None and held and not passed_on:
             raise AlreadyDecided("this waits for a record that is not here yet")
         status = {one.n: one.status + 1 for one in operations}
         rows = [

@@ -20,6 +20,7 @@ from server.store.scoping import see_community
 from sync.arguments import named_records
 from sync.errors import MalformedOperation
 from sync.operation import Operation, operation_of
+from sync.outcome import asks_elsewhere
 from sync.record import Record
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ def proposals(
     -------
     dict
         ``as_of``, ``rows`` and ``next``. A row says who proposes what since when: ``name`` and ``arguments`` of the command, and
-        ``records``, the title, type and cell stream of each record that it names. Titles of persons are written into the audit
+        ``records``, the title, type and cell stream of each record that it names; ``elsewhere``, whether it waits for the secretary of
+        another community. Titles of persons are written into the audit
         log. Empty for who does not see the whole community.
     """
     see_community(scope, community_id)
@@ -50,6 +52,7 @@ def proposals(
         texts = texts_of_rows(connection, house, community_id, page)
         named = {record_id for one in texts if one is not None for record_id in _named(one)}
         records, _ = reading.load_records(connection, community_id, sorted(named))
+        waits = people.waits_for(connection, community_id, [(row["install_id"], row["group_n"]) for row in page])
         who = people.people_of_installs(connection, community_id, (row["install_id"] for row in page))
     personal: set[str] = set()
     rows = [
@@ -64,6 +67,7 @@ def proposals(
             "name": text.name if text is not None else None,
             "arguments": text.arguments if text is not None else {},
             "records": {one: _shown(house, records[one], personal) for one in _named(text) if one in records} if text else {},
+            "elsewhere": any(asks_elsewhere(one) for one in waits.get((row["install_id"], row["group_n"]), ())),
             "by": who.get(row["install_id"]),
             "claimed_at": row["claimed_at"],
             "arrived_at": row["arrived_at"],

@@ -61,7 +61,7 @@ def another_life(store: Store, epoch: str) -> int:
     """
     return store.run(
         "UPDATE log SET now_outcome = first_outcome, now_reason = first_reason, status = min(status, 1), settled = 0, v = NULL, epoch = ?, "
-        "state = 'sent' WHERE state = 'answered' AND epoch IS NOT ?",
+        "state = 'sent', acknowledged_at = NULL WHERE state = 'answered' AND epoch IS NOT ?",
         epoch,
         epoch,
     )

@@ -190,7 +190,7 @@ def _conclude(store: Store, epoch: str, answer: dict[str, Any], report: PullRepo
     store.run("UPDATE log SET acknowledged = 1 WHERE n <= ? AND acknowledged = 0", n)
     # Answered, but the server does not have it (any more): it was restored. The log is sent again from there.
     lacking = store.run(
-        "UPDATE log SET state = 'unsent', acknowledged = 0, settled = 0, v = NULL, status = 0 "
+        "UPDATE log SET state = 'unsent', acknowledged = 0, acknowledged_at = NULL, settled = 0, v = NULL, status = 0 "
         "WHERE n > ? AND (state = 'answered' OR acknowledged = 1)",
         n,
     )

@@ -49,7 +49,7 @@ export function anotherLife(change: Change, epoch: string): number {
   for (const row of change.allRows()) {
     if (row.state !== "answered" || row.epoch === epoch) continue;
     again += 1;
-    change.patchRow(row.n, { state: "sent", now: row.first, reason: row.firstReason, status: Math.min(row.status, 1), settled: false, v: null, epoch });
+    change.patchRow(row.n, { state: "sent", now: row.first, reason: row.firstReason, status: Math.min(row.status, 1), settled: false, v: null, acknowledgedAt: null, epoch });
   }
   return again;
 }

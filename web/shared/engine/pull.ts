@@ -181,7 +181,7 @@ function conclude(change: Change, epoch: string, answer: Record<string, unknown>
       // Answered, but the server does not have it (any more): it was restored. The log is sent again from there.
       if (row.state === "answered" || row.acknowledged) {
         lacking += 1;
-        change.patchRow(row.n, { state: "unsent", acknowledged: false, settled: false, v: null, status: 0 });
+        change.patchRow(row.n, { state: "unsent", acknowledged: false, acknowledgedAt: null, settled: false, v: null, status: 0 });
       }
     } else {
       const isDone = row.state === "answered" && FINAL_OUTCOMES.has(row.now ?? "");

@@ -15,6 +15,7 @@ class Cell {
   version = 1;
   lies = 0;
   safeN = 0;
+  skewS = 0;
   outcome = "applied";
   reason: string | null = null;
   seen: { n: number; op: string }[] = [];
@@ -64,7 +65,7 @@ class Cell {
     }
     if (path.endsWith("/push")) {
       const after = body["after"] as { n: number };
-      const common = { epoch: this.epoch, applied: this.applied, safe_n: 0, skew_s: 0, receipt: "r" };
+      const common = { epoch: this.epoch, applied: this.applied, safe_n: 0, skew_s: this.skewS, receipt: "r" };
       if (after.n > this.applied.n) return { body: { ...common, results: [], expected: this.applied } };
       const ops = (body["groups"] as { ops: { n: number; op: string }[] }[]).flatMap((group) => group.ops);
       const isForeign = ops.some(({ n, op }) => n === this.applied.n && (JSON.parse(op) as { op_id: string }).op_id !== this.applied.op_id);
@@ -169,9 +170,10 @@ test("a restored server gets again what it lost, under the same ids and bytes, a
   await engine.sync();
   expect(engine.operations()[0]?.settled).toBe(true);
   const [before] = cell.seen;
-  Object.assign(cell, { epoch: "e2", applied: { n: 0, op_id: null }, rows: [] });
+  Object.assign(cell, { epoch: "e2", applied: { n: 0, op_id: null }, rows: [], skewS: -91 * 86_400 });
   const report = await engine.sync();
   expect(report.reopened).toBe(1);
+  expect(engine.operations(), "its 90 days begin anew: this life has it for a moment only").toHaveLength(1);
   expect(cell.seen).toStrictEqual([before, before]);
   expect(JSON.parse(before?.op ?? "{}")).toMatchObject({ op_id: opIds[0] });
   const offered = server.asked.filter((one) => one.path.endsWith("/witness")).flatMap((one) => one.body["witnesses"] as { epoch: string; record: { id: string } }[]);
