@@ -166,6 +166,7 @@ def read_table(path: Path, *, table: str | None = None, encoding: str | None = N
     """Rows and geometries of one layer; parameters and errors as in :func:`read_cell_file`.
 
     Values are text, int, float, bool or None; nulls and NaN are left out of the rows. Z and M are dropped.
+    Outer rings of a Shapefile are turned counter-clockwise.
     """
     import pyogrio.errors
     import pyogrio.raw
@@ -197,6 +198,9 @@ def read_table(path: Path, *, table: str | None = None, encoding: str | None = N
     geometries = [None] * len(rows) if blobs is None else shapely.from_wkb(blobs, on_invalid="ignore")
     # Empty geometries are no geometry, and KML wraps polygons in collections.
     shapes = [None if shape is None or shape.is_empty else _unwrapped(shape) for shape in geometries]
+    if kind == "shapefile":
+        # The format asks for clockwise outer rings, so they are nothing to be told of.
+        shapes = list(shapely.orient_polygons(np.array(shapes, dtype=object)))
     if not is_metres:
         shapes = _degrees(shapes, meta["crs"])
     # A KML has a dozen columns of its own, mostly empty: nothing can be guessed from those.

@@ -110,6 +110,9 @@ def test_who_reaches_the_clinic_in_fifteen_minutes(office, secretary):
     assert along["by"] == "roads" and along["categories"][0]["total"]["within"] >= clinic["total"]["within"]
     assert office.signed_in("planner").get(f"{path}?category=clinic").status_code == 200
     assert problem(office.signed_in("grid_worker").get(path)) == (403, "outside-your-scope")
+    typo = secretary.get(f"{path}?category=clinic,clinics")
+    assert typo.status_code == 422 and typo.json["errors"][0]["pointer"] == "/category/1"
+    assert "clinics; known:" in typo.json["errors"][0]["message"] and " clinic," in typo.json["errors"][0]["message"]
     assert problem(secretary.get(f"{path}?minutes=0")) == (422, "invalid-input")
     assert problem(secretary.post(path, {"roads": {"features": 5}})) == (422, "invalid-input")
 
@@ -145,6 +148,8 @@ def test_the_command_line_proposes_and_asks(office, tmp_path):
     assert "reshape" in dishu("cells", "diff", out, "--community", COMMUNITY, "--datum", "cgcs2000")
     said = dishu("cells", "coverage", "--community", COMMUNITY, "--category", "clinic", "--minutes", 5)
     assert "卫生站" in said and "total" in said
+    typo = CliRunner(env=environment).invoke(main, ["cells", "coverage", "--community", COMMUNITY, "--category", "clinics"])
+    assert typo.exit_code == 1 and "unknown category clinics" in typo.stderr and len(typo.stderr.splitlines()) == 1
 
 
 # ---------------------------------------------------------------- the road network that a community keeps

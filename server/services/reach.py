@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -83,7 +83,9 @@ def coverage(
     lats = np.array([one.lat for one in buildings], dtype=np.float64)
     off = None if network is None else network.off_road(lons=lons, lats=lats)
     counts = np.array([dwellings.get(one.id, 0) for one in buildings], dtype=np.int64)
-    wanted = list(categories) or sorted({one.category for one in resources if one.category})
+    present = {one.category for one in resources if one.category}
+    _demand_known(categories, present | set(house.registry.codelist("resource_category").entries))
+    wanted = list(categories) or sorted(present)
     cells = {cell.cell_id: cell for cell in places.index.cells}
     found = []
     for category in wanted:
@@ -125,6 +127,14 @@ def coverage(
         "edition_id": places.edition_id,
         "categories": found,
     }
+
+
+def _demand_known(categories: Sequence[str], known: Collection[str]) -> None:
+    """InvalidInput for a category that neither the code list nor a place on record has: nobody would be found to reach it."""
+    wrong = [(at, one) for at, one in enumerate(categories) if one not in known]
+    if wrong:
+        message = f"unknown category {', '.join(one for _, one in wrong)}; known: {', '.join(sorted(known))}"
+        raise InvalidInput(message, errors=[InputError(f"/category/{at}", "unknown_category", message) for at, _ in wrong])
 
 
 def _network(roads: Any, datum: str | None) -> RoadNetwork | None:
