@@ -34,8 +34,10 @@ from server.services.backup import back_up
 from server.services.exports import folder as exports_folder
 from server.services.restore import restore
 from server.services.sheet_import import keep_file
+from server.services.unsealing import open_sealed
 from server.services.verify import verify
-from server.store.database import run, write
+from server.store.database import read, run, write
+from server.store.push import pieces
 
 NAME, FORMER, MOBILE, NOTE = "艾思敏独名", "艾旧名独字", "13900007777", "住三楼怕狗的独特备注"
 PERSONAL = (NAME, FORMER, MOBILE, ZHANG_NUMBER, NOTE)
@@ -100,6 +102,18 @@ def holding(ground, *needles):
         text.encode(), text.encode("utf-16-le"), orjson.dumps(text)[1:-1], text.encode("unicode_escape"),
     )} if needles and isinstance(needles[0], str) else set(needles)  # fmt: skip
     return [path.name for path in files_of(ground) if any(one in path.read_bytes() for one in written)]
+
+
+def readable(ground):
+    """(subject, text) of every sealed text of the journal that still opens."""
+    with read(ground.house.engine) as connection:
+        found = [
+            (subject, sealed)
+            for parts, whole in ground.rows("SELECT parts, sealed FROM journal_payload")
+            for subject, sealed in pieces(parts, bytes(whole))
+        ]
+        opened = open_sealed(connection, ground.house, COMMUNITY, found)
+    return [(subject, str(said)) for (subject, _), said in zip(found, opened, strict=True) if said is not None]
 
 
 def somebody(ground, phone):
@@ -256,6 +270,24 @@ def test_s28_a_record_about_somebody_unknown_goes_once_they_are_known(ground):
     assert holding(ground, "某甲独名", MOBILE) == []
     gone = ground.rows("SELECT subject_id FROM data_key WHERE destroyed_at IS NOT NULL")
     assert {made.persons[0], member["id"]} <= {row[0] for row in gone}
+
+
+def test_s28_another_content_under_a_used_id_goes_with_whom_it_is_about(ground):
+    """L6: what a faulty phone sent a second time under the same number opens for nobody, and is not kept once they are erased."""
+    phone = ground.worker(0)
+    made = home(0, "某甲", "某乙")
+    phone.write(*made.operations)
+    after = (phone.n, phone.op_id)
+    first = patch(ground, made.persons[0], {"note": "第一"})
+    phone.push([first])
+    about = {"note": first | {"set": {"note": NOTE}}, "other": first | {"id": made.persons[1], "set": {"note": FORMER}}}
+    for again in about.values():
+        assert phone.send(phone.batch([[again]], after=after))["results"][0]["now"]["reason"] == "op_id_reused"
+    Desk(ground).erase(made.persons[0])
+    late = phone.send(phone.batch([[first | {"set": {"note": NOTE + "二"}}]], after=after))
+    assert late["results"][0]["now"]["reason"] == "op_id_reused"
+    assert [one[0] for one in readable(ground) if FORMER in one[1]] == [made.persons[1]]
+    assert not [one for one in readable(ground) if NOTE in one[1]]
 
 
 def test_s28_photos_go_unless_somebody_else_is_on_them_too(ground):

@@ -66,10 +66,11 @@ def subject_of_operation(decided: Decided, memory: Memory, install_id: str) -> s
     record = memory.records.get(operation.id)
     if record is not None:
         return record.subject_id
-    return _declared_subject(decided.prepared.form, operation)
+    return declared_subject(decided.prepared.form, operation)
 
 
-def _declared_subject(form: RecordType | None, operation: Operation) -> str | None:
+def declared_subject(form: RecordType | None, operation: Operation) -> str | None:
+    """Whom an operation about a record that is not there says that it is about; of an unknown form: a subject of its own."""
     if form is None:
         return made_id("raw", operation.id)
     if form.subject is None:

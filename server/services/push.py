@@ -238,7 +238,7 @@ def _transact(
         last = (batch.after_n, batch.after_op_id)
         pass_over(connection, house, sender, batch.missing, last)
     answer = _Answer(applied=last)
-    reused: list[Prepared] = []
+    reused: list[tuple[Prepared, str | None]] = []
     again: dict[str, Prepared] = {}
     numbers = [one.n for group in groups for one in group] or [batch.after_n + 1]
     first_n = min(batch.after_n, numbers[0])
@@ -260,7 +260,7 @@ def _transact(
                 return answer
             answer.results[one.n] = repeated(known, one)
             if bytes(known.content_hash) != one.content_hash:
-                reused.append(one)
+                reused.append((one, known.subject_id))
             elif not known.canonical:
                 again[one.op_id] = one
     if reused:

@@ -61,6 +61,12 @@ def keys_there(connection: Connection, community_id: str, subjects: Sequence[str
     return {row.subject_id: row.destroyed_at is None for row in rows}
 
 
+def subjects_of(connection: Connection, community_id: str, ids: Iterable[str]) -> dict[str, str | None]:
+    """Of these ids, those that are records here: under whose key each is sealed."""
+    rows = rows_of(connection, record, ("id", "subject_id"), community_id, "id", sorted(set(ids)))
+    return {row.id: row.subject_id for row in rows}
+
+
 def photos_elsewhere(connection: Connection, community_id: str, names: Sequence[str], gone: Sequence[str]) -> set[str]:
     """Of these photos, those that a record beside ``gone`` shows."""
     left = set()

@@ -194,7 +194,7 @@ def consumed(connection: Connection, community_id: str, install_id: str, first: 
     rows = run(
         connection,
         "SELECT n, op_id, canonical, content_hash, coalesce(entered_id, record_id) AS record_id, first, first_reason, now, "
-        "now_reason, status, v, tag, detail FROM operation WHERE community_id = ? AND install_id = ? AND n BETWEEN ? AND ?",
+        "now_reason, status, v, tag, detail, subject_id FROM operation WHERE community_id = ? AND install_id = ? AND n BETWEEN ? AND ?",
         (community_id, install_id, first, last),
     )
     return {row.n: row for row in rows}
