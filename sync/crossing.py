@@ -121,11 +121,12 @@ def _enter(arrival: Arrival, memory: Memory) -> None:
     came = arrival.record
     present = memory.records.get(came.id)
     known = 0
+    if present is not None or came.id in memory.gone:
+        memory.parted[came.id] = None
     if present is None:
         memory.add(replace(came, home=""))
     else:
         memory.touch(present)
-        memory.parted[came.id] = None
         known = present.v
         for name in ("v", "tag", "life", "subject_id", "fields", "stamps", "open_units", "confirmed", "form_version"):
             setattr(present, name, getattr(came, name))

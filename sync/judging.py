@@ -32,6 +32,8 @@ def refusal_of(
         return Refusal(HELD, "behind", operation.id)
     record = memory.records.get(operation.id)
     known_type = record.type if record is not None else made.get(operation.id)
+    if known_type is None and operation.id in memory.gone:  # made there by late work: it was never here
+        return _moved(memory, [operation.id])
     if known_type is None:
         if operation.kind != "create":
             return Refusal(HELD, "parent", operation.id)
@@ -50,9 +52,11 @@ def refusal_of(
 def _moved(memory: Memory, ids: Iterable[object]) -> Refusal | None:
     """What is about a record that lives in another community now is decided there (S30)."""
     for record_id in ids:
-        record = memory.records.get(record_id) if isinstance(record_id, str) else None
-        if record is not None and record.life == MOVED:
-            return Refusal(HELD, MOVED, f"{MOVED}/{record.id}")
+        if not isinstance(record_id, str):
+            continue
+        record = memory.records.get(record_id)
+        if record.life == MOVED if record is not None else record_id in memory.gone:
+            return Refusal(HELD, MOVED, f"{MOVED}/{record_id}")
     return None
 
 
@@ -84,7 +88,7 @@ def _refusal_of_command(
         record = memory.records.get(record_id)
         actual = record.type if record is not None else made.get(record_id) or coming.get(record_id)
         if actual is None and record_id in named:
-            return Refusal(HELD, "parent", record_id)
+            return _moved(memory, [record_id]) or Refusal(HELD, "parent", record_id)
         if actual is not None and actual != expected:
             error = _error(pointer_of(operation, record_id), "wrong_type", f"a {expected} is expected")
             return Refusal(QUARANTINED, "invalid", errors=[error])
@@ -141,7 +145,7 @@ def _missing_reference(
         if found is None and target in memory.blocked:
             return Refusal(HELD, "behind", target)
         if actual is None:
-            return Refusal(HELD, "parent", target)
+            return _moved(memory, [target]) or Refusal(HELD, "parent", target)
         if expected is not None and actual != expected:
             error = _error(f"/set/{name}", "wrong_type", f"refers to a record that is not a {expected}")
             return Refusal(QUARANTINED, "invalid", errors=[error])

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 
 import pytest
-from crossing_kit import COMMUNITY, accept, ask, family, furnish_two, there
-from server_kit import home, open_ground, patch
+from crossing_kit import COMMUNITY, NOWHERE, OTHER, accept, ask, family, furnish_two, secretary_of, there
+from server_kit import create, home, open_ground, operation, patch, resident
 from stream_oracle import recount
 
 from server.jobs.worker import Worker
-from server.services import forwarding
+from server.services import crossing, forwarding, release
+from server.services.deciding import Waiting
+from server.services.push import accept_user_group, user_operation
 from server.services.verify import verify
+from server.store import crossings
+from server.store.database import read
 
 
 @pytest.fixture
@@ -66,3 +70,41 @@ def test_s17_what_breaks_while_it_is_decided_elsewhere_is_kept_for_repair(ground
     Worker(ground.house).sweep(now=True)
     assert told(away, broken, late) == [("quarantined", "unexpected"), ("applied", "moved")]
     assert there(ground, near.persons[0], COMMUNITY).life == "moved"
+
+
+def test_s14_what_follows_a_newborn_of_a_household_that_has_moved_goes_there_too(ground):
+    """S14, S30: the newborn is made there; the next edits of it, by this phone and by another that heard of it earlier, find it there, and so
+    does its household when it comes back."""
+    phone, away, third = ground.worker(0), ground.worker(0), ground.worker(0)
+    near, _ = family(phone)
+    away.pull()
+    _, waiting = ask(ground, phone, near.household)
+    accept(ground, waiting)
+    newborn = resident(near.household, "张新生")
+    number, note = ({"phones": ["13700000002"]}, {"note": "满月"})
+    earlier = operation("patch", "person", newborn["id"], {"former_names": {"add": ["毛毛"]}})
+    assert third.push([earlier])[0]["now"]["reason"] == "parent"
+    first, second, care = (
+        operation("patch", "person", newborn["id"], number),
+        operation("patch", "person", newborn["id"], note),
+        create("care_status", {"person": newborn["id"], "kind": "disabled"}),
+    )
+    away.push([newborn], [first])
+    away.push([second], [care])
+    release.sweep(ground.house)
+    assert told(third, earlier) == [("merged", "moved")]
+    assert {outcome for outcome, _ in told(away, newborn, first, second, care)} <= {"applied", "merged"}
+    fields = json.loads(there(ground, newborn["id"]).fields)
+    assert {name: fields[name] for name in ("phones", "note", "former_names")} == {**number, **note, "former_names": ["毛毛"]}
+    assert there(ground, care["id"]).life == "live" and there(ground, newborn["id"], COMMUNITY) is None
+    row = there(ground, near.household)
+    back = {
+        "kind": "command", "type": "household", "id": row.id, "name": "move_household", "base": {"v": row.v, "tag": row.tag},
+        "arguments": {"community": COMMUNITY},
+    }  # fmt: skip
+    accept_user_group(ground.house, secretary_of(ground.house), [user_operation(ground.house, back)])
+    with read(ground.house.engine) as connection:
+        (one,) = crossings.requests(connection, COMMUNITY)
+    crossing.accept(ground.house, ground.secretary, Waiting(OTHER, one["install_id"], one["n"]), NOWHERE)
+    assert ground.record(newborn["id"]).life == "live" and ground.fields(newborn["id"])["note"] == "满月"
+    assert away.outcomes([operation("patch", "person", newborn["id"], {"note": "百日"})]) in ([("applied", None)], [("merged", None)])

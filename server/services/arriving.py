@@ -72,7 +72,7 @@ def bring(connection: Connection, there: House, here: House, route: Route, left:
         today=route.at[:10],
         movable=frozenset(wanted),
         redirects=redirects,
-        gone=crossings.departures_of(connection, to_community, records),
+        gone=crossings.departures_of(connection, to_community, {*records, *ids}),
     )
     writer = Writer(route.install_id, route.kind, Chain(route.install_id), user_id=route.actor_id)
     arrive(arrivals, asked.operation, asked.n, writer, memory)

@@ -132,6 +132,7 @@ def _transact(
         "parent": (row.parent_install_id, row.parent_n or 0) if row.parent_install_id else None, "home": community_id,
     }  # fmt: skip
     there: dict[int, Decided] = {}
+    made: dict[str, str] = {}  # what late work makes there was never here: whatever is said of it follows it (S14)
     if refused is None:
         if len(set(targets.values())) > 1:
             raise _NotThere
@@ -147,6 +148,7 @@ def _transact(
                 if one.outcome in OPEN:
                     raise _NotThere(one.errors)
                 there[one.prepared.n] = one
+            made.update((one, target) for one in memory.created)
             entry.more["forwarded"] = {"from": community_id, "op_ids": [one.prepared.op_id for one in decided]}
 
         submission = Submission(community_id=target, kind="forwarded", **common)
@@ -168,6 +170,7 @@ def _transact(
             detail = orjson.dumps(refused.errors).decode()
             about = [(detail, one.record_type, one.record_id, install_id, one.n) for one in rows if one.record_type is not None]
             commands.note_subjects(connection, community_id, about)
+        memory.parted.update(made)
         writing.drop_waits(connection, community_id, install_id, group_n)
         told = [(install_id, one.prepared.op_id, status[one.prepared.n]) for one in decided]
         opened.statuses.extend(statuses_changed(told, opened.device_installs))

@@ -282,9 +282,14 @@ def _remember(
         erased=keys.erased,
         communities=crossings.others(connection, community_id) if needs.crosses else frozenset(),
         crossing=submission.crossing,
-        gone=crossings.departures_of(connection, community_id, (one.id for one in records.values() if one.life == MOVED)),
+        gone=crossings.departures_of(connection, community_id, _perhaps_gone(needs, cards, records)),
     )
     return memory, secrets
+
+
+def _perhaps_gone(needs: loading.Needs, cards: set[str], records: dict[str, Record]) -> set[str]:
+    """Who may live in another community: those who left, and those who are not here, who may have been made there by late work."""
+    return {one.id for one in records.values() if one.life == MOVED} | (needs.ids - cards - records.keys())
 
 
 def _declared(groups: Sequence[Sequence[Prepared]]) -> set[str | None]:

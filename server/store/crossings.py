@@ -26,6 +26,8 @@ _PAST = (
 
 def departures_of(connection: Connection, community_id: str, ids: Iterable[str]) -> dict[str, str]:
     """Of these records, those that live in another community now: id → which, one step."""
+    if run(connection, "SELECT 1 FROM departure WHERE community_id = ? LIMIT 1", (community_id,)).first() is None:
+        return {}
     rows = rows_of(connection, departure, ("id", "to_community"), community_id, "id", sorted(set(ids)))
     return {row.id: row.to_community for row in rows}
 

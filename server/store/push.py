@@ -313,7 +313,7 @@ def findings_known(connection: Connection, community_id: str, finding_ids: Seque
 def ready_groups(connection: Connection, community_id: str, waits_for: Sequence[str] | None) -> list[tuple[str, int]]:
     """(install, group_n) of held groups that wait for one of these, in order.
 
-    ``waits_for`` None: of all whose awaited record exists now, or whose first sending is not held any more. What waits
+    ``waits_for`` None: of all whose awaited record exists now, here or elsewhere, or whose first sending is not held any more. What waits
     behind an earlier operation of its install on that record is left out as long as that one is open: trying it would fail.
     """
     if waits_for is not None:
@@ -324,10 +324,11 @@ def ready_groups(connection: Connection, community_id: str, waits_for: Sequence[
         "WITH unsettled AS (SELECT install_id, record_id, min(group_n) AS group_n FROM operation "
         "WHERE community_id = ? AND now IN ('held', 'quarantined') AND record_id IS NOT NULL "
         "AND coalesce(now_reason, '') <> 'proposal' GROUP BY install_id, record_id) "
-        "SELECT w.install_id, w.group_n FROM held_wait w JOIN record r "
-        "ON r.community_id = w.community_id AND r.id = w.waits_for LEFT JOIN unsettled u "
+        "SELECT w.install_id, w.group_n FROM held_wait w LEFT JOIN unsettled u "
         "ON u.install_id = w.install_id AND u.record_id = w.waits_for AND u.group_n < w.group_n "
         "WHERE w.community_id = ? AND u.group_n IS NULL "
+        "AND (EXISTS (SELECT 1 FROM record r WHERE r.community_id = w.community_id AND r.id = w.waits_for) "
+        "OR EXISTS (SELECT 1 FROM departure d WHERE d.community_id = w.community_id AND d.id = w.waits_for)) "
         "UNION SELECT w.install_id, w.group_n FROM held_wait w JOIN operation o "
         "ON o.community_id = w.community_id AND o.op_id = substr(w.waits_for, 4) AND o.canonical = 1 "
         "WHERE w.community_id = ? AND w.waits_for LIKE 'op/%' AND o.now <> 'held'",
