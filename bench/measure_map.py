@@ -134,14 +134,14 @@ def _cells(house: House, size: MapSize) -> list[Cell]:
 @contextmanager
 def _wide_codes() -> Iterator[None]:
     rooms: tuple[Any, ...] = (communities, drafts)
-    before = [room.load_profile for room in rooms]
+    before = [room.code_profile for room in rooms]
     for room in rooms:
-        room.load_profile = lambda name: _WIDE
+        room.code_profile = lambda house, name: _WIDE
     try:
         yield
     finally:
         for room, load in zip(rooms, before, strict=True):
-            room.load_profile = load
+            room.code_profile = load
 
 
 def _buildings(house: House, cells: list[Cell], count: int) -> None:

@@ -130,7 +130,7 @@ def profile_from_dict(data: Mapping[str, Any]) -> CodeProfile:
             Segment(str(one["name"]), one["width"], one.get("characters", "digits")) for one in data.get("segments", ())
         )
     except (KeyError, TypeError, AttributeError) as error:
-        raise ProfileError("each segment needs a name and a width") from error
+        raise ProfileError("/segments: each segment needs a name and a width") from error
     for segment in segments:
         if not isinstance(segment.width, int) or isinstance(segment.width, bool) or segment.width < 1:
             raise ProfileError(f"segment {segment.name}: width must be a whole number above 0")
@@ -182,6 +182,11 @@ def _band(data: Any) -> HouseholdBand | None:
     if not 0 < low <= target <= high:
         raise ProfileError("households: 0 < min <= target <= max")
     return HouseholdBand(low, target, high)
+
+
+def shipped_profiles() -> frozenset[str]:
+    """Names of the profiles that come with the project."""
+    return frozenset(one.name.removesuffix(".json") for one in resources.files("geo").joinpath("profiles").iterdir())
 
 
 @cache

@@ -25,7 +25,7 @@ def command() -> None:
 @click.option("--id", "community_id", help="What the house calls it. Without it: its code.")
 @click.option("--subdistrict", help="9 digits. Without it: the first 9 of the code.")
 @click.option("--district", help="6 digits. Without it: the first 6 of the code.")
-@click.option("--profile", default="cn-grid-15", show_default=True, help="The rule of the cell codes.")
+@click.option("--profile", default="cn-grid-15", show_default=True, help="The rule of the cell codes, one of your own in profiles/ of the data folder too.")
 @click.option("--boundary", type=_FILE, help="GeoJSON file with the outline; cells must fill it.")
 @click.option("--datum", type=click.Choice(list(DATUMS)), help="Of the boundary file, unless it says so itself.")
 def add(

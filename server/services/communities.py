@@ -11,10 +11,11 @@ import shapely
 from geo.cells import read_cells
 from geo.errors import GeoError, MalformedGeoJSON, ProfileError, UnknownDatum
 from geo.problem import ERROR
-from geo.profile import CN15, load_profile
+from geo.profile import CN15
 from server.errors import AlreadyExists, InputError, InvalidInput, MalformedBody, NotFound, OutsideScope
 from server.permissions import HOUSE, Actor
 from server.services.audit import Look, line_of
+from server.services.code_profiles import code_profile
 from server.services.drafts import refused
 from server.store import assignments as store
 from server.store import audit as audit_store
@@ -61,7 +62,7 @@ def add_community(
     new = Community(
         community_id or code, code, name.strip(), subdistrict_code or code[:9], district_code or code[:6], profile
     )
-    wrong = _wrong(new)
+    wrong = _wrong(house, new)
     if wrong:
         raise InvalidInput("the community is not acceptable", errors=wrong)
     at = stamp(house.clock())
@@ -129,7 +130,7 @@ def read_boundary(source: bytes, *, datum: str | None) -> Any:
     return shapely.union_all([cell.geometry for cell in draft.cells], grid_size=1e-7)
 
 
-def _wrong(new: Community) -> list[InputError]:
+def _wrong(house: House, new: Community) -> list[InputError]:
     found = [
         InputError(pointer, code, message)
         for holds, pointer, code, message in (
@@ -141,7 +142,7 @@ def _wrong(new: Community) -> list[InputError]:
         if not holds
     ]
     try:
-        profile = load_profile(new.code_profile)
+        profile = code_profile(house, new.code_profile)
     except ProfileError as error:
         return [*found, InputError("/profile", error.code, error.message)]
     width = sum(one.width for one in profile.segments if one.name in profile.community_segments)

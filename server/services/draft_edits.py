@@ -13,11 +13,11 @@ from geo.cell import Cell
 from geo.cells import DraftEdition
 from geo.errors import GeoError
 from geo.problem import Problem
-from geo.profile import load_profile
 from geo.redraw import free_code, merge_cells, split_cell
 from geo.unread import still_true, unread_names
 from server.errors import InputError, InvalidInput, NotFound
 from server.permissions import Actor
+from server.services.code_profiles import code_profile
 from server.services.draft_repairs import keep_changed, kept_draft
 from server.services.drafts import demand_publisher, edition_row, keep_draft
 from server.services.places import cell_of_row
@@ -94,7 +94,7 @@ def split(
     def cut(before: DraftEdition) -> tuple[Cell, ...]:
         # The code of a cell that could not be read is its own still.
         taken = ever | {one.code for one in before.cells} | set(unread_names(before))
-        code = free_code(load_profile(community.code_profile), community.code, taken)
+        code = free_code(code_profile(house, community.code_profile), community.code, taken)
         old = next((one.name for one in before.cells if one.cell_id == cell_id), "")
         names = {one.name for one in before.cells}
         called = name or next(f"{old}{n}" for n in range(2, len(names) + 3) if f"{old}{n}" not in names)

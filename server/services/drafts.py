@@ -18,10 +18,10 @@ from geo.errors import GeoError, MalformedGeoJSON, ProfileError, UnknownDatum
 from geo.geojson_out import cell_feature
 from geo.lineage import keep_identities
 from geo.problem import ERROR, Problem
-from geo.profile import load_profile
 from geo.repairs import suspect_datum
 from server.errors import CellsRefused, InputError, InvalidInput, MalformedBody, NotFound, OutsideScope
 from server.permissions import Actor, may
+from server.services.code_profiles import code_profile
 from server.services.places import cell_of_row
 from server.store import places as store
 from server.store.database import read, stamp, write
@@ -159,7 +159,7 @@ def check_draft(
     if suspect is not None:
         draft = replace(draft, problems=(*draft.problems, suspect))
     try:
-        profile = load_profile(row.code_profile)
+        profile = code_profile(house, row.code_profile)
     except ProfileError as error:
         raise _one_error("/code_profile", error.code, f"of the community: {error.message}") from error
     return check_edition(

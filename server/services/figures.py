@@ -95,7 +95,8 @@ def _told_before(connection: Any, community_id: str, edition_id: str, period: st
 
     A withheld sum of all cells stays withheld under every edition: nearly the same people stand behind it.
     """
-    before, said = store.ever_withheld(connection, community_id, edition_id), {}
+    before = store.ever_withheld(connection, community_id, edition_id)
+    said: dict[Key, int] = {}
     for earlier, cells in store.unchanged_since(connection, community_id, edition_id):
         now = cells | {TOTAL: TOTAL}
         before |= {(now[one], measure) for one, measure in store.ever_withheld(connection, community_id, earlier) if one in now}

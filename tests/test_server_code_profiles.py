@@ -1,0 +1,117 @@
+"""A city's own rule of cell codes: a file in the data folder, from the community to the published edition."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from cells_kit import SIDE, SOUTH, WEST, cell, collection, populate_ground
+from click.testing import CliRunner
+from front_door import open_office
+
+from server.cli import main
+from server.house import uuid7
+from server.services import cell_design
+from server.store import places
+from server.store.database import read
+
+KEY = b"a made-up key of thirty-two bytes".hex()
+CODE = "999999001001000000001"  # 21 of 25 digits
+PROFILE = {
+    "name": "city-25",
+    "segments": [
+        {"name": "division", "width": 12},
+        {"name": "zone", "width": 9},
+        {"name": "sequence", "width": 4},
+    ],
+    "community_segments": ["division", "zone"],
+    "sequence_segment": "sequence",
+    "sequence_from": "0001",
+    "sequence_to": "8999",
+    "households": {"min": 100, "target": 150, "max": 200},
+}
+
+
+@pytest.fixture
+def office(prepared_database, tmp_path, clock):
+    found = open_office(prepared_database(populate_ground), tmp_path, clock, uuid7)
+    yield found
+    found.house.engine.dispose()
+
+
+@pytest.fixture
+def dishu(office, tmp_path):
+    """Runs a command on the database of the office: (exit status, standard output, standard error)."""
+    url = office.house.engine.url.render_as_string(hide_password=False)
+    environment = {"DISHU_DATA": str(tmp_path), "DISHU_DATABASE_URL": url, "DISHU_KEY": KEY, "DISHU_KEY_FILE": ""}
+
+    def run(*words):
+        answer = CliRunner(env=environment).invoke(main, [str(word) for word in words])
+        return answer.exit_code, answer.stdout, answer.stderr
+
+    return run
+
+
+def profile_file(tmp_path, content, name="city-25"):
+    folder = tmp_path / "profiles"
+    folder.mkdir(exist_ok=True)
+    file = folder / f"{name}.json"
+    file.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+    return file
+
+
+def cells_file(tmp_path, *codes):
+    path = tmp_path / "cells.geojson"
+    drawn = [
+        cell(n, WEST + n * SIDE, SOUTH, WEST + (n + 1) * SIDE, SOUTH + SIDE, code=code, cell_id=code)
+        for n, code in enumerate(codes, 1)
+    ]
+    path.write_text(json.dumps(collection(*drawn)), encoding="utf-8")
+    return path
+
+
+def test_a_citys_own_profile_goes_from_its_file_to_an_edition(office, dishu, tmp_path):
+    """Codes of 25 digits under a profile of one's own are checked, refused where wrong, and published; so is its target."""
+    profile_file(tmp_path, PROFILE)
+    status, said, wrong = dishu("community", "add", CODE, "--name", "示例社区", "--profile", "city-25")
+    assert (status, wrong) == (0, ""), said
+    file = cells_file(tmp_path, f"{CODE}0001", f"{CODE}9000")
+    status, said, _ = dishu("cells", "check", file, "--community", CODE, "--datum", "wgs84")
+    assert status == 1 and "0001 to 8999" in said
+    file = cells_file(tmp_path, f"{CODE}0001", f"{CODE}0002")
+    status, said, _ = dishu("cells", "publish", file, "--community", CODE, "--datum", "wgs84")
+    assert status == 0, said
+    with read(office.house.engine) as connection:
+        edition = places.published_edition(connection, CODE)
+        codes = [row.code for row in places.cells_of(connection, CODE, edition.edition_id)]
+    assert edition.profile == "city-25" and codes == [f"{CODE}0001", f"{CODE}0002"]
+    told = cell_design.balance(office.house, CODE, edition.edition_id)
+    assert (told["target"], told["band"]) == (150, [100, 200])
+
+
+@pytest.mark.parametrize(
+    ("content", "place"),
+    [
+        ('{"name": "city-25",\n "segments": }', "line 2, column 14"),
+        (PROFILE | {"name": "other"}, "/name"),
+        (PROFILE | {"segments": [{"name": "division", "width": 0}]}, "segment division"),
+        (PROFILE | {"community_segments": 7}, "wrong kind"),
+    ],
+)
+def test_a_bad_profile_is_one_line(dishu, tmp_path, content, place):
+    """The file and the place in it are said in one line, and no community is made."""
+    file = profile_file(tmp_path, content)
+    status, said, wrong = dishu("community", "add", CODE, "--name", "示例社区", "--profile", "city-25")
+    assert status == 1 and said == "" and len(wrong.strip().splitlines()) == 1
+    assert str(file) in wrong and place in wrong
+    assert CODE not in dishu("community", "list")[1]
+
+
+def test_profiles_that_are_known_are_named(dishu, tmp_path):
+    """A name that no profile has is answered with those that there are; a shipped one is not replaced by a file."""
+    profile_file(tmp_path, PROFILE)
+    _, _, wrong = dishu("community", "add", CODE, "--name", "示例社区", "--profile", "nowhere")
+    assert "cn-grid-15" in wrong and "city-25" in wrong
+    profile_file(tmp_path, PROFILE | {"name": "cn-grid-15"}, "cn-grid-15")
+    status, _, wrong = dishu("community", "add", "999999001009", "--name", "示例社区")
+    assert status == 1 and "take another one" in wrong
