@@ -7,6 +7,7 @@ one bad polygon never hides the others. Codes, overlaps and gaps are looked at i
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -27,6 +28,12 @@ LAYERS = (BASE_LAYER, DEDICATED_LAYER)
 DEFAULT_MAPPING = {
     "code": "code", "name": "name", "order": "order", "layer": "layer", "cell_id": "cell_id", "datum": "datum",
 }  # fmt: skip
+
+CODE, NAME = ("code", "编码"), ("name", "名称")
+
+# Control characters and halves of a character: XML (KML) has no way to write them.
+_UNPRINTABLE = frozenset({"Cc", "Cs"})
+_BLANKS = " \t\r\n"
 
 # Legacy "crs" members whose coordinates are degrees. They name an ellipsoid, not an offset, so a declared datum wins.
 _DEGREE_CRS = {"CRS84": "wgs84", "4326": "wgs84", "4490": "cgcs2000"}
@@ -168,6 +175,7 @@ def _read_feature(
     if geometry is not None:
         geometry = tidy(convert_geometry(geometry, datum=str(own_datum)))
         geometry = _check_place(geometry, name, index, box, found)
+    called = _text(properties.get(words["name"]), NAME, name, index, found)
     order = _order(properties.get(words["order"]), name, index, found)
     own_layer = properties.get(words["layer"]) or layer
     if own_layer not in LAYERS:
@@ -180,7 +188,7 @@ def _read_feature(
     return Cell(
         cell_id=str(cell_id or name),
         code=code,
-        name=str(properties.get(words["name"]) or ""),
+        name=called,
         geometry=geometry,
         layer=own_layer,
         order=order,
@@ -204,10 +212,28 @@ def _code(value: Any, index: int, found: list[Problem]) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         found.append(a_problem("code_is_number", (str(value),), feature_index=index))
         return str(value)
-    code = value.strip() if isinstance(value, str) else ""
-    if not code:
+    known = len(found)
+    code = _text(value, CODE, "", index, found).strip()
+    if not code and len(found) == known:
         found.append(a_problem("code_missing", (f"#{index}",), feature_index=index))
     return code
+
+
+def _text(value: Any, what: tuple[str, str], name: str, index: int, found: list[Problem]) -> str:
+    """A code or a name (of the cell ``name``; "": the code itself) as text; what no map or list could print is taken out, and told."""
+    if value is None:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        found.append(a_problem("not_text", (name or f"#{index}",), detail=what[0], detail_zh=what[1], feature_index=index))
+        return ""
+    text = str(value)
+    clean = "".join(letter for letter in text if unicodedata.category(letter) not in _UNPRINTABLE)
+    clean = clean.replace("\ufffe", "").replace("\uffff", "")
+    # Blanks around, a line's end among them, are a slip of a table and say nothing.
+    if clean.strip(_BLANKS) != text.strip(_BLANKS):
+        cell = name or clean.strip() or f"#{index}"
+        found.append(a_problem("text_unprintable", (cell,), detail=what[0], detail_zh=what[1], feature_index=index))
+    return clean
 
 
 def _order(value: Any, name: str, index: int, found: list[Problem]) -> int:

@@ -53,6 +53,12 @@ CATALOGUE: dict[str, tuple[str, str, str]] = {
         "the code of {cells} is a number in the file; leading zeros may be lost",
         "{cells} 的编码在文件中是数字，前导零可能已丢失",
     ),
+    "text_unprintable": (
+        ERROR,
+        "the {detail} of {cells} holds a character that cannot be printed",
+        "{cells} 的{detail}含有不可打印的字符",
+    ),
+    "not_text": (ERROR, "the {detail} of {cells} is neither text nor a number", "{cells} 的{detail}不是文本"),
     "order_not_whole": (ERROR, "the order number of {cells} is not a whole number", "{cells} 的序号不是整数"),
     "unknown_layer": (ERROR, "{cells} is in an unknown layer ({detail})", "{cells} 的图层未知（{detail}）"),
     "duplicate_code": (ERROR, "the code of {cells} is used {detail} times", "{cells} 的编码重复使用 {detail} 次"),

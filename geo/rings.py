@@ -36,6 +36,8 @@ class RingReader:
         parts = [coordinates] if kind == "Polygon" else coordinates
         if not isinstance(parts, list):
             raise self._malformed("coordinates must be an array")
+        if not parts:
+            self._add("geometry_missing")
         polygons = [polygon for polygon in map(self._polygon, parts) if polygon is not None]
         if not polygons:
             return None

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from geo.cell import Cell
 from geo.cells import DraftEdition
-from geo.problem import ERROR, Problem
+from geo.problem import Problem
 
 LEFT_OUT = frozenset({"geometry_missing", "not_a_polygon", "datum_missing", "outside_box", "ring_too_short"})
 """Findings by which a cell, a part of it or a hole is not among the cells that were read."""
@@ -17,15 +17,7 @@ _OF_OUTLINE = LEFT_OUT | {"ring_not_closed", "axes_swapped"}
 
 def unread_names(draft: DraftEdition) -> tuple[str, ...]:
     """Codes (``#3`` without one) of cells that are not, or not whole, among the cells of the draft; in the file's order."""
-    there = _names(draft.cells)
-    return tuple(
-        dict.fromkeys(
-            name
-            for one in draft.problems
-            for name in one.cell_codes
-            if one.severity == ERROR and one.feature_index is not None and (one.code in LEFT_OUT or name not in there)
-        )
-    )
+    return tuple(dict.fromkeys(name for one in draft.problems if one.code in LEFT_OUT for name in one.cell_codes))
 
 
 def still_true(draft: DraftEdition, cells: Sequence[Cell], *, dropped: Collection[str] = ()) -> tuple[Problem, ...]:
@@ -35,13 +27,14 @@ def still_true(draft: DraftEdition, cells: Sequence[Cell], *, dropped: Collectio
     about the outline of a cell that was read stays while that outline is as it was. Other findings are looked for anew.
     """
     before, after = _names(draft.cells), _names(cells)
+    unread = set(unread_names(draft))
     now = {cell.cell_id: cell for cell in cells}
 
     def holds(one: Problem, name: str) -> bool:
         if name in dropped and (name not in before or one.code in LEFT_OUT):
             return False
         if name not in before:
-            return name not in after
+            return name in unread and name not in after
         cell = before[name]
         same = now.get(cell.cell_id)
         return (

@@ -13,6 +13,7 @@ from geo.cell import Cell
 from geo.cell_rows import cell_from_row, cell_to_row
 from geo.cells import read_cells
 from geo.datum import from_cgcs2000
+from geo.edition import check_edition
 from geo.errors import GeoError, MalformedGeoJSON, UnknownDatum
 from geo.geojson_out import cells_to_geojson, feature_collection, load_features, point_feature
 
@@ -46,6 +47,36 @@ def test_a_clean_file_becomes_cells():
     assert cell.properties == {"manager": "x", "households": 120}
     assert draft.problems == ()
     assert read_cells(text.encode("utf-8-sig"), datum="cgcs2000") == draft
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "kept"),
+    [
+        ("第一\x0b网格", "text_unprintable", "第一网格"),
+        ("第一\x00网格", "text_unprintable", "第一网格"),
+        ("第一\ud800网格", "text_unprintable", "第一网格"),
+        ("第一\uffff网格", "text_unprintable", "第一网格"),
+        ({"a": 1}, "not_text", ""),
+        (["a"], "not_text", ""),
+        (True, "not_text", ""),
+        ("  第一网格\n", None, "  第一网格"),
+        (7, None, "7"),
+        (None, None, ""),
+    ],
+)
+def test_a_name_that_no_map_could_print_is_told(name, code, kept):
+    """A control character or an object for a name stops publishing, with the cell and its place named; no list breaks on it."""
+    draft = read_cells(a_collection(a_feature(name=name)), datum="cgcs2000")
+    assert codes_of(draft) == ([code] if code else []) and draft.cells[0].name == kept
+    found = check_edition(draft).problems
+    named = [(one.severity, one.cell_codes, one.lon is not None) for one in found if one.code == code]
+    assert named == ([("error", (COMMUNITY + "001",), True)] if code else [])
+
+
+@pytest.mark.parametrize(("code", "wrong"), [(COMMUNITY + "\x0b001", "text_unprintable"), ({"a": 1}, "not_text"), (True, "not_text")])
+def test_a_code_that_no_map_could_print_is_told(code, wrong):
+    """The same of a code."""
+    assert codes_of(read_cells(a_collection(a_feature(code)), datum="cgcs2000")) == [wrong]
 
 
 def test_properties_are_found_under_the_customers_own_names():
@@ -105,6 +136,7 @@ def test_a_self_crossing_is_shown_at_the_crossing():
         (a_feature(order="first"), "order_not_whole"),
         (a_feature(layer="colour"), "unknown_layer"),
         ({**a_feature(), "geometry": None}, "geometry_missing"),
+        ({**a_feature(), "geometry": {"type": "MultiPolygon", "coordinates": []}}, "geometry_missing"),
         ({**a_feature(), "geometry": {"type": "Point", "coordinates": [120.0, 31.0]}}, "not_a_polygon"),
     ],
 )
@@ -185,7 +217,7 @@ def cells_with_holes(draw):
     polygon = shapely.Polygon(to_degrees(shell), [to_degrees(hole)] if draw(st.booleans()) else [])
     far = shapely.box((x + 90_000) / scale, y / scale, (x + 90_100) / scale, (y + 50) / scale)
     geometry = shapely.MultiPolygon([polygon, shapely.orient_polygons(far)]) if draw(st.booleans()) else polygon
-    text = st.text(st.characters(exclude_categories=("Cs",)), max_size=6)
+    text = st.text(st.characters(exclude_categories=("Cc", "Cs"), exclude_characters="\ufffe\uffff"), max_size=6)
     return Cell(
         cell_id=draw(st.uuids().map(str)),
         code=draw(st.from_regex(r"[0-9]{15}", fullmatch=True)),
