@@ -23,6 +23,12 @@ MOVED = "moved"
 """The life of a record that lives in another community now; the reason of what is decided there (S30)."""
 
 OUTCOMES = (APPLIED, MERGED, UNCHANGED, CONFLICT, HELD, QUARANTINED, ERASED)
+REASONS = (
+    "parent", "form", "behind", "install", PROPOSAL, MOVED, "malformed", "oversized", "invalid", "unknown_type", "type_differs",
+    "server_made", "out_of_scope", "op_id_reused", "survey_closed", "unexpected", "declined", "discarded", "group",
+)  # fmt: skip
+"""Every reason that the server gives for an outcome; clients have words for each of them."""
+
 OPEN = frozenset({HELD, QUARANTINED})
 """Not final: held, and quarantined until it is repaired."""
 

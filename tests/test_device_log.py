@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import sqlite3
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from sync.device import GroupTooLarge, InvalidFields, Offline, Phone, RescueUnreadable, UnknownRecord
 from sync.device.words import OUTCOME_WORDS, words
+from sync.outcome import REASONS
 from tests.device_kit import answer_all, keep, phone_at, put, totals
 
 CELL = "cell/a"
@@ -193,17 +195,24 @@ def test_every_outcome_has_words_in_both_languages(outcome: str) -> None:
     assert words("answered", "something_new", "why", False) == ("something_new（why）", "something_new (why)")
 
 
-@pytest.mark.parametrize(
-    "reason",
-    ["parent", "form", "behind", "install", "proposal", "malformed", "oversized", "invalid", "unknown_type", "type_differs",
-     "server_made", "out_of_scope", "op_id_reused", "unexpected", "group"],
-)  # fmt: skip
+@pytest.mark.parametrize("reason", REASONS)
 def test_every_reason_has_words_in_both_languages(reason: str) -> None:
     """C9: each reason of the protocol is said in words: what it waits for, or what is wrong with it."""
     zh, en = words("answered", "quarantined", reason, False)
     assert reason not in zh and any("\u4e00" <= letter <= "\u9fff" for letter in zh.partition("（")[2])
     assert len(en.partition("(")[2]) > 8
     assert words("answered", "unchanged", "declined", True)[0].count("没有通过") == 1
+
+
+def test_the_field_app_has_words_for_every_reason_and_the_server_gives_no_other() -> None:
+    """C9: the list of reasons is closed: what the server says is in it, and both phones have words for all of it."""
+    root = Path(__file__).resolve().parent.parent
+    written = (root / "web/shared/engine/words.ts").read_text("utf-8").partition("const REASON_WORDS")[2].partition("\n};")[0]
+    assert set(REASONS) <= set(re.findall(r"^  (\w+): \{ zh: ", written, re.MULTILINE))
+    programs = "\n".join(path.read_text("utf-8") for room in ("sync", "server") for path in (root / room).rglob("*.py"))
+    given = set(re.findall(r"Refusal\(\s*[A-Z]+,\s*\"(\w+)\"", programs))
+    given |= set(re.findall(r"^(?:REUSED|DECLINED|DISCARDED|UNEXPECTED) = \"(\w+)\"", programs, re.MULTILINE))
+    assert {"parent", "unknown_type", "op_id_reused", "discarded"} <= given and given <= set(REASONS)
 
 
 def test_what_was_written_goes_from_phone_to_phone_as_a_file(tmp_path: Path) -> None:

@@ -24,6 +24,8 @@ REASON_WORDS = {
     "parent": ("上级记录尚未到达", "the record it belongs to has not arrived yet"),
     "form": ("表单版本服务器尚不认识", "the server does not know this version of the form yet"),
     "install": ("设备待确认", "the device has to be confirmed"),
+    "moved": ("记录已迁到其他社区", "the record lives in another community now"),
+    "survey_closed": ("调查已结束，由书记决定", "the survey is closed: the answer is kept, the secretary decides"),
     "proposal": ("待有权限的人确认", "somebody over all of it has to confirm"),
     "group": ("同组的其他内容有问题", "another part of the same group has a problem"),
     "behind": ("前一条内容处理完后再写入", "waits until an earlier entry about the same is settled"),

@@ -32,19 +32,26 @@ const REASON_WORDS: Record<string, Labels> = {
   malformed: { zh: "内容读不出来", en: "it cannot be read" },
   survey_closed: { zh: "调查已结束，答卷另存，由书记决定", en: "the survey is closed: the answer is kept, the secretary decides" },
   oversized: { zh: "内容过大", en: "it is too large" },
+  moved: { zh: "记录已迁到其他社区", en: "the record lives in another community now" },
+  discarded: { zh: "已作废", en: "discarded" },
+  unexpected: { zh: "服务器处理出错，等人查看", en: "the server failed over it, somebody looks at it" },
+  op_id_reused: { zh: "同一编号下内容不同", en: "something else came under the same id before" },
+  unknown_type: { zh: "服务器不认识这种记录", en: "the server does not know this kind of record" },
+  type_differs: { zh: "编号已属于另一种记录", en: "the id belongs to another kind of record" },
+  server_made: { zh: "这种记录由系统生成", en: "records of this kind are made by the server" },
 };
 
 const CONTAINED: Labels = { zh: "，本机已更新", en: ", and this phone is up to date" };
 const plain = (text: string): Labels => ({ zh: text, en: text });
 
-/** Reasons for which an operation waits for people, not for another operation. */
-const WAITS_FOR_PEOPLE: ReadonlySet<string> = new Set(["proposal", "crossing", "install"]);
+/** Reasons for which an operation waits for people or for another community, not for another operation. */
+const WAITS_FOR_PEOPLE: ReadonlySet<string> = new Set(["proposal", "crossing", "install", "moved"]);
 
 /** Words for what became of one operation. What this phone does not know is shown as it came. */
 export function outcomeWords(state: string, outcome: string | null, reason: string | null, settled: boolean): Labels {
   if (outcome === null) return STATE_WORDS[state] ?? plain(state);
   const said = OUTCOME_WORDS[outcome] ?? plain(outcome);
-  if (reason === "declined") return REASON_WORDS["declined"] as Labels;
+  if (reason === "declined" || reason === "discarded") return REASON_WORDS[reason] as Labels;
   if (!FINAL_OUTCOMES.has(outcome) && reason) {
     const why = REASON_WORDS[reason] ?? plain(reason);
     if (outcome === "held" && WAITS_FOR_PEOPLE.has(reason)) return { zh: `已收到，${why.zh}`, en: `received; ${why.en}` };
