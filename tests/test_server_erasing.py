@@ -312,6 +312,27 @@ def test_s28_photos_go_unless_somebody_else_is_on_them_too(ground):
     assert not list((ground.house.settings.data_dir / "uploads").iterdir())
 
 
+def test_s28_photos_that_were_taken_off_go_too(ground):
+    """What a record showed once, or what a refused operation about the person names, is no photo any more; what others show stays."""
+    phone = ground.worker(0)
+    uploader = Uploader(ground.app.test_client(), {"Authorization": f"Bearer {phone.token}"})
+    files = [picture(one) for one in ("red", "blue", "green")]
+    for one in files:
+        uploader.upload(one)
+    once, shared, refused = (hashlib.sha256(one).hexdigest() for one in files)
+    made = home(0, "某甲")
+    resource = create("resource", {"name": "柜", "kind": "supply", "photos": {"add": [shared]}, "anchor": building(0)["set"]["anchor"]})
+    phone.write(*made.operations, resource)
+    care = create("care_status", {"person": made.persons[0], "kind": "disabled", "photos": [once, shared]})
+    phone.write(care)
+    phone.write(patch(ground, care["id"], {"photos": []}))
+    wrong = patch(ground, care["id"], {"kind": 7, "photos": {"add": [refused]}})
+    assert phone.outcomes([wrong])[0][0] == "quarantined"
+    seen, answer = Desk(ground).erase(made.persons[0])
+    assert (seen["photos"], answer.json["done"]["photos"]) == (3, 2)
+    assert [uploader.fetch(one).status_code for one in (once, shared, refused)] == [404, 200, 404]
+
+
 def test_s28_two_steps_by_the_right_people_about_the_right_thing(ground):
     """Without the preview nothing goes; a change in between asks again; what names the person elsewhere is told; a building is nobody."""
     phone = ground.worker(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter as Counted
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from server.services import blob_store, snapshots
 from server.services.carry import ENGINE_VERSION
 from server.services.revocations import ERASURE, note_revocation
 from server.services.transact import statuses_changed
+from server.services.unsealing import open_sealed
 from server.store import commands, counted, crossings, erasing, writing
 from server.store import push as reading
 from server.store.blobs import PHOTOS
@@ -39,6 +41,7 @@ REASONS = {
 """Why somebody is erased: kept in the journal, so it is chosen from a list and cannot name anybody."""
 
 _SYSTEM = "~system"
+_FILE_NAME = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +62,6 @@ class Target:
     def living(self) -> list[Any]:
         """Records that hold something still."""
         return [row for row in self.records if row.life != "erased"]
-
-    @property
-    def photos(self) -> list[str]:
-        """SHA-256 of the photos that the records show."""
-        shown = (orjson.loads(row.fields).get(PHOTOS) or () for row in self.living)
-        return sorted({name for names in shown for name in names})
 
 
 def target_of(connection: Connection, house: House, community_id: str, subject_id: str) -> Target:
@@ -140,6 +137,19 @@ def _names(house: House, row: Any, subjects: Sequence[str]) -> bool:
     return field not in (None, "self") and orjson.loads(row.fields).get(field) in subjects
 
 
+def photos_of(connection: Connection, house: House, target: Target) -> list[str]:
+    """SHA-256 of the photos that the records show, and of stored ones that their history or an operation about them names.
+
+    What was sealed is searched for names of files, so that a text that nobody could read counts too.
+    """
+    shown = {name for row in target.living for name in orjson.loads(row.fields).get(PHOTOS) or ()}
+    subjects = sorted(_all_subjects(connection, target))
+    sealed = erasing.sealed_about(connection, target.community_id, target.record_ids, subjects)
+    said = (orjson.dumps(one).decode() for one in open_sealed(connection, house, target.community_id, sealed) if one is not None)
+    once = {name for text in said for name in _FILE_NAME.findall(text)} - shown
+    return sorted(shown | erasing.photos_there(connection, target.community_id, sorted(once)))
+
+
 @dataclass(frozen=True, slots=True)
 class By:
     """Who erases, why, and the number of the file that asks for it."""
@@ -207,7 +217,7 @@ def _erase_in(
     community_id, at = target.community_id, stamp(house.clock())
     subjects = sorted(_all_subjects(connection, target) | set(also))
     ids = target.record_ids
-    photos = target.photos
+    photos = photos_of(connection, house, target)
     if photos:
         shared = erasing.photos_elsewhere(connection, community_id, photos, ids)
         photos = [name for name in photos if name not in shared]

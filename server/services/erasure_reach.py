@@ -184,7 +184,7 @@ def _reach(connection: Connection, house: House, targets: Sequence[Target]) -> d
         "id": target.subject_id,
         "merged": [one for one in target.subjects if one != target.subject_id],
         "records": dict(sorted(Counter(row.type for one in targets for row in one.living).items())),
-        "photos": sum(len(one.photos) for one in targets),
+        "photos": sum(len(erasing.photos_of(connection, house, one)) for one in targets),
         "waiting": sum(
             len(store.open_operations(connection, one.community_id, one.record_ids, one.subjects)) for one in targets
         ),

@@ -9,8 +9,20 @@ from uuid import UUID
 import orjson
 from sqlalchemy import Connection, Engine
 
-from server.models import data_key, external_ref, handover_system, history, operation, record
+from server.models import (
+    blob,
+    data_key,
+    external_ref,
+    handover_system,
+    history,
+    journal_payload,
+    operation,
+    record,
+    recovery,
+    upload,
+)
 from server.store.database import insert_rows, rewrite, rows_of, run, update_rows
+from server.store.push import pieces
 from server.store.search import fold
 
 _COLUMNS = (
@@ -103,13 +115,38 @@ def open_operations(connection: Connection, community_id: str, record_ids: Seque
     """Held and quarantined operations about one of these records or sealed under one of these keys, with their install's kind."""
     rows = run(
         connection,
-        "SELECT o.install_id, o.n, o.op_id, o.group_n, o.status, o.record_id, o.subject_id, o.repaired_subject, i.kind "
+        "SELECT o.install_id, o.n, o.op_id, o.number, o.group_n, o.status, o.record_id, o.subject_id, o.repaired_subject, i.kind "
         "FROM operation o LEFT JOIN install i ON i.community_id = o.community_id AND i.install_id = o.install_id "
         "WHERE o.community_id = ? AND o.now IN ('held', 'quarantined') ORDER BY o.install_id, o.n",
         (community_id,),
     )
     ids, keys = set(record_ids), set(subjects)
     return [row for row in rows if row.record_id in ids or not keys.isdisjoint((row.subject_id, row.repaired_subject))]
+
+
+def sealed_about(
+    connection: Connection, community_id: str, record_ids: Sequence[str], subjects: Sequence[str]
+) -> list[tuple[str | None, bytes]]:
+    """(subject, sealed JSON) of the past of these records, of copies that phones offered, and of operations' texts under these keys."""
+    found: list[tuple[str | None, bytes]] = []
+    for table in (history, recovery):
+        rows = rows_of(connection, table, ("subject_id", "sealed"), community_id, "record_id", record_ids)
+        found += [(row.subject_id, bytes(row.sealed)) for row in rows if row.sealed is not None]
+    sent = rows_of(connection, operation, ("number", "repaired_number"), community_id, "record_id", record_ids)
+    numbers = {one for row in sent for one in row if one is not None}
+    numbers |= {row.number for row in open_operations(connection, community_id, record_ids, subjects)}
+    beside = run(connection, "SELECT number FROM journal WHERE community_id = ? AND command = 'reused'", (community_id,))
+    numbers |= {row.number for row in beside}
+    keys = set(subjects)
+    for row in rows_of(connection, journal_payload, ("parts", "sealed"), community_id, "number", sorted(numbers)):
+        found += [piece for piece in pieces(row.parts, bytes(row.sealed)) if piece[0] in keys]
+    return found
+
+
+def photos_there(connection: Connection, community_id: str, names: Sequence[str]) -> set[str]:
+    """Of these names, those of photos that are kept, or are being uploaded."""
+    kept = rows_of(connection, blob, ("sha256",), community_id, "sha256", names, "t.wrapped_key IS NOT NULL")
+    return {row.sha256 for row in [*kept, *rows_of(connection, upload, ("sha256",), community_id, "sha256", names)]}
 
 
 # ---------------------------------------------------------------- what goes
