@@ -109,7 +109,7 @@ def repair(
 @command.command("diff")
 @_common
 def diff(file: Path, community: str, buildings: Path | None, **reading: Any) -> None:
-    """Print what a file of cells would change against the edition in force: its cells, and the records that would move."""
+    """Print what a file of cells would change against the edition in force: its cells, and how many records of each type would move."""
     with Steps(3) as steps:
         _, house, community_id, draft = _judged(file, community, buildings, steps, **reading)
         steps.begin("comparing 比较")
