@@ -14,6 +14,7 @@ from server.services import crossing, forwarding, release
 from server.services.deciding import Waiting
 from server.services.push import accept_user_group, user_operation
 from server.services.verify import verify
+from server.simulation import laws
 from server.store import crossings
 from server.store.database import read
 
@@ -108,3 +109,18 @@ def test_s14_what_follows_a_newborn_of_a_household_that_has_moved_goes_there_too
     crossing.accept(ground.house, ground.secretary, Waiting(OTHER, one["install_id"], one["n"]), NOWHERE)
     assert ground.record(newborn["id"]).life == "live" and ground.fields(newborn["id"])["note"] == "满月"
     assert away.outcomes([operation("patch", "person", newborn["id"], {"note": "百日"})]) in ([("applied", None)], [("merged", None)])
+
+
+def test_s14_the_laws_of_the_stories_find_work_that_waits_in_vain(ground, monkeypatch):
+    """S14: work held for a record that has moved, or that is there, is a broken law of a story that has come to rest."""
+    phone, away = ground.worker(0), ground.worker(0)
+    near, _ = family(phone)
+    away.pull()
+    _, waiting = ask(ground, phone, near.household)
+    accept(ground, waiting)
+    with monkeypatch.context() as patched:
+        patched.setattr(forwarding, "forward_waiting", lambda *_: 0)
+        away.push([patch(ground, near.persons[0], {"note": "敲门"})])
+    assert laws.waits_in_vain(ground.house, (OTHER, COMMUNITY)) == f"work in {COMMUNITY} waits for a record that has moved"
+    release.sweep(ground.house)
+    assert laws.waits_in_vain(ground.house, (OTHER, COMMUNITY)) is None

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from server.house import House
 from server.services.release import sweep
 from server.services.verify import verify
 from server.simulation.acts import sync_once
-from server.simulation.neighbour import astray
+from server.simulation.neighbour import NEIGHBOUR, astray
 from server.simulation.office import confirm_devices
 from server.simulation.world import COMMUNITY, World
-from server.store import pull, push
-from server.store.database import read
+from server.store import crossings, pull, push
+from server.store.database import read, run
 from sync.device import DigestMismatch
+from sync.outcome import MOVED
 
 ROUNDS = 8
 
@@ -48,6 +52,9 @@ def check(world: World) -> None:
     report = verify(world.house, again=True)
     if not report.agrees:
         raise LawBroken(f"L7: journal and database differ: {report.difference}")
+    idle = waits_in_vain(world.house, (COMMUNITY, NEIGHBOUR))
+    if idle is not None:
+        raise LawBroken(f"S14: {idle}")
     lost = astray(world)
     if lost is not None:
         raise LawBroken(f"S30: {lost}")
@@ -67,6 +74,26 @@ def check(world: World) -> None:
                 raise LawBroken(f"L8: phone {number}, stream {stream}: the phone has {expected}, the server {found}")
 
 
+def waits_in_vain(house: House, community_ids: Iterable[str]) -> str | None:
+    """At rest nothing is held whose cause is there or has moved, nor held for nothing; which community has such work, and of which kind."""
+    with read(house.engine) as connection:
+        for one in community_ids:
+            if crossings.waiting_elsewhere(connection, one):
+                return f"work in {one} waits for a record that has moved"
+            if push.ready_groups(connection, one, None):
+                return f"work in {one} waits for a record that is there, or behind work that is settled"
+            forgotten = run(
+                connection,
+                "SELECT o.n FROM operation o LEFT JOIN held_wait w ON w.community_id = o.community_id AND w.install_id = o.install_id "
+                "AND w.group_n = o.group_n WHERE o.community_id = ? AND o.now = 'held' AND o.now_reason <> 'proposal' "
+                "AND w.waits_for IS NULL",
+                (one,),
+            ).first()
+            if forgotten is not None:
+                return f"operation {forgotten.n} in {one} is held and waits for nothing"
+    return None
+
+
 def _check_log(world: World, number: int) -> None:
     """L5: whatever was written is at the server with its outcome, and the phone knows which."""
     phone = world.phones[number]
@@ -79,6 +106,8 @@ def _check_log(world: World, number: int) -> None:
             raise LawBroken(f"L5: operation {one.n} ({one.kind}) of phone {number} has no answer")
         if one.outcome == "held" and one.reason == "form":
             raise LawBroken(f"S10: operation {one.n} ({one.kind}) of phone {number} waits for a form that is there")
+        if one.outcome == "held" and one.reason == MOVED:
+            raise LawBroken(f"S30: operation {one.n} ({one.kind}) of phone {number} waits for who lives in another community")
         if row is None:
             raise LawBroken(f"L5: operation {one.n} ({one.kind}, {one.outcome}) of phone {number} is not at the server")
         if one.outcome not in ("held", "quarantined") and not one.settled:
