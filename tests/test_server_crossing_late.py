@@ -5,7 +5,18 @@ from __future__ import annotations
 import json
 
 import pytest
-from crossing_kit import COMMUNITY, NOWHERE, OTHER, accept, ask, family, furnish_two, secretary_of, there
+from crossing_kit import (
+    COMMUNITY,
+    NOWHERE,
+    OTHER,
+    accept,
+    ask,
+    dwelling_there,
+    family,
+    furnish_two,
+    secretary_of,
+    there,
+)
 from server_kit import create, home, open_ground, operation, patch, resident
 from stream_oracle import recount
 
@@ -124,3 +135,23 @@ def test_s14_the_laws_of_the_stories_find_work_that_waits_in_vain(ground, monkey
     assert laws.waits_in_vain(ground.house, (OTHER, COMMUNITY)) == f"work in {COMMUNITY} waits for a record that has moved"
     release.sweep(ground.house)
     assert laws.waits_in_vain(ground.house, (OTHER, COMMUNITY)) is None
+
+
+def test_s8_a_household_that_was_merged_before_it_is_accepted_is_placed_with_the_one_it_leads_to(ground):
+    """S8, S30: asked for, merged into another, then accepted with a dwelling: the one that lives on has that dwelling there."""
+    phone = ground.worker(0)
+    near, _ = family(phone)
+    other = home(0, "李四")
+    phone.push(other.operations)
+    _, waiting = ask(ground, phone, near.household)
+    merge = operation(
+        "command", "household", other.household, base=ground.base(other.household), name="merge_households",
+        arguments={"merged": near.household}, others={near.household: {"base": ground.base(near.household), "was": {}}},
+    )  # fmt: skip
+    phone.write(merge)
+    dwelling = dwelling_there(ground)
+    placed = accept(ground, waiting, crossing.Place(dwelling=dwelling))["placed"]
+    assert placed["now"]["outcome"] == "applied", placed
+    survivor = there(ground, other.household)
+    assert json.loads(survivor.fields)["dwelling"] == dwelling and survivor.home != "~unplaced"
+    assert {there(ground, one).home for one in (*near.persons, *other.persons)} == {survivor.home}

@@ -199,8 +199,10 @@ def _read_along(connection: Connection, community_id: str, principals: Sequence[
 def _place(house: House, actor: Actor, asked: Operation, place: Place) -> dict[str, Any] | None:
     """An operation of whoever accepted, like every other write at the office: episodes, disputes and streams follow from it."""
     with read(house.engine) as connection:
-        records, _ = reading.load_records(connection, actor.community_id, [asked.id])
-    record = records[asked.id]
+        # merged since it was asked for: whoever it leads to lives on (S8)
+        root = Memory.rooted(commands.redirects_of(connection, actor.community_id, [asked.id]))(asked.id)
+        records, _ = reading.load_records(connection, actor.community_id, [root])
+    record = records[root]
     on = asked.arguments.get("on") or stamp(house.clock())[:10]
     common: dict[str, Any] = {"type": record.type, "id": record.id, "base": {"v": record.v, "tag": record.tag}}
     if record.type == "household" and place.dwelling is not None:
