@@ -194,7 +194,7 @@ def erase(house: House, target: Target, by: By) -> dict[str, int]:
 def erase_again(connection: Connection, house: House, line: Mapping[str, Any]) -> bool:
     """Erase in a restored database somebody who was erased before; whether anything was there to be erased."""
     community_id = line["community_id"]
-    people = _same_person(connection, community_id, [line["id"], *line["people"]])
+    people = _same_person(connection, community_id, [line["id"], *line.get("people", ())])
     found = _found(connection, house, community_id, line["id"], people)
     alive = any(erasing.keys_there(connection, community_id, [*line["subjects"], *found.subjects]).values())
     by = By(_SYSTEM, line["reason"], line.get("reference", ""), "system")
