@@ -75,13 +75,11 @@ def check(world: World) -> None:
 
 
 def waits_in_vain(house: House, community_ids: Iterable[str]) -> str | None:
-    """At rest nothing is held whose cause is there or has moved, nor held for nothing; which community has such work, and of which kind."""
+    """At rest nothing is held whose record has moved, nor held for nothing; which community has such work, and of which kind."""
     with read(house.engine) as connection:
         for one in community_ids:
             if crossings.waiting_elsewhere(connection, one):
                 return f"work in {one} waits for a record that has moved"
-            if push.ready_groups(connection, one, None):
-                return f"work in {one} waits for a record that is there, or behind work that is settled"
             forgotten = run(
                 connection,
                 "SELECT o.n FROM operation o LEFT JOIN held_wait w ON w.community_id = o.community_id AND w.install_id = o.install_id "
