@@ -21,7 +21,7 @@ from server_kit import create, home, open_ground, operation, patch, resident
 from stream_oracle import recount
 
 from server.jobs.worker import Worker
-from server.services import crossing, forwarding, release
+from server.services import crossing, forwarding, push, release
 from server.services.deciding import Waiting
 from server.services.push import accept_user_group, user_operation
 from server.services.verify import verify
@@ -134,6 +134,19 @@ def test_s14_the_laws_of_the_stories_find_work_that_waits_in_vain(ground, monkey
         away.push([patch(ground, near.persons[0], {"note": "敲门"})])
     assert laws.waits_in_vain(ground.house, (OTHER, COMMUNITY)) == f"work in {COMMUNITY} waits for a record that has moved"
     release.sweep(ground.house)
+    assert laws.waits_in_vain(ground.house, (OTHER, COMMUNITY)) is None
+
+
+def test_s14_the_laws_of_the_stories_find_work_that_could_be_decided(ground, monkeypatch):
+    """S14: who was recorded before the household, and was not looked at again when it came, is a broken law; once is enough to mend it."""
+    phone, early = ground.worker(0), ground.worker(0)
+    near, _ = family(phone)
+    household = create("household", {"dwelling": near.dwelling})
+    with monkeypatch.context() as patched:
+        patched.setattr(push, "release_waiting", lambda *_, **__: 0)
+        early.push([create("person", {"name": "早到", "document_missing_reason": "not_asked", "residence_household": household["id"]})])
+        phone.push([household])
+    assert laws.waits_in_vain(ground.house, (OTHER, COMMUNITY)) == f"work in {COMMUNITY} waits for a record that is there, or behind work that is settled"
     assert laws.waits_in_vain(ground.house, (OTHER, COMMUNITY)) is None
 
 

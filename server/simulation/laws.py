@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from server.house import House
-from server.services.release import sweep
+from server.services.community_forms import at_home
+from server.services.release import release_waiting, sweep
 from server.services.verify import verify
 from server.simulation.acts import sync_once
 from server.simulation.neighbour import NEIGHBOUR, astray
@@ -74,8 +75,11 @@ def check(world: World) -> None:
                 raise LawBroken(f"L8: phone {number}, stream {stream}: the phone has {expected}, the server {found}")
 
 
-def waits_in_vain(house: House, community_ids: Iterable[str]) -> str | None:
-    """At rest nothing is held whose record has moved, nor held for nothing; which community has such work, and of which kind."""
+def waits_in_vain(house: House, community_ids: Sequence[str]) -> str | None:
+    """At rest nothing is held whose record has moved, for nothing, or that could be decided; which community has such work, and of which kind.
+
+    What is tried again and stays held is no fault: an undo stands behind its command, that behind work that waits for a person.
+    """
     with read(house.engine) as connection:
         for one in community_ids:
             if crossings.waiting_elsewhere(connection, one):
@@ -89,6 +93,9 @@ def waits_in_vain(house: House, community_ids: Iterable[str]) -> str | None:
             ).first()
             if forgotten is not None:
                 return f"operation {forgotten.n} in {one} is held and waits for nothing"
+    for one in community_ids:
+        if release_waiting(at_home(house, one), one, [], any_held=True):
+            return f"work in {one} waits for a record that is there, or behind work that is settled"
     return None
 
 
