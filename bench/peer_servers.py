@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import uuid
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, Self
 
@@ -42,10 +43,24 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-class Peer:
+class Collection(ABC):
+    """Records at a server."""
+
+    title = ""
+
+    @abstractmethod
+    def push(self, records: list[dict[str, Any]]) -> list[str]:
+        """Ids that were acknowledged."""
+
+    @abstractmethod
+    def ids(self) -> set[str]:
+        """Ids of all records that are there."""
+
+
+class Peer(Collection):
     """A server on loopback HTTP; a collection of records in it."""
 
-    name = title = ""
+    name = ""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.port = folder, _free_port()
@@ -53,16 +68,16 @@ class Peer:
         self.connection: http.client.HTTPConnection | None = None
         self.headers = {"Content-Type": "application/json", "Accept": "application/json"}
 
+    @abstractmethod
     def command(self) -> list[str]:
         """What starts it."""
-        raise NotImplementedError
 
     def prepare(self) -> None:
         """What its first start needs."""
 
+    @abstractmethod
     def begin(self) -> None:
         """Make the collection."""
-        raise NotImplementedError
 
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -105,17 +120,9 @@ class Peer:
             raise RuntimeError(f"{self.title}: {method} {path}: {answer.status} {told[:300]!r}")
         return orjson.loads(told) if told else None, {name.lower(): value for name, value in answer.getheaders()}
 
-    def another(self, name: str) -> Peer:
+    @abstractmethod
+    def another(self, name: str) -> Collection:
         """The same server with another, empty collection, for devices that share it (a connection for each thread)."""
-        raise NotImplementedError
-
-    def push(self, records: list[dict[str, Any]]) -> list[str]:
-        """Ids that were acknowledged."""
-        raise NotImplementedError
-
-    def ids(self) -> set[str]:
-        """Ids of all records that are there."""
-        raise NotImplementedError
 
 
 class Pouch(Peer):
@@ -159,7 +166,7 @@ class Pouch(Peer):
         told, _ = self.ask("GET", f"/{self.database}/_all_docs")
         return {row["id"] for row in told["rows"]}
 
-    def another(self, name: str) -> Peer:
+    def another(self, name: str) -> Collection:
         self.ask("PUT", f"/{name}")
         return _Shared(self, name)
 
@@ -244,12 +251,12 @@ kinto.storage_max_fetch_size = 20000
                 return found
             self.next = following[following.index("/v1/") :]
 
-    def another(self, name: str) -> Peer:
+    def another(self, name: str) -> Collection:
         self.ask("PUT", f"/v1/buckets/bench/collections/{name}", {})
         return _Shared(self, name)
 
 
-class _Shared(Peer):
+class _Shared(Collection):
     """A collection that several threads push into: each request on a connection of its own."""
 
     def __init__(self, peer: Pouch | Kinto, collection: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from forms.codelist import CodeList
 
@@ -31,10 +31,10 @@ TextFormat = Literal["phone", "identifier", "photo"]
 Labels = Mapping[str, str]
 Tree = Mapping[str, Any]
 
-FIELD_TYPES: tuple[str, ...] = FieldType.__args__  # type: ignore[attr-defined]
-POLICIES: tuple[str, ...] = Policy.__args__  # type: ignore[attr-defined]
-PRIVACY_CLASSES: tuple[str, ...] = Privacy.__args__  # type: ignore[attr-defined]
-TEXT_FORMATS: tuple[str, ...] = TextFormat.__args__  # type: ignore[attr-defined]
+FIELD_TYPES: tuple[str, ...] = get_args(FieldType)
+POLICIES: tuple[str, ...] = get_args(Policy)
+PRIVACY_CLASSES: tuple[str, ...] = get_args(Privacy)
+TEXT_FORMATS: tuple[str, ...] = get_args(TextFormat)
 
 #: Source name in ``placed_by`` for the record's own location field ``anchor``.
 OWN_ANCHOR = "@anchor"

@@ -326,7 +326,7 @@ def test_nothing_stands_in_the_way_of_a_screen_reader_on_any_page(office_page: P
     axe, found = AXE.read_text(), {}
     for where in pages:
         office_page.goto(f"{demo_site.url}/#{where}")
-        office_page.wait_for_load_state("networkidle")
+        office_page.reload(wait_until="networkidle")
         office_page.locator("main h1").first.wait_for(state="attached")
         found[where] = faults(office_page, axe)
     office_page.get_by_role("button", name="English").click()

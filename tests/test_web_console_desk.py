@@ -131,7 +131,7 @@ def test_a_past_day_shows_its_own_figures_and_opens_its_own_lists(
 
 
 def test_a_cell_is_handed_to_a_successor(office_page: Page, demo_site: DemoSite, playwright: Playwright):
-    """The successor works the cell from today, the predecessor no longer; the duty stays the same."""
+    """The successor works the cell from today, the predecessor no longer; the duty stays the same. A substitute is entered beside."""
     sign_in(office_page, demo_site)
     office_page.goto(f"{demo_site.url}/#/cells/work")
     row = office_page.get_by_role("row").filter(has_text="第十七网格").filter(has_text="网格员甲")
@@ -147,6 +147,15 @@ def test_a_cell_is_handed_to_a_successor(office_page: Page, demo_site: DemoSite,
     working = [one for one in reference["assignments"] if one["cell_id"] == f"{COMMUNITY}017"]
     assert len(working) == 1 and working[0]["duty"] == "lead"
 
+    office_page.get_by_role("button", name="安排网格员").first.click()
+    dialog = office_page.get_by_role("dialog", name="安排网格员")
+    for field, choice in (("网格", "第十七网格"), ("网格员", "网格员甲")):
+        dialog.get_by_role("combobox", name=field, exact=True).fill(choice)
+        office_page.get_by_role("option", name=choice, exact=True).locator("visible=true").click()
+    dialog.get_by_role("combobox", name="职责", exact=True).click(force=True)
+    office_page.get_by_role("option", name="代班", exact=True).locator("visible=true").click()
+    dialog.get_by_role("button", name="确定").click()
+    expect(office_page.get_by_role("row").filter(has_text="第十七网格").filter(has_text="网格员甲")).to_contain_text("代班")
 
 def test_an_officer_chooses_among_the_communities_below(office_page: Page, demo_site: DemoSite):
     """Nobody has to know a community's number: those within reach are offered by name, and the overview opens."""
