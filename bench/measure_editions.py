@@ -119,9 +119,10 @@ def _fill(house: Any, index: CellIndex, count: int) -> int:
     lons = np.round(chance.uniform(WEST, WEST + len(index) * SIZE, number), 7)
     lats = np.round(chance.uniform(SOUTH, SOUTH + SIZE, number), 7)
     homes = [f"cell/{index.cell_ids[place]}" for place in index.locate_many(lons=lons, lats=lats).tolist()]
-    rows, feed_rows, totals = [], [], {home: [0, 0, 0] for home in homes}
+    rows: list[tuple[Any, ...]] = []
+    feed_rows, totals = [], {home: [0, 0, 0] for home in homes}
     for lon, lat, home in zip(lons.tolist(), lats.tolist(), homes, strict=True):
-        holder = None
+        holder: str | None = None
         for kind in _CHAIN:
             record_id, parent = str(uuid.UUID(bytes=chance.bytes(16))), holder
             values: dict[str, Any] = {"anchor": {"lon": lon, "lat": lat, "datum": "cgcs2000", "method": "survey"}}
@@ -191,7 +192,7 @@ def _held() -> Iterator[list[tuple[float, float]]]:
             finally:
                 times.append((time.perf_counter() - started, time.thread_time() - cpu))
 
-    database.WriteQueue.turn = timed  # type: ignore[method-assign]
+    database.WriteQueue.turn = timed  # type: ignore[method-assign,assignment]
     try:
         yield times
     finally:

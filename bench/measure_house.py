@@ -30,7 +30,7 @@ from server.store import installs
 from server.store.database import run, stamp, write
 from server.store.installs import Install
 
-_ASKED = (
+_ASKED: tuple[tuple[str, str, str, dict[str, str] | None, int | None], ...] = (
     ("overview, asked again after a change", "GET", "overview", None, None),
     ("a cell's roster, first page", "GET", "cells/{cell}/roster/persons?limit=100", None, 300),
     ("search, a name's first letters", "POST", "find", {"text": "wj"}, 200),
@@ -67,7 +67,8 @@ def measure_house(size: HouseSize, say: Callable[[str], None]) -> list[Line]:
         house.engine.dispose()
     early, late = found
     lines = []
-    for name, *_, bar_ms in [(_FIRST, None), *_ASKED]:
+    bars_ms: list[tuple[str, int | None]] = [(_FIRST, None), *((name, bar_ms) for name, *_, bar_ms in _ASKED)]
+    for name, bar_ms in bars_ms:
         lines.append(Line(name, late[name] * 1e3, "ms", bar_ms, most=True, note=f"{persons * size.many:,} persons in {size.many} communities"))
         note = f"{early[name] * 1e3:.0f} ms at {persons * size.few:,} persons"
         lines.append(Line(f"  {name}: growth", late[name] / early[name], "times", _ALIKE, most=True, note=note))

@@ -150,7 +150,8 @@ def _buildings(house: House, cells: list[Cell], count: int) -> None:
     chance, at = np.random.default_rng(1), "2026-03-01T00:00:00.000Z"
     west, south, east, north = bounds
     lons, lats = np.round(chance.uniform(west, east, count), 7), np.round(chance.uniform(south, north, count), 7)
-    rows, feed_rows, totals = [], [], {}
+    rows, feed_rows = [], []
+    totals: dict[str, list[int]] = {}
     for number, (lon, lat, place) in enumerate(zip(lons.tolist(), lats.tolist(), index.locate_many(lons=lons, lats=lats).tolist(), strict=True)):
         home = f"cell/{index.cell_ids[place]}" if place >= 0 else "~unplaced"
         record_id = str(uuid.UUID(bytes=chance.bytes(16)))

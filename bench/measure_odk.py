@@ -81,7 +81,8 @@ def _address(house: House, secretary: Actor, number: int) -> str:
 def _turns(
     product: Served, floor: Served, addresses: list[str], form: Callable[[], bytes], each: int, rounds: int
 ) -> tuple[list[Cost], list[Cost]]:
-    ours, theirs = [], []
+    ours: list[Cost] = []
+    theirs: list[Cost] = []
     for number in range(rounds + 1):
         bodies = [[form() for _ in range(each)] for _ in range(CONNECTIONS)]
         pairs = [(product, addresses, ours), (floor, ["/submission"] * CONNECTIONS, theirs)]

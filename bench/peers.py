@@ -14,12 +14,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from bench import served
 from bench.measure_sync import prepare_ground
-from bench.peer_servers import Kinto, Peer, Pouch, install_kinto, install_pouch
+from bench.peer_servers import Collection, Kinto, Peer, Pouch, install_kinto, install_pouch
 from bench.phone import BenchPhone
 from bench.postgres import running_postgres
 from bench.report import Line, median, table
@@ -99,9 +100,9 @@ def rates(ours: Ours, product: served.Served, pouch: Pouch, kinto: Kinto, count:
         operations = [maker.person() for _ in range(BATCH)]
         records = plain_records(operations)
         work: list[tuple[str, Callable[[], Any]]] = [
-            (ours.name, lambda operations=operations: ours.push(operations)),
-            (pouch.name, lambda records=records: pouch.push(records)),
-            (kinto.name, lambda records=records: kinto.push(records)),
+            (ours.name, partial(ours.push, operations)),
+            (pouch.name, partial(pouch.push, records)),
+            (kinto.name, partial(kinto.push, records)),
         ]
         for name, act in work if round_ % 2 else reversed(work):
             times[name].push.append(_timed(act))
@@ -166,9 +167,14 @@ def lost(product: served.Served, ground: Ground, pouch: Pouch, kinto: Kinto) -> 
     for peer in (pouch, kinto):
         made: Peer = peer
         collection = made.another("together")
-        told = _together(lambda number, collection=collection: [one for batch in shares[number] for one in collection.push(plain_records(batch))])
+        told = _together(partial(_pushed, collection, shares))
         present = collection.ids()
         yield made.title, len(told), len(told & present), len(told - present)
+
+
+def _pushed(collection: Collection, shares: list[Any], number: int) -> list[str]:
+    """What a collection acknowledged of one device's share."""
+    return [one for batch in shares[number] for one in collection.push(plain_records(batch))]
 
 
 def _line(server: served.Served) -> served.Served:

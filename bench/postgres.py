@@ -211,7 +211,7 @@ def _run(command: list[Path | str], folder: Path, account: pwd.struct_passwd | N
     with output.open("wb") as stream:
         finished = subprocess.run(
             command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, timeout=120,
-            **({} if account is None else {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}),
+            user=account and account.pw_uid, group=account and account.pw_gid, extra_groups=[] if account else None,
         )  # fmt: skip
     if finished.returncode != 0:
         words = output.read_text(errors="replace")
