@@ -9,7 +9,7 @@ import uuid
 from typing import Any
 
 from browser_kit import DemoSite
-from console_kit import COMMUNITY, Colleague, open_part, rows_of, sign_in
+from console_kit import COMMUNITY, Colleague, open_part, rows_of, shown_count, sign_in
 from playwright.sync_api import Page, Playwright, expect
 
 
@@ -158,11 +158,27 @@ def test_a_cell_is_handed_to_a_successor(office_page: Page, demo_site: DemoSite,
     expect(office_page.get_by_role("row").filter(has_text="第十七网格").filter(has_text="网格员甲")).to_contain_text("代班")
 
 def test_an_officer_chooses_among_the_communities_below(office_page: Page, demo_site: DemoSite):
-    """Nobody has to know a community's number: those within reach are offered by name, and the overview opens."""
+    """Nobody has to know a community's number: those within reach are offered by name on every page; the choice stays until another one."""
+    demo_site.dishu("community", "add", "999999001003", "--name", "河对岸社区")
     sign_in(office_page, demo_site, "officer")
     office_page.get_by_role("button", name=re.compile("桑榆里社区")).click()
     expect(office_page.get_by_role("heading", level=1)).to_contain_text("桑榆里社区")
     expect(office_page.get_by_role("region", name=re.compile("网格地图"))).to_be_visible()
+    open_part(office_page, "花名册")
+    expect(office_page.locator("footer.foot")).to_contain_text("截至")
+    office_page.reload()
+    assert shown_count(office_page) > 100
+    bar = office_page.get_by_role("banner")
+    bar.get_by_role("button", name="桑榆里社区").click()
+    office_page.get_by_role("menuitem", name="河对岸社区").click()
+    expect(bar.get_by_role("button", name="河对岸社区")).to_be_visible()
+    expect(office_page.get_by_text("没有符合条件的")).to_be_visible()
+    open_part(office_page, "总览")
+    expect(office_page.get_by_role("heading", level=1)).to_contain_text("河对岸社区")
+    bar.get_by_role("button", name="街道工作人员").click()
+    office_page.get_by_role("menuitem", name="退出登录").click()
+    sign_in(office_page, demo_site, "officer")
+    expect(office_page.get_by_role("region", name="选择要看的社区")).to_be_visible()
 
 
 class Phone:

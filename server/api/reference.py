@@ -22,8 +22,8 @@ blueprint = Blueprint("reference", __name__)
         "type": "object",
         "required": ["community", "forms", "codelists", "edition", "cells", "assignments"],
         "properties": {
-            "community": {"type": ["object", "null"], "description": "null for people above who have named none"},
-            "communities": {"type": "array", "items": {"type": "object"}, "description": "those that they may name"},
+            "community": {"type": ["object", "null"], "description": "null for people above the communities who have named none"},
+            "communities": {"type": "array", "items": {"type": "object"}, "description": "of people above: those that they may name"},
             "forms": {"type": "object", "description": "record type to its newest definition"},
             "codelists": {"type": "object"},
             "surveys": {

@@ -70,8 +70,9 @@ def reference(
         )
         rules = visit_rules_of(connection, where)
         others = neighbours(connection, where) if may(actor, "write_records", community_id=where, communities_below=below) else []
+        above = {"communities": _reached(connection, actor, below)} if actor.community_id.startswith("~") else {}
         parts = [
-            registry_tag(house.registry), asdict(community), [asdict(one) for one in editions],
+            registry_tag(house.registry), above, asdict(community), [asdict(one) for one in editions],
             [asdict(one) for one in running], rules.document, sorted(streams) if streams is not None else None, lines_of(actor),
             others,
         ]  # fmt: skip
@@ -82,6 +83,7 @@ def reference(
     layers = {one.edition_id: one.layer for one in editions}
     content = {
         "community": asdict(community),
+        **above,
         **_forms(house.registry),
         "rules": {"visits": rules.document},
         "lines_of_work": lines_of(actor),
@@ -126,11 +128,7 @@ def lines_of(actor: Actor) -> list[str] | None:
 def _above(house: House, actor: Actor, below: Sequence[str], known_tag: str | None) -> Reference:
     """What is the same everywhere, for somebody who works for several communities and has named none."""
     with read(house.engine) as connection:
-        reached = [
-            asdict(one)
-            for one in assignments.communities(connection)
-            if may(actor, "read_reference", community_id=one.community_id, communities_below=below)
-        ]
+        reached = _reached(connection, actor, below)
     parts = [registry_tag(house.registry), reached]
     tag = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
     if tag == known_tag:
@@ -138,6 +136,15 @@ def _above(house: House, actor: Actor, below: Sequence[str], known_tag: str | No
     cells = {"type": "FeatureCollection", "features": []}
     empty: dict[str, Any] = {"community": None, "edition": None, "editions": [], "cells": cells, "assignments": []}
     return Reference(tag, {**empty, "communities": reached, **_forms(house.registry)})
+
+
+def _reached(connection: Connection, actor: Actor, below: Sequence[str]) -> list[dict[str, Any]]:
+    """The communities that somebody above them may name."""
+    return [
+        asdict(one)
+        for one in assignments.communities(connection)
+        if may(actor, "read_reference", community_id=one.community_id, communities_below=below)
+    ]
 
 
 def _forms(registry: Registry) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 // The first figures are asked for as soon as it is known who asks, while the page that shows them is still being read.
 import { get } from "./api/client.ts";
 import type { Baseline } from "./api/types.ts";
-import { onKnown } from "./session.ts";
+import { communityOf, may, onKnown } from "./session.ts";
 
 let ahead: { community: string; told: Promise<Baseline> } | null = null;
 
@@ -11,10 +11,10 @@ const overview = (community: string) => get<Baseline>(`/api/v1/communities/${com
 export function askAhead(): void {
   onKnown((who) => {
     onKnown(() => undefined);
-    if (who.community_id.startsWith("~")) return;
-    const told = overview(who.community_id);
+    if (!communityOf(who) || !may("baseline", who)) return;
+    const told = overview(communityOf(who));
     told.catch(() => undefined);
-    ahead = { community: who.community_id, told };
+    ahead = { community: communityOf(who), told };
   });
 }
 

@@ -1,18 +1,23 @@
 // Forms, code lists and the published cells: asked once, kept while the page is open.
 import { shallowRef, watch } from "vue";
 import { address, get } from "./api/client.ts";
-import type { CellFeature, CodeEntry, Form, FormField, Label, Reference } from "./api/types.ts";
+import type { CellFeature, CodeEntry, Community, Form, FormField, Label, Reference } from "./api/types.ts";
 import { communityId, ofTheHouse, user } from "./session.ts";
 import { language, t } from "./words/index.ts";
 
 export const reference = shallowRef<Reference | null>(null);
+/** Those that somebody above the communities may choose among. */
+export const communities = shallowRef<Community[]>([]);
 let under: Promise<Reference> | null = null;
 
 /** The reference data of the community; `again` after a new edition was published. */
 export function loadReference(again = false): Promise<Reference> {
   if (again || under === null) {
     const query = ofTheHouse.value ? communityId.value : "";
-    under = get<Reference>(address("/api/v1/reference", { community_id: query })).then((read) => (reference.value = read));
+    under = get<Reference>(address("/api/v1/reference", { community_id: query })).then((read) => {
+      communities.value = read.communities ?? [];
+      return (reference.value = read);
+    });
     under.catch(() => (under = null));
   }
   return under;

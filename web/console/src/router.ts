@@ -1,7 +1,7 @@
 // Addresses of the console. The part after # never reaches the server; personal values never stand in it either.
 import { createRouter, createWebHashHistory } from "vue-router";
 import { askAhead } from "./first.ts";
-import { may, restore, user } from "./session.ts";
+import { may, restore, startOf, user } from "./session.ts";
 import { t } from "./words/index.ts";
 
 declare module "vue-router" {
@@ -9,6 +9,8 @@ declare module "vue-router" {
     right?: Parameters<typeof may>[0];
     title?: string;
     open?: boolean;
+    /** Says something also where no community was chosen. */
+    house?: boolean;
   }
 }
 
@@ -23,7 +25,7 @@ export const router = createRouter({
   history: createWebHashHistory("/"),
   scrollBehavior: () => ({ top: 0 }),
   routes: [
-    { path: "/", name: "overview", component: startPage, meta: { title: "common.overview" } },
+    { path: "/", name: "overview", component: startPage, meta: { title: "common.overview", right: "baseline" } },
     { path: "/sign-in", name: "sign-in", component: () => import("./pages/SignIn.vue"), meta: { open: true, title: "common.signIn" } },
     { path: "/cell/:code", name: "cell", component: () => import("./pages/overview/CellPage.vue"), meta: { title: "common.cell", right: "records" } },
     { path: "/rosters/:name?", name: "roster", component: () => import("./pages/rosters/RosterPage.vue"), meta: { title: "common.rosters", right: "records" } },
@@ -36,17 +38,17 @@ export const router = createRouter({
     { path: "/files/imports", name: "imports", component: () => import("./pages/files/ImportsPage.vue"), meta: { title: "imports.title", right: "imports" } },
     { path: "/surveys/:name?", name: "surveys", component: () => import("./pages/surveys/SurveysPage.vue"), meta: { title: "surveys.title", right: "surveys" } },
     { path: "/files/reach", name: "reach", component: () => import("./pages/files/ReachPage.vue"), meta: { title: "files.reach", right: "exports" } },
-    { path: "/people/:part?", name: "people", component: () => import("./pages/people/PeoplePage.vue"), meta: { title: "common.people", right: "people" } },
-    { path: "/audit", name: "audit", component: () => import("./pages/people/AuditPage.vue"), meta: { title: "common.audit", right: "audit" } },
+    { path: "/people/:part?", name: "people", component: () => import("./pages/people/PeoplePage.vue"), meta: { title: "common.people", right: "people", house: true } },
+    { path: "/audit", name: "audit", component: () => import("./pages/people/AuditPage.vue"), meta: { title: "common.audit", right: "audit", house: true } },
     { path: "/:rest(.*)*", redirect: "/" },
   ],
 });
 
 router.beforeEach(async (to) => {
   await restore();
-  if (to.meta.open) return user.value && to.name === "sign-in" ? "/" : true;
+  if (to.meta.open) return user.value && to.name === "sign-in" ? startOf() : true;
   if (!user.value) return { name: "sign-in", query: to.fullPath === "/" ? {} : { then: to.fullPath } };
-  if (to.meta.right && !may(to.meta.right)) return "/";
+  if (to.meta.right && !may(to.meta.right)) return startOf();
   return true;
 });
 

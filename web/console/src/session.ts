@@ -1,5 +1,5 @@
 // Who is signed in, and which community they look at.
-import { computed, reactive, ref } from "vue";
+import { computed, reactive, shallowRef } from "vue";
 import { get, onSignedOut, post, remove, useToken } from "./api/client.ts";
 import type { User } from "./api/types.ts";
 
@@ -11,13 +11,29 @@ interface SessionAnswer {
 
 const state = reactive<{ user: User | null }>({ user: null });
 let under: Promise<void> | null = null;
-/** A community chosen by somebody who works for several. */
-export const chosenCommunity = ref<string | null>(null);
+const CHOSEN = "dishu.community";
+const chosen = shallowRef<string | null>(null);
+/** A community chosen by somebody who works for several; it stays chosen while the tab is open and they are signed in. */
+export const chosenCommunity = computed<string | null>({
+  get: () => chosen.value,
+  set: (community) => {
+    chosen.value = community;
+    if (community && state.user) sessionStorage.setItem(CHOSEN, `${state.user.user_id} ${community}`);
+    else sessionStorage.removeItem(CHOSEN);
+  },
+});
+
+function chosenBefore(who: User): string | null {
+  const [user_id, community] = (sessionStorage.getItem(CHOSEN) ?? "").split(" ");
+  return who.community_id.startsWith("~") && user_id === who.user_id ? (community ?? null) : null;
+}
 
 export const user = computed(() => state.user);
 export const role = computed(() => state.user?.role ?? "");
 export const ofTheHouse = computed(() => state.user?.community_id.startsWith("~") ?? false);
-export const communityId = computed(() => chosenCommunity.value ?? (ofTheHouse.value ? "" : (state.user?.community_id ?? "")));
+/** The community that somebody looks at; empty while somebody of several has chosen none. */
+export const communityOf = (who: User): string => (who.community_id.startsWith("~") ? (chosen.value ?? "") : who.community_id);
+export const communityId = computed(() => (state.user ? communityOf(state.user) : ""));
 
 let whenKnown: (who: User) => void = () => undefined;
 
@@ -27,6 +43,7 @@ export function onKnown(act: (who: User) => void): void {
 }
 
 function take(answer: SessionAnswer): void {
+  chosen.value = chosenBefore(answer.user);
   whenKnown(answer.user);
   state.user = answer.user;
   useToken(answer.csrf_token);
@@ -57,12 +74,13 @@ export async function signIn(login: string, password: string): Promise<void> {
 
 export async function signOut(): Promise<void> {
   await remove("/api/v1/session");
-  state.user = null;
   chosenCommunity.value = null;
+  state.user = null;
 }
 
 const OFFICERS = ["subdistrict", "district"];
 const RIGHTS: Record<string, string[]> = {
+  baseline: ["grid_worker", "community_worker", "secretary", "planner", "auditor", ...OFFICERS],
   records: ["grid_worker", "community_worker", "secretary", "planner", ...OFFICERS],
   personal: ["grid_worker", "community_worker", "secretary", ...OFFICERS],
   write: ["grid_worker", "community_worker", "secretary"],
@@ -81,6 +99,9 @@ const RIGHTS: Record<string, string[]> = {
 };
 
 /** Whether the role may open a part of the console; the server decides again with every request. */
-export function may(right: keyof typeof RIGHTS): boolean {
-  return RIGHTS[right]?.includes(role.value) ?? false;
+export function may(right: keyof typeof RIGHTS, who: User | null = state.user): boolean {
+  return RIGHTS[right]?.includes(who?.role ?? "") ?? false;
 }
+
+/** Where somebody begins: who keeps accounts only has no figures to see. */
+export const startOf = (): string => (may("baseline") ? "/" : "/people");

@@ -73,7 +73,7 @@ export const common = {
   yesterday: ["昨天", "yesterday"],
   daysAgo: ["{n} 天前", "{n} days ago"],
   days: ["{n} 天", "{n} d"],
-  chooseCommunity: ["要看的社区编码", "Code of the community to look at"],
+  chooseCommunity: ["选择要看的社区", "Choose a community to look at"],
   open: ["打开", "Open"],
   back: ["返回", "Back"],
   machine: ["系统", "the system"],
