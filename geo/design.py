@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ import shapely
 from geo.base_units import BaseUnits, Building, base_units
 from geo.cell import Cell
 from geo.cells import DraftEdition
+from geo.codes import free_codes
 from geo.division import divide
 from geo.errors import GeoError
 from geo.locate import CellIndex
@@ -141,10 +143,7 @@ def _outline(units: BaseUnits, group: Any, number: int) -> Any:
 def _codes(count: int, profile: CodeProfile, community_code: str | None, retired: Collection[str]) -> list[str]:
     if community_code is None:
         return [str(number) for number in range(1, count + 1)]
-    width = len(profile.sequence_from)
-    start, end = int(profile.sequence_from or 1), int(profile.sequence_to or count)
-    free = (f"{community_code}{number:0{width}}" for number in range(max(start, 1), end + 1))
-    codes = [code for code in free if code not in retired][:count]
+    codes = list(islice(free_codes(profile, community_code, retired), count))
     if len(codes) < count:
         raise GeoError("the profile has fewer numbers than cells", code="too_many_groups")
     return codes

@@ -73,6 +73,7 @@ CATALOGUE: dict[str, tuple[str, str, str]] = {
         "the code {cells} belongs to another community than {detail}",
         "编码 {cells} 不属于社区 {detail}",
     ),
+    "code_reserved": (ERROR, "the code {cells} is not to be given: {detail}", "编码 {cells} 不得使用：{detail}"),
     "code_retired": (ERROR, "the code {cells} was used before and has expired", "编码 {cells} 已停用，不得再用"),
     "code_order": (
         WARNING,

@@ -29,11 +29,25 @@ _SAME_ROW = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One stretch of a code: its name, its width in characters, and which characters it may hold."""
+    """One stretch of a code: its name, its width in characters, which characters it may hold, and what new codes have there.
+
+    ``default`` is for segments that are neither the community's nor the sequence; codes of a file are not held to it.
+    """
 
     name: str
     width: int
     characters: str = "digits"
+    default: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReservedRange:
+    """Texts of a segment, from ``low`` to ``high``, that no cell may have; ``reason`` says what they are kept for."""
+
+    segment: str
+    low: str
+    high: str
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +78,7 @@ class CodeProfile:
     pattern: str | None = None
     source: str = ""
     households: HouseholdBand | None = None
+    reserved: tuple[ReservedRange, ...] = ()
 
     @property
     def length(self) -> int:
@@ -114,6 +129,16 @@ class CodeProfile:
             return f"the sequence must be {low} to {high}", f"顺序码应在 {low} 至 {high} 之间"
         return None
 
+    def reserved_told(self, code: str) -> tuple[str, str] | None:
+        """Which reserved range a code that fits the profile lies in, in English and Chinese; None when in none."""
+        for one in self.reserved:
+            text = self.part(code, (one.segment,))
+            if one.low <= text <= one.high:
+                low, high = one.low, one.high
+                english = f"{one.segment} {low} to {high} is reserved" + (f" ({one.reason})" if one.reason else "")
+                return english, f"{one.segment} 的 {low} 至 {high} 为预留号段" + (f"（{one.reason}）" if one.reason else "")
+        return None
+
 
 def profile_from_dict(data: Mapping[str, Any]) -> CodeProfile:
     """Make a profile from its JSON object.
@@ -127,7 +152,8 @@ def profile_from_dict(data: Mapping[str, Any]) -> CodeProfile:
         raise ProfileError("a profile needs a name")
     try:
         segments = tuple(
-            Segment(str(one["name"]), one["width"], one.get("characters", "digits")) for one in data.get("segments", ())
+            Segment(str(one["name"]), one["width"], one.get("characters", "digits"), one.get("default", ""))
+            for one in data.get("segments", ())
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ProfileError("/segments: each segment needs a name and a width") from error
@@ -136,6 +162,8 @@ def profile_from_dict(data: Mapping[str, Any]) -> CodeProfile:
             raise ProfileError(f"segment {segment.name}: width must be a whole number above 0")
         if segment.characters not in CHARACTERS:
             raise ProfileError(f"segment {segment.name}: characters must be one of {', '.join(CHARACTERS)}")
+        if segment.default != "" and not _fills(segment, segment.default):
+            raise ProfileError(f"segment {segment.name}: default must be {segment.width} characters of {segment.characters}")
     names = [segment.name for segment in segments]
     community, sequence = tuple(data.get("community_segments", ())), data.get("sequence_segment")
     if len(set(names)) != len(names):
@@ -169,7 +197,27 @@ def profile_from_dict(data: Mapping[str, Any]) -> CodeProfile:
         pattern=pattern,
         source=str(data.get("source", "")),
         households=_band(data.get("households")),
+        reserved=tuple(_reserved(one, at, segments, sequence) for at, one in enumerate(data.get("reserved") or ())),
     )
+
+
+def _fills(segment: Segment, text: Any) -> bool:
+    kind = f"[{CHARACTERS[segment.characters]}]{{{segment.width}}}"
+    return isinstance(text, str) and re.fullmatch(kind, text) is not None
+
+
+def _reserved(data: Any, at: int, segments: Sequence[Segment], sequence: str | None) -> ReservedRange:
+    """One reserved range; of the sequence where it names no segment, of one number where it has no end."""
+    if not isinstance(data, Mapping):
+        raise ProfileError(f"/reserved/{at}: an object with from and to is expected")
+    name, low = data.get("segment", sequence), data.get("from")
+    high = data.get("to", low)
+    segment = next((one for one in segments if one.name == name), None)
+    if segment is None:
+        raise ProfileError(f"/reserved/{at}: segment must be a segment")
+    if not _fills(segment, low) or not _fills(segment, high) or str(low) > str(high):
+        raise ProfileError(f"/reserved/{at}: from and to must fill the {segment.width} characters of {segment.name}, from <= to")
+    return ReservedRange(segment.name, str(low), str(high), str(data.get("for", "")))
 
 
 def _band(data: Any) -> HouseholdBand | None:
@@ -224,7 +272,8 @@ def check_code(
     Returns
     -------
     list of Problem
-        ``code_missing``, ``code_outside_profile``, ``code_other_community``, ``code_retired``; empty when all is well.
+        ``code_missing``, ``code_outside_profile``, ``code_other_community``, ``code_reserved``, ``code_retired``; empty
+        when all is well.
     """
     if not code:
         return [a_problem("code_missing")]
@@ -234,6 +283,9 @@ def check_code(
         problems.append(a_problem("code_outside_profile", (code,), detail=misfit[0], detail_zh=misfit[1]))
     elif community_code is not None and profile.community_of(code) not in (None, community_code):
         problems.append(a_problem("code_other_community", (code,), detail=community_code))
+    reserved = profile.reserved_told(code) if misfit is None else None
+    if reserved is not None:
+        problems.append(a_problem("code_reserved", (code,), detail=reserved[0], detail_zh=reserved[1]))
     if code in retired:
         problems.append(a_problem("code_retired", (code,)))
     return problems

@@ -6,7 +6,7 @@ their borders afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +18,6 @@ from geo.cell import Cell
 from geo.errors import GeoError
 from geo.metric import units_area_m2
 from geo.noding import matched_edges
-from geo.profile import CodeProfile
 from geo.rings import tidy
 from geo.snap import degrees_geometry, units_geometry
 
@@ -99,21 +98,6 @@ def merge_cells(cells: Sequence[Cell], kept_id: str, other_id: str) -> tuple[Cel
         raise GeoError("they share no border", code="not_neighbours")
     made = [replace(one, geometry=tidy(degrees_geometry(union))) if n == at else one for n, one in enumerate(cells)]
     return tuple(one for n, one in enumerate(made) if n != other)
-
-
-def free_code(profile: CodeProfile, community_code: str, taken: Collection[str]) -> str:
-    """The code after the highest one taken, else the first free one; GeoError ``no_code`` when all numbers are used."""
-    width = len(profile.sequence_from) or 3
-    start, end = int(profile.sequence_from or 1), int(profile.sequence_to or 10**width - 1)
-    numbers = {
-        int(one[len(community_code) :])
-        for one in taken
-        if one.startswith(community_code) and one[len(community_code) :].isdecimal()
-    }
-    for number in (max(numbers, default=start - 1) + 1, *range(max(start, 1), end + 1)):
-        if max(start, 1) <= number <= end and number not in numbers:
-            return f"{community_code}{number:0{width}}"
-    raise GeoError("every number of the profile is used", code="no_code")
 
 
 def _index_of(cells: Sequence[Cell], cell_id: str) -> int:

@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 
 from geo.cell import Cell
 from geo.cells import DraftEdition
+from geo.codes import free_code
 from geo.edition import check_edition
 from geo.errors import GeoError
 from geo.profile import CN15
-from geo.redraw import free_code, merge_cells, split_cell
+from geo.redraw import merge_cells, split_cell
 
 WEST, SOUTH, SIDE = 120.6, 31.3, 0.002
 CODE = "999999001001"

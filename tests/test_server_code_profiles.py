@@ -10,8 +10,10 @@ from click.testing import CliRunner
 from front_door import open_office
 
 from server.cli import main
+from server.errors import InvalidInput
 from server.house import uuid7
 from server.services import cell_design
+from server.services.backup import back_up
 from server.store import places
 from server.store.database import read
 
@@ -96,6 +98,7 @@ def test_a_citys_own_profile_goes_from_its_file_to_an_edition(office, dishu, tmp
         (PROFILE | {"name": "other"}, "/name"),
         (PROFILE | {"segments": [{"name": "division", "width": 0}]}, "segment division"),
         (PROFILE | {"community_segments": 7}, "wrong kind"),
+        (PROFILE | {"reserved": [{"from": "1", "to": "9999"}]}, "/reserved/0"),
     ],
 )
 def test_a_bad_profile_is_one_line(dishu, tmp_path, content, place):
@@ -115,3 +118,44 @@ def test_profiles_that_are_known_are_named(dishu, tmp_path):
     profile_file(tmp_path, PROFILE | {"name": "cn-grid-15"}, "cn-grid-15")
     status, _, wrong = dishu("community", "add", "999999001009", "--name", "示例社区")
     assert status == 1 and "take another one" in wrong
+
+
+def test_a_code_in_a_reserved_range_is_told(dishu, tmp_path):
+    """Numbers that a city keeps for something are named with the range and what it is for, and stop publishing."""
+    profile_file(tmp_path, PROFILE | {"reserved": [{"from": "8000", "to": "8999", "for": "专属网格"}]})
+    dishu("community", "add", CODE, "--name", "示例社区", "--profile", "city-25")
+    file = cells_file(tmp_path, f"{CODE}0001", f"{CODE}8001")
+    status, said, _ = dishu("cells", "check", file, "--community", CODE, "--datum", "wgs84")
+    assert status == 1 and f"{CODE}8001" in said and "8000 to 8999 is reserved (专属网格)" in said
+    status, said, wrong = dishu("cells", "publish", file, "--community", CODE, "--datum", "wgs84")
+    assert status == 1 and "reserved" in said and "nothing was changed" in wrong
+
+
+def test_a_profile_that_is_gone_is_one_line_wherever_it_is_asked(office, dishu, tmp_path):
+    """Balance, cutting and proposing name the community's profile that no longer lies there: one line, nothing half made."""
+    file = profile_file(tmp_path, PROFILE)
+    dishu("community", "add", CODE, "--name", "示例社区", "--profile", "city-25")
+    drawn = cells_file(tmp_path, f"{CODE}0001", f"{CODE}0002")
+    assert dishu("cells", "publish", drawn, "--community", CODE, "--datum", "wgs84")[0] == 0
+    with read(office.house.engine) as connection:
+        edition = places.published_edition(connection, CODE).edition_id
+    file.unlink()
+    with pytest.raises(InvalidInput, match="of the community: no profile of that name") as told:
+        cell_design.balance(office.house, CODE, edition)
+    assert [one.pointer for one in told.value.errors] == ["/code_profile"]
+    status, _, wrong = dishu("cells", "check", drawn, "--community", CODE, "--datum", "wgs84")
+    assert status == 1 and len(wrong.strip().splitlines()) == 1 and "city-25" not in wrong
+
+
+def test_profiles_come_back_with_a_backup(office, dishu, tmp_path):
+    """A backup holds the house's own profiles; a restore puts them back and leaves another one of that name beside."""
+    file = profile_file(tmp_path, PROFILE)
+    made = back_up(office.house, tmp_path / "archives")
+    file.write_text("{}", encoding="utf-8")
+    office.house.engine.dispose()
+    status, said, wrong = dishu("restore", made.archive, "--key", made.key_file, "--replace")
+    assert (status, wrong) == (0, ""), said
+    assert "city-25.json" in said
+    assert json.loads(file.read_text("utf-8")) == PROFILE
+    (kept,) = file.parent.glob("city-25.json.replaced-*")
+    assert kept.read_text("utf-8") == "{}" and str(kept) in said

@@ -38,6 +38,10 @@ def command(
     click.echo(f"restored the backup of {done.at}: {done.rows:,} rows; life {done.epoch}")
     if done.replaced is not None:
         click.echo(f"the database that was there is kept as {done.replaced}")
+    if done.profiles:
+        click.echo(f"profiles of cell codes: {', '.join(sorted(done.profiles))}")
+    for kept in done.set_aside:
+        click.echo(f"another one of that name is kept as {kept}")
     if log.exists():
         click.echo(f"{done.revoked_again} later revocations of {log} applied again")
     else:

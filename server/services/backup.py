@@ -22,6 +22,7 @@ from server.services.archive import ArchiveDamaged, Writer, head_of
 from server.services.archive import read as read_archive
 from server.services.audit import Look, note
 from server.services.blob_archive import COLUMNS, MEMBER, blob_lines, check_blobs, take_blobs
+from server.services.code_profiles import profile_files
 from server.services.differences import Difference, Progress
 from server.services.verify import verify_snapshot
 from server.store import backup as store
@@ -237,6 +238,7 @@ def _write_archive(house: House, path: Path, key_file: Path, backup_id: str, at:
             manifest = {
                 "backup_id": backup_id, "at": at, "epoch": epoch(connection), "revision": revision, "tables": said,
                 "journal_number": store.journal_number(connection), "installs": store.consumed(connection),
+                "profiles": {name: content.hex() for name, content in profile_files(house).items()},
             }  # fmt: skip
         archive.close(manifest)
         file.flush()

@@ -21,7 +21,7 @@ from geo.locate import CellIndex
 from geo.profile import CodeProfile
 from server.errors import InputError, InvalidInput, NotFound
 from server.permissions import Actor
-from server.services.code_profiles import code_profile
+from server.services.code_profiles import profile_of
 from server.services.drafts import (
     as_collection,
     check_draft,
@@ -89,7 +89,7 @@ def propose(
         raise _wrong("/boundary", "no_boundary", "the community has no boundary yet")
     if cells is not None and not 1 <= cells <= MOST_CELLS:
         raise _wrong("/cells", "range", f"1 to {MOST_CELLS}")
-    profile = code_profile(house, row.code_profile)
+    profile = profile_of(house, row)
     drawn = _outlines(outlines, datum)
     buildings = _buildings(on_record, households, drawn)
     try:
@@ -141,7 +141,7 @@ def balance(
     weights = np.array([one.households for one in anchors], dtype=np.int64)
     counted = np.bincount(at[at >= 0], weights=weights[at >= 0], minlength=len(index)) if len(anchors) else np.zeros(len(index))
     found = {code: int(number) for code, number in zip(index.codes, counted, strict=True)}
-    told = _balance(found, code_profile(house, row.code_profile))
+    told = _balance(found, profile_of(house, row))
     cut = find_cut_buildings(_repaired(cells), [cell.code for cell in cells], _outlines(outlines, datum)) if outlines else []
     return told | {
         "outside": int(weights[at < 0].sum()) if len(anchors) else 0,

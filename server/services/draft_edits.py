@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 from geo.cell import Cell
 from geo.cells import DraftEdition
+from geo.codes import free_code
 from geo.errors import GeoError
 from geo.problem import Problem
-from geo.redraw import free_code, merge_cells, split_cell
+from geo.redraw import merge_cells, split_cell
 from geo.unread import still_true, unread_names
 from server.errors import InputError, InvalidInput, NotFound
 from server.permissions import Actor
-from server.services.code_profiles import code_profile
+from server.services.code_profiles import profile_of
 from server.services.draft_repairs import keep_changed, kept_draft
 from server.services.drafts import demand_publisher, edition_row, keep_draft
 from server.services.places import cell_of_row
@@ -94,7 +95,7 @@ def split(
     def cut(before: DraftEdition) -> tuple[Cell, ...]:
         # The code of a cell that could not be read is its own still.
         taken = ever | {one.code for one in before.cells} | set(unread_names(before))
-        code = free_code(code_profile(house, community.code_profile), community.code, taken)
+        code = free_code(profile_of(house, community), community.code, taken)
         old = next((one.name for one in before.cells if one.cell_id == cell_id), "")
         names = {one.name for one in before.cells}
         called = name or next(f"{old}{n}" for n in range(2, len(names) + 3) if f"{old}{n}" not in names)

@@ -14,14 +14,14 @@ from geo.cell import BASE_LAYER, Cell
 from geo.cell_rows import cell_to_row
 from geo.cells import DEFAULT_MAPPING, DraftEdition, read_cells
 from geo.edition import Certificate, check_edition
-from geo.errors import GeoError, MalformedGeoJSON, ProfileError, UnknownDatum
+from geo.errors import GeoError, MalformedGeoJSON, UnknownDatum
 from geo.geojson_out import cell_feature
 from geo.lineage import keep_identities
 from geo.problem import ERROR, Problem
 from geo.repairs import suspect_datum
 from server.errors import CellsRefused, InputError, InvalidInput, MalformedBody, NotFound, OutsideScope
 from server.permissions import Actor, may
-from server.services.code_profiles import code_profile
+from server.services.code_profiles import profile_of
 from server.services.places import cell_of_row
 from server.store import places as store
 from server.store.database import read, stamp, write
@@ -158,10 +158,7 @@ def check_draft(
     suspect = suspect_datum(draft, boundary)
     if suspect is not None:
         draft = replace(draft, problems=(*draft.problems, suspect))
-    try:
-        profile = code_profile(house, row.code_profile)
-    except ProfileError as error:
-        raise _one_error("/code_profile", error.code, f"of the community: {error.message}") from error
+    profile = profile_of(house, row)
     return check_edition(
         draft, boundary=boundary, profile=profile, buildings=buildings, community_code=row.code, retired=retired,
         households=households_of(draft),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from dataclasses import replace as with_changes
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,7 @@ from server.services.accounts import OPERATOR
 from server.services.archive import head_of
 from server.services.audit import Look, line_of
 from server.services.backup import find_key, load_archive, new_file, revision_of, sync_folder
+from server.services.code_profiles import put_back
 from server.services.differences import Difference, Progress
 from server.services.lives import journal_life
 from server.services.revocations import apply_again, log_path
@@ -40,7 +43,11 @@ class Differs(StartError):
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What `restore` did. ``replaced`` is where the SQLite file lies that was there before."""
+    """What `restore` did.
+
+    ``replaced`` is where the SQLite file lies that was there before; ``profiles`` are rules of cell codes as files, and
+    ``set_aside`` those that had their names.
+    """
 
     backup_id: str
     at: str
@@ -49,6 +56,8 @@ class Restored:
     revoked_again: int
     replaced: Path | None
     difference: Difference | None
+    profiles: Mapping[str, bytes]
+    set_aside: tuple[Path, ...] = ()
 
 
 def restore(
@@ -86,11 +95,12 @@ def restore(
         )
     work = _Work(house, archive, key_file, revocations or log_path(house), even_if_different, progress)
     try:
-        return _into_sqlite(work, revision) if house.engine.dialect.name == "sqlite" else _into_postgres(work, revision)
+        done = _into_sqlite(work, revision) if house.engine.dialect.name == "sqlite" else _into_postgres(work, revision)
     except WrongKey as error:
         raise StartError("this backup was made under another house key") from error
     except migrations.UnknownRevision as error:
         raise StartError(f"{error}; restore it with the version that made it") from error
+    return with_changes(done, set_aside=tuple(put_back(house, done.profiles)))
 
 
 def _is_empty(house: House) -> bool:
@@ -126,8 +136,9 @@ def _fill(connection: Connection, work: _Work, replaced: Path | None = None) -> 
     look = Look(OPERATOR, "change", "restored from a backup")
     audit_store.append(connection, line_of(house, look, scope=f"backup/{manifest['backup_id']}"))
     journal_life(connection, at, "restore", {"epoch": new, "was": was, "backup": manifest["backup_id"]})
+    profiles = {name: bytes.fromhex(content) for name, content in manifest.get("profiles", {}).items()}
     rows = sum(table["rows"] for table in manifest["tables"].values())
-    return Restored(manifest["backup_id"], manifest["at"], new, rows, again, replaced, difference)
+    return Restored(manifest["backup_id"], manifest["at"], new, rows, again, replaced, difference, profiles)
 
 
 def _into_postgres(work: _Work, revision: str) -> Restored:
