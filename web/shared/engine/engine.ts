@@ -1,7 +1,6 @@
 // The engine of one device: what `types.ts` promises, put together. Reading is from memory; writing is durable first.
 
-import { FormRegistry, type Form } from "../forms/form.ts";
-import { validate } from "../forms/validate.ts";
+import { FormRegistry } from "../forms/form.ts";
 import { loadPinyin } from "../pinyin/pinyin.ts";
 import { keepBlob, openBlob, readBlob, type Blob } from "./blobs.ts";
 import type { Meter } from "./calls.ts";
@@ -9,23 +8,19 @@ import { totals } from "./copies.ts";
 import { deskFor, freshCore } from "./desk.ts";
 import { erasedIn, erasedProblem, erasedText } from "./erasing.ts";
 import { Finding } from "./finding.ts";
-import { keepGlance, openGlance, type Early } from "./glance.ts";
+import { keepGlance, openGlance } from "./glance.ts";
 import { uuid7Source } from "./ids.ts";
 import { Ledger, type Change } from "./ledger.ts";
 import { Lookup } from "./lookup.ts";
 import { Fenced, StorageFull, type Answer, type EngineParts } from "./parts-types.ts";
-import type { Reference } from "./reference-types.ts";
-import { Places } from "./places.ts";
+import { Reader, type Opened } from "./reading.ts";
 import { exportRescue, importRescue, isRescued } from "./rescue.ts";
 import { Seal, SealBroken } from "./sealing.ts";
 import { sealedCount, sendSealed, type SealedReport } from "./sealed-outbox.ts";
-import type { SearchHit, SearchOptions } from "./search-types.ts";
-import { noticesOf, operationsOf, outboxOf, type Which } from "./standing.ts";
 import { enrol, fetched, standingProblems, synchronise } from "./syncing.ts";
 import {
-  EngineError, type Dispute, type Draft, type Engine, type EngineEvent, type EngineState, type FieldError, type Fields, type Identity,
-  type Labels, type Notice, type Outbox, type PlaceGuess, type Problem, type RecordView, type Standing, type SyncProgress, type SyncReport,
-  type UnlockResult, type Value, type Where, type Written,
+  EngineError, type Draft, type Engine, type EngineEvent, type EngineState, type Identity, type Problem, type SyncProgress, type SyncReport,
+  type UnlockResult, type Written,
 } from "./types.ts";
 import { checkPin, Vault, type About } from "./vault.ts";
 import { problem } from "./words.ts";
@@ -33,19 +28,9 @@ import { Group } from "./writing.ts";
 
 const TOO_MANY_TO_NAME = 500;
 
-/** Everything that is there only while the PIN has been given. */
-interface Opened {
-  ledger: Ledger;
-  registry: FormRegistry;
-  lookup: Lookup;
-  finding: Finding;
-}
-
 const stateError = (): EngineError => new EngineError("state", { zh: "现在不能这样做", en: "this cannot be done now" });
-class DeviceEngine implements Engine {
+class DeviceEngine extends Reader implements Engine {
   private now: EngineState = "unenrolled";
-  private opened: Opened | null = null;
-  private early: Early | null = null; // while the records are being opened
   private vault: Vault | null = null;
   private known: Problem[] = [];
   private running: Promise<SyncReport> | null = null;
@@ -55,6 +40,7 @@ class DeviceEngine implements Engine {
   readonly newId: () => string;
 
   constructor(private readonly parts: EngineParts) {
+    super();
     this.clock = parts.now ?? Date.now;
     this.newId = parts.newId ?? uuid7Source(this.clock);
     this.fault = parts.fault ?? (() => undefined);
@@ -105,7 +91,6 @@ class DeviceEngine implements Engine {
 
   state = (): EngineState => this.now;
 
-  private ledger = (): Ledger | null => this.opened?.ledger ?? this.early?.ledger ?? null;
   identity(): Identity | null {
     const core = this.ledger()?.core;
     if (!core) return null;
@@ -285,29 +270,7 @@ class DeviceEngine implements Engine {
     return this.attempt(opened.ledger.change(name, (change) => compute(change, opened)));
   }
 
-  // ---------------------------------------------------------------- reading
-
-  read = (id: string): RecordView | null => this.opened?.lookup.read(id) ?? null;
-  list = (type: string, where?: Where): RecordView[] => this.opened?.lookup.list(type, where) ?? [];
-  count = (type: string, where?: Where): number => (where ? this.list(type, where).length : (this.opened?.lookup.ids(type).size ?? 0));
-  members = (householdId: string): RecordView[] => this.opened?.finding.members(householdId) ?? [];
-  households = (dwellingId: string): RecordView[] => this.opened?.finding.households(dwellingId) ?? [];
-  dwellings = (placeId: string): RecordView[] => this.opened?.finding.dwellings(placeId) ?? [];
-  entrances = (buildingId: string): RecordView[] => this.opened?.finding.entrances(buildingId) ?? [];
-  buildings = (estateId?: string): RecordView[] => this.opened?.finding.buildings(estateId) ?? [];
-  address = (id: string): string => this.opened?.finding.address(id) ?? "";
-  search = (text: string, options?: SearchOptions): SearchHit[] => this.opened?.finding.search(text, options) ?? [];
-  duplicates = (fields: Fields, exceptId?: string): { view: RecordView; because: Labels; certain: boolean }[] =>
-    this.opened?.finding.duplicates(fields, exceptId) ?? [];
-  reference = (): Reference | null => this.ledger()?.reference?.content ?? null;
-  form = (type: string): Form | null => this.opened?.registry.get(type) ?? null;
-
   // ---------------------------------------------------------------- writing
-
-  check(type: string, fields: Fields, creating: boolean): FieldError[] {
-    const form = this.form(type);
-    return form ? validate(form, fields, creating).errors.map((error) => ({ ...error, draft: 0 })) : [];
-  }
 
   async write(group: readonly Draft[]): Promise<Written> {
     const written = await this.keep("write", (change, opened) => new Group(deskFor(change, opened.lookup, opened.registry, this.newId, new Date(this.clock()))).write(group));
@@ -352,19 +315,12 @@ class DeviceEngine implements Engine {
     return this.running;
   }
 
-  outbox = (): Outbox => outboxOf(this.ledger());
-  unsentCount = (): number => this.outbox().unsent;
   sealedCount = (): Promise<number> => sealedCount(this.parts.store);
   async sendSealed(): Promise<SealedReport> {
     const report = await sendSealed(this.parts.store, this.parts.transport, this.clock());
     if (report.erase && this.now === "locked") await this.leave(report.erase);
     return report;
   }
-
-  operations = (which: Which = {}): Standing[] => operationsOf(this.opened?.ledger ?? null, which);
-  notices = (): Notice[] => (this.opened ? noticesOf(this.opened.ledger, this.opened.lookup, this.opened.registry) : []);
-
-  dispute = (recordId: string, unit: string): Dispute | null => this.opened?.ledger.core.disputes[`${recordId}/${unit}`] ?? null;
 
   async dismiss(noticeId: string): Promise<void> {
     if (noticeId === "scope_changed") {
@@ -384,12 +340,6 @@ class DeviceEngine implements Engine {
   markRescueSaved = (): Promise<void> => this.keep("rescue: saved", (change) => change.patchCore({ rescuedN: change.lastN() }));
   importRescue = async (file: Uint8Array, passphrase: string): Promise<{ operations: number; skipped: number }> =>
     this.attempt(importRescue(this.ready().ledger, file, passphrase));
-
-  // ---------------------------------------------------------------- places
-
-  private readonly places = new Places(() => this.opened?.ledger.reference?.content);
-  locate = (lon: number, lat: number): string | null => this.places.locate(lon, lat);
-  place = (fix: Value): PlaceGuess | null => this.places.place(fix);
 }
 
 /** The engine of this device, in the state that it was left in. */

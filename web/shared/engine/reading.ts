@@ -1,0 +1,59 @@
+// What a screen reads of an engine: all of it from memory, and empty while the PIN has not been given.
+
+import { validate } from "../forms/validate.ts";
+import type { Form, FormRegistry } from "../forms/form.ts";
+import type { Finding } from "./finding.ts";
+import type { Early } from "./glance.ts";
+import type { Ledger } from "./ledger.ts";
+import type { Lookup } from "./lookup.ts";
+import { Places } from "./places.ts";
+import type { Reference } from "./reference-types.ts";
+import type { SearchHit, SearchOptions } from "./search-types.ts";
+import { noticesOf, operationsOf, outboxOf, type Which } from "./standing.ts";
+import type { Dispute, FieldError, Fields, Labels, Notice, Outbox, PlaceGuess, RecordView, Standing, Value, Where } from "./types.ts";
+
+/** Everything that is there only while the PIN has been given. */
+export interface Opened {
+  ledger: Ledger;
+  registry: FormRegistry;
+  lookup: Lookup;
+  finding: Finding;
+}
+
+/** The reading half of an engine. */
+export abstract class Reader {
+  protected opened: Opened | null = null;
+  protected early: Early | null = null; // while the records are being opened
+
+  protected ledger = (): Ledger | null => this.opened?.ledger ?? this.early?.ledger ?? null;
+
+  read = (id: string): RecordView | null => this.opened?.lookup.read(id) ?? null;
+  list = (type: string, where?: Where): RecordView[] => this.opened?.lookup.list(type, where) ?? [];
+  count = (type: string, where?: Where): number => (where ? this.list(type, where).length : (this.opened?.lookup.ids(type).size ?? 0));
+  members = (householdId: string): RecordView[] => this.opened?.finding.members(householdId) ?? [];
+  households = (dwellingId: string): RecordView[] => this.opened?.finding.households(dwellingId) ?? [];
+  dwellings = (placeId: string): RecordView[] => this.opened?.finding.dwellings(placeId) ?? [];
+  entrances = (buildingId: string): RecordView[] => this.opened?.finding.entrances(buildingId) ?? [];
+  buildings = (estateId?: string): RecordView[] => this.opened?.finding.buildings(estateId) ?? [];
+  address = (id: string): string => this.opened?.finding.address(id) ?? "";
+  search = (text: string, options?: SearchOptions): SearchHit[] => this.opened?.finding.search(text, options) ?? [];
+  duplicates = (fields: Fields, exceptId?: string): { view: RecordView; because: Labels; certain: boolean }[] =>
+    this.opened?.finding.duplicates(fields, exceptId) ?? [];
+  reference = (): Reference | null => this.ledger()?.reference?.content ?? null;
+  form = (type: string): Form | null => this.opened?.registry.get(type) ?? null;
+
+  check(type: string, fields: Fields, creating: boolean): FieldError[] {
+    const form = this.form(type);
+    return form ? validate(form, fields, creating).errors.map((error) => ({ ...error, draft: 0 })) : [];
+  }
+
+  outbox = (): Outbox => outboxOf(this.ledger());
+  unsentCount = (): number => this.outbox().unsent;
+  operations = (which: Which = {}): Standing[] => operationsOf(this.opened?.ledger ?? null, which);
+  notices = (): Notice[] => (this.opened ? noticesOf(this.opened.ledger, this.opened.lookup, this.opened.registry) : []);
+  dispute = (recordId: string, unit: string): Dispute | null => this.opened?.ledger.core.disputes[`${recordId}/${unit}`] ?? null;
+
+  private readonly places = new Places(() => this.opened?.ledger.reference?.content);
+  locate = (lon: number, lat: number): string | null => this.places.locate(lon, lat);
+  place = (fix: Value): PlaceGuess | null => this.places.place(fix);
+}
