@@ -251,9 +251,11 @@ def test_what_is_no_witness_is_refused(ground):
     secretary.sign_in("secretary-1")
     (row,) = secretary.get("/api/v1/inbox/recovery").json["rows"]
     assert row["record"]["title"] == "1 幢" and row["present"] is None
+    assert secretary.get("/api/v1/inbox").json["counts"]["recovery"] == 1
     assert secretary.post(f"/api/v1/inbox/recovery/{row['recovery_id']}/close").status_code == 200
     assert secretary.post(f"/api/v1/inbox/recovery/{row['recovery_id']}/close").status_code == 404
     assert secretary.get("/api/v1/inbox/recovery").json["rows"] == [] and ground.count() == 0
+    assert secretary.get("/api/v1/inbox").json["counts"]["recovery"] == 0
 
 
 def test_s25_a_receipt_proves_only_what_this_house_signed(ground):

@@ -159,6 +159,8 @@ def test_a_proposal_is_confirmed_or_declined_at_the_office(ground, yes):
     assert later == [("applied", None)], "nothing waits behind a proposal"
     ask = office(ground)
     row = ask("/api/v1/inbox/proposals").json["rows"][0]
+    counts = ask("/api/v1/inbox").json["counts"]
+    assert (counts["proposals"], counts["held"]) == (1, 0) and ask("/api/v1/inbox/held").json["rows"] == [], "in one queue, not in two"
     assert (row["name"], row["arguments"], row["op_id"]) == ("move_household", {"dwelling": far.dwelling}, move["op_id"])
     assert row["records"].keys() == {near.household, far.dwelling}
     path = f"/api/v1/inbox/proposals/{row['install_id']}/{row['n']}/{'confirm' if yes else 'decline'}"
@@ -171,6 +173,7 @@ def test_a_proposal_is_confirmed_or_declined_at_the_office(ground, yes):
     told = phone.statuses[move["op_id"]]
     assert (told["outcome"], told["reason"], told["status"]) == (*expected, 2)
     assert ask(path, {}).status_code == 409 and ask("/api/v1/inbox/proposals").json["rows"] == []
+    assert ask("/api/v1/inbox").json["counts"]["proposals"] == 0
     entry = ground.rows("SELECT actor_id, install_id FROM journal WHERE command = 'proposal'")[0]
     assert (entry.actor_id, entry.install_id) == (ground.secretary.user_id, phone.install_id)
 

@@ -17,12 +17,11 @@ from server.services.labels import PERSONAL, code_labels, field_label, form_of, 
 from server.services.looks import Look, seen
 from server.services.paging import make_cursor, read_cursor
 from server.services.unsealing import open_sealed
-from server.store import baseline, crossings, placements
+from server.store import baseline, commands, crossings, placements, recovery
 from server.store import inbox as store
 from server.store.database import read, stamp
 from server.store.scoping import UNPLACED
 
-KINDS = ("conflicts", "quarantine", "unplaced", "placements", "findings", "held", "visits", "arrivals")
 MOST_PER_PAGE = 200
 
 _HARM = {"identifying": 0, "secret": 1, "personal": 1, "internal": 2, "public": 3}
@@ -33,7 +32,10 @@ def counts(house: House, scope: Scope, community_id: str) -> dict[str, Any]:
     with read(house.engine) as connection:
         found = store.counts(connection, scope, community_id)
         types = tuple(name for name in house.registry.types() if "@anchor" in house.registry.latest(name).placed_by)
-        found["arrivals"] = len(crossings.requests(connection, community_id)) if scope.streams is None else 0
+        whole = scope.streams is None  # what is decided for a whole community is listed for those who see all of it
+        found["arrivals"] = len(crossings.requests(connection, community_id)) if whole else 0
+        found["proposals"] = commands.count_proposals(connection, community_id) if whole else 0
+        found["recovery"] = recovery.count_open(connection, scope, community_id)
         found["placements"] = placements.count_doubtful(connection, scope, community_id, types)
     return {"as_of": stamp(house.clock()), "counts": found, "total": sum(found.values())}
 

@@ -145,3 +145,12 @@ def proposals(
         (community_id, *(after or ()), limit),
     )
     return [dict(row._mapping) for row in rows]
+
+
+def count_proposals(connection: Connection, community_id: str) -> int:
+    """How many operations `proposals` lists."""
+    statement = (
+        "SELECT COUNT(*) FROM operation o WHERE o.community_id = ? AND o.now IN ('held', 'quarantined') "
+        "AND o.now = 'held' AND o.now_reason = 'proposal'"
+    )
+    return int(run(connection, statement, (community_id,)).scalar_one())

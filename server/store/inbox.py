@@ -146,6 +146,8 @@ def _operations_where(connection: Connection, scope: Scope, community_id: str, n
         f"WHERE o.community_id = ? AND {_OPEN_OPERATION} AND o.now = ?"
     )
     values: list[Any] = [community_id, now]
+    if scope.streams is None and now == "held":
+        text += " AND COALESCE(o.now_reason, '') <> 'proposal'"  # in a queue of its own for those who see it
     if scope.streams is not None:
         installs = sorted(name.removeprefix("install/") for name in scope.streams if name.startswith("install/"))
         own, names = among("o.install_id", installs)

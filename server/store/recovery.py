@@ -74,6 +74,12 @@ def open_offers(
     return [dict(row._mapping) for row in found]
 
 
+def count_open(connection: Connection, scope: Scope, community_id: str) -> int:
+    """How many copies `open_offers` lists."""
+    text, values = _where(scope, community_id)
+    return int(run(connection, f"SELECT COUNT(*) FROM recovery q WHERE {text}", values).scalar_one())
+
+
 def close_offer(connection: Connection, scope: Scope, community_id: str, recovery_id: str, *, at: str, by: str) -> bool:
     """Say that a copy was dealt with; whether it was there and open."""
     text, values = _where(scope, community_id)
