@@ -78,9 +78,24 @@ def test_a_border_is_pulled_a_cell_cut_and_joined_then_published_and_taken_back(
     expect(page.get_by_text("还没保存")).to_be_hidden()
     page.get_by_role("button", name="完成").click()
     expect(page.get_by_text(re.compile(r"发布会移动 \d+ 条记录"))).to_be_visible()
+    draft = f"{PATH}/{newest(secretary)['edition']['edition_id']}"
+    moves, first = page.get_by_role("region", name="移动清单"), secretary.get(f"{draft}/dry-run?limit=1")["rows"][0]
+    expect(moves.get_by_role("row").nth(1)).to_contain_text(first["from"]["name"])
+    expect(moves.get_by_role("row").nth(1)).to_contain_text(first["to"]["name"])
+    expect(moves.get_by_role("row").nth(1)).to_contain_text(first["zh"])
+    kind, count = next(iter(secretary.get(f"{draft}/dry-run?limit=1")["moves"]["types"].items()))
+    page.locator("[data-test=moves]").get_by_role("button").first.click()
+    expect(page.locator("[data-test=moves]")).to_contain_text(f"共 {count:,} 条")
+    assert {one["type"] for one in secretary.get(f"{draft}/dry-run?limit=500&type={kind}")["rows"]} == {kind}
+    became = page.get_by_role("region", name="新旧网格对照", exact=True).last
+    expect(became.get_by_role("row").filter(has_text="新湖网格")).to_contain_text("第九网格")
+    expect(page.get_by_text(re.compile(rf"检查证书：{len(before) + 1} 个网格，0 个错误"))).to_be_visible()
     page.get_by_role("button", name="发布这一版").click()
     page.get_by_role("button", name="确定").click()
     expect(page.get_by_text(re.compile(r"发布时移动了 [1-9]\d* 条记录"))).to_be_visible(timeout=30_000)
+    page.get_by_role("button", name="逐条列出").click()
+    expect(moves.get_by_role("row").nth(1)).to_be_visible()
+    expect(became.get_by_role("row").filter(has_text="新湖网格")).to_contain_text("第九网格")
     assert "新湖网格" in areas(newest(secretary))
 
     page.get_by_role("link", name=re.compile("第 1 版")).click()
@@ -104,7 +119,8 @@ def test_two_cells_are_joined_undone_and_the_draft_thrown_away(office_page: Page
     page.get_by_role("button", name=re.compile("以这一版为底修改")).first.click()
     editing = page.get_by_role("region", name="可编辑的网格地图")
     editing.wait_for()
-    count = len(newest(secretary)["cells"]["features"])
+    names = areas(newest(secretary)).keys()
+    count = len(names)
     page.get_by_role("row").filter(has_text="第七网格").get_by_role("button").click()
     page.get_by_role("button", name="并成一个").click()
     frame = editing.bounding_box()
@@ -115,10 +131,20 @@ def test_two_cells_are_joined_undone_and_the_draft_thrown_away(office_page: Page
     expect(page.get_by_text("已并成一个").first).to_be_visible()
     joined = newest(secretary)
     assert len(joined["cells"]["features"]) == count - 1 and joined["certificate"]["ok"]
+    (gone,) = names - areas(joined).keys()
     page.get_by_role("button", name="撤销一步").click()
     page.get_by_role("button", name="保存草稿").click()
     expect(page.get_by_text("还没保存")).to_be_hidden()
     assert len(newest(secretary)["cells"]["features"]) == count
+    # the same without a mouse
+    page.get_by_role("row").filter(has_text="第七网格").get_by_role("button").press("Enter")
+    page.get_by_role("button", name="并成一个").press("Enter")
+    page.get_by_role("row").filter(has_text=gone).get_by_role("button").press("Enter")
+    expect(page.get_by_role("row").filter(has_text=gone)).to_have_count(0)
+    assert areas(newest(secretary)) == areas(joined)
+    page.get_by_role("button", name="撤销一步").press("Enter")
+    page.get_by_role("button", name="保存草稿").press("Enter")
+    expect(page.get_by_text("还没保存")).to_be_hidden()
     page.get_by_role("button", name="完成").click()
     page.get_by_role("button", name="丢弃草稿").click()
     page.get_by_role("button", name="确定").click()

@@ -50,7 +50,8 @@ export interface DryRun {
   as_of?: string;
   moves: Moves;
   doubts?: number;
-  lineage?: Record<string, number>;
+  /** Who would work which cells. */
+  assignments?: { user_id: string; name: string | null; from: CellName | null; to: (CellName | null)[] }[];
 }
 
 export interface Repair extends Label {
