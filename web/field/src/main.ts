@@ -8,6 +8,7 @@ import { i18n, language, speak } from "./i18n.ts";
 import { router } from "./router.ts";
 import "./install.ts";
 import { keepNow } from "./model/glance.ts";
+import { followClock } from "./model/today.ts";
 import { attach } from "./session.ts";
 import { keepProgram } from "./updates.ts";
 
@@ -16,6 +17,7 @@ async function start(): Promise<void> {
   setToastDefaultOptions({ position: "bottom", className: "message" });
   attach(await openEngine(browserParts("/")));
   createApp(App).use(i18n).use(router).mount("#app");
+  followClock();
   void keepProgram();
   document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" && keepNow());
 }

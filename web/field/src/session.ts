@@ -1,6 +1,7 @@
 // The one engine of this window, and what of it the screens watch. Reading is from the engine; these say when to look again.
 import type { Engine, EngineState, Notice, Outbox, Problem, Reference, SyncProgress, SyncReport } from "@shared/engine/index.ts";
 import { computed, markRaw, ref, shallowRef } from "vue";
+import { Pace } from "./pace.ts";
 import { sendLater } from "./sending.ts";
 
 const NO_OUTBOX: Outbox = { unsent: 0, records: 0, oldestClaimedAt: null, lastSyncAt: null, waiting: 0, photos: 0 };
@@ -21,6 +22,20 @@ export const glanced = shallowRef<unknown>(null);
 /** The network as the browser tells it: a hint only. */
 export const online = ref(typeof navigator === "undefined" || navigator.onLine);
 
+let typedAt = -Infinity;
+/** When it is sent without being asked for. */
+const pace = new Pace({
+  now: () => performance.now(),
+  random: Math.random,
+  later: (ms, run) => {
+    const timer = setTimeout(run, ms);
+    return () => clearTimeout(timer);
+  },
+  able: () => online.value && (state.value === "locked" || (state.value === "ready" && outbox.value.lastSyncAt !== null)),
+  typedAt: () => typedAt,
+  run: () => (state.value === "ready" ? synchronise() : sendLocked()),
+});
+
 /** What needs this person: a stop, or a notice that asks for an answer. */
 export const needsMe = computed(
   () => problems.value.filter((one) => one.severity === "stop").length + notices.value.filter((one) => one.needsMe).length,
@@ -36,9 +51,15 @@ export function engine(): Engine {
 export function attach(opened: Engine): void {
   held = markRaw(opened);
   opened.on((event) => {
-    if (event.name === "state") lookAgain();
-    else if (event.name === "records") recordsTick.value += 1;
-    else if (event.name === "outbox") outbox.value = opened.outbox();
+    if (event.name === "state") {
+      lookAgain();
+      if (event.state === "ready") pace.opened();
+    } else if (event.name === "records") recordsTick.value += 1;
+    else if (event.name === "outbox") {
+      const before = outbox.value.unsent;
+      outbox.value = opened.outbox();
+      if (outbox.value.unsent > before) pace.wrote();
+    }
     else if (event.name === "notices") notices.value = opened.notices();
     else if (event.name === "problems") problems.value = [...opened.problems()];
     else if (event.name === "reference") reference.value = opened.reference();
@@ -69,9 +90,15 @@ export async function sendLocked(): Promise<void> {
   const count = await engine().sealedCount();
   sealed.value = { count, sent: 0, busy: count > 0 && online.value, stop: null };
   if (!online.value) return;
-  // with nothing to send it is still asked whether this phone is in use: a lost one erases itself without its PIN
-  const { left, problem } = await engine().sendSealed();
-  sealed.value = { count, sent: count - left, busy: false, stop: problem?.code === "leaving" || problem?.code === "revoked" ? problem : null };
+  let left = count;
+  let problem: Problem | null = null;
+  try {
+    // with nothing to send it is still asked whether this phone is in use: a lost one erases itself without its PIN
+    ({ left, problem } = await engine().sendSealed());
+    pace.tried({ problem: left > 0 ? problem : null, left: false });
+  } finally {
+    sealed.value = { count, sent: count - left, busy: false, stop: problem?.code === "leaving" || problem?.code === "revoked" ? problem : null };
+  }
 }
 
 /** Send and receive once. Never throws; what stopped it is in the report and on the screen. */
@@ -82,23 +109,29 @@ export async function synchronise(): Promise<SyncReport | null> {
   try {
     const report = await engine().sync((step) => (progress.value = step));
     lastReport.value = report;
+    pace.tried({ problem: report.problem, left: report.unsentLeft > 0 });
     return report;
   } finally {
     syncing.value = false;
     progress.value = null;
-    if (engine().state() === "ready") lookAgain();
+    // records tell their own changes: a screen that is being read or typed into is not drawn anew for nothing
+    if (engine().state() === "ready") {
+      outbox.value = engine().outbox();
+      notices.value = engine().notices();
+      problems.value = [...engine().problems()];
+    }
   }
 }
 
 if (typeof window !== "undefined") {
   window.addEventListener("online", () => {
     online.value = true;
-    // Back from flight mode: what waits is sent without being asked.
-    if (state.value === "ready") void synchronise();
-    else if (state.value === "locked") void sendLocked();
-  });
-  document.addEventListener("visibilitychange", () => {
-    if (document.visibilityState === "hidden" && outbox.value.unsent > 0) void sendLater();
+    pace.online();
   });
   window.addEventListener("offline", () => (online.value = false));
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState === "visible") pace.seen(outbox.value.unsent > 0 || sealed.value.sent < sealed.value.count);
+    else if (outbox.value.unsent > 0) void sendLater();
+  });
+  for (const typing of ["input", "keydown", "compositionupdate"]) window.addEventListener(typing, () => (typedAt = performance.now()), { capture: true, passive: true });
 }

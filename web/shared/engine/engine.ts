@@ -158,7 +158,7 @@ class DeviceEngine extends Reader implements Engine {
   }
 
   glance = (): unknown => this.early?.kept ?? null;
-  keepGlance = (kept: unknown): Promise<void> => keepGlance(this.ready().ledger, kept);
+  keepGlance = (kept: unknown): Promise<boolean> => keepGlance(this.ready().ledger, kept);
 
   private open(ledger: Ledger): void {
     const registry = new FormRegistry(ledger.reference?.content ?? null);

@@ -12,17 +12,24 @@ export interface Early {
   kept: unknown;
 }
 
-/** Another one as soon as a record may be another one: own operations, a page of a pull, another life of the database. */
-const stampOf = (ledger: Ledger): string => {
+/** Another one as soon as a record or its forms may be another one: own operations and what became of them, a page of a pull, reference data, another life of the database. */
+function stampOf(ledger: Ledger): string {
   const { installId, epoch, cursor, scopeVersion, lastSyncAt, prunedN } = ledger.core;
-  return JSON.stringify([installId, epoch, cursor, scopeVersion, lastSyncAt, prunedN, ledger.lastN()]);
-};
+  const standing: Record<string, number> = {};
+  for (const { state, now, settled, status } of ledger.log.values()) {
+    const as = `${state} ${now} ${settled} ${status}`;
+    standing[as] = (standing[as] ?? 0) + 1;
+  }
+  const told = Object.entries(standing).sort(([one], [two]) => (one < two ? -1 : 1));
+  return JSON.stringify([installId, epoch, cursor, scopeVersion, lastSyncAt, prunedN, ledger.lastN(), ledger.reference?.etag ?? null, told]);
+}
 
-/** Keeps it; silently not where the phone is full or another page has the storage, which the next entry says. */
-export async function keepGlance(ledger: Ledger, kept: unknown): Promise<void> {
+/** Keeps it, and whether it did; silently not where the phone is full or another page has the storage, which the next entry says. */
+export async function keepGlance(ledger: Ledger, kept: unknown): Promise<boolean> {
   const of = stampOf(ledger);
   const sealed = await ledger.seal.sealJson(BLOCK, [of, kept]);
-  await ledger.change("glance", (change) => void change.blobs.set(BLOCK, sealed)).catch(() => undefined);
+  const keep = ledger.change("glance", (change) => void change.blobs.set(BLOCK, sealed));
+  return keep.then(() => true, () => false);
 }
 
 /** What was kept; null where there is nothing, it is damaged, or something has changed since. */

@@ -287,7 +287,7 @@ export interface Engine {
   unlock(pin: string): Promise<UnlockResult>;
   /** What `keepGlance` kept, while the records are being opened and nothing has changed since; null at all other times. */
   glance(): unknown;
-  keepGlance(kept: unknown): Promise<void>;
+  keepGlance(kept: unknown): Promise<boolean>;
   /** Forget the key in memory; the PIN is asked for again. What was written is durable. */
   lock(): void;
   changePin(oldPin: string, newPin: string): Promise<UnlockResult>;

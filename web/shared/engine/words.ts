@@ -64,7 +64,7 @@ export function outcomeWords(state: string, outcome: string | null, reason: stri
 type Words = [severity: Problem["severity"], says: [string, string], next: [string, string]];
 
 const PROBLEM_WORDS: Record<ProblemCode, Words> = {
-  offline: ["wait", ["没有网络", "No network"], ["照常工作，有信号时再上传", "Go on working; synchronise when there is a signal"]],
+  offline: ["wait", ["没有网络", "No network"], ["照常工作，有信号时自动上传", "Go on working; it is sent when there is a signal"]],
   busy: ["wait", ["服务器忙", "The server is busy"], ["稍后会自动再试", "It is tried again in a while"]],
   revoked: ["stop", ["这台手机已被停用", "This phone was revoked"], ["先导出未上传的内容，再联系社区", "Export what is not sent, then ask the community"]],
   leaving: ["stop", ["这台手机已停用，还有内容没有送完", "This phone is out of use and still has something to hand over"], ["请连着网络、打开程序，再点一次上传更新；送完后本机内容会自动清除", "Keep it online and synchronise again; then it erases itself"]],

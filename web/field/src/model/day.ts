@@ -3,8 +3,11 @@ import type { RecordView } from "@shared/engine/index.ts";
 import { ageOn, arrangement, byUrgency, isDue, standing, type Due, type HouseholdFacts, type Resident, type VisitFact, type VisitRules } from "@shared/forms/visits.ts";
 import { addressOf } from "./words.ts";
 import { orderKeys } from "./order.ts";
+import { localDay } from "./today.ts";
 import { engine } from "../session.ts";
 import { confirmedAt, daysSince, freshness, later, sawSomebody, type Freshness } from "./freshness.ts";
+
+export { localDay };
 
 /** A household as the lists show it. */
 export interface Door {
@@ -128,10 +131,4 @@ function push<T>(lists: Map<string, T[]>, key: string, value: T): void {
   const list = lists.get(key);
   if (list) list.push(value);
   else lists.set(key, [value]);
-}
-
-/** `2026-03-02` in the phone's own zone. */
-export function localDay(nowMs: number): string {
-  const now = new Date(nowMs);
-  return `${now.getFullYear()}-${String(now.getMonth() + 1).padStart(2, "0")}-${String(now.getDate()).padStart(2, "0")}`;
 }

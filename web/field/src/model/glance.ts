@@ -2,12 +2,14 @@
 import { computed } from "vue";
 import { language } from "../i18n.ts";
 import { engine, glanced, outbox, reference, state } from "../session.ts";
-import { localDay, type Door } from "./day.ts";
+import type { Door } from "./day.ts";
+import { lookAtClock, today } from "./today.ts";
 import { day } from "./use.ts";
 import { householdName } from "./words.ts";
 
 const SHOWN = 6;
 const QUIET_MS = 1500;
+const AGAIN_MS = 60_000;
 
 export interface HomeFigures {
   cells: { id: string; name: string; total: number; current: number; never: number; old: number }[];
@@ -41,7 +43,7 @@ function figuresOf(): HomeFigures {
 /** What was kept, where it is of today and in the language that is shown. */
 export const glance = computed<HomeFigures | null>(() => {
   const kept = glanced.value as Kept | null;
-  return kept !== null && kept.day === localDay(Date.now()) && kept.language === language() ? kept.figures : null;
+  return kept !== null && kept.day === today.value && kept.language === language() ? kept.figures : null;
 });
 
 /** Of the records where they are open, before that as they were kept. */
@@ -54,11 +56,16 @@ let timer = 0;
 export function keepNow(): void {
   window.clearTimeout(timer);
   if (state.value !== "ready" || reference.value === null) return;
-  const kept: Kept = { day: localDay(Date.now()), language: language(), figures: figures.value };
+  lookAtClock();
+  const kept: Kept = { day: today.value, language: language(), figures: figures.value };
   const text = JSON.stringify([kept, outbox.value]);
   if (text === last) return;
   last = text;
-  void engine().keepGlance(kept);
+  void engine().keepGlance(kept).then((isKept) => {
+    if (isKept || last !== text) return;
+    last = ""; // no room just now
+    timer = window.setTimeout(keepNow, AGAIN_MS);
+  });
 }
 
 /** Keep it once nothing has changed for a while. */

@@ -3,6 +3,7 @@ import type { RecordView } from "@shared/engine/index.ts";
 import { computed, type ComputedRef } from "vue";
 import { engine, recordsTick } from "../session.ts";
 import { lookOver, type Day } from "./day.ts";
+import { today } from "./today.ts";
 
 /** A value read from records. */
 export function fromRecords<T>(read: () => T): ComputedRef<T> {
@@ -17,5 +18,8 @@ export function useRecord(id: () => string): ComputedRef<RecordView | null> {
   return fromRecords(() => engine().read(id()));
 }
 
-/** The day's work: one pass for all screens, made when one of them looks. */
-export const day: ComputedRef<Day> = fromRecords(() => lookOver(Date.now()));
+/** The day's work: one pass for all screens, made when one of them looks, and anew after midnight. */
+export const day: ComputedRef<Day> = fromRecords(() => {
+  void today.value;
+  return lookOver(Date.now());
+});

@@ -3,6 +3,7 @@ import type { Notice, RecordView, Value } from "@shared/engine/index.ts";
 import { language, say, t } from "../i18n.ts";
 import { engine, reference } from "../session.ts";
 import { daysSince } from "./freshness.ts";
+import { today } from "./today.ts";
 
 /** `1.2 MB`, `340 kB`. */
 export function megabytes(bytes: number): string {
@@ -11,6 +12,7 @@ export function megabytes(bytes: number): string {
 
 /** `今天 14:05`, `昨天 09:10`, `3 天前`, `2025-11-02`; of nothing: nothing. */
 export function timeAgo(when: string | null | undefined, nowMs: number = Date.now()): string {
+  void today.value; // after midnight 今天 is 昨天
   if (!when) return "";
   const at = new Date(when);
   if (Number.isNaN(at.getTime())) return "";

@@ -1,0 +1,24 @@
+// Which day it is: an app that stays open over midnight, or whose clock is put right, shows the new day's work.
+import { ref } from "vue";
+
+const LOOK_MS = 30_000;
+
+/** `2026-03-02` in the phone's own zone. */
+export function localDay(nowMs: number): string {
+  const now = new Date(nowMs);
+  return `${now.getFullYear()}-${String(now.getMonth() + 1).padStart(2, "0")}-${String(now.getDate()).padStart(2, "0")}`;
+}
+
+/** The day; what is worked out from it reads this, and is worked out anew when it changes. */
+export const today = ref(localDay(Date.now()));
+
+/** Look at the clock. */
+export function lookAtClock(): void {
+  today.value = localDay(Date.now());
+}
+
+/** Look from time to time, and whenever the app comes to the front: timers stand still while a phone sleeps. */
+export function followClock(): void {
+  window.setInterval(lookAtClock, LOOK_MS);
+  document.addEventListener("visibilitychange", lookAtClock);
+}
