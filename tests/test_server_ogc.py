@@ -16,7 +16,7 @@ from server.services import sign_in
 from server.store import ogc as store
 from server.store.database import read, write
 
-PLACES = ["cells", "figures", "estates", "buildings", "entrances", "dwellings", "organizations", "resources"]
+PLACES = ["cells", "dedicated_cells", "figures", "estates", "buildings", "entrances", "dwellings", "organizations", "resources"]
 
 
 @pytest.fixture
@@ -86,8 +86,8 @@ def test_collections_are_those_of_the_role(office):
     """A planner gets places, a secretary households too; single persons are served to nobody."""
     for role, expected in (
         ("planner", PLACES),
-        ("secretary", [*PLACES[:6], "households", *PLACES[6:]]),
-        ("grid_worker", [*PLACES[:6], "households", *PLACES[6:]]),
+        ("secretary", [*PLACES[:7], "households", *PLACES[7:]]),
+        ("grid_worker", [*PLACES[:7], "households", *PLACES[7:]]),
     ):
         found = office.signed_in(role).get("/ogc/collections").json["collections"]
         assert [one["id"] for one in found] == expected, role

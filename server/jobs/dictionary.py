@@ -18,7 +18,7 @@ _SHORTER = (
     ("code", "cd"), ("name", "nm"), ("place", "pl"), ("open", "op"), ("order", "ord"), ("quantity", "qty"),
 )  # fmt: skip
 _LONGEST = 10  # bytes of a DBF field name
-_TYPES = {"text": "文字", "integer": "整数", "decimal": "小数", "boolean": "是否"}
+_TYPES = {"text": "文字", "integer": "整数", "decimal": "小数", "boolean": "是否", "date": "日期", "datetime": "日期时间（UTC）"}
 _PRIVACY = {"public": "公开", "internal": "内部", "personal": "个人信息", "secret": "敏感，已遮盖"}
 
 

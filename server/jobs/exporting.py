@@ -15,6 +15,7 @@ from typing import IO, Any
 import orjson
 import shapely
 
+from geo.cell import DEDICATED_LAYER
 from geo.geojson_out import DATUM_NOTE, feature_collection, geometry_to_geojson
 from geo.snap import snap_degrees
 from server.house import House
@@ -27,9 +28,10 @@ from server.permissions import Actor, Scope
 from server.services import audit
 from server.services.audit import Look
 from server.services.baseline import baseline
+from server.services.cell_layers import cell_layer, dedicated_layer, figure_layer
 from server.services.exports import KEPT_DAYS, KIND, PACKAGE, communities_of, folder, scope_from
 from server.services.figures import figures
-from server.services.layers import Feature, Layer, cell_layer, figure_layer, record_layer, stacked
+from server.services.layers import DEDICATED, Feature, Layer, record_layer, stacked
 from server.services.tables import CSV_MEDIA, XLSX_MEDIA, Column, Sheet, Value, csv_chunks, write_xlsx
 from server.store import assignments as places
 from server.store import exports as store
@@ -87,11 +89,14 @@ def export(house: House, job: Job, progress: Progress) -> dict[str, Any]:
 def _layers(house: House, connection: Any, scope: Scope, community_id: str, asked: Mapping[str, Any]) -> list[Layer]:
     """The layers of one community."""
     shapes = store.cell_shapes(connection, community_id, asked["homes"])
-    cells = {f"cell/{cell.cell_id}": (cell.code, cell.name) for cell in store.cell_shapes(connection, community_id)}
+    cells = store.cell_names(connection, community_id)
     made = []
     for name in asked["layers"]:
         if name == "cells":
             made.append(cell_layer(shapes, baseline(house, scope, community_id)))
+        elif name == DEDICATED:
+            special = store.cell_shapes(connection, community_id, layer=DEDICATED_LAYER)
+            made.append(dedicated_layer(special if asked["homes"] is None else _over(special, shapes)))
         elif name == "figures":
             made.append(figure_layer(shapes, figures(house, community_id)))
         else:
@@ -102,6 +107,12 @@ def _layers(house: House, connection: Any, scope: Scope, community_id: str, aske
                 )
             )  # fmt: skip
     return made
+
+
+def _over(special: Sequence[store.CellShape], shapes: Sequence[store.CellShape]) -> list[store.CellShape]:
+    """Those dedicated cells that share ground with one of the cells."""
+    ground = shapely.union_all(shapely.from_wkb([one.geometry for one in shapes]))
+    return [one for one in special if shapely.area(shapely.intersection(shapely.from_wkb(one.geometry), ground)) > 0]
 
 
 def _outlines_of(connection: Any, communities: Sequence[str]) -> list[bytes]:

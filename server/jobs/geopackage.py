@@ -24,12 +24,13 @@ from server.jobs.geopackage_index import Boxes, write_index
 from server.jobs.geopackage_schema import SCHEMA, SRS
 from server.jobs.styles import STYLE_TABLE, default_style
 from server.services.layers import Feature, Layer
+from server.services.tables import Column
 
 CRS = "EPSG:4490"
 NOTES = "dishu_notes"
 _POINT_HEAD = b"GP\x00\x01" + struct.pack("<i", SRS) + b"\x01" + struct.pack("<I", 1)
 _POINT = struct.Struct("<dd")
-_TYPES = {"text": "TEXT", "integer": "INTEGER", "decimal": "REAL", "boolean": "BOOLEAN"}
+_TYPES = {"text": "TEXT", "integer": "INTEGER", "decimal": "REAL", "boolean": "BOOLEAN", "date": "DATE", "datetime": "DATETIME"}
 _RESERVED = ("fid", "geom")
 _NULL = math.nan
 _WAITING = 10_000  # bounds of features that are put into the file together
@@ -175,12 +176,20 @@ def _attributes(database: sqlite3.Connection, name: str, title: str, at: str) ->
     )
 
 
-def _describe(database: sqlite3.Connection, layer: Layer) -> None:
-    """Titles of the columns as aliases, code lists as value domains."""
+def distinct_titles(columns: Sequence[Column]) -> list[tuple[Column, str]]:
+    """Columns with their titles; a title that came before is told apart by the column's name."""
     titles: set[str] = set()
-    for column in layer.columns:
+    found = []
+    for column in columns:
         title = column.title if column.title not in titles else f"{column.title} ({column.name})"
         titles.add(title)
+        found.append((column, title))
+    return found
+
+
+def _describe(database: sqlite3.Connection, layer: Layer) -> None:
+    """Titles of the columns as aliases, code lists as value domains."""
+    for column, title in distinct_titles(layer.columns):
         codes = layer.codes.get(column.name)
         constraint = f"{layer.name}_{column.name}" if codes else None
         database.execute(

@@ -20,16 +20,18 @@ from forms.registry import Registry
 from geo.gauss_krueger import Zone
 from server.jobs.dictionary import short_names, write_dictionary
 from server.jobs.geodatabase import add_domains, can_add_domains
-from server.jobs.geopackage import write_geopackage
+from server.jobs.geopackage import distinct_titles, write_geopackage
 from server.jobs.projected import project_geopackage
-from server.services.layers import Layer
+from server.services.layers import DEDICATED, Layer
+from server.services.tables import Column
 
 IN_DEGREES = ("geojson", "kml", "pmtiles")
 """Formats whose standard knows degrees (or tiles) only: they stay so in a package of metres."""
 
-TILED = ("cells", "figures")
+TILED = ("cells", DEDICATED, "figures")
 """Layers that become map tiles: never a layer of single records."""
 
+_CALLED = ("name", "number", "door_number", "household_number", "title")
 _BATCH = 8_192
 _NAME = "dishu"
 
@@ -155,7 +157,10 @@ def _pour(source: Path, layer: Layer, target: Path, driver: str, *, sql: str | N
 
 def _file_geodatabase(build: Path, source: Path, layer: Layer) -> None:
     target = build / f"{_NAME}.gdb"
-    _pour(source, layer, target, "OpenFileGDB", append=target.exists(), layer_options={"LAYER_ALIAS": layer.title})
+    _pour(
+        source, layer, target, "OpenFileGDB", append=target.exists(),
+        layer_options={"LAYER_ALIAS": layer.title, "TIME_IN_UTC": "YES"},
+    )
 
 
 def _flatgeobuf(build: Path, source: Path, layer: Layer) -> None:
@@ -167,12 +172,28 @@ def _flatgeobuf(build: Path, source: Path, layer: Layer) -> None:
 
 
 def _kml(build: Path, source: Path, layer: Layer) -> None:
-    _pour(source, layer, build / "kml" / f"{layer.name}.kml", "LIBKML")
+    """The columns go by their titles, which is all that a reader of KML shows; a place is called by its name."""
+    called = next((one for one in _CALLED if any(column.name == one for column in layer.columns)), layer.columns[0].name)
+    columns = "".join(f", {_as(layer, column, title)}" for column, title in distinct_titles(layer.columns))
+    sql = f'SELECT geom, "{called}" AS "Name"{columns} FROM "{layer.name}"'
+    _pour(source, layer, build / "kml" / f"{layer.name}.kml", "LIBKML", sql=sql)
+
+
+def _as(layer: Layer, column: Column, title: str) -> str:
+    quoted = title.replace('"', '""')
+    # A day or an instant would be read as the time of the place.
+    told = f'CAST("{column.name}" AS TEXT)' if column.kind in {"date", "datetime"} else f'"{column.name}"'
+    return f'{told} AS "{quoted}"'
 
 
 def _shapefile(build: Path, source: Path, layer: Layer) -> None:
     names = short_names([column.name for column in layer.columns])
-    columns = "".join(f', "{column.name}" AS "{names[column.name]}"' for column in layer.columns)
+    # A DBF holds days, not instants: those are texts.
+    columns = "".join(
+        f', CAST("{column.name}" AS TEXT) AS "{names[column.name]}"' if column.kind == "datetime"
+        else f', "{column.name}" AS "{names[column.name]}"'
+        for column in layer.columns
+    )  # fmt: skip
     sql = f'SELECT geom{columns} FROM "{layer.name}"'
     target = build / "shapefile" / f"{layer.name}.shp"
     _pour(source, layer, target, "ESRI Shapefile", sql=sql, layer_options={"ENCODING": "UTF-8"})

@@ -29,7 +29,7 @@ _COLOURS = (
     "#117733",
 )
 _BY_CODE = {"dwellings": "use", "resources": "kind", "organizations": "kind", "buildings": "use", "estates": "kind"}
-_LABELS = {"cells": "name", "estates": "name", "buildings": "number", "resources": "name", "organizations": "name"}
+_LABELS = {"cells": "name", "dedicated_cells": "name", "estates": "name", "buildings": "number", "resources": "name", "organizations": "name"}
 
 
 def default_style(layer: Layer, number: int) -> tuple[str, str]:

@@ -5,15 +5,14 @@ Codes stay text and stand beside their labels; secret fields are masks; personal
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from forms.definition import FieldSpec
 from forms.registry import Registry
 from server.permissions import Scope
-from server.services.figures import MEASURES, Told
-from server.services.labels import PERSONAL
+from server.services.labels import PERSONAL, title_of
 from server.services.tables import Column, Value, joined
 from server.store import exports as store
 from server.store.scoping import PLACE_TYPES
@@ -32,7 +31,10 @@ RECORD_LAYERS = {
 }
 """Layers of records by the type they hold."""
 
-LAYERS = ("cells", "figures", *RECORD_LAYERS)
+DEDICATED = "dedicated_cells"
+"""The second layer of cells."""
+
+LAYERS = ("cells", DEDICATED, "figures", *RECORD_LAYERS)
 PERSONAL_LAYERS = frozenset(name for name, kind in RECORD_LAYERS.items() if kind not in PLACE_TYPES)
 """Layers that say something about single households or persons."""
 
@@ -45,30 +47,6 @@ class Feature(NamedTuple):
     lon: float | None = None
     lat: float | None = None
     outline: bytes | None = None
-
-
-class CellOutline(Protocol):
-    """What a row about a cell needs of it."""
-
-    @property
-    def cell_id(self) -> str:
-        """Its id."""
-
-    @property
-    def code(self) -> str:
-        """Its code."""
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-
-    @property
-    def area_m2(self) -> float:
-        """Its area."""
-
-    @property
-    def edition_number(self) -> int:
-        """The edition it belongs to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +64,29 @@ class Layer:
 
 
 _LISTS = frozenset({"select_multiple", "text_set"})
-_KINDS = {"integer": "integer", "decimal": "decimal", "boolean": "boolean"}
+_KINDS = {name: name for name in ("integer", "decimal", "boolean", "date", "datetime")}
+_NAMED = frozenset({"estate", "building", "entrance", "dwelling", "organization"})
+"""Types that a record refers to by name, too: a plan without them is a table of identifiers."""
+
+Cell = tuple[str | None, str | None]
+"""Code and name of a cell; (None, None) for no cell."""
+
+Called = Callable[[Any], str | None]
+"""What a record is called, by its id."""
+
+_NOWHERE: Cell = (None, None)
+_MOST_KNOWN = 100_000  # names that are remembered from batch to batch
+
+
+def _unknown(_record_id: Any) -> str | None:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
 class RecordTable:
     """The columns of one type of record, and how a record becomes a row of them.
 
+    ``names`` are fields that hold the id of a record whose name stands beside it.
     ``quick`` is generated from the columns (`_row_maker`); what it leaves with a list or an object in it is made field by field.
     """
 
@@ -102,26 +96,33 @@ class RecordTable:
     columns: tuple[Column, ...]
     codes: Mapping[str, Mapping[str, str]]
     personal_fields: tuple[str, ...]
+    names: frozenset[str]
     quick: Callable[..., tuple[Value, ...]]
 
-    def values(self, row: store.RecordRow, cell: tuple[str | None, str | None]) -> tuple[Value, ...]:
-        """The values of a record in the order of the columns; ``cell`` is code and name of its cell."""
-        record_id, v, _home, fields, conflicts, updated_at, _lon, _lat, place_type = row
+    def values(
+        self, row: store.RecordRow, cell: Cell, dedicated: Cell = _NOWHERE, called: Called = _unknown
+    ) -> tuple[Value, ...]:
+        """The values of a record in the order of the columns; ``called`` knows what the records of ``names`` are called."""
+        record_id, v, _home, fields, conflicts, updated_at, _lon, _lat, place_type, _dedicated = row
         told = joined(conflicts) if conflicts else None
         try:
-            made = self.quick(fields.get, record_id, *cell, place_type, told, v, updated_at)
+            made = self.quick(fields.get, record_id, *cell, *dedicated, called, place_type, told, v, updated_at)
             hash(made)  # a list or an object has no hash: written under a form that had another type of field
         except TypeError:
-            return self._slowly(row, cell)
+            return self._slowly(row, cell, dedicated, called)
         return made
 
-    def _slowly(self, row: store.RecordRow, cell: tuple[str | None, str | None]) -> tuple[Value, ...]:
-        values: list[Value] = [row.id, *cell]
+    def _slowly(
+        self, row: store.RecordRow, cell: Cell, dedicated: Cell = _NOWHERE, called: Called = _unknown
+    ) -> tuple[Value, ...]:
+        values: list[Value] = [row.id, *cell, *dedicated]
         for spec in self.specs:
             value = row.fields.get(spec.name)
             values.append(plain(spec, value))
             if spec.codes is not None:
                 values.append(label(spec, value))
+            if spec.name in self.names:
+                values.append(called(value) if isinstance(value, str) else None)
         return (*values, row.place_type, joined(row.conflicts) or None, row.v, row.updated_at)
 
 
@@ -151,9 +152,15 @@ def _row_maker(specs: Sequence[FieldSpec]) -> Callable[..., tuple[Value, ...]]:
         if spec.codes is not None:
             names[f"labels_{position}"] = _Labels(spec)
             parts.append(f"labels_{position}[x{position}]")
-    row = ", ".join(["record_id, code, name", *parts, "place, told, v, at"])
-    text = f"lambda get, record_id, code, name, place, told, v, at: ({row})"
+        if _is_named(spec):
+            parts.append(f"called(x{position}) if type(x{position}) is str else None")
+    row = ", ".join(["record_id, code, name, special, special_name", *parts, "place, told, v, at"])
+    text = f"lambda get, record_id, code, name, special, special_name, called, place, told, v, at: ({row})"
     return eval(text, names)  # type: ignore[no-any-return]  # noqa: S307  # our own text, from the definitions' names
+
+
+def _is_named(spec: FieldSpec) -> bool:
+    return spec.type == "ref" and spec.ref_type in _NAMED and spec.privacy not in PERSONAL
 
 
 def record_table(registry: Registry, name: str, *, personal: bool) -> RecordTable:
@@ -164,6 +171,7 @@ def record_table(registry: Registry, name: str, *, personal: bool) -> RecordTabl
         spec for spec in form.fields.values() if spec.type != "location" and (personal or spec.privacy not in PERSONAL)
     )
     columns = [Column("id", "编号"), Column("cell_code", "网格编码"), Column("cell_name", "网格名称")]
+    columns += [Column("dedicated_code", "专属网格编码"), Column("dedicated_name", "专属网格名称")]
     codes: dict[str, Mapping[str, str]] = {}
     for spec in specs:
         columns.append(Column(spec.name, spec.label["zh"], _KINDS.get(spec.type, "text")))  # type: ignore[arg-type]
@@ -171,14 +179,23 @@ def record_table(registry: Registry, name: str, *, personal: bool) -> RecordTabl
             if spec.type not in _LISTS and spec.privacy != "secret":
                 codes[spec.name] = {code: entry.zh for code, entry in spec.codes.entries.items()}
             columns.append(Column(f"{spec.name}_label", f"{spec.label['zh']}（名称）"))
+        if _is_named(spec):
+            columns.append(Column(f"{spec.name}_name", f"{spec.label['zh']}（名称）"))
     columns += [
         Column("place_source", "位置取自"),
         Column("open_conflicts", "待解决的不一致"),
         Column("version", "版本", "integer"),
-        Column("updated_at", "更新时间"),
+        Column("updated_at", "更新时间", "datetime"),
     ]
     personal_fields = tuple(f"{kind}.{spec.name}" for spec in specs if spec.privacy in PERSONAL)
-    return RecordTable(kind, form.label["zh"], specs, tuple(columns), codes, personal_fields, _row_maker(specs))
+    names = frozenset(spec.name for spec in specs if _is_named(spec))
+    return RecordTable(kind, form.label["zh"], specs, tuple(columns), codes, personal_fields, names, _row_maker(specs))
+
+
+def called_by(registry: Registry, found: Mapping[str, tuple[str, Mapping[str, Any]]]) -> dict[str, str]:
+    """What records (type, fields) are called, by id, of fields that are not personal; those without a name are left out."""
+    said = ((one, title_of(registry.latest(kind), fields, personal=False)[0]) for one, (kind, fields) in found.items())
+    return {one: title for one, title in said if title is not None}
 
 
 def record_layer(
@@ -190,7 +207,7 @@ def record_layer(
     *,
     personal: bool,
     homes: Sequence[str] | None,
-    cells: Mapping[str, tuple[str, str]],
+    cells: Mapping[str | None, Cell],
 ) -> Layer:
     """A layer of records at their own point or that of their place.
 
@@ -198,14 +215,19 @@ def record_layer(
     ----------
     personal : whether personal fields come along (secret ones as masks)
     homes : only records of these home streams; None for all in the scope
-    cells : (code, name) of a cell by its home stream
+    cells : (code, name) of a cell by its stream, base and dedicated
     """
     table = record_table(registry, name, personal=personal)
+    values, where = table.values, cells.get
 
     def batches() -> Iterator[Sequence[Feature]]:
+        known: dict[str, str | None] = {}
         for batch in store.record_batches(connection, scope, community_id, table.kind, homes):
-            values, nowhere = table.values, (None, None)
-            yield [Feature(row[0], values(row, cells.get(row[2], nowhere)), row[6], row[7]) for row in batch]
+            rows = learned(connection, registry, scope, community_id, table, batch, known) if table.names else batch
+            yield [
+                Feature(row[0], values(row, where(row[2], _NOWHERE), where(row[9], _NOWHERE), known.get), row[6], row[7])
+                for row in rows
+            ]
 
     return Layer(
         name=name,
@@ -217,6 +239,21 @@ def record_layer(
         count=store.count_records(connection, scope, community_id, table.kind, homes),
         batches=batches,
     )
+
+
+def learned(
+    connection: Any, registry: Registry, scope: Scope, community_id: str, table: RecordTable,
+    rows: Iterable[store.RecordRow], known: dict[str, str | None],
+) -> list[store.RecordRow]:  # fmt: skip
+    """The rows, once ``known`` says what the records that they name are called, as far as the scope sees them."""
+    kept = list(rows)
+    asked = {value for row in kept for name in table.names if isinstance(value := row.fields.get(name), str)}
+    if len(known) > _MOST_KNOWN:
+        known.clear()
+    if wanted := asked - known.keys():
+        found = store.records_named(connection, scope, community_id, wanted)
+        known.update(dict.fromkeys(wanted) | called_by(registry, found))
+    return kept
 
 
 GROUND_COLUMNS = (Column("community_code", "社区编码"), Column("community_name", "社区名称"))
@@ -238,87 +275,6 @@ def stacked(grounds: Sequence[tuple[str, str]], layers: Sequence[Layer]) -> Laye
         count=sum(layer.count for layer in layers),
         batches=batches,
     )
-
-
-_CELL_COLUMNS = (
-    Column("cell_id", "编号"),
-    Column("code", "网格编码"),
-    Column("name", "网格名称"),
-    Column("order_number", "序号", "integer"),
-    Column("area_m2", "面积（平方米）", "decimal"),
-    Column("edition", "网格版本", "integer"),
-    Column("estate_count", "小区数", "integer"),
-    Column("building_count", "楼栋数", "integer"),
-    Column("dwelling_count", "房屋数", "integer"),
-    Column("household_count", "住户数", "integer"),
-    Column("person_count", "人员数", "integer"),
-    Column("resident_person_count", "居住人数", "integer"),
-    Column("party_member_count", "党员数", "integer"),
-    Column("resource_count", "资源数", "integer"),
-    Column("expected_dwellings", "应采房屋", "integer"),
-    Column("surveyed_dwellings", "已采房屋", "integer"),
-    Column("coverage", "覆盖率", "decimal"),
-    Column("median_days", "距上次核实天数（中位）", "integer"),
-    Column("open_conflicts", "待解决的不一致", "integer"),
-    Column("as_of", "截至"),
-)
-
-
-def cell_layer(shapes: Sequence[store.CellShape], figures: Mapping[str, Any]) -> Layer:
-    """The cells with their baseline (see `services.baseline`); no personal value."""
-    by_id = {cell["cell_id"]: cell for cell in figures["cells"]}
-
-    def feature(shape: store.CellShape) -> Feature:
-        summary = by_id.get(shape.cell_id, {"counts": {}, "coverage": {}, "freshness": {}, "open_conflicts": None})
-        counts, coverage = summary["counts"], summary["coverage"]
-        return Feature(
-            shape.cell_id,
-            (
-                shape.cell_id, shape.code, shape.name, shape.order_number, shape.area_m2, shape.edition_number,
-                *(counts.get(kind) for kind in
-                  ("estate", "building", "dwelling", "household", "person", "resident_person", "party_member", "resource")),
-                coverage.get("expected_dwellings"), coverage.get("surveyed_dwellings"), coverage.get("share"),
-                summary["freshness"].get("median_days"), summary["open_conflicts"], figures["as_of"],
-            ),
-            outline=shape.geometry,
-        )  # fmt: skip
-
-    def batches() -> Iterator[Sequence[Feature]]:
-        yield [feature(shape) for shape in shapes]
-
-    return Layer("cells", "网格", "Polygon", _CELL_COLUMNS, {}, (), len(shapes), batches)
-
-
-FIGURE_COLUMNS = (
-    Column("cell_id", "编号"),
-    Column("code", "网格编码"),
-    Column("name", "网格名称"),
-    Column("area_m2", "面积（平方米）", "decimal"),
-    Column("edition", "网格版本", "integer"),
-    Column("period", "发布期"),
-    Column("made_at", "发布时间"),
-    *(Column(measure, title, "integer") for measure, title in MEASURES.items()),
-    Column("withheld", "不予公布的指标"),
-)
-
-
-def figure_values(shape: CellOutline, told: Told) -> tuple[Value, ...]:
-    """The row of one cell: rounded counts, nothing where one is withheld, and which ones are."""
-    values = told.values.get(shape.cell_id, {})
-    counts = [values.get(measure) for measure in MEASURES]
-    hidden = joined(title for measure, title in MEASURES.items() if values.get(measure) is None)
-    return (
-        shape.cell_id, shape.code, shape.name, round(shape.area_m2, 1), shape.edition_number, told.period, told.made_at,
-        *counts, hidden or None,
-    )  # fmt: skip
-
-
-def figure_layer(shapes: Sequence[store.CellShape], told: Told | None) -> Layer:
-    """Counts of people by cell as they may be told to anybody who may see the place."""
-    rows = (
-        [Feature(shape.cell_id, figure_values(shape, told), outline=shape.geometry) for shape in shapes] if told else []
-    )
-    return Layer("figures", "汇总", "Polygon", FIGURE_COLUMNS, {}, (), len(rows), lambda: iter([rows] if rows else []))
 
 
 def plain(spec: FieldSpec, value: Any) -> Value:

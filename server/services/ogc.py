@@ -15,19 +15,21 @@ import shapely
 
 from forms.definition import FieldSpec
 from forms.registry import Registry
+from geo.cell import BASE_LAYER, DEDICATED_LAYER
 from geo.geojson_out import geometry_to_geojson, point_feature
 from server.errors import NotFound
 from server.house import House
 from server.permissions import Actor, Scope, may
+from server.services.cell_layers import FIGURE_COLUMNS, figure_values
 from server.services.cql2_match import Match
 from server.services.figures import Told, figures
 from server.services.labels import PERSONAL
 from server.services.layers import (
-    FIGURE_COLUMNS,
+    DEDICATED,
     GROUND_COLUMNS,
     RECORD_LAYERS,
     RecordTable,
-    figure_values,
+    learned,
     record_table,
 )
 from server.services.looks import Look, seen
@@ -35,10 +37,12 @@ from server.services.paging import make_cursor, read_cursor
 from server.services.tables import Column, Value
 from server.store import ogc as store
 from server.store.database import read
+from server.store.exports import RecordRow, cell_names
 from server.store.scoping import PLACE_TYPES
 
 SERVED = (
     "cells",
+    DEDICATED,
     "figures",
     "estates",
     "buildings",
@@ -57,7 +61,7 @@ _CELL = (
     Column("order_number", "序号", "integer"),
     Column("area_m2", "面积（平方米）", "decimal"),
     Column("edition", "网格版本", "integer"),
-    Column("published_at", "发布时间"),
+    Column("published_at", "发布时间", "datetime"),
 )
 _FIRST_WINDOW, _LARGEST_WINDOW = 200, 5_000
 _TEXTUAL = frozenset({"text", "select_one"})
@@ -126,12 +130,13 @@ def _personal(actor: Actor, scope: Scope) -> bool:
 def describe_collection(registry: Registry, name: str, *, personal: bool) -> Collection:
     """A collection with its columns; personal ones only where ``personal``, and never to be asked about: filters
     stand in addresses, which are logged."""
-    if name == "cells":
-        kinds = {column.name: _plain_kind(column) for column in _CELL} | {"published_at": "instant"}
-        return Collection(name, "网格", "Cells", "Polygon", _CELL, kinds, frozenset(), {}, "published_at")
+    if name in ("cells", DEDICATED):
+        kinds = {column.name: _plain_kind(column) for column in _CELL}
+        zh, en = ("网格", "Cells") if name == "cells" else ("专属网格", "Dedicated cells")
+        return Collection(name, zh, en, "Polygon", _CELL, kinds, frozenset(), {}, "published_at")
     if name == "figures":
         columns = (*GROUND_COLUMNS, *FIGURE_COLUMNS[1:])
-        kinds = {column.name: _plain_kind(column) for column in columns} | {"made_at": "instant"}
+        kinds = {column.name: _plain_kind(column) for column in columns}
         return Collection(name, "汇总", "Figures", "Polygon", columns, kinds, frozenset(), {}, "made_at")
     table = record_table(registry, name, personal=personal)
     form = registry.latest(table.kind)
@@ -140,13 +145,13 @@ def describe_collection(registry: Registry, name: str, *, personal: bool) -> Col
     hidden = {spec.name for spec in table.specs if spec.privacy in PERSONAL}
     hidden |= {f"{each}_label" for each in hidden}
     kinds = {column.name: _plain_kind(column) for column in columns if column.name not in hidden}
-    for spec in table.specs:
-        if spec.name in kinds and spec.type in {"date", "datetime"}:
-            kinds[spec.name] = "date" if spec.type == "date" else "instant"
-    kinds["updated_at"] = "instant"
     narrowing = frozenset(spec.name for spec in table.specs if spec.name in kinds and _narrows(spec))
     zh, en = form.label["zh"], form.label.get("en", form.label["zh"])
     return Collection(name, zh, en, "Point", columns, kinds, narrowing, table.codes, "updated_at", table)
+
+
+def _layer(asked: Collection) -> str:
+    return DEDICATED_LAYER if asked.name == DEDICATED else BASE_LAYER
 
 
 def _narrows(spec: FieldSpec) -> bool:
@@ -154,7 +159,7 @@ def _narrows(spec: FieldSpec) -> bool:
 
 
 def _plain_kind(column: Column) -> str:
-    return {"integer": "number", "decimal": "number", "boolean": "boolean"}.get(column.kind, "text")
+    return {"integer": "number", "decimal": "number", "datetime": "instant"}.get(column.kind, column.kind)
 
 
 def extent(house: House, scope: Scope) -> tuple[float, float, float, float] | None:
@@ -206,7 +211,7 @@ def item(house: House, scope: Scope, asked: Collection, feature_id: str, look: L
         grounds = store.grounds(connection, scope)
         if asked.table is None:
             for ground in grounds:
-                for cell in store.served_cells(connection, scope, ground.community_id):
+                for cell in store.served_cells(connection, scope, ground.community_id, layer=_layer(asked)):
                     if cell.cell_id == feature_id:
                         found = _cell_feature(asked, query, ground, cell, _told(house, asked, ground))
         else:
@@ -215,8 +220,11 @@ def item(house: House, scope: Scope, asked: Collection, feature_id: str, look: L
             if ground is not None:
                 kind = asked.table.kind
                 row = store.record_by_id(connection, scope, ground.community_id, kind, feature_id)
-                names = store.cell_names(connection, ground.community_id)
-                found = None if row is None else _record_feature(asked, query, ground, names, row)
+                if row is not None:
+                    known: dict[str, str | None] = {}
+                    learned(connection, house.registry, scope, ground.community_id, asked.table, [row], known)
+                    names = cell_names(connection, ground.community_id)
+                    found = _record_feature(asked, query, ground, names, known, row)
     if found is None:
         raise NotFound("there is no such feature for you")
     if asked.table is not None:
@@ -259,20 +267,20 @@ def _features(
     """Features of one community behind an id that pass, as many as are taken from this iterator."""
     if asked.table is None:
         told = _told(house, asked, ground)
-        for cell in store.served_cells(connection, scope, ground.community_id, after):
+        for cell in store.served_cells(connection, scope, ground.community_id, after, layer=_layer(asked)):
             feature = _cell_feature(asked, query, ground, cell, told)
             if feature is not None:
                 yield feature
         return
     narrowed = _narrowed(asked, query)
-    names = store.cell_names(connection, ground.community_id)
+    names, known = cell_names(connection, ground.community_id), dict[str, str | None]()
     window = wanted if query.match is None else max(wanted, _FIRST_WINDOW)
     while True:
         rows = store.records_after(
             connection, scope, ground.community_id, asked.table.kind, after, window, narrowed
         )  # fmt: skip
-        for row in rows:
-            feature = _record_feature(asked, query, ground, names, row)
+        for row in learned(connection, house.registry, scope, ground.community_id, asked.table, rows, known):
+            feature = _record_feature(asked, query, ground, names, known, row)
             if feature is not None:
                 yield feature
         if len(rows) < window:
@@ -321,13 +329,16 @@ def _cell_feature(
 
 
 def _record_feature(
-    asked: Collection, query: ItemQuery, ground: store.Ground, names: Mapping[str, tuple[str, str]], row: Any
-) -> dict[str, Any] | None:
+    asked: Collection, query: ItemQuery, ground: store.Ground, cells: Mapping[str | None, tuple[str, str]],
+    known: Mapping[str, str | None], row: RecordRow,
+) -> dict[str, Any] | None:  # fmt: skip
     assert asked.table is not None
-    values = (ground.code, ground.name, *asked.table.values(row, names.get(row.home, (None, None)))[1:])
+    nowhere = (None, None)
+    made = asked.table.values(row, cells.get(row.home, nowhere), cells.get(row.dedicated, nowhere), known.get)
+    values = (ground.code, ground.name, *made[1:])
     named = dict(zip((column.name for column in asked.columns), values, strict=True))
     if query.match is not None:
-        place = None if row.lon is None else shapely.Point(row.lon, row.lat)
+        place = None if row.lon is None or row.lat is None else shapely.Point(row.lon, row.lat)
         if not query.match.check(named, place):
             return None
     return point_feature(lon=row.lon, lat=row.lat, properties=_chosen(named, query), feature_id=row.id)

@@ -27,11 +27,11 @@ Value = str | int | float | bool | None
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its name for machines, its title for people, and what it holds."""
+    """One column: its name for machines, its title for people, and what it holds; days and instants (UTC) are ISO texts."""
 
     name: str
     title: str
-    kind: Literal["text", "integer", "decimal", "boolean"] = "text"
+    kind: Literal["text", "integer", "decimal", "boolean", "date", "datetime"] = "text"
 
 
 @dataclass(frozen=True, slots=True)

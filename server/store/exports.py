@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -10,9 +10,9 @@ import orjson
 from sqlalchemy import Connection
 
 from server.models import record
-from server.permissions import Scope
+from server.permissions import Scope, cell_stream, dedicated_stream
 from server.store.database import rows_of, run
-from server.store.scoping import among, record_cut
+from server.store.scoping import among, both, record_cut
 
 _ASKED = 2_000  # rows of one question to the database
 _BATCH = 100  # rows that are worked on together: so few that they stay near the processor
@@ -41,7 +41,7 @@ _NOWHERE: Place = (None, None, None)
 
 
 class RecordRow(NamedTuple):
-    """One record as it is exported; ``place_type`` is the type of record whose anchor gives the point, None without."""
+    """One record as it is exported; ``place_type`` is the type of record whose anchor gives the point, ``dedicated`` a stream; None without."""
 
     id: str
     v: int
@@ -52,19 +52,42 @@ class RecordRow(NamedTuple):
     lon: float | None
     lat: float | None
     place_type: str | None
+    dedicated: str | None = None
 
 
-def cell_shapes(connection: Connection, community_id: str, homes: Sequence[str] | None = None) -> list[CellShape]:
-    """Cells of the published base edition by (order, code); only those of ``homes`` where given."""
+def cell_shapes(
+    connection: Connection, community_id: str, homes: Sequence[str] | None = None, *, layer: str = "base"
+) -> list[CellShape]:
+    """Cells of the published edition of a layer by (order, code); only those of ``homes`` where given."""
     rows = run(
         connection,
         "SELECT c.cell_id, c.code, c.name, c.order_number, c.area_m2, c.geometry, e.number FROM edition e "
         "JOIN cell c ON c.community_id = e.community_id AND c.edition_id = e.edition_id "
-        "WHERE e.community_id = ? AND e.layer = 'base' AND e.state = 'published' ORDER BY c.order_number, c.code",
-        (community_id,),
+        "WHERE e.community_id = ? AND e.layer = ? AND e.state = 'published' ORDER BY c.order_number, c.code",
+        (community_id, layer),
     )
     found = [CellShape(row[0], row[1], row[2], row[3], row[4], bytes(row[5]), row[6]) for row in rows]
-    return [cell for cell in found if homes is None or f"cell/{cell.cell_id}" in homes]
+    return [cell for cell in found if homes is None or cell_stream(cell.cell_id) in homes]
+
+
+def cell_names(connection: Connection, community_id: str) -> dict[str | None, tuple[str, str]]:
+    """(code, name) of the cells of the published editions, base and dedicated, by their streams."""
+    rows = run(
+        connection,
+        "SELECT e.layer, c.cell_id, c.code, c.name FROM edition e JOIN cell c ON c.community_id = e.community_id "
+        "AND c.edition_id = e.edition_id WHERE e.community_id = ? AND e.state = 'published'",
+        (community_id,),
+    )
+    return {(cell_stream if row[0] == "base" else dedicated_stream)(row[1]): (row[2], row[3]) for row in rows}
+
+
+def records_named(
+    connection: Connection, scope: Scope, community_id: str, ids: Collection[str]
+) -> dict[str, tuple[str, dict[str, Any]]]:
+    """(type, fields) of these live records by id, as far as the scope sees them."""
+    where, values = both(record_cut(connection, scope, community_id), among("r.id", sorted(ids)))
+    rows = run(connection, f"SELECT r.id, r.type, r.fields FROM record r WHERE {where} AND r.life = 'live'", values)
+    return {row[0]: (row[1], orjson.loads(row[2])) for row in rows}
 
 
 def count_records(
@@ -85,7 +108,7 @@ def record_batches(
     while True:
         found = run(
             connection,
-            "SELECT r.id, r.v, r.home, r.fields, r.conflicts, r.updated_at, r.lon, r.lat, r.type, r.place_parent "
+            "SELECT r.id, r.v, r.home, r.fields, r.conflicts, r.updated_at, r.lon, r.lat, r.type, r.place_parent, r.dedicated "
             f"FROM record r WHERE {cut} AND (r.home, r.id) > (?, ?) ORDER BY r.home, r.id LIMIT {_ASKED}",
             (*values, *last),
         ).cursor  # plain tuples: there may be millions of them
@@ -105,11 +128,11 @@ def record_batches(
 def _parsed(rows: Sequence[Any], places: Places) -> Iterator[RecordRow]:
     """One after the other: what was read of a record is let go before the next, which costs half of reading all first."""
     loads, quiet = orjson.loads, list[str]()
-    for record_id, v, home, fields, conflicts, updated_at, lon, lat, kind, above in rows:
+    for record_id, v, home, fields, conflicts, updated_at, lon, lat, kind, above, dedicated in rows:
         if lon is None:
             lon, lat, kind = places.get(above, _NOWHERE)
         told = quiet if conflicts == "[]" else loads(conflicts)
-        yield RecordRow(record_id, v, home, loads(fields), told, updated_at, lon, lat, kind)
+        yield RecordRow(record_id, v, home, loads(fields), told, updated_at, lon, lat, kind, dedicated)
 
 
 def _where(

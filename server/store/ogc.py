@@ -11,14 +11,14 @@ import orjson
 from sqlalchemy import Connection
 
 from server.models.records import SERVED_TYPES
-from server.permissions import Scope
+from server.permissions import Scope, cell_stream, dedicated_stream
 from server.store.database import run
 from server.store.exports import RecordRow, points_of
 from server.store.scoping import among, both, json_text, record_cut, see_community
 
 # As many steps up as `store.exports.points_of` takes.
 _STEPS = 6
-_COLUMNS = "r.id, r.type, r.v, r.home, r.fields, r.conflicts, r.updated_at, r.lon, r.lat, r.place_parent"
+_COLUMNS = "r.id, r.type, r.v, r.home, r.fields, r.conflicts, r.updated_at, r.lon, r.lat, r.place_parent, r.dedicated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,30 +68,22 @@ def grounds(connection: Connection, scope: Scope) -> list[Ground]:
     return [Ground(*row) for row in rows if scope.sees_community(row[0])]
 
 
-def served_cells(connection: Connection, scope: Scope, community_id: str, after: str = "") -> list[ServedCell]:
-    """Cells of the published base edition that the scope sees, behind the cell ``after``, by id."""
+def served_cells(
+    connection: Connection, scope: Scope, community_id: str, after: str = "", *, layer: str = "base"
+) -> list[ServedCell]:
+    """Cells of the published edition of a layer that the scope sees, behind the cell ``after``, by id."""
     see_community(scope, community_id)
     rows = run(
         connection,
         "SELECT c.cell_id, c.code, c.name, c.order_number, c.area_m2, c.geometry, e.number, e.published_at, e.edition_id "
         "FROM edition e "
         "JOIN cell c ON c.community_id = e.community_id AND c.edition_id = e.edition_id "
-        "WHERE e.community_id = ? AND e.layer = 'base' AND e.state = 'published' AND c.cell_id > ? ORDER BY c.cell_id",
-        (community_id, after),
+        "WHERE e.community_id = ? AND e.layer = ? AND e.state = 'published' AND c.cell_id > ? ORDER BY c.cell_id",
+        (community_id, layer, after),
     )
     found = [ServedCell(row[0], row[1], row[2], row[3], row[4], bytes(row[5]), row[6], row[7], row[8]) for row in rows]
-    return [cell for cell in found if scope.sees_stream(community_id, f"cell/{cell.cell_id}")]
-
-
-def cell_names(connection: Connection, community_id: str) -> dict[str, tuple[str, str]]:
-    """(code, name) of the cells of the published base edition by home stream."""
-    rows = run(
-        connection,
-        "SELECT c.cell_id, c.code, c.name FROM edition e JOIN cell c ON c.community_id = e.community_id "
-        "AND c.edition_id = e.edition_id WHERE e.community_id = ? AND e.layer = 'base' AND e.state = 'published'",
-        (community_id,),
-    )
-    return {f"cell/{row[0]}": (row[1], row[2]) for row in rows}
+    stream = cell_stream if layer == "base" else dedicated_stream
+    return [cell for cell in found if scope.sees_stream(community_id, stream(cell.cell_id))]
 
 
 def records_after(
@@ -165,7 +157,8 @@ def _with_points(connection: Connection, community_id: str, rows: Sequence[Any])
     points = points_of(connection, community_id, rows)
     return [
         RecordRow(
-            row.id, row.v, row.home, orjson.loads(row.fields), orjson.loads(row.conflicts), row.updated_at, *point
+            row.id, row.v, row.home, orjson.loads(row.fields), orjson.loads(row.conflicts), row.updated_at, *point,
+            row.dedicated,
         )
         for row, point in zip(rows, points, strict=True)
     ]

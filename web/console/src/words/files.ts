@@ -16,6 +16,7 @@ export const files = {
   format_package: ["数据包", "Package"],
   layers: ["图层", "Layers"],
   layer_cells: ["网格", "Cells"],
+  layer_dedicated_cells: ["专属网格", "Dedicated cells"],
   layer_estates: ["小区", "Estates"],
   layer_buildings: ["楼栋", "Buildings"],
   layer_entrances: ["单元/门", "Entrances"],
