@@ -17,20 +17,24 @@ if TYPE_CHECKING:
     from forms.registry import Registry
 
 _KEYS = frozenset({"name", "place", "label", "note", "lists", "ask", "queue"})
-_LIST_KEYS = frozenset({"name", "label", "roster", "filters", "sort"})
+_LIST_KEYS = frozenset({"name", "label", "roster", "filters", "sort", "of_the_present"})
 _FILTER_KEYS = frozenset({"column", "op", "value"})
 _RELATIVE = frozenset({"today", "month_start"})
 
 
 @dataclass(frozen=True, slots=True)
 class QuestionList:
-    """One list of a question. ``filters`` are {column, op, value} as the roster takes them, days still relative."""
+    """One list of a question. ``filters`` are {column, op, value} as the roster takes them, days still relative.
+
+    ``of_the_present``: it asks for facts that carry no dates, so nothing is known of them for a past day.
+    """
 
     name: str
     label: Labels
     roster: str
     filters: tuple[Mapping[str, Any], ...]
     sort: tuple[str, ...]
+    of_the_present: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,7 @@ def read_question(document: Mapping[str, Any], registry: Registry) -> Question:
 
 def _list(item: Mapping[str, Any], registry: Registry, question: str, at: str) -> QuestionList:
     if not set(item) <= _LIST_KEYS or not {"name", "label", "roster", "filters"} <= set(item):
-        raise DefinitionError(question, at, "a list has name, label, roster, filters and perhaps sort")
+        raise DefinitionError(question, at, "a list has name, label, roster, filters and perhaps sort, of_the_present")
     try:
         roster = registry.roster(item["roster"])
     except UnknownRoster as unknown:
@@ -102,7 +106,10 @@ def _list(item: Mapping[str, Any], registry: Registry, question: str, at: str) -
         column = roster.column(name.removeprefix("-"))
         if column is None or not column.sortable:
             raise DefinitionError(question, f"{at}/sort", "no column that can be sorted")
-    return QuestionList(item["name"], item["label"], roster.name, tuple(item["filters"]), tuple(item.get("sort", ())))
+    return QuestionList(
+        item["name"], item["label"], roster.name, tuple(item["filters"]), tuple(item.get("sort", ())),
+        item.get("of_the_present", False),
+    )  # fmt: skip
 
 
 def filters_on(asked: QuestionList, day: date) -> list[dict[str, Any]]:

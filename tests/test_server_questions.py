@@ -286,8 +286,9 @@ def office(prepared_database, tmp_path, clock):
     found.house.engine.dispose()
 
 
-def counts(office, name, role="secretary"):
-    answer = office.signed_in(role).get(f"/api/v1/communities/{COMMUNITY}/questions/{name}/counts")
+def counts(office, name, role="secretary", as_of=""):
+    path = f"/api/v1/communities/{COMMUNITY}/questions/{name}/counts"
+    answer = office.signed_in(role).get(f"{path}?as_of={as_of}" if as_of else path)
     assert answer.status_code == 200, answer.data
     return {one["name"]: one["count"] for one in answer.json["lists"]}
 
@@ -319,6 +320,26 @@ def test_alone_is_judged_by_the_door(office):
     assert counts(office, "over_80_alone") == {"persons": 1}
     patch("wang", {"residence_household": IDS["household_b"], "presence": "away_long"})
     assert counts(office, "over_80_alone") == {"persons": 0}
+
+
+def test_a_question_about_a_past_day_is_answered_as_of_that_day(office):
+    """Ages and residence are those of the day, and so are the days in filters; what carries no dates is told for today, and says so."""
+    assert [counts(office, "over_80_alone", as_of=day) for day in ("2026-01-04", "2026-01-05")] == [{"persons": 0}, {"persons": 1}]
+    assert [counts(office, "children_under_3", as_of=day)["persons"] for day in ("2020-05-31", "2020-06-01", "2023-06-01")] == [0, 1, 0]
+    secretary = office.signed_in("secretary")
+    path = f"/api/v1/communities/{COMMUNITY}/questions"
+    told = [secretary.get(f"{path}/{name}/counts?as_of=2021-04-05").json["lists"][0] for name in ("children_under_3", "no_phone")]
+    assert [one["true_on"] for one in told] == ["2021-04-05", None] and counts(office, "no_phone") == {"households": told[1]["count"]}
+    for query, month in (("?as_of=2021-04-05", "2021-04-01"), ("", office.house.clock().strftime("%Y-%m-01"))):
+        asked = {one["name"]: one["lists"] for one in secretary.get(f"/api/v1/questions{query}").json["questions"]}
+        assert asked["moved_this_month"][0]["filters"][0]["value"] == month
+        assert [asked[name][0]["of_the_present"] for name in ("moved_this_month", "not_seen_90_days")] == [False, True]
+    then, now = (
+        next(one for one in secretary.get(f"/api/v1/questions{query}").json["questions"] if one["name"] == "not_seen_90_days")
+        for query in ("?as_of=2021-04-05", "")
+    )
+    assert then == now
+    assert problem(secretary.get("/api/v1/questions?as_of=yesterday")) == (422, "invalid-input")
 
 
 def test_questions_keep_to_the_scope(office):

@@ -118,7 +118,8 @@ def test_a_past_day_shows_its_own_figures_and_opens_its_own_lists(
 ):
     """The overview of a day is what the interface tells for it; the list behind a figure is of the same day."""
     day = "2026-08-31"
-    told = Colleague(playwright, demo_site, "secretary").get(f"/api/v1/communities/{COMMUNITY}/baseline?as_of={day}")
+    secretary = Colleague(playwright, demo_site, "secretary")
+    told = secretary.get(f"/api/v1/communities/{COMMUNITY}/baseline?as_of={day}")
     sign_in(office_page, demo_site)
     office_page.get_by_role("combobox", name="看某一天的情况").fill(day)
     office_page.keyboard.press("Enter")
@@ -128,6 +129,29 @@ def test_a_past_day_shows_its_own_figures_and_opens_its_own_lists(
     tile.click()
     expect(office_page.get_by_role("heading", level=1)).to_have_text("住户台账")
     expect(office_page.locator("footer.foot")).to_contain_text(f"{day} 当天的情况")
+    figures = [("住户", "household"), ("常住人口", "resident_person"), ("房屋", "dwelling")]
+    for name, counted in figures:
+        office_page.goto(f"{demo_site.url}/#/?day={day}")
+        office_page.get_by_label("底数", exact=True).get_by_role("button", name=re.compile(name)).click()
+        expect(office_page.locator("footer.foot")).to_contain_text(f"{day} 当天的情况")
+        expect(office_page.get_by_role("status").filter(has_text="共")).to_have_text(f"共 {told['total']['counts'][counted]:,} 条")
+    cell = told["cells"][0]
+    office_page.goto(f"{demo_site.url}/#/?day={day}")
+    office_page.get_by_role("region", name="底数表").get_by_role("link", name=cell["name"]).click()
+    expect(office_page.get_by_text(f"{day} 当天的情况")).to_be_visible()
+    office_page.get_by_label("底数", exact=True).get_by_role("button", name=re.compile("常住人口")).click()
+    assert shown_count(office_page) == cell["counts"]["resident_person"]
+
+    # A question asked on that day: children are as old as they were, and keys, which carry no dates, are today's.
+    small = secretary.get(f"/api/v1/communities/{COMMUNITY}/questions/children_under_3/counts?as_of={day}")["lists"][0]
+    office_page.goto(f"{demo_site.url}/#/?day={day}")
+    office_page.get_by_role("button", name="3 岁以下儿童", exact=True).click()
+    expect(office_page.locator("footer.foot")).to_contain_text(f"{day} 当天的情况")
+    assert shown_count(office_page) == small["count"]
+    office_page.goto(f"{demo_site.url}/#/?day={day}")
+    office_page.get_by_role("button", name="商铺（按网格）", exact=True).click()
+    expect(office_page.get_by_role("status").filter(has_text="以下是今天的情况")).to_be_visible()
+    expect(office_page.locator("footer.foot")).not_to_contain_text("当天的情况")
 
 
 def test_a_cell_is_handed_to_a_successor(office_page: Page, demo_site: DemoSite, playwright: Playwright):

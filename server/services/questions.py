@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
 from forms.question import QuestionList, filters_on
 from server.errors import NotFound, OutsideScope
 from server.house import House
-from server.permissions import Scope
+from server.permissions import Scope, cell_stream
 from server.services import rosters
 from server.services.accounts import today
-from server.services.inbox import cells_by_home
 from server.services.looks import Look
+from server.services.roster_grounds import Ground
 from server.services.roster_query import Query, from_body
+from server.store import places
 from server.store.database import read, stamp
 
 
-def all_questions(house: House, scope: Scope) -> list[dict[str, Any]]:
-    """Every question with its lists; days in filters are seen from today. Lists about people are left out where the scope has none."""
-    day = date.fromisoformat(today(house))
+def all_questions(house: House, scope: Scope, as_of: str | None = None) -> list[dict[str, Any]]:
+    """Every question with its lists. Lists about people are left out where the scope has none.
+
+    Days in filters are seen from ``as_of`` (None: today); lists of the present alone are seen from today whatever was asked.
+    """
     told = []
     for question in house.registry.questions().values():
         lists = [one for one in question.lists if _allowed(house, scope, one)]
@@ -30,8 +34,9 @@ def all_questions(house: House, scope: Scope) -> list[dict[str, Any]]:
                 "name": question.name, "label": question.label, "note": question.note, "ask": list(question.ask),
                 "queue": question.queue,
                 "lists": [
-                    {"name": one.name, "label": one.label, "roster": one.roster, "filters": filters_on(one, day),
-                     "sort": list(one.sort) or None}
+                    {"name": one.name, "label": one.label, "roster": one.roster,
+                     "filters": filters_on(one, _seen_from(house, one, as_of)), "sort": list(one.sort) or None,
+                     "of_the_present": one.of_the_present}
                     for one in lists
                 ],
             }
@@ -39,8 +44,10 @@ def all_questions(house: House, scope: Scope) -> list[dict[str, Any]]:
     return told
 
 
-def counts(house: House, scope: Scope, community_id: str, name: str, look: Look) -> dict[str, Any]:
-    """How many answer a question, for each of its lists and each cell.
+def counts(
+    house: House, scope: Scope, community_id: str, name: str, look: Look, as_of: str | None = None
+) -> dict[str, Any]:
+    """How many answer a question, for each of its lists and each cell; as of a past day where the list can tell of one.
 
     Raises
     ------
@@ -55,15 +62,15 @@ def counts(house: House, scope: Scope, community_id: str, name: str, look: Look)
     allowed = [one for one in question.lists if _allowed(house, scope, one)]
     if not allowed:
         raise OutsideScope("this question is about people")
-    ground = rosters.community_ground(house, scope, community_id)
-    with read(house.engine) as connection:
-        cells = [cell for home, cell in cells_by_home(connection, community_id).items() if home in ground.homes]
     told = []
     for one in allowed:
-        found = rosters.counted(house, scope, ground, _query(house, scope, one), look)
+        query = _query(house, scope, one, as_of)
+        ground = rosters.community_ground(house, scope, community_id, query)
+        cells = _cells(house, ground)
+        found = rosters.counted(house, scope, ground, query, look)
         told.append(
             {
-                "name": one.name, "label": one.label, "count": sum(found.values()),
+                "name": one.name, "label": one.label, "true_on": query.as_of, "count": sum(found.values()),
                 "cells": [cell | {"count": found.get(cell["code"], 0)} for cell in cells],
                 "elsewhere": sum(number for code, number in found.items() if code not in {cell["code"] for cell in cells}),
             }
@@ -71,11 +78,29 @@ def counts(house: House, scope: Scope, community_id: str, name: str, look: Look)
     return {"as_of": stamp(house.clock()), "name": question.name, "label": question.label, "lists": told}
 
 
-def _query(house: House, scope: Scope, asked: QuestionList) -> Query:
+def _cells(house: House, ground: Ground) -> list[dict[str, Any]]:
+    """The cells of the ground's edition that it covers, in their order."""
+    if ground.edition is None:
+        return []
+    with read(house.engine) as connection:
+        found = places.cells_of(connection, ground.community_id, ground.edition.edition_id)
+    return [
+        {"cell_id": cell.cell_id, "code": cell.code, "name": cell.name}
+        for cell in sorted(found, key=lambda cell: (cell.order_number, cell.code))
+        if cell_stream(cell.cell_id) in ground.homes
+    ]
+
+
+def _seen_from(house: House, asked: QuestionList, as_of: str | None) -> date:
+    return date.fromisoformat(as_of if as_of is not None and not asked.of_the_present else today(house))
+
+
+def _query(house: House, scope: Scope, asked: QuestionList, as_of: str | None) -> Query:
     roster = rosters.find_roster(house, asked.roster)
     personal = rosters.sees_personal(scope, roster)
-    body = {"filters": filters_on(asked, date.fromisoformat(today(house))), "columns": ["cell_code"]}
-    return from_body(roster, body, personal=personal)
+    body = {"filters": filters_on(asked, _seen_from(house, asked, as_of)), "columns": ["cell_code"]}
+    query = from_body(roster, body, personal=personal)
+    return query if asked.of_the_present else replace(query, as_of=as_of)
 
 
 def _allowed(house: House, scope: Scope, asked: QuestionList) -> bool:

@@ -19,7 +19,7 @@ from server.permissions import Actor, cell_stream, dedicated_stream, may
 from server.services.accounts import scope as scope_of
 from server.services.accounts import today
 from server.services.visit_rules import visit_rules_of
-from server.store import assignments
+from server.store import assignments, people
 from server.store import reference as store
 from server.store.database import read
 from server.store.reference import PublishedCell
@@ -68,12 +68,13 @@ def reference(
         running = assignments.assignments(
             connection, (where,), user_id=actor.user_id if own_only else None, on=today(house)
         )
+        names = {one.user_id: one.name for one in people.users(connection, (where,))} if running else {}
         rules = visit_rules_of(connection, where)
         others = neighbours(connection, where) if may(actor, "write_records", community_id=where, communities_below=below) else []
         above = {"communities": _reached(connection, actor, below)} if actor.community_id.startswith("~") else {}
         parts = [
             registry_tag(house.registry), above, asdict(community), [asdict(one) for one in editions],
-            [asdict(one) for one in running], rules.document, sorted(streams) if streams is not None else None, lines_of(actor),
+            [asdict(one) | {"user_name": names.get(one.user_id, "")} for one in running], rules.document, sorted(streams) if streams is not None else None, lines_of(actor),
             others,
         ]  # fmt: skip
         tag = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
@@ -100,6 +101,7 @@ def reference(
             {
                 "assignment_id": one.assignment_id,
                 "user_id": one.user_id,
+                "user_name": names.get(one.user_id, ""),
                 "cell_id": one.cell_id,
                 "duty": one.duty,
                 "from_on": one.from_on,

@@ -1,5 +1,6 @@
 // What the map can be coloured by: how each figure is read from a cell, told in words, and where its list is.
 import type { BaselineCell, BaselineFigures, RosterFilterAsked } from "./api/types.ts";
+import { daysBefore } from "./days.ts";
 import { number, percent } from "./tell.ts";
 import { t } from "./words/index.ts";
 
@@ -55,7 +56,7 @@ export const FIGURES: Figure[] = [
   { name: "conflicts", tone: "care", of: (cell) => cell.open_conflicts, tell: (n) => number(n), list: { inbox: "conflicts" } },
   { name: "density", tone: "plain", of: (cell) => (cell.area_m2 ? ((cell.counts.resident_person ?? cell.counts.person ?? 0) * 10_000) / cell.area_m2 : null), tell: (n) => (n === null ? "–" : t("overview.perHectare", { n: number(Math.round(n)) })), list: { roster: "persons", filters: [LIVING] } },
   { name: "open", tone: "care", of: (cell) => (cell.open ? cell.open.conflicts + cell.open.findings + cell.open.held + cell.open.quarantined : null), tell: (n) => number(n), list: { inbox: "" } },
-  { name: "stale", tone: "care", edges: [0, 0.25, 0.5, 0.75, 0.9], of: (cell) => older(cell), tell: percent, list: { roster: "household_book", filters: [{ column: "confirmed_on", op: "lt", value: new Date(Date.now() - HALF_A_YEAR * 86_400_000).toISOString().slice(0, 10) }], sort: ["confirmed_on"] } },
+  { name: "stale", tone: "care", edges: [0, 0.25, 0.5, 0.75, 0.9], of: (cell) => older(cell), tell: percent, get list() { return { roster: "household_book", filters: [{ column: "confirmed_on", op: "lt", value: daysBefore(HALF_A_YEAR) }], sort: ["confirmed_on"] }; } },
   aged("aged_60", 60), aged("aged_80", 80),
   { name: "share_60", tone: "plain", of: (cell) => cell.ages?.share_60 ?? null, tell: percent, list: { roster: "persons", filters: [LIVING, { column: "age", op: "gte", value: 60 }] } },
   { name: "under_3", tone: "plain", of: (cell) => cell.ages?.under_3 ?? null, tell: (n) => number(n), list: { roster: "persons", filters: [LIVING, { column: "age", op: "lt", value: 3 }] } },

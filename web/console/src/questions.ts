@@ -1,6 +1,6 @@
 // The questions that are asked most, as the server words them; each leads to a roster with its filters set.
 import { shallowRef } from "vue";
-import { get } from "./api/client.ts";
+import { address, get } from "./api/client.ts";
 import type { CellName, Question, QuestionList, RosterFilterAsked } from "./api/types.ts";
 import { router } from "./router.ts";
 import { setAsked } from "./rosterState.ts";
@@ -14,25 +14,48 @@ export function loadQuestions(): Promise<void> {
   return under;
 }
 
+const onDays = new Map<string, Promise<Question[]>>();
+
+/** The questions with their filters seen from a past day. */
+function questionsOn(day: string): Promise<Question[]> {
+  const known = onDays.get(day) ?? get<{ questions: Question[] }>(address("/api/v1/questions", { as_of: day })).then((told) => told.questions);
+  onDays.set(day, known);
+  known.catch(() => onDays.delete(day));
+  return known;
+}
+
 export interface ListCounts {
   name: string;
+  /** The day that it answers for; null: now. */
+  true_on: string | null;
   count: number;
   cells: (CellName & { count: number })[];
   elsewhere: number;
 }
 
-export function countsOf(communityId: string, question: string): Promise<{ as_of: string; lists: ListCounts[] }> {
-  return get(`/api/v1/communities/${communityId}/questions/${question}/counts`);
+export function countsOf(communityId: string, question: string, day: string | null = null): Promise<{ as_of: string; lists: ListCounts[] }> {
+  return get(address(`/api/v1/communities/${communityId}/questions/${question}/counts`, { as_of: day }));
 }
 
-/** Open the list that answers; `cell` narrows it, `given` are answers to what the question asks back. */
-export async function answer(question: Question, options: { list?: QuestionList; cell?: string | null; given?: RosterFilterAsked[] } = {}): Promise<void> {
+interface Answering {
+  list?: QuestionList;
+  cell?: string | null;
+  /** Answers to what the question asks back. */
+  given?: RosterFilterAsked[];
+  /** A past day that is asked about; what carries no dates is answered for today, and says so. */
+  day?: string | null;
+}
+
+/** Open the list that answers; `cell` narrows it. */
+export async function answer(question: Question, options: Answering = {}): Promise<void> {
   const list = options.list ?? question.lists[0];
   if (!list) {
     await router.push(`/inbox/${question.queue ?? ""}`);
     return;
   }
-  const given = options.given ?? [];
-  setAsked(list.roster, { filters: [...list.filters, ...given], sort: list.sort ?? [], question: question.name, list: list.name });
+  const day = list.of_the_present ? null : (options.day ?? null);
+  const then = day ? (await questionsOn(day)).find((one) => one.name === question.name)?.lists.find((one) => one.name === list.name) : null;
+  const filters = [...(then ?? list).filters, ...(options.given ?? [])];
+  setAsked(list.roster, { filters, sort: list.sort ?? [], question: question.name, list: list.name, day, notOn: list.of_the_present ? (options.day ?? null) : null });
   await router.push({ path: `/rosters/${list.roster}`, query: options.cell ? { cell: options.cell } : {} });
 }

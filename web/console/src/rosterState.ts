@@ -13,15 +13,19 @@ export interface Asked {
   list: string | null;
   /** What was true on this day; null for now. */
   day: string | null;
+  /** The past day from which a question was asked that can be answered for today only. */
+  notOn: string | null;
 }
+
+const NOTHING: Asked = { filters: [], sort: [], question: null, list: null, day: null, notOn: null };
 
 const states = reactive<Record<string, Asked>>({});
 
 export function askedOf(roster: string): Asked {
-  states[roster] ??= { filters: [], sort: [], question: null, list: null, day: null };
+  states[roster] ??= { ...NOTHING };
   return states[roster];
 }
 
 export function setAsked(roster: string, asked: Partial<Asked>): void {
-  states[roster] = { filters: [], sort: [], question: null, list: null, day: null, ...asked };
+  states[roster] = { ...NOTHING, ...asked };
 }

@@ -77,6 +77,9 @@ export interface CellCollection {
 export interface Assignment {
   assignment_id: string;
   user_id: string;
+  /** In the reference data. */
+  user_name?: string;
+  community_id?: string;
   cell_id: string;
   duty: string;
   from_on: string;
@@ -180,6 +183,8 @@ export interface QuestionList {
   roster: string;
   filters: RosterFilterAsked[];
   sort: string[] | null;
+  /** Its facts carry no dates: of a past day nothing is known, it always answers for today. */
+  of_the_present: boolean;
 }
 
 export interface Question {

@@ -55,6 +55,8 @@ export const overview = {
   cellQuestions: ["本网格常问", "Asked about this cell"],
   cellLists: ["本网格的名单", "Lists of this cell"],
   figures: ["底数", "Figures"],
+  noSuchCell: ["没有这个网格", "There is no such cell"],
+  ofToday: ["（今天）", " (today)"],
   share: ["占全社区 {n}", "{n} of the community"],
   area: ["面积 {n} 公顷", "{n} ha"],
   oldest: ["最久 {n} 天未确认", "Oldest: {n} days"],

@@ -56,6 +56,7 @@ export const rosters = {
   ask_entrance: ["单元", "Entrance"],
   ask_door_number: ["门牌号", "Door"],
   perCell: ["按网格", "Per cell"],
+  notOn: ["以下是今天的情况：{day} 当天没有记录可查", "As of today: what held on {day} was not dated"],
   elsewhere: ["不在网格内 {n}", "{n} in no cell"],
   contains_any: ["含任一", "Any of"],
   not_in: ["不是", "Not"],

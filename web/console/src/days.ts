@@ -1,0 +1,20 @@
+// Days as the community counts them: UTC+8 without change since 1992, wherever the screen stands.
+
+const SHIFT_MS = 8 * 3_600_000;
+const DAY_MS = 86_400_000;
+
+/** Today in the community, as `2026-03-02`. */
+export function today(now: number = Date.now()): string {
+  return new Date(now + SHIFT_MS).toISOString().slice(0, 10);
+}
+
+/** The day in the community so many days ago. */
+export function daysBefore(days: number, now: number = Date.now()): string {
+  return today(now - days * DAY_MS);
+}
+
+/** The instants at which a day of the community begins, and at which the day after it does. */
+export function boundsOf(day: string): [string, string] {
+  const begins = new Date(`${day}T00:00:00+08:00`).getTime();
+  return [new Date(begins).toISOString(), new Date(begins + DAY_MS).toISOString()];
+}
