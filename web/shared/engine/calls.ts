@@ -30,6 +30,14 @@ export class NotUnderstood extends Stopped {
 export interface Meter {
   bytesUp: number;
   bytesDown: number;
+  /** What the device's clock was ahead by at the last answer, in seconds; left out: no answer said what time it is. */
+  skewS?: number;
+}
+
+/** When an answer was given by the server's own clock, in ms since 1970. */
+export function servedAt({ headers }: Answer): number | null {
+  const at = Date.parse(headers["date"] ?? "");
+  return Number.isNaN(at) ? null : at;
 }
 
 /** What a synchronisation works with. */
@@ -84,6 +92,8 @@ export async function call(line: Line, name: string, method: Method, path: strin
   }
   line.meter.bytesDown += answer.bytesDown;
   line.meter.bytesUp += answer.bytesUp;
+  const at = servedAt(answer);
+  if (at !== null) line.meter.skewS = (line.now() - at) / 1000;
   line.fault(`${name}: answered`);
   return accepted(answer);
 }

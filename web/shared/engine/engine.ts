@@ -50,7 +50,11 @@ class DeviceEngine extends Reader implements Engine {
 
   async begin(steal = false): Promise<EngineState> {
     if (globalThis.crypto?.subtle === undefined) return this.become("insecure");
-    const lost = (): void => this.lost();
+    let isLost = false;
+    const lost = (): void => {
+      isLost = true;
+      this.lost();
+    };
     if (this.parts.turn && !(await this.parts.turn.take({ steal, lost }))) return this.become("elsewhere");
     try {
       const { about } = await this.parts.store.open();
@@ -61,7 +65,7 @@ class DeviceEngine extends Reader implements Engine {
       this.mention([problem(error instanceof StorageFull ? "storage_full" : "storage_broken")]);
       return this.become("insecure");
     }
-    return this.become(this.vault ? "locked" : "unenrolled");
+    return isLost ? this.now : this.become(this.vault ? "locked" : "unenrolled");
   }
 
   private become(state: EngineState): EngineState {
@@ -115,7 +119,7 @@ class DeviceEngine extends Reader implements Engine {
     this.fault("enrol: before sending");
     const enrolled = await enrol(this.parts.transport, { code: code.trim(), label, app_version: appVersion ?? this.parts.appVersion ?? "" });
     this.fault("enrol: answered");
-    const ledger = new Ledger(this.parts.store, seal, freshCore(enrolled), this.fault, (change) => this.changed(change));
+    const ledger = new Ledger(this.parts.store, seal, freshCore(enrolled, this.clock()), this.fault, (change) => this.changed(change));
     this.open(ledger);
     try {
       await ledger.change("enrol", (change) => change.patchCore({ completed: 0 }), vault.text());
@@ -136,6 +140,7 @@ class DeviceEngine extends Reader implements Engine {
     try {
       const ledger = await Ledger.open(this.parts.store, seal, this.fault, (change) => this.changed(change), (early) => this.glimpse(early));
       if (!ledger) throw new SealBroken("core");
+      this.stillLocked(); // another tab may have taken over meanwhile
       this.open(ledger);
     } catch (error) {
       this.early = null;
@@ -149,8 +154,14 @@ class DeviceEngine extends Reader implements Engine {
     return result;
   }
 
+  private stillLocked(): void {
+    if (this.now === "elsewhere") throw new Fenced("another tab took over");
+    if (this.now !== "locked") throw stateError();
+  }
+
   private async glimpse(ledger: Ledger): Promise<void> {
     const kept = await openGlance(ledger, this.parts.store);
+    this.stillLocked();
     if (kept === null) return;
     this.early = { ledger, kept };
     this.emit({ name: "glance" });

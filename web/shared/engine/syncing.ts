@@ -1,6 +1,6 @@
 // One synchronisation: what it sends and reads, in which order, and what it tells. It never throws.
 
-import { accepted, call, NotUnderstood, problemOf, Stopped, wanted, type Line } from "./calls.ts";
+import { accepted, call, NotUnderstood, problemOf, servedAt, Stopped, wanted, type Line } from "./calls.ts";
 import { askDisputes } from "./disputes.ts";
 import { handOver } from "./erasing.ts";
 import { fork } from "./forking.ts";
@@ -16,6 +16,8 @@ import { problem } from "./words.ts";
 import type { FormRegistry } from "../forms/form.ts";
 
 const SKEW_S = 300;
+/** So exact is the time that stands in every answer, after a slow line. */
+const NEAR_S = 120;
 
 /** What a synchronisation needs besides the line. */
 export interface SyncDesk {
@@ -88,6 +90,7 @@ export async function synchronise(desk: SyncDesk): Promise<{ report: SyncReport;
     report.problem = problemOf(error);
     if (report.problem === null) throw error;
   }
+  await noteClock(line).catch(() => undefined); // a full phone hears of it at the next contact
   Object.assign(report, await handOver(report.problem, ledger, () => pushAll().then(() => uploadBlobs(line, desk.readBlob))));
   if (!report.problem && ledger.core.needsFork) report.problem = problem("fork_needed", { details: { n: ledger.core.needsFork.n } });
   report.unsentLeft = [...ledger.log.values()].filter((row) => row.state !== "answered").length;
@@ -107,6 +110,13 @@ export function standingProblems(ledger: Ledger, met: Problem | null): Problem[]
   if (needsFork && met?.code !== "fork_needed") found.push(problem("fork_needed", { details: { n: needsFork.n } }));
   if (Object.values(streams).some((state) => state.doubted) && met?.code !== "copies_doubtful") found.push(problem("copies_doubtful"));
   return found;
+}
+
+/** Keeps what the answers told of the device's clock, where that is news: whoever writes by it is to know before. */
+async function noteClock({ ledger, meter: { skewS } }: Line): Promise<void> {
+  const known = ledger.core.skewS;
+  if (skewS === undefined || (known !== null && Math.abs(skewS - known) <= NEAR_S)) return;
+  await ledger.change("clock", (change) => change.patchCore({ skewS }));
 }
 
 async function readReference(line: Line, tell: (phase: "reference", done: number, total: number | null) => void): Promise<boolean> {
@@ -142,12 +152,15 @@ export interface Enrolled {
   user: { user_id: string; name: string; role: string };
   sendToken: string | null;
   serverKey: string | null;
+  /** The server's time in ms, where the answer told it. */
+  servedAt: number | null;
 }
 
 /** A one-time code becomes an install. Throws EngineError. */
 export async function enrol(transport: Transport, body: { code: string; label: string; app_version: string }): Promise<Enrolled> {
   try {
-    const answer = accepted(await transport.request("POST", "/api/v1/enroll", { body })).body;
+    const given = accepted(await transport.request("POST", "/api/v1/enroll", { body }));
+    const answer = given.body;
     const user = wanted(answer, "user", "object") as Enrolled["user"];
     const identity: Identity = {
       communityId: wanted(answer, "community_id", "string"),
@@ -157,7 +170,7 @@ export async function enrol(transport: Transport, body: { code: string; label: s
       role: user.role,
       label: body.label,
     };
-    return { identity, token: wanted(answer, "device_token", "string"), user, ...sendingFacts(answer) };
+    return { identity, token: wanted(answer, "device_token", "string"), user, servedAt: servedAt(given), ...sendingFacts(answer) };
   } catch (error) {
     if (error instanceof Offline) throw new EngineError("offline", problem("offline").says, [], problem("offline"));
     if (!(error instanceof Stopped)) throw error;

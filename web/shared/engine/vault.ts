@@ -9,6 +9,9 @@ const MOST_TRIES = 10;
 const FIRST_WAIT_S = 15;
 const LONGEST_WAIT_S = 3600;
 
+/** How long the next try is not looked at after so many wrong ones. */
+const waitMs = (wrong: number): number => (wrong < FREE_TRIES ? 0 : Math.min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** (wrong - FREE_TRIES)) * 1000);
+
 /** Throws EngineError for what is no PIN. */
 export function checkPin(pin: string): void {
   if (!/^\S{4,64}$/.test(pin)) throw new EngineError("passphrase", { zh: "密码至少 4 位", en: "a PIN has four characters or more" });
@@ -21,7 +24,7 @@ export interface About {
   wrong: number;
   /** The device's time before which no try is looked at. */
   waitUntil: number;
-  /** Latest time that was seen: a clock that is set back does not shorten the wait. */
+  /** The time of the last try: a clock that shows an earlier one was set back, which does not shorten the wait. */
   seen: number;
 }
 
@@ -44,17 +47,24 @@ export class Vault {
 
   private result(ok: boolean): UnlockResult {
     const { wrong, waitUntil, seen } = this.about;
-    const waitS = Math.max(0, Math.ceil((waitUntil - Math.max(this.now(), Math.min(seen, waitUntil))) / 1000));
+    const waitS = Math.max(0, Math.ceil((waitUntil - Math.max(this.now(), seen)) / 1000));
     return { ok, triesLeft: Math.max(0, MOST_TRIES - wrong), waitS: ok ? 0 : waitS, lockedOut: wrong >= MOST_TRIES };
+  }
+
+  /** A clock that was set back, be it to the right time, begins the wait anew: it is not shorter, and it ends. */
+  private async follow(): Promise<void> {
+    const now = this.now();
+    if (now >= this.about.seen) return;
+    await this.keep({ ...this.about, waitUntil: this.about.waitUntil > 0 ? now + waitMs(this.about.wrong) : 0, seen: now });
   }
 
   /** The seal behind a PIN. A try is counted before it is looked at, so that a kill does not give one for free. */
   async open(pin: string): Promise<{ seal: Seal | null; result: UnlockResult }> {
-    const now = Math.max(this.now(), this.about.seen);
+    await this.follow();
+    const now = this.now();
     if (this.about.wrong >= MOST_TRIES || now < this.about.waitUntil) return { seal: null, result: this.result(false) };
     const wrong = this.about.wrong + 1;
-    const waitS = wrong < FREE_TRIES ? 0 : Math.min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** (wrong - FREE_TRIES));
-    await this.keep({ ...this.about, wrong, waitUntil: now + waitS * 1000, seen: now });
+    await this.keep({ ...this.about, wrong, waitUntil: now + waitMs(wrong), seen: now });
     const seal = await Seal.unwrap(this.about.key, pin);
     if (seal) await this.keep({ ...this.about, wrong: 0, waitUntil: 0 });
     return { seal, result: this.result(seal !== null) };
