@@ -160,6 +160,10 @@ def test_a_proposal_is_confirmed_or_declined_at_the_office(ground, yes):
     ask = office(ground)
     row = ask("/api/v1/inbox/proposals").json["rows"][0]
     counts = ask("/api/v1/inbox").json["counts"]
+    path = f"/api/v1/inbox/operations/{row['install_id']}/{row['n']}/delegate"
+    assert ask(path, {"user_id": phone.user_id}).json == {"delegated_to": phone.user_id}
+    again = ask("/api/v1/inbox/proposals").json
+    assert (again["count"], again["rows"][0]["delegated_to"], again["rows"][0]["harm"]) == (1, phone.user_id, 1)
     assert (counts["proposals"], counts["held"]) == (1, 0) and ask("/api/v1/inbox/held").json["rows"] == [], "in one queue, not in two"
     assert (row["name"], row["arguments"], row["op_id"]) == ("move_household", {"dwelling": far.dwelling}, move["op_id"])
     assert row["records"].keys() == {near.household, far.dwelling}

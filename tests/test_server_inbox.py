@@ -255,3 +255,72 @@ def test_probable_duplicates_are_counted_where_they_are_asked_for(disagreement):
     assert told["counts"]["duplicates"] == secretary.get("/api/v1/inbox/duplicates").json["count"]
     assert told["total"] == sum(told["counts"].values())
     assert "duplicates" not in secretary.get("/api/v1/inbox").json["counts"]
+
+
+def waiting_of_all_kinds(office):
+    """A finding about a child, a quarantined sex, a quarantined floor that arrived before it."""
+    worker = actor_of(office, "grid_worker")
+    write_operation(office.house, worker, "patch", "dwelling_a", {"floor_number": "up"}, base=version(office, "dwelling_a"))
+    write_operation(office.house, worker, "patch", "li", {"sex": "unheard-of"}, base=version(office, "li"))
+    write_operation(office.house, actor_of(office, "secretary"), "patch", "child", {"marital_code": "20"}, base=version(office, "child"))
+
+
+def test_every_queue_begins_with_what_harms_most_and_can_be_cut_to_a_cell(office):
+    """A person's fact comes before a floor that waited longer; one page after another; of one cell, of another there is nothing."""
+    waiting_of_all_kinds(office)
+    ask = office.signed_in("secretary").get
+    queue = ask("/api/v1/inbox/quarantine").json
+    assert [(row["type"], row["harm"]) for row in queue["rows"]] == [("person", 0), ("dwelling", 2)] and queue["count"] == 2
+    first = ask("/api/v1/inbox/quarantine?limit=1").json
+    second = ask(f"/api/v1/inbox/quarantine?limit=1&next={first['next']}").json
+    assert [row["op_id"] for row in first["rows"] + second["rows"]] == [row["op_id"] for row in queue["rows"]]
+    cell = queue["rows"][0]["cell"]["code"]
+    for kind in ("quarantine", "findings"):
+        told = ask(f"/api/v1/inbox/{kind}").json
+        homes = [(row["cell"] if kind == "quarantine" else row["record"]["cell"]) for row in told["rows"]]
+        here = ask(f"/api/v1/inbox/{kind}?cell={cell}").json
+        assert here["count"] == len(here["rows"]) == sum(one is not None and one["code"] == cell for one in homes)
+        assert ask(f"/api/v1/inbox/{kind}?cell={CODE_B}").json["count"] == sum(one is not None and one["code"] == CODE_B for one in homes)
+    for kind in ("held", "proposals", "quarantine", "findings"):
+        assert problem(ask(f"/api/v1/inbox/{kind}?cell=none")) == (404, "not-found")
+        assert problem(office.signed_in("grid_worker").get(f"/api/v1/inbox/{kind}?cell={CODE_B}")) == (403, "outside-your-scope")
+
+
+def test_findings_are_counted_by_what_they_say_and_one_kind_is_listed_alone(office):
+    """As many as are listed, whichever kind is chosen."""
+    waiting_of_all_kinds(office)
+    ask = office.signed_in("secretary").get
+    told = ask("/api/v1/inbox/findings").json
+    assert {one["name"]: one["count"] for one in told["groups"]} == {
+        name: sum(row["name"] == name for row in told["rows"]) for name in {row["name"] for row in told["rows"]}
+    }
+    assert next(one for one in told["groups"] if one["name"] == "child_married")["message"]["zh"] == "未满 15 岁登记为已婚"
+    assert [row["harm"] for row in told["rows"]] == sorted(row["harm"] for row in told["rows"])
+    married = ask("/api/v1/inbox/findings?name=child_married").json
+    assert married["count"] == 1 and [row["name"] for row in married["rows"]] == ["child_married"] and married["groups"] == told["groups"]
+    assert ask("/api/v1/inbox/findings?name=none").json["rows"] == []
+
+
+def test_findings_and_waiting_work_are_handed_to_a_worker_and_taken_back(office):
+    """Who was asked finds it among what is theirs; what nobody can see cannot be handed on; a finding that comes up again is nobody's."""
+    waiting_of_all_kinds(office)
+    secretary, worker = office.signed_in("secretary"), office.signed_in("grid_worker")
+    to = office.users["grid_worker"]
+    found = next(row for row in secretary.get("/api/v1/inbox/findings").json["rows"] if row["name"] == "child_married")
+    work = secretary.get("/api/v1/inbox/quarantine").json["rows"][0]
+    paths = {"findings": f"/api/v1/inbox/findings/{found['finding_id']}/delegate",
+             "quarantine": f"/api/v1/inbox/operations/{work['install_id']}/{work['n']}/delegate"}  # fmt: skip
+    for kind, path in paths.items():
+        assert worker.get(f"/api/v1/inbox/{kind}?mine=true").json["rows"] == []
+        assert problem(secretary.post(path, json={"user_id": "nobody"})) == (422, "invalid-input")
+        assert secretary.post(path, json={"user_id": to}).json == {"delegated_to": to}
+        assert [row["delegated_to"] for row in worker.get(f"/api/v1/inbox/{kind}?mine=true").json["rows"]] == [to]
+    assert problem(secretary.post("/api/v1/inbox/findings/none/delegate", json={"user_id": to})) == (404, "not-found")
+    assert problem(secretary.post("/api/v1/inbox/operations/none/1/delegate", json={"user_id": to})) == (404, "not-found")
+    assert problem(office.signed_in("planner").post(paths["findings"], json={"user_id": to})) == (403, "outside-your-scope")
+    assert secretary.post(paths["quarantine"], json={"user_id": None}).json == {"delegated_to": None}
+    assert worker.get("/api/v1/inbox/quarantine?mine=true").json["rows"] == []
+    for code in ("10", "20"):
+        write_operation(office.house, actor_of(office, "secretary"), "patch", "child", {"marital_code": code}, base=version(office, "child"))
+    again = next(row for row in secretary.get("/api/v1/inbox/findings").json["rows"] if row["name"] == "child_married")
+    assert again["finding_id"] == found["finding_id"] and again["delegated_to"] is None

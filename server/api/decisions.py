@@ -10,7 +10,8 @@ from marshmallow import Schema, fields, validate
 
 from server import auth
 from server.api.body import read_json
-from server.api.pages import COMMUNITY, PAGE, PAGED, actor_in_community, page_limit
+from server.api.inbox import SIFTED, sieve_asked
+from server.api.pages import COMMUNITY, PAGED, actor_in_community, page_limit
 from server.openapi import describe
 from server.services import deciding
 from server.services.proposals import proposals
@@ -44,14 +45,15 @@ class RepairSchema(Schema):
 
 
 @blueprint.get("/api/v1/inbox/proposals")
-@describe(zh="待确认的提议：谁提议、涉及哪些记录", en="Proposals: who proposes what, over which records; oldest first",
-          tag=_TAG, query=PAGE, response=PAGED, problems=("invalid-input",))  # fmt: skip
+@describe(zh="待确认的提议：谁提议、涉及哪些记录", en="Proposals: who proposes what, over which records; the most harmful first",
+          tag=_TAG, query=SIFTED, response=PAGED, problems=("invalid-input", "not-found", "outside-your-scope"))  # fmt: skip
 def list_proposals() -> Response:
     """Needs ``read_inbox`` over the whole community; titles of persons are written into the audit log."""
     actor, community_id = actor_in_community("read_inbox")
     look = auth.look(actor, "read", "inbox: proposals")
     cursor = request.args.get("next")
-    return _json(proposals(auth.house(), auth.scope(actor), community_id, look, cursor=cursor, limit=page_limit()))
+    sieve = sieve_asked(actor, community_id)
+    return _json(proposals(auth.house(), auth.scope(actor), community_id, look, cursor=cursor, limit=page_limit(), sieve=sieve))
 
 
 @blueprint.post("/api/v1/inbox/proposals/<install_id>/<int:n>/confirm")

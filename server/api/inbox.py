@@ -12,12 +12,24 @@ from server import auth
 from server.api.body import read_json
 from server.api.pages import COMMUNITY, PAGE, PAGED, actor_in_community, page_limit
 from server.openapi import describe
+from server.permissions import Actor
 from server.services import duplicate_queue, inbox, waiting
 from server.services.push import accept_user_operation
+from server.store.sieve import Sieve
 
 blueprint = Blueprint("inbox", __name__)
 
 _TAG = "待办"
+
+CELL: dict[str, Any] = {"cell": {"type": "string", "description": "网格编码，~unplaced 为未落格 / code of a cell, or ~unplaced"}}
+SIFTED: dict[str, Any] = PAGE | CELL | {"mine": {"type": "boolean", "description": "只看交给我的 / only what I was asked to see to"}}
+
+
+def sieve_asked(actor: Actor, community_id: str) -> Sieve:
+    """What of a queue the address asks for: one cell, what the actor was asked to see to."""
+    cell = request.args.get("cell")
+    home = None if cell is None else inbox.home_of(auth.house(), auth.scope(actor), community_id, cell)
+    return Sieve(home=home, asked=actor.user_id if request.args.get("mine") == "true" else None)
 
 
 class BaseSchema(Schema):
@@ -61,7 +73,7 @@ def show_counts() -> Response:
 @describe(
     zh="两人填的不一样：并列显示，危害大的在前",
     en="Open conflicts: the values side by side, with both people and both times; the most harmful first",
-    tag=_TAG, query=PAGE | {"cell": {"type": "string", "description": "网格编码，~unplaced 为未落格 / code of a cell, or ~unplaced"}},
+    tag=_TAG, query=PAGE | CELL,
     response=PAGED, problems=("invalid-input", "not-found", "outside-your-scope"),
 )  # fmt: skip
 def list_conflicts() -> Response:
@@ -76,16 +88,16 @@ def list_conflicts() -> Response:
 
 
 @blueprint.get("/api/v1/inbox/quarantine")
-@describe(zh="待核对的内容：谁、何时、为何", en="Quarantined operations: who, when, why; no values",
-          tag=_TAG, query=PAGE, response=PAGED, problems=("invalid-input",))  # fmt: skip
+@describe(zh="待核对的内容：谁、何时、为何", en="Quarantined operations: who, when, why; no values; the most harmful first",
+          tag=_TAG, query=SIFTED, response=PAGED, problems=("invalid-input", "not-found", "outside-your-scope"))  # fmt: skip
 def list_quarantine() -> Response:
     """Needs ``read_inbox``."""
     return _operations("quarantined")
 
 
 @blueprint.get("/api/v1/inbox/held")
-@describe(zh="等另一条的内容", en="Held operations and what they wait for",
-          tag=_TAG, query=PAGE, response=PAGED, problems=("invalid-input",))  # fmt: skip
+@describe(zh="等另一条的内容", en="Held operations and what they wait for; the most harmful first",
+          tag=_TAG, query=SIFTED, response=PAGED, problems=("invalid-input", "not-found", "outside-your-scope"))  # fmt: skip
 def list_held() -> Response:
     """Needs ``read_inbox``."""
     return _operations("held")
@@ -94,7 +106,8 @@ def list_held() -> Response:
 def _operations(now: str) -> Response:
     actor, community_id = actor_in_community("read_inbox")
     cursor = request.args.get("next")
-    return _json(waiting.operations(auth.house(), auth.scope(actor), community_id, now, cursor=cursor, limit=page_limit()))
+    sieve = sieve_asked(actor, community_id)
+    return _json(waiting.operations(auth.house(), auth.scope(actor), community_id, now, cursor=cursor, limit=page_limit(), sieve=sieve))
 
 
 @blueprint.get("/api/v1/inbox/unplaced")
@@ -109,14 +122,19 @@ def list_unplaced() -> Response:
 
 
 @blueprint.get("/api/v1/inbox/findings")
-@describe(zh="疑点：前后不一的内容", en="Findings: what does not fit together",
-          tag=_TAG, query=PAGE, response=PAGED, problems=("invalid-input",))  # fmt: skip
+@describe(zh="疑点：前后不一的内容", en="Findings: what does not fit together, counted by what it is; the most harmful first",
+          tag=_TAG, query=SIFTED | {"name": {"type": "string", "description": "只列这一种 / only findings of this name"}},
+          response=PAGED, problems=("invalid-input", "not-found", "outside-your-scope"))  # fmt: skip
 def list_findings() -> Response:
     """Needs ``read_inbox``; titles of persons are written into the audit log."""
     actor, community_id = actor_in_community("read_inbox")
     look = auth.look(actor, "read", "inbox: findings")
     cursor = request.args.get("next")
-    return _json(waiting.findings(auth.house(), auth.scope(actor), community_id, look, cursor=cursor, limit=page_limit()))
+    told = waiting.findings(
+        auth.house(), auth.scope(actor), community_id, look, cursor=cursor, limit=page_limit(),
+        sieve=sieve_asked(actor, community_id), name=request.args.get("name") or None,
+    )  # fmt: skip
+    return _json(told)
 
 
 @blueprint.post("/api/v1/inbox/conflicts/<conflict_id>/resolve")

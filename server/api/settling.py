@@ -66,6 +66,32 @@ def delegate_conflict(conflict_id: str) -> Response:
     return _json(made)
 
 
+@blueprint.post("/api/v1/inbox/findings/<finding_id>/delegate")
+@describe(zh="把一条疑点交给能上门核实的人", en="Hand a finding to whoever can see to it",
+          tag="待办", request=DelegateSchema, query=COMMUNITY, response={"type": "object"},
+          problems=("not-found", "invalid-input", "malformed-body"))  # fmt: skip
+def delegate_finding(finding_id: str) -> Response:
+    """Needs ``resolve_conflicts``."""
+    return _handed(finding_id=finding_id)
+
+
+@blueprint.post("/api/v1/inbox/operations/<install_id>/<int:n>/delegate")
+@describe(zh="把一条待核对、等另一条的内容或提议交给能上门核实的人", en="Hand quarantined or held work, or a proposal, to whoever can see to it",
+          tag="待办", request=DelegateSchema, query=COMMUNITY, response={"type": "object"},
+          problems=("not-found", "invalid-input", "malformed-body"))  # fmt: skip
+def delegate_operation(install_id: str, n: int) -> Response:
+    """Needs ``resolve_conflicts``. Who was asked may look into it; deciding still needs ``decide_waiting``."""
+    return _handed(operation=(install_id, n))
+
+
+def _handed(**which: Any) -> Response:
+    actor, community_id = actor_in_community("resolve_conflicts")
+    asked = DelegateSchema().load(read_json(10_000))
+    look = auth.look(actor, "change", "inbox: delegate")
+    scope = auth.scope(actor)
+    return _json(settling.delegate_waiting(auth.house(), actor, scope, community_id, look, user_id=asked["user_id"], **which))
+
+
 @blueprint.post("/api/v1/sync/disputes")
 @describe(
     zh="手机上的不一致：并列的各个值",

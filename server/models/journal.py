@@ -59,6 +59,7 @@ operation = keyed(
     may("entered_id"),  # the record that it entered where the id in its text leads to another one (S8)
     may("repaired_number", BigInteger),  # the entry that holds its text as it was repaired (S13)
     may("repaired_subject"),
+    may("delegated_to"),  # who was asked to see to it while it waits
     clustered=True,
 )
 Index(

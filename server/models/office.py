@@ -23,6 +23,7 @@ finding = keyed(
     need("opened_number", BigInteger),
     may("closed_at"),
     may("detail"),  # JSON without personal values
+    may("delegated_to"),  # who was asked to see to it
 )
 Index("ix_finding_record", finding.c.community_id, finding.c.record_id)
 

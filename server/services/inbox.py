@@ -47,6 +47,16 @@ def within(house: House, scope: Scope, community_id: str, code: str) -> Scope:
     ------
     NotFound, OutsideScope
     """
+    return replace(scope, streams=frozenset((home_of(house, scope, community_id, code),)))
+
+
+def home_of(house: House, scope: Scope, community_id: str, code: str) -> str:
+    """The home stream of a cell by its code, or of what is ``~unplaced``.
+
+    Raises
+    ------
+    NotFound, OutsideScope
+    """
     with read(house.engine) as connection:
         homes = {cell.code: cell_stream(cell.cell_id) for cell in baseline.published_cells(connection, community_id)}
     home = UNPLACED if code == UNPLACED else homes.get(code)
@@ -54,7 +64,7 @@ def within(house: House, scope: Scope, community_id: str, code: str) -> Scope:
         raise NotFound("no published cell has this code")
     if not scope.sees_stream(community_id, home):
         raise OutsideScope("this cell is not among those you work for")
-    return replace(scope, streams=frozenset((home,)))
+    return home
 
 
 # ---------------------------------------------------------------- conflicts

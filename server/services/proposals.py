@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from server.permissions import Scope
+from server.services.inbox import cells_by_home
 from server.services.keys import COMMUNITY
 from server.services.labels import form_of, title_of
 from server.services.looks import Look, seen
 from server.services.paging import make_cursor, read_cursor
 from server.services.unsealing import open_sealed
+from server.services.waiting import harms_of_types
 from server.store import commands
 from server.store import inbox as people
 from server.store import push as reading
 from server.store.database import read, stamp
 from server.store.scoping import see_community
+from server.store.sieve import EVERYTHING, Sieve
 from sync.arguments import named_records
 from sync.errors import MalformedOperation
 from sync.operation import Operation, operation_of
@@ -30,9 +34,16 @@ MOST_PER_PAGE = 200
 
 
 def proposals(
-    house: House, scope: Scope, community_id: str, look: Look, *, cursor: str | None = None, limit: int = 50
+    house: House,
+    scope: Scope,
+    community_id: str,
+    look: Look,
+    *,
+    cursor: str | None = None,
+    limit: int = 50,
+    sieve: Sieve = EVERYTHING,
 ) -> dict[str, Any]:
-    """Operations that wait for somebody over all of their records, oldest first.
+    """Operations that wait for somebody over all of their records, the most harmful first.
 
     Returns
     -------
@@ -47,7 +58,10 @@ def proposals(
     use = f"inbox/proposals/{community_id}"
     after = read_cursor(house.keys, use, cursor)
     with read(house.engine) as connection:
-        found = commands.proposals(connection, community_id, after=after, limit=limit + 1) if scope.streams is None else []
+        sieve, whole = replace(sieve, harms=harms_of_types(house)), scope.streams is None
+        found = commands.proposals(connection, community_id, after=after, limit=limit + 1, sieve=sieve) if whole else []
+        count = commands.count_proposals(connection, community_id, sieve) if whole else 0
+        cells = cells_by_home(connection, community_id)
         page = found[:limit]
         texts = texts_of_rows(connection, house, community_id, page)
         named = {record_id for one in texts if one is not None for record_id in _named(one)}
@@ -66,7 +80,9 @@ def proposals(
             "record_id": row["record_id"],
             "name": text.name if text is not None else None,
             "arguments": text.arguments if text is not None else {},
-            "records": {one: _shown(house, records[one], personal) for one in _named(text) if one in records} if text else {},
+            "records": {one: _shown(house, records[one], personal) | {"cell": cells.get(records[one].home or "")} for one in _named(text) if one in records} if text else {},
+            "harm": row["harm"],
+            "delegated_to": row["delegated_to"],
             "elsewhere": any(asks_elsewhere(one) for one in waits.get((row["install_id"], row["group_n"]), ())),
             "by": who.get(row["install_id"]),
             "claimed_at": row["claimed_at"],
@@ -75,9 +91,9 @@ def proposals(
         for row, text in zip(page, texts, strict=True)
     ]
     seen(house, look, scope, community_id, fields=sorted(personal), count=len(rows), where="inbox=proposals")
-    last = [page[-1]["arrived_at"], page[-1]["install_id"], page[-1]["n"]] if len(found) > limit else None
+    last = [page[-1][name] for name in ("harm", "arrived_at", "install_id", "n")] if len(found) > limit else None
     following = make_cursor(house.keys, use, last) if last is not None else None
-    return {"as_of": stamp(house.clock()), "rows": rows, "next": following}
+    return {"as_of": stamp(house.clock()), "count": count, "rows": rows, "next": following}
 
 
 def texts_of_rows(connection: Any, house: House, community_id: str, page: list[dict[str, Any]]) -> list[Operation | None]:

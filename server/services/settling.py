@@ -164,13 +164,52 @@ def delegate(
     with write(house.engine) as connection:
         if not store.conflicts_by_id(connection, scope, community_id, [conflict_id]):
             raise NotFound("no open conflict of this id within your scope")
-        if user_id is not None:
-            user = people.user(connection, community_id, user_id)
-            if user is None or user.closed_at is not None or user.role not in ACTIONS["resolve_conflicts"]:
-                raise InvalidInput(errors=[InputError("/user_id", "no_such_user", "no such user who settles conflicts here")])
+        demand_colleague(connection, community_id, user_id)
         store.delegate(connection, community_id, conflict_id, user_id)
         audit.append(connection, line_of(house, look, scope=f"conflict/{conflict_id}", community_id=community_id))
     return {"conflict_id": conflict_id, "delegated_to": user_id}
+
+
+def delegate_waiting(
+    house: House,
+    actor: Actor,
+    scope: Scope,
+    community_id: str,
+    look: Look,
+    *,
+    finding_id: str | None = None,
+    operation: tuple[str, int] | None = None,
+    user_id: str | None,
+) -> dict[str, Any]:
+    """Ask somebody to see to a finding, or to an operation (install, n) that waits; (None) take that back.
+
+    Raises
+    ------
+    NotFound
+        No open finding, no waiting operation like this in the scope.
+    InvalidInput
+        There is no such user who works with records here.
+    """
+    with write(house.engine) as connection:
+        demand_colleague(connection, community_id, user_id)
+        if finding_id is not None:
+            found, what = store.hand_finding(connection, scope, community_id, finding_id, user_id), f"finding/{finding_id}"
+        else:
+            install_id, n = operation or ("", 0)
+            found, what = store.hand_operation(connection, scope, community_id, install_id, n, user_id), f"operation/{install_id}/{n}"
+        if not found:
+            raise NotFound("nothing of this kind waits within your scope")
+        audit.append(connection, line_of(house, look, scope=what, community_id=community_id))
+    return {"delegated_to": user_id}
+
+
+def demand_colleague(connection: Any, community_id: str, user_id: str | None) -> None:
+    """InvalidInput where there is no such user who works with records here; None is nobody, and fine."""
+    if user_id is None:
+        return
+    user = people.user(connection, community_id, user_id)
+    if user is None or user.closed_at is not None or user.role not in ACTIONS["resolve_conflicts"]:
+        raise InvalidInput(errors=[InputError("/user_id", "no_such_user", "no such user who settles conflicts here")])
 
 
 def disputes_for_phone(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -12,27 +14,48 @@ from forms.observed import DISAGREEMENTS
 from server.house import House
 from server.permissions import Scope
 from server.services.disagreements import DERIVED
+from server.services.inbox import cells_by_home, harm_of
 from server.services.inbox_names import names_of
 from server.services.labels import form_of, title_of
 from server.services.looks import Look, seen
 from server.services.paging import make_cursor, read_cursor
-from server.store import baseline
 from server.store import inbox as store
 from server.store.database import read, stamp
+from server.store.sieve import EVERYTHING, LESS, Sieve
 
 MOST_PER_PAGE = 200
 _OFFICE = {"zh": "多次没见到、拒访或已搬离，要社区出面", "en": "Tried in vain too often, refused or moved away: for the office"}
 
 
+def harms_of_types(house: House) -> dict[str, int]:
+    """How much harm is done while something about a record waits: 0 about a person, 1 about what people belong to, else `LESS`."""
+    harms = {}
+    for name in house.registry.types():
+        form = house.registry.latest(name)
+        of_people = form.subject is not None or any(field.ref_type in ("person", "household") for field in form.fields.values())
+        harms[name] = 0 if form.subject == "self" else 1 if of_people else LESS
+    return harms
+
+
 def operations(
-    house: House, scope: Scope, community_id: str, now: str, *, cursor: str | None = None, limit: int = 50
+    house: House,
+    scope: Scope,
+    community_id: str,
+    now: str,
+    *,
+    cursor: str | None = None,
+    limit: int = 50,
+    sieve: Sieve = EVERYTHING,
 ) -> dict[str, Any]:
-    """Operations that are ``held`` or ``quarantined``, oldest first: who, when, what about and why; never values."""
+    """Operations that are ``held`` or ``quarantined``, the most harmful first: who, when, what about and why; never values."""
     limit = max(1, min(limit, MOST_PER_PAGE))
     use = f"inbox/{now}/{community_id}"
     after = read_cursor(house.keys, use, cursor)
     with read(house.engine) as connection:
-        found = store.waiting_operations(connection, scope, community_id, now, after=after, limit=limit + 1)
+        sieve = replace(sieve, harms=harms_of_types(house))
+        found = store.waiting_operations(connection, scope, community_id, now, after=after, limit=limit + 1, sieve=sieve)
+        count = store.count_operations(connection, scope, community_id, now, sieve)
+        cells = cells_by_home(connection, community_id)
         page = found[:limit]
         people = store.people_of_installs(connection, community_id, (row["install_id"] for row in page))
         waits = {}
@@ -47,6 +70,10 @@ def operations(
             "type": row["record_type"],
             "type_label": _type_label(house, row["record_type"]),
             "record_id": row["record_id"],
+            "known": row["present_type"] is not None,
+            "cell": cells.get(row["home"] or ""),
+            "harm": row["harm"],
+            "delegated_to": row["delegated_to"],
             "reason": row["now_reason"],
             "errors": orjson.loads(row["detail"]) if row["detail"] else [],
             "by": people.get(row["install_id"]),
@@ -56,8 +83,8 @@ def operations(
         }
         for row in page
     ]
-    last = [page[-1]["arrived_at"], page[-1]["install_id"], page[-1]["n"]] if len(found) > limit else None
-    return _answer(house, use, rows, last)
+    last = [page[-1][name] for name in ("harm", "arrived_at", "install_id", "n")] if len(found) > limit else None
+    return _answer(house, use, rows, last) | {"count": count}
 
 
 def unplaced(
@@ -108,17 +135,49 @@ def unplaced(
     return _answer(house, use, rows, last)
 
 
+def _group_harm(house: House, row: dict[str, Any]) -> int:
+    if row["type"] is None or row["type"] not in house.registry.types():
+        return 0 if row["type"] is None else LESS  # without a record: work of a phone that never came
+    form = house.registry.latest(row["type"])
+    return min((harm_of(form, unit, "value") for unit in orjson.loads(row["units"])), default=LESS)
+
+
 def findings(
-    house: House, scope: Scope, community_id: str, look: Look, *, cursor: str | None = None, limit: int = 50
+    house: House,
+    scope: Scope,
+    community_id: str,
+    look: Look,
+    *,
+    cursor: str | None = None,
+    limit: int = 50,
+    sieve: Sieve = EVERYTHING,
+    name: str | None = None,
 ) -> dict[str, Any]:
-    """Open findings, oldest first, in the words of the form's own constraints or of what disagrees."""
+    """Open findings, the most harmful first, in the words of the form's own constraints or of what disagrees.
+
+    Parameters
+    ----------
+    name : only findings of this name
+
+    Returns
+    -------
+    dict
+        ``as_of``, ``count``, ``groups`` (what is found how often, whatever ``name`` says), ``rows`` and ``next``.
+    """
     limit = max(1, min(limit, MOST_PER_PAGE))
     use = f"inbox/findings/{community_id}"
     after = read_cursor(house.keys, use, cursor)
     with read(house.engine) as connection:
-        found = store.open_findings(connection, scope, community_id, after=after, limit=limit + 1)
+        kinds = store.finding_groups(connection, scope, community_id, sieve)
+        harms: dict[str, int] = {}
+        for row in kinds:
+            group = store.group_key(row["kind"], row["name"], row["type"])
+            harms[group] = min(_group_harm(house, row), harms.get(group, LESS))
+        wanted = None if name is None else tuple({store.group_key(row["kind"], row["name"], row["type"]) for row in kinds if row["name"] == name})
+        sieve = replace(sieve, harms=harms, only=wanted)
+        found = store.open_findings(connection, scope, community_id, after=after, limit=limit + 1, sieve=sieve)
         page = found[:limit]
-        cells = {f"cell/{cell.cell_id}": cell for cell in baseline.published_cells(connection, community_id)}
+        cells = cells_by_home(connection, community_id)
         names = names_of(connection, house, scope, community_id, {row["record_id"] for row in page if row["record_id"]})
         personal = {"person.name"} if names else set()
         rows = []
@@ -126,7 +185,6 @@ def findings(
             title, field = _title(house, row) if row["type"] else (None, None)
             if field is not None:
                 personal.add(f"{row['type']}.{field}")
-            cell = cells.get(row["home"] or "")
             rows.append(
                 {
                     "finding_id": row["finding_id"],
@@ -136,6 +194,8 @@ def findings(
                     "units": orjson.loads(row["units"]),
                     "detail": orjson.loads(row["detail"]) if row["detail"] else None,
                     "opened_at": row["opened_at"],
+                    "harm": row["harm"],
+                    "delegated_to": row["delegated_to"],
                     "record": None
                     if row["record_id"] is None
                     else {
@@ -143,9 +203,7 @@ def findings(
                         "type": row["type"],
                         "type_label": _type_label(house, row["type"]),
                         "title": names.get(row["record_id"], title),
-                        "cell": None
-                        if cell is None
-                        else {"cell_id": cell.cell_id, "code": cell.code, "name": cell.name},
+                        "cell": cells.get(row["home"] or ""),
                     },
                 }
             )
@@ -158,8 +216,28 @@ def findings(
             count=len(rows),
             where="inbox=findings",
         )
-    last = [page[-1]["opened_at"], page[-1]["finding_id"]] if len(found) > limit else None
-    return _answer(house, use, rows, last)
+    last = [page[-1][name] for name in ("harm", "opened_at", "finding_id")] if len(found) > limit else None
+    groups = _groups(house, kinds, harms)
+    return _answer(house, use, rows, last) | {
+        "count": sum(group["count"] for group in groups if name is None or group["name"] == name),
+        "groups": groups,
+    }
+
+
+def _groups(house: House, kinds: list[dict[str, Any]], harms: dict[str, int]) -> list[dict[str, Any]]:
+    """What is found how often, by name, the most harmful first, then the most frequent."""
+    counted: Counter[str] = Counter()
+    told: dict[str, dict[str, Any]] = {}
+    for row in kinds:
+        counted[row["name"]] += row["number"]
+        harm = harms[store.group_key(row["kind"], row["name"], row["type"])]
+        one = told.setdefault(
+            row["name"],
+            {"name": row["name"], "kind": row["kind"], "message": finding_message(house, row["kind"], row["type"], row["name"]), "harm": harm},
+        )
+        one["harm"] = min(one["harm"], harm)
+    made = [one | {"count": counted[name]} for name, one in told.items()]
+    return sorted(made, key=lambda one: (one["harm"], -one["count"], one["name"]))
 
 
 def _answer(house: House, use: str, rows: list[dict[str, Any]], last: Iterable[Any] | None) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from sqlalchemy import Connection
 
 from server.models import operation, operation_target, redirect
 from server.store.database import insert_rows, rows_of, run, update_rows
+from server.store.scoping import Condition
+from server.store.sieve import EVERYTHING, Sieve, operation_rank, sifted
 from sync.duplicates import PastMerge
 
 
@@ -132,25 +134,34 @@ def targets_of(connection: Connection, community_id: str, install_id: str, ns: S
 
 
 def proposals(
-    connection: Connection, community_id: str, *, after: Sequence[Any] | None, limit: int
+    connection: Connection, community_id: str, *, after: Sequence[Any] | None, limit: int, sieve: Sieve = EVERYTHING
 ) -> list[dict[str, Any]]:
-    """Held operations of groups that wait for somebody's confirmation, oldest arrival first; never their content."""
-    later = "1 = 1" if after is None else "(o.arrived_at, o.install_id, o.n) > (?, ?, ?)"
+    """Held operations of groups that wait for somebody's confirmation, by harm, then the oldest arrival; never their content.
+
+    ``after`` is (harm, arrived_at, install_id, n) of the last one seen.
+    """
+    text, values = _proposals(community_id, sieve)
+    harm, harms = operation_rank(sieve)
+    later = "1 = 1" if after is None else "(harm, arrived_at, install_id, n) > (?, ?, ?, ?)"
     rows = run(
         connection,
-        "SELECT o.install_id, o.n, o.op_id, o.group_n, o.number, o.subject_id, o.repaired_number, o.repaired_subject, o.record_type, "
-        "o.record_id, o.kind, o.claimed_at, o.arrived_at, o.status FROM operation o WHERE o.community_id = ? "
-        f"AND o.now IN ('held', 'quarantined') AND o.now = 'held' AND o.now_reason = 'proposal' AND {later} "
-        "ORDER BY o.arrived_at, o.install_id, o.n LIMIT ?",
-        (community_id, *(after or ()), limit),
+        f"SELECT * FROM (SELECT {harm} AS harm, o.install_id, o.n, o.op_id, o.group_n, o.number, o.subject_id, o.repaired_number, "
+        "o.repaired_subject, o.record_type, o.record_id, o.kind, o.claimed_at, o.arrived_at, o.status, o.delegated_to "
+        f"{text}) q WHERE {later} ORDER BY harm, arrived_at, install_id, n LIMIT ?",
+        (*harms, *values, *(after or ()), limit),
     )
     return [dict(row._mapping) for row in rows]
 
 
-def count_proposals(connection: Connection, community_id: str) -> int:
+def count_proposals(connection: Connection, community_id: str, sieve: Sieve = EVERYTHING) -> int:
     """How many operations `proposals` lists."""
-    statement = (
-        "SELECT COUNT(*) FROM operation o WHERE o.community_id = ? AND o.now IN ('held', 'quarantined') "
-        "AND o.now = 'held' AND o.now_reason = 'proposal'"
-    )
-    return int(run(connection, statement, (community_id,)).scalar_one())
+    text, values = _proposals(community_id, sieve)
+    return int(run(connection, f"SELECT COUNT(*) {text}", values).scalar_one())
+
+
+def _proposals(community_id: str, sieve: Sieve) -> Condition:
+    chosen, values = sifted("o", sieve)
+    return (
+        "FROM operation o LEFT JOIN record r ON r.community_id = o.community_id AND r.id = o.record_id WHERE o.community_id = ? "
+        f"AND o.now IN ('held', 'quarantined') AND o.now = 'held' AND o.now_reason = 'proposal' AND {chosen}"
+    ), [community_id, *values]

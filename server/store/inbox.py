@@ -11,6 +11,7 @@ from server.models import HOUSE, conflict_sibling, install, user_account
 from server.permissions import Scope
 from server.store.database import rows_of, run
 from server.store.scoping import UNPLACED, Condition, among, record_cut, see_community
+from server.store.sieve import EVERYTHING, Sieve, operation_rank, rank, sifted
 
 Rows = list[dict[str, Any]]
 
@@ -139,14 +140,16 @@ def siblings(connection: Connection, community_id: str, conflict_ids: Sequence[s
 
 
 # ---------------------------------------------------------------- operations that wait
-def _operations_where(connection: Connection, scope: Scope, community_id: str, now: str) -> Condition:
+def _operations_where(
+    connection: Connection, scope: Scope, community_id: str, now: str, *, proposals: bool = False
+) -> Condition:
     see_community(scope, community_id)
     text = (
         "FROM operation o LEFT JOIN record r ON r.community_id = o.community_id AND r.id = o.record_id "
         f"WHERE o.community_id = ? AND {_OPEN_OPERATION} AND o.now = ?"
     )
     values: list[Any] = [community_id, now]
-    if scope.streams is None and now == "held":
+    if scope.streams is None and now == "held" and not proposals:
         text += " AND COALESCE(o.now_reason, '') <> 'proposal'"  # in a queue of its own for those who see it
     if scope.streams is not None:
         installs = sorted(name.removeprefix("install/") for name in scope.streams if name.startswith("install/"))
@@ -158,22 +161,55 @@ def _operations_where(connection: Connection, scope: Scope, community_id: str, n
 
 
 def waiting_operations(
-    connection: Connection, scope: Scope, community_id: str, now: str, *, after: Sequence[Any] | None, limit: int
+    connection: Connection,
+    scope: Scope,
+    community_id: str,
+    now: str,
+    *,
+    after: Sequence[Any] | None,
+    limit: int,
+    sieve: Sieve = EVERYTHING,
 ) -> Rows:
-    """Operations that are ``held`` or ``quarantined``, oldest arrival first; never their content.
+    """Operations that are ``held`` or ``quarantined``, by harm, then the oldest arrival; never their content.
 
-    ``after`` is (arrived_at, install_id, n) of the last one seen.
+    ``after`` is (harm, arrived_at, install_id, n) of the last one seen.
     """
     text, values = _operations_where(connection, scope, community_id, now)
-    later, given = _after("o.arrived_at, o.install_id, o.n", after)
+    chosen, asked = sifted("o", sieve)
+    harm, harms = operation_rank(sieve)
+    later, given = _after("harm, arrived_at, install_id, n", after)
     return _rows(
         run(
             connection,
-            "SELECT o.install_id, o.n, o.op_id, o.group_n, o.record_type, o.record_id, o.kind, o.now_reason, o.detail, "
-            f"o.claimed_at, o.arrived_at, r.home {text} AND {later} ORDER BY o.arrived_at, o.install_id, o.n LIMIT ?",
-            (*values, *given, limit),
+            f"SELECT * FROM (SELECT {harm} AS harm, o.install_id, o.n, o.op_id, o.group_n, o.record_type, o.record_id, o.kind, "
+            "o.now_reason, o.detail, o.claimed_at, o.arrived_at, o.delegated_to, r.home, r.type AS present_type "
+            f"{text} AND {chosen}) q WHERE {later} ORDER BY harm, arrived_at, install_id, n LIMIT ?",
+            (*harms, *values, *asked, *given, limit),
         )
     )
+
+
+def count_operations(connection: Connection, scope: Scope, community_id: str, now: str, sieve: Sieve = EVERYTHING) -> int:
+    """How many operations `waiting_operations` lists."""
+    text, values = _operations_where(connection, scope, community_id, now)
+    chosen, asked = sifted("o", sieve)
+    return int(run(connection, f"SELECT COUNT(*) {text} AND {chosen}", (*values, *asked)).scalar_one())
+
+
+def hand_operation(
+    connection: Connection, scope: Scope, community_id: str, install_id: str, n: int, user_id: str | None
+) -> bool:
+    """Say who is asked to see to an operation that waits; whether there is one in the scope."""
+    for now in ("held", "quarantined"):
+        text, values = _operations_where(connection, scope, community_id, now, proposals=True)
+        if run(connection, f"SELECT 1 {text} AND o.install_id = ? AND o.n = ?", (*values, install_id, n)).first() is not None:
+            run(
+                connection,
+                "UPDATE operation SET delegated_to = ? WHERE community_id = ? AND install_id = ? AND n = ?",
+                (user_id, community_id, install_id, n),
+            )
+            return True
+    return False
 
 
 def waits_for(
@@ -224,20 +260,64 @@ def _findings_where(connection: Connection, scope: Scope, community_id: str) -> 
     ]
 
 
-def open_findings(
-    connection: Connection, scope: Scope, community_id: str, *, after: Sequence[Any] | None, limit: int
-) -> Rows:
-    """Open findings, oldest first. ``after`` is (opened_at, finding_id) of the last one seen."""
+_GROUP = "f.kind || '/' || f.name || '/' || COALESCE(r.type, '')"
+
+
+def group_key(kind: str, name: str, record_type: str | None) -> str:
+    """What findings that say the same have in common."""
+    return f"{kind}/{name}/{record_type or ''}"
+
+
+def finding_groups(connection: Connection, scope: Scope, community_id: str, sieve: Sieve = EVERYTHING) -> Rows:
+    """Open findings counted by what they say: kind, name, type, units, number."""
     text, values = _findings_where(connection, scope, community_id)
-    later, given = _after("f.opened_at, f.finding_id", after)
+    chosen, asked = sifted("f", sieve)
     return _rows(
         run(
             connection,
-            "SELECT f.finding_id, f.kind, f.name, f.record_id, f.units, f.opened_at, f.detail, r.type, r.home, r.fields, "
-            f"r.form_version {text} AND {later} ORDER BY f.opened_at, f.finding_id LIMIT ?",
-            (*values, *given, limit),
+            f"SELECT f.kind, f.name, r.type, f.units, COUNT(*) AS number {text} AND {chosen} "
+            "GROUP BY f.kind, f.name, r.type, f.units",
+            (*values, *asked),
         )
     )
+
+
+def open_findings(
+    connection: Connection,
+    scope: Scope,
+    community_id: str,
+    *,
+    after: Sequence[Any] | None,
+    limit: int,
+    sieve: Sieve = EVERYTHING,
+) -> Rows:
+    """Open findings, by harm, then the oldest. ``after`` is (harm, opened_at, finding_id) of the last one seen."""
+    text, values = _findings_where(connection, scope, community_id)
+    chosen, asked = sifted("f", sieve)
+    if sieve.only is not None:
+        these, names = among(_GROUP, sieve.only)
+        chosen, asked = f"{chosen} AND {these}", [*asked, *names]
+    harm, harms = rank(_GROUP, sieve)
+    later, given = _after("harm, opened_at, finding_id", after)
+    return _rows(
+        run(
+            connection,
+            f"SELECT * FROM (SELECT {harm} AS harm, f.finding_id, f.kind, f.name, f.record_id, f.units, f.opened_at, f.detail, "
+            f"f.delegated_to, r.type, r.home, r.fields, r.form_version {text} AND {chosen}) q "
+            f"WHERE {later} ORDER BY harm, opened_at, finding_id LIMIT ?",
+            (*harms, *values, *asked, *given, limit),
+        )
+    )
+
+
+def hand_finding(connection: Connection, scope: Scope, community_id: str, finding_id: str, user_id: str | None) -> bool:
+    """Say who is asked to see to a finding; whether it is open in the scope."""
+    text, values = _findings_where(connection, scope, community_id)
+    if run(connection, f"SELECT 1 {text} AND f.finding_id = ?", (*values, finding_id)).first() is None:
+        return False
+    statement = "UPDATE finding SET delegated_to = ? WHERE community_id = ? AND finding_id = ?"
+    run(connection, statement, (user_id, community_id, finding_id))
+    return True
 
 
 # ---------------------------------------------------------------- who

@@ -187,7 +187,8 @@ def write_findings(connection: Connection, community_id: str, found: Sequence[Fo
     tail = (
         "ON CONFLICT (community_id, finding_id) DO UPDATE SET state = excluded.state, units = excluded.units, "
         "opened_at = CASE WHEN finding.state = 'open' THEN finding.opened_at ELSE excluded.opened_at END, "
-        "opened_number = CASE WHEN finding.state = 'open' THEN finding.opened_number ELSE excluded.opened_number END"
+        "opened_number = CASE WHEN finding.state = 'open' THEN finding.opened_number ELSE excluded.opened_number END, "
+        "delegated_to = CASE WHEN finding.state = 'open' THEN finding.delegated_to END"
     )
     insert_rows(connection, finding, columns, opened, tail)
     closed = [("closed", at, community_id, finding_id) for finding_id, one in latest.items() if not one.opens]

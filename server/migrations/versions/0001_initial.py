@@ -135,7 +135,7 @@ def upgrade() -> None:
     table("finding",
         key("community_id"), key("finding_id"), need("kind"), need("name"), may("record_id"),
         need("units", default="[]"), need("state"), need("opened_at"), need("opened_number", BigInteger),
-        may("closed_at"), may("detail"))
+        may("closed_at"), may("detail"), may("delegated_to"))
     index("ix_finding_record", "finding", ["community_id", "record_id"])
     table("held_wait",
         key("community_id"), key("waits_for"), key("install_id"), key("group_n", BigInteger), need("since"),
@@ -178,7 +178,7 @@ def upgrade() -> None:
         may("record_type"), may("record_id"), may("subject_id"), need("kind"), need("first"), may("first_reason"),
         need("now"), may("now_reason"), need("status", Integer, default="1"), may("v", Integer), may("tag"),
         may("detail"), may("claimed_at"), need("arrived_at"), may("entered_id"), may("repaired_number", BigInteger),
-        may("repaired_subject"), clustered=True)
+        may("repaired_subject"), may("delegated_to"), clustered=True)
     index("uq_operation_op_id", "operation", ["community_id", "op_id"], unique=True, where="canonical = 1")
     index("ix_operation_entered", "operation", ["community_id", "entered_id"], where="entered_id IS NOT NULL")
     index("ix_operation_open", "operation", ["community_id", "install_id", "group_n"],
