@@ -71,6 +71,10 @@ def said_of(one: RowPlan) -> dict[str, Any]:
         "of_row": one.of_row,
         "candidates": list(one.candidates),
         "place": one.place,
+        "of_earlier": one.of_earlier,
+        "kept": list(one.kept),
+        "against": list(one.against),
+        "gone": one.gone,
         "fields": list(one.fields),
         "errors": [
             {"column": error.column, "heading": error.heading, "code": error.code, "message_zh": error.message_zh, "message_en": error.message_en}

@@ -21,8 +21,10 @@ from forms.sheet_columns import guess_columns, plain_heading, targets
 from server.errors import AlreadyDecided, InputError, InvalidInput, NotFound
 from server.permissions import Actor
 from server.services.push import Batch, Sender, accept, user_operation
+from server.services.sheet_earlier import Earlier
 from server.services.sheet_file import Heading, count_rows, data_rows, heading_of, open_sheet, sheets_of
-from server.services.sheet_plan import Planner, RowPlan, column_letter
+from server.services.sheet_plan import Planner, RowPlan
+from server.services.sheet_read import Reader, column_letter
 from server.store import installs, jobs
 from server.store import push as reading
 from server.store import sheets as store
@@ -36,7 +38,8 @@ if TYPE_CHECKING:
 KIND = "import"
 KEPT = timedelta(days=30)
 BATCH_ROWS = 500
-SAMPLE_ROWS = 5
+EARLIER_TABLES = 5
+"""With how many earlier tables of the same headings one is compared: each building may have its own."""
 
 Advance = Callable[[int], None]
 
@@ -117,6 +120,10 @@ def plans(
     try:
         with read(house.engine) as connection:
             planner.learn(connection)
+        tables = earlier_tables(house, community_id, heading)
+        if tables:
+            with open_sheet(path, sheet) as (_, rows):
+                planner.compare_with(tables, data_rows(rows, heading))
         with open_sheet(path, sheet) as (_, rows):
             waiting = data_rows(rows, heading)
             while some := list(islice(waiting, BATCH_ROWS)):
@@ -125,6 +132,27 @@ def plans(
                 yield planned
     finally:
         planner.close()
+
+
+def earlier_tables(house: House, community_id: str, heading: Heading) -> list[Earlier]:
+    """The newest tables with these headings that were written and not taken back, the newest first, as far as their files are kept."""
+    with read(house.engine) as connection:
+        every = jobs.of_community(connection, community_id, KIND, 1000)
+    undone = {one.arguments["file"] for one in every if one.arguments["act"] == "undo" and one.state != "failed"}
+    found: list[Earlier] = []
+    for job in every:
+        asked = job.arguments
+        path, report = table_path(house, community_id, asked["file"]), report_path(house, job.job_id)
+        if asked["act"] != "write" or job.state != "done" or job.job_id in undone or not (path.exists() and report.exists()):
+            continue
+        with suppress(InvalidInput):  # written by a program that knew other fields
+            there = heading_of(path, house.registry, asked["sheet"])
+            if _hash(there) == _hash(heading):
+                reader = Reader(house.registry, there.names, mapped(house, there, asked["mapping"]))
+                found.append(Earlier(job.job_id, path, asked["sheet"], there, reader, report))
+        if len(found) == EARLIER_TABLES:
+            break
+    return found
 
 
 # ---------------------------------------------------------------- writing

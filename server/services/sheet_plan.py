@@ -5,21 +5,22 @@ Deciding needs the database only to look at; the same plan is shown beforehand a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from forms.identity import resident_id_birth, resident_id_ok, resident_id_sex
 from forms.index import normalise_for_search
-from forms.sheet_columns import EXTRA
-from forms.sheet_values import CellRefused, birth_values, cell_text, cell_value
-from forms.validate import validator
+from forms.sheet_columns import TYPES
+from server.services.sheet_difference import Difference, corrected, difference
+from server.services.sheet_earlier import Earlier, Told, expect, learn_earlier, told_of
 from server.services.sheet_file import Row
 from server.services.sheet_ground import Dwelling, Ground, Home, Lead, Place, place_of
 from server.services.sheet_match import looks_like, means, no_less_known
+from server.services.sheet_read import CellError, Reader, SheetRow
 from server.store import sheets as store
+from server.store.odk import tag_at
 from server.store.search import found_under
 from server.store.sheet_scratch import digest
 
@@ -37,17 +38,6 @@ _HEAD = "02"
 _PLACES = ("estate", "building", "entrance")
 
 
-@dataclass(frozen=True, slots=True)
-class CellError:
-    """What is wrong with a cell: its column by letter and heading, a code, in words. Never the cell itself."""
-
-    column: str
-    heading: str
-    code: str
-    message_zh: str
-    message_en: str
-
-
 @dataclass(slots=True)
 class RowPlan:
     """What one row would do. ``operations`` is one group, empty where nothing changes."""
@@ -61,6 +51,14 @@ class RowPlan:
     operations: list[dict[str, Any]] = field(default_factory=list)
     candidates: tuple[str, ...] = ()
     """Of a doubtful row: some of the persons that it may be about."""
+    of_earlier: int | None = None
+    """The row of an earlier table that this one puts right, where the row itself would not say whom it is about."""
+    kept: tuple[str, ...] = ()
+    """Fields that somebody has changed since the earlier table, and this one says as before: they stay."""
+    against: tuple[str, ...] = ()
+    """Fields that somebody has changed since the earlier table, and this one corrects too: a conflict where the policy says so."""
+    gone: bool = False
+    """Doubtful because the person of the earlier table's row is deleted or merged."""
     place: str = ""
     """Why its address leads into no building (see `sheet_ground.Lead`), or ``new_dwelling`` where it makes one in a building."""
 
@@ -79,20 +77,6 @@ class _Door:
         return self.home.household_id if self.home else ""
 
 
-@dataclass(slots=True)
-class _Read:
-    """A row as values by record type, and what leads to its place."""
-
-    row: int
-    values: dict[str, dict[str, Any]]
-    parts: dict[str, str]
-    errors: list[CellError]
-
-    @property
-    def person(self) -> dict[str, Any]:
-        return self.values["person"]
-
-
 class Planner:
     """Plans rows of one table against one community.
 
@@ -103,10 +87,11 @@ class Planner:
 
     def __init__(self, house: House, community_id: str, headings: Sequence[str], targets: Sequence[str | None]) -> None:
         self._house, self._community_id = house, community_id
-        self._headings, self._targets = headings, targets
-        self._forms = {kind: house.registry.latest(kind) for kind in ("person", "household", "dwelling")}
-        self._check = {kind: validator(form) for kind, form in self._forms.items()}
+        self._targets = targets
+        self._forms = {kind: house.registry.latest(kind) for kind in TYPES}
+        self.reader = Reader(house.registry, headings, targets)
         self._ground = Ground()
+        self._earlier: frozenset[str] = frozenset()
 
     def close(self) -> None:
         """Forget what was learnt."""
@@ -125,9 +110,15 @@ class Planner:
             for rows in store.living(connection, where, ("person",)):
                 ground.scratch.name_heads((str(orjson.loads(row.fields).get("name") or ""), row.id) for row in rows)
 
+    def compare_with(self, tables: list[Earlier], rows: Iterator[Row]) -> None:
+        """Know what earlier tables said, the newest first, and whom the rows of this one are about."""
+        self._earlier = frozenset(one.import_id for one in tables)
+        learn_earlier(self._ground.scratch, tables)
+        expect(self._ground.scratch, rows, self.reader)
+
     def plan(self, connection: Connection, rows: Sequence[Row]) -> list[RowPlan]:
         """The plans of some rows, in order. Rows planned before count as if they were written."""
-        read = [self._read(number, cells) for number, cells in rows]
+        read = [self.reader.read(number, cells) for number, cells in rows]
         known = self._known(connection, [one for one in read if not one.errors])
         certain: set[str] = set()
         open_doors: set[str] = set()
@@ -141,57 +132,12 @@ class Planner:
         behind: dict[str, list[tuple[str, dict[str, Any]]]] = {}
         for row in store.persons_of(connection, self._community_id, open_doors):
             behind.setdefault(row.place_parent, []).append((row.id, orjson.loads(row.fields)))
-        plans = [self._plan(one, known, certain, behind) for one in read]
+        plans = [self._plan(connection, one, known, certain, behind) for one in read]
         self._ground.scratch.took(one.record_id for one in plans if one.record_id is not None)
         return plans
 
-    # ------------------------------------------------------------ reading
-    def _read(self, number: int, cells: Sequence[Any]) -> _Read:
-        found = _Read(number, {kind: {} for kind in self._forms}, {}, [])
-        for place, (target, cell) in enumerate(zip(self._targets, cells, strict=False)):
-            if target is None:
-                continue
-            kind, _, name = target.partition(".")
-            try:
-                if target in EXTRA:
-                    found.parts[target] = cell_text(cell)
-                elif target == "person.birth_date":
-                    found.person.update(birth_values(cell))
-                elif (value := cell_value(target, self._forms[kind].fields[name], cell)) is not None:
-                    found.values[kind][name] = value
-            except CellRefused as error:
-                found.errors.append(self._error(place, error.code, error.message_zh, error.message_en))
-        if not found.errors:
-            _complete(found.person)
-            if _is_wrong_number(found.person):
-                place = self._targets.index("person.document_number")
-                zh, en = "身份证号的校验位或日期不对，请核对", "the check digit or the day of this resident number is wrong"
-                found.errors.append(self._error(place, "wrong_check_digit", zh, en))
-                return found
-            self._judge(found)
-        return found
-
-    def _judge(self, found: _Read) -> None:
-        for kind, values in found.values.items():
-            if kind != "person" and not values:
-                continue
-            normal, errors = self._check[kind](values, False)
-            for error in errors:
-                name = error.pointer.split("/")[2]
-                place = self._targets.index(f"{kind}.{name}") if f"{kind}.{name}" in self._targets else None
-                found.errors.append(self._error(place, error.code, error.message_zh or "", error.message_en))
-            found.values[kind] = {name: value for name, value in normal.items() if value is not None}
-        if not found.person.get("name") and not found.errors:
-            place = self._targets.index("person.name") if "person.name" in self._targets else None
-            found.errors.append(self._error(place, "required", "没有姓名", "a name is missing"))
-
-    def _error(self, place: int | None, code: str, zh: str, en: str) -> CellError:
-        if place is None:
-            return CellError("", "", code, zh, en)
-        return CellError(column_letter(place), self._headings[place] if place < len(self._headings) else "", code, zh, en)
-
     # ------------------------------------------------------------ matching
-    def _known(self, connection: Connection, rows: Sequence[_Read]) -> dict[int, list[Any]]:
+    def _known(self, connection: Connection, rows: Sequence[SheetRow]) -> dict[int, list[Any]]:
         """Search key → the living persons found under it."""
         keys = {key for one in rows for key in (self._document_key(one), self._name_key(one)) if key is not None}
         pairs = found_under(connection, self._community_id, sorted(keys))
@@ -205,18 +151,18 @@ class Planner:
                 known.setdefault(key, []).append(rows_by_id[record_id])
         return known
 
-    def _document_key(self, one: _Read) -> int | None:
+    def _document_key(self, one: SheetRow) -> int | None:
         number = one.person.get("document_number")
         return self._key("document_number", number) if isinstance(number, str) else None
 
-    def _name_key(self, one: _Read) -> int | None:
+    def _name_key(self, one: SheetRow) -> int | None:
         name = one.person.get("name")
         return self._key("name", name) if isinstance(name, str) else None
 
     def _key(self, name: str, text: str) -> int:
         return self._house.keys.search_key(name, normalise_for_search(text, self._forms["person"].fields[name].format))
 
-    def _match(self, one: _Read, known: Mapping[int, list[Any]], door: _Door | None) -> list[Any]:
+    def _match(self, one: SheetRow, known: Mapping[int, list[Any]], door: _Door | None) -> list[Any]:
         """The persons that a row means: by document, else by name with birth date or household and nothing against it."""
         by_document = known.get(self._document_key(one) or 0, [])
         if by_document:
@@ -225,7 +171,7 @@ class Planner:
         return [row for row in known.get(self._name_key(one) or 0, []) if means(one.person, orjson.loads(row.fields), homes)]
 
     def _alike(
-        self, one: _Read, known: Mapping[int, list[Any]], door: _Door | None, certain: set[str],
+        self, one: SheetRow, known: Mapping[int, list[Any]], door: _Door | None, certain: set[str],
         behind: Mapping[str, list[tuple[str, dict[str, Any]]]],
     ) -> list[str]:  # fmt: skip
         """Persons that a row which means nobody for certain may be about. Whom another row of the table means is not this one."""
@@ -237,33 +183,97 @@ class Planner:
             if looks_like(one.person, fields, homes) and person_id not in certain and not self._ground.scratch.is_taken(person_id)
         )  # fmt: skip
 
+    # ------------------------------------------------------------ what an earlier table said
+    def _same_row(self, connection: Connection, one: SheetRow, certain: set[str]) -> Any | None:
+        """The record of whom the earlier table's row with the same number, or the same name, birth and address, was written to."""
+        person_id = self._ground.scratch.told_under(one.key) if self._earlier else None
+        if person_id is None or person_id in certain or self._ground.scratch.is_taken(person_id):
+            return None
+        return next(iter(store.some(connection, self._community_id, [person_id])), None)
+
+    def _put_right(self, connection: Connection, one: SheetRow, alike: Sequence[str]) -> tuple[Any, int] | None:
+        """(record, row of the earlier table) of whom a row that looks like several was about before it was put right."""
+        told = [(person_id, told_of(self._ground.scratch, person_id)) for person_id in alike] if self._earlier else []
+        found = [
+            (person_id, before) for person_id, before in told
+            if before is not None and before.is_row_of(one) and not self._ground.scratch.is_expected(before.key)
+        ]  # fmt: skip
+        if len(found) != 1:
+            return None
+        return store.some(connection, self._community_id, [found[0][0]])[0], found[0][1].row
+
+    def _difference(
+        self, connection: Connection, row: Any, values: Mapping[str, Any], told: Told | None, operations: list[dict[str, Any]]
+    ) -> Difference:
+        """What a row changes in a person; its operations are added."""
+        form, stored = self._forms["person"], orjson.loads(row.fields)
+        values = no_less_known(values, stored)
+        if told is None:
+            found = Difference(difference(values, stored, form))
+        else:
+            stamps: dict[str, tuple[int, str]] = {}
+            if any(told.values["person"].get(name, value) != value for name, value in values.items()):
+                stood = store.stamps_of(connection, self._community_id, [row.id])[row.id]
+                written = orjson.loads(stood.stamps)
+                stamps = {unit: tuple(written[unit][:2]) if unit in written else (1, stood.created_install) for unit in form.units}
+            number = values.get("document_number")
+            secret = {"document_number": number} if number and self._is_number_of(connection, row.id, str(number)) else {}
+            others = lambda unit: stamps[unit][1] not in self._earlier  # noqa: E731
+            found = corrected(values, told.values["person"], stored, form, others, secrets=secret)
+            seen = min((stamps[form.unit_of[name]][0] - 1 for name in found.against), default=0)
+            if seen > 0:  # what the table's author saw: the version before somebody wrote
+                base = {"v": seen, "tag": tag_at(connection, self._community_id, row.id, seen) or "0" * 16}
+                was = {name: told.values["person"].get(name) for name in found.against if form.fields[name].privacy != "secret"}
+                operations.append(_operation("patch", "person", row.id, base, found.against) | {"was": was})
+        if found.write:
+            operations.insert(0, _operation("patch", "person", row.id, {"v": row.v, "tag": row.tag}, found.write))
+        return found
+
+    def _is_number_of(self, connection: Connection, person_id: str, number: str) -> bool:
+        return (self._key("document_number", number), person_id) in found_under(connection, self._community_id, [self._key("document_number", number)])
+
     # ------------------------------------------------------------ deciding
     def _plan(
-        self, one: _Read, known: Mapping[int, list[Any]], certain: set[str], behind: Mapping[str, list[tuple[str, dict[str, Any]]]]
-    ) -> RowPlan:
+        self, connection: Connection, one: SheetRow, known: Mapping[int, list[Any]], certain: set[str],
+        behind: Mapping[str, list[tuple[str, dict[str, Any]]]],
+    ) -> RowPlan:  # fmt: skip
         if one.errors:
             return RowPlan(one.row, REJECTED, errors=tuple(one.errors))
         door = self._door(one)
         before = self._ground.scratch.row_of(self._identity(one, door.home_id if door else ""))
         if before is not None:
             return RowPlan(one.row, DUPLICATE, of_row=before)
-        matches = self._match(one, known, door)
+        matches, of_earlier = self._match(one, known, door), None
+        if not matches and (same := self._same_row(connection, one, certain)) is not None:
+            if same.life != "live":
+                return RowPlan(one.row, DOUBTFUL, candidates=(same.id,), gone=True)
+            matches = [same]
         doubtful = [row.id for row in matches] if len(matches) > 1 else [] if matches else self._alike(one, known, door, certain, behind)
+        if not matches and doubtful and (right := self._put_right(connection, one, doubtful)) is not None:
+            matches, doubtful, of_earlier = [right[0]], [], right[1]
         if doubtful:
             return RowPlan(one.row, DOUBTFUL, candidates=tuple(doubtful[:MOST_CANDIDATES]))
+        told = told_of(self._ground.scratch, matches[0].id) if matches and self._earlier else None
+        values, kept = dict(one.person), []
+        if told is not None and door is not None and _same_door(told, one):
+            lives = orjson.loads(matches[0].fields).get("residence_household")
+            home = next((one for one in door.dwelling.homes if one.household_id == lives), None) if door.dwelling else None
+            if home is None:  # moved since by somebody who knows; the table says as before
+                door, kept = None, ["residence_household"]
+            else:
+                door = replace(door, home=home)
         operations: list[dict[str, Any]] = []
-        home, placed = self._home(one, door, operations) if door else (None, True)
-        told = "" if door is None else door.lead.doubt or ("" if door.dwelling is not None else "new_dwelling")
+        home, placed = self._home(one, door, operations, told) if door else (None, True)
+        place = "" if door is None else door.lead.doubt or ("" if door.dwelling is not None else "new_dwelling")
         self._ground.scratch.saw(self._identity(one, home.household_id if home else ""), one.row)
-        values = dict(one.person)
         if home is not None:
             values["residence_household"] = home.household_id
+        found = Difference(values)
         if matches:
-            person_id, base = matches[0].id, {"v": matches[0].v, "tag": matches[0].tag}
-            stored = orjson.loads(matches[0].fields)
-            values = _difference(no_less_known(values, stored), stored, self._forms["person"])
-            if values:
-                operations.append(_operation("patch", "person", person_id, base, values))
+            person_id = matches[0].id
+            mine: list[dict[str, Any]] = []
+            found = self._difference(connection, matches[0], values, told, mine)
+            operations += mine
             outcome = CHANGED if operations else SAME
         else:
             person_id = self._house.new_id()
@@ -273,15 +283,18 @@ class Planner:
             home.head_id = person_id
             self._touch("household", home.household_id, home, {"head": person_id}, operations)
             outcome = CHANGED if outcome == SAME else outcome
-        return RowPlan(one.row, outcome, person_id, fields=tuple(sorted(values)), operations=operations, place=told)
+        return RowPlan(
+            one.row, outcome, person_id, fields=tuple(sorted({*found.write, *found.against})), operations=operations, place=place,
+            of_earlier=of_earlier, kept=(*kept, *sorted(found.kept)), against=tuple(sorted(found.against)),
+        )  # fmt: skip
 
-    def _identity(self, one: _Read, home_id: str) -> bytes:
+    def _identity(self, one: SheetRow, home_id: str) -> bytes:
         number = one.person.get("document_number")
         if number:
             return digest("document", str(number))
         return digest("name", str(one.person["name"]), str(one.person.get("birth_date")), home_id)
 
-    def _door(self, one: _Read) -> _Door | None:
+    def _door(self, one: SheetRow) -> _Door | None:
         """What the address of a row leads to, None where it has none."""
         place = place_of(one.parts)
         if not place:
@@ -294,7 +307,9 @@ class Planner:
                 return _Door(place, dwelling, home, lead)
         return _Door(place, dwelling, None, lead)
 
-    def _home(self, one: _Read, door: _Door, operations: list[dict[str, Any]]) -> tuple[Home, bool]:
+    def _home(
+        self, one: SheetRow, door: _Door, operations: list[dict[str, Any]], told: Told | None
+    ) -> tuple[Home, bool]:
         """The household that a row belongs to, made with its dwelling where there is none; whether it stands in a building."""
         place, dwelling, building = door.place, door.dwelling, door.lead.building
         if dwelling is None:
@@ -305,83 +320,35 @@ class Planner:
             operations.append(_operation("create", "dwelling", dwelling.dwelling_id, None, dwelling.fields))
             self._ground.add(dwelling, door.lead.entrance, building, place.door, place.line if building else place.text)
         else:
-            self._touch("dwelling", dwelling.dwelling_id, dwelling, one.values["dwelling"], operations)
+            self._touch("dwelling", dwelling.dwelling_id, dwelling, one.values["dwelling"], operations, told)
         placed = building is not None or bool(dwelling.fields.get("entrance") or dwelling.fields.get("building"))
         if door.home is not None:
-            self._touch("household", door.home_id, door.home, one.values["household"], operations)
+            self._touch("household", door.home_id, door.home, one.values["household"], operations, told)
             return door.home, placed
-        told, head = one.parts.get("household.number", ""), one.parts.get("household.head_name", "")
+        own, head = one.parts.get("household.number", ""), one.parts.get("household.head_name", "")
         fields = {"dwelling": dwelling.dwelling_id, "kind": "family"} | one.values["household"]
-        fields |= {"household_number": told} if told else {}
-        made = Home(self._house.new_id(), told, None, head, fields, None)
+        fields |= {"household_number": own} if own else {}
+        made = Home(self._house.new_id(), own, None, head, fields, None)
         operations.append(_operation("create", "household", made.household_id, None, fields))
         dwelling.homes.append(made)
         return made, placed
 
     def _touch(
-        self, kind: str, record_id: str, known: Dwelling | Home, values: Mapping[str, Any], operations: list[dict[str, Any]]
-    ) -> None:
-        """Write what a dwelling or a household does not have yet; the next row of it finds it there."""
-        changed = _difference(values, known.fields, self._forms[kind])
+        self, kind: str, record_id: str, known: Dwelling | Home, values: Mapping[str, Any], operations: list[dict[str, Any]],
+        told: Told | None = None,
+    ) -> None:  # fmt: skip
+        """Write what a dwelling or a household does not have yet; the next row of it finds it there. What the earlier table said stays."""
+        if told is not None:
+            values = {name: value for name, value in values.items() if told.values[kind].get(name) != value}
+        changed = difference(values, known.fields, self._forms[kind])
         if changed:
             operations.append(_operation("patch", kind, record_id, known.base, changed))
             known.fields |= {name: values[name] for name in changed}
 
 
-def column_letter(place: int) -> str:
-    """The letter of a column as spreadsheets show it: 0 is A, 26 is AA."""
-    letters = ""
-    place += 1
-    while place:
-        place, left = divmod(place - 1, 26)
-        letters = chr(65 + left) + letters
-    return letters
-
-
-def _is_wrong_number(person: Mapping[str, Any]) -> bool:
-    """Whether a number looks like a resident's and is none; with another type of document it may be anything."""
-    number = person.get("document_number")
-    if not isinstance(number, str) or person.get("document_type") not in (None, "resident_id"):
-        return False
-    return len(number) == 18 and number[:17].isdigit() and number.isascii() and not resident_id_ok(number)
-
-
-def _complete(person: dict[str, Any]) -> None:
-    """What a resident's number says about birth and sex, where the table says nothing."""
-    number = person.get("document_number")
-    if not isinstance(number, str):
-        return
-    number = person["document_number"] = number.replace(" ", "").upper()
-    if not resident_id_ok(number):
-        return
-    person.setdefault("document_type", "resident_id")
-    if (born := resident_id_birth(number)) is not None:
-        if born.startswith(str(person.get("birth_date"))[: {"year": 4, "month": 7}.get(person.get("birth_precision", ""), 10)]):
-            person["birth_date"] = born
-            person.pop("birth_precision", None)
-        person.setdefault("birth_date", born)
-    if (sex := resident_id_sex(number)) is not None:
-        person.setdefault("sex", sex)
-
-
-def _difference(values: Mapping[str, Any], stored: Mapping[str, Any], form: Any) -> dict[str, Any]:
-    """The values that a record does not have yet. Sets only grow, notes are added to, an empty cell clears nothing."""
-    changed: dict[str, Any] = {}
-    for name, value in values.items():
-        spec, had = form.fields[name], stored.get(name)
-        if spec.privacy == "secret":
-            if had is None:
-                changed[name] = value
-        elif spec.type in ("text_set", "select_multiple"):
-            more = [one for one in value if one not in (had or [])]
-            if more:
-                changed[name] = {"add": more, "remove": []}
-        elif form.units[form.unit_of[name]].policy == "append":
-            if value not in (had or ""):
-                changed[name] = f"{had}\n{value}" if had else value
-        elif value != had:
-            changed[name] = value
-    return changed
+def _same_door(told: Told, one: SheetRow) -> bool:
+    """Whether a row names the place and the household that it named in the earlier table."""
+    return place_of(told.parts) == place_of(one.parts) and told.parts.get("household.number", "") == one.parts.get("household.number", "")
 
 
 def _operation(kind: str, record_type: str, record_id: str, base: Mapping[str, Any] | None, fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -131,8 +131,9 @@ def _back(form: Any, units: Mapping[str, Mapping[str, Any]], now: Mapping[str, A
             value = values.get(name)
             if form.units[unit].policy == "union":
                 more = [one for one in now.get(name) or [] if one not in (value or [])]
-                if more:
-                    wanted[name] = {"add": [], "remove": more}
+                less = [one for one in value or [] if one not in (now.get(name) or [])]
+                if more or less:
+                    wanted[name] = {"add": less, "remove": more}
             elif value != now.get(name):
                 wanted[name] = value
     return wanted

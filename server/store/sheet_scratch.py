@@ -16,6 +16,9 @@ CREATE TABLE taken (id BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE door (parent TEXT, door TEXT, dwelling TEXT, PRIMARY KEY (parent, door, dwelling)) WITHOUT ROWID;
 CREATE TABLE line (key BLOB PRIMARY KEY, dwelling TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE dwelling (id TEXT PRIMARY KEY, content BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE told (person BLOB PRIMARY KEY, key BLOB NOT NULL, row INTEGER NOT NULL, content BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE told_key (key BLOB PRIMARY KEY, person BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE expected (key BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE head (id TEXT PRIMARY KEY, name TEXT) WITHOUT ROWID;
 """
 
@@ -56,6 +59,31 @@ class Scratch:
     def is_taken(self, person_id: str) -> bool:
         """Whether a row before is about this person."""
         return self._ask("SELECT 1 FROM taken WHERE id = ?", (UUID(person_id).bytes,)).fetchone() is not None
+
+    def tell(self, rows: Iterable[tuple[str, bytes, int, bytes]]) -> None:
+        """Note what an earlier table said of persons: (person, key, row, content); what was noted before stays."""
+        for person_id, key, row, content in rows:
+            person = UUID(person_id).bytes
+            self._ask("INSERT OR IGNORE INTO told VALUES (?, ?, ?, ?)", (person, key, row, content))
+            self._ask("INSERT OR IGNORE INTO told_key VALUES (?, ?)", (key, person))
+
+    def told_of(self, person_id: str) -> tuple[int, bytes, bytes] | None:
+        """(row, key, content) of a person in an earlier table."""
+        found = self._ask("SELECT row, key, content FROM told WHERE person = ?", (UUID(person_id).bytes,)).fetchone()
+        return None if found is None else (int(found[0]), bytes(found[1]), bytes(found[2]))
+
+    def told_under(self, key: bytes) -> str | None:
+        """The person whom the row of an earlier table with this key was written to."""
+        found = self._ask("SELECT person FROM told_key WHERE key = ?", (key,)).fetchone()
+        return None if found is None else str(UUID(bytes=found[0]))
+
+    def expect(self, keys: Iterable[bytes]) -> None:
+        """Note the keys of the rows that will come."""
+        self._database.executemany("INSERT OR IGNORE INTO expected VALUES (?)", ((one,) for one in keys))
+
+    def is_expected(self, key: bytes) -> bool:
+        """Whether a row with this key will come, or came."""
+        return self._ask("SELECT 1 FROM expected WHERE key = ?", (key,)).fetchone() is not None
 
     def add_doors(self, doors: Iterable[tuple[str, str, str]]) -> None:
         """Note dwellings by (what they stand in, door)."""

@@ -63,8 +63,8 @@ def changed_by(connection: Connection, community_id: str, install_id: str) -> It
 
 
 def stamps_of(connection: Connection, community_id: str, ids: Iterable[str]) -> dict[str, Any]:
-    """(id, type, life, v, tag, stamps) of records, by id."""
-    rows = rows_of(connection, record, ("id", "type", "life", "v", "tag", "stamps"), community_id, "id", sorted(set(ids)))
+    """(id, type, life, v, tag, stamps, created_install) of records, by id."""
+    rows = rows_of(connection, record, ("id", "type", "life", "v", "tag", "stamps", "created_install"), community_id, "id", sorted(set(ids)))
     return {row.id: row for row in rows}
 
 

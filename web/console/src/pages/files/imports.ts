@@ -36,6 +36,14 @@ export interface ReportRow {
   /** Of a doubtful row: persons that it may be about. Older reports have none. */
   candidates?: string[];
   place?: string;
+  /** The row of an earlier table that this one puts right. */
+  of_earlier?: number | null;
+  /** Changed by somebody since the earlier table, which this one repeats: it stays. */
+  kept?: string[];
+  /** Changed by somebody since the earlier table, and corrected here too. */
+  against?: string[];
+  /** The person of the earlier table's row is deleted or merged. */
+  gone?: boolean;
   fields: string[];
   errors: { column: string; heading: string; code: string; message_zh: string; message_en: string }[];
 }

@@ -1,0 +1,86 @@
+"""What a row of a table changes in a record: beside the record alone, and beside what an earlier table of the same kind said.
+
+Pure. Beside an earlier table only cells that differ from it count: what somebody else has written since is not put back by a cell that
+nobody touched, and where both changed the same fact, both values are told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from forms.definition import FieldSpec, RecordType
+
+Values = Mapping[str, Any]
+_SETS = ("text_set", "select_multiple")
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """``write``: values for the record as it is. ``against``: corrected cells whose fact somebody has changed since. ``kept``: names of facts
+    that somebody has changed since, and the table says as before."""
+
+    write: dict[str, Any] = field(default_factory=dict)
+    against: dict[str, Any] = field(default_factory=dict)
+    kept: list[str] = field(default_factory=list)
+
+
+def difference(values: Values, stored: Values, form: RecordType) -> dict[str, Any]:
+    """The values that a record does not have yet. Sets only grow, notes are added to, an empty cell clears nothing."""
+    changed: dict[str, Any] = {}
+    for name, value in values.items():
+        spec, had = form.fields[name], stored.get(name)
+        if spec.privacy == "secret":
+            if had is None:
+                changed[name] = value
+        elif spec.type in _SETS:
+            more = [one for one in value if one not in (had or [])]
+            if more:
+                changed[name] = {"add": more, "remove": []}
+        elif _appends(form, spec):
+            if value not in (had or ""):
+                changed[name] = f"{had}\n{value}" if had else value
+        elif value != had:
+            changed[name] = value
+    return changed
+
+
+def corrected(
+    values: Values, told: Values, stored: Values, form: RecordType, others: Callable[[str], bool], *, secrets: Values | None = None
+) -> Difference:
+    """The same beside ``told``, the values of this row in an earlier table that was written.
+
+    Parameters
+    ----------
+    others : unit → whether somebody else has written it since that table
+    secrets : secret values that the record is known to hold; a record shows none
+    """
+    found = Difference()
+    for name, value in values.items():
+        spec, had = form.fields[name], stored.get(name)
+        unit, before = form.unit_of[name], told.get(name)
+        missing = difference({name: value}, stored, form)
+        if before is None:
+            found.write.update(missing)
+        elif value == before:
+            found.kept.extend(missing)
+        elif spec.privacy == "secret":
+            if (secrets or {}).get(name) != value:
+                (found.against if others(unit) else found.write)[name] = value
+        elif spec.type in _SETS:
+            gone = [] if others(unit) else [one for one in before if one not in value and one in (had or [])]
+            if missing or gone:
+                found.write[name] = {"add": missing.get(name, {}).get("add", []), "remove": gone}
+        elif _appends(form, spec):
+            if had and before in had:
+                found.write[name] = had.replace(before, value, 1)
+            else:
+                found.write.update(missing)
+        elif missing:
+            (found.against if had != before and others(unit) else found.write).update(missing)
+    return found
+
+
+def _appends(form: RecordType, spec: FieldSpec) -> bool:
+    return form.units[form.unit_of[spec.name]].policy == "append"
