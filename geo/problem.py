@@ -40,6 +40,11 @@ CATALOGUE: dict[str, tuple[str, str, str]] = {
     ),
     "ring_not_closed": (ERROR, "a ring of {cells} is not closed", "{cells} 的边界环未闭合"),
     "ring_too_short": (ERROR, "a ring of {cells} has fewer than three points", "{cells} 的边界环不足三个点"),
+    "ring_degenerate": (
+        ERROR,
+        "a hole or a part of {cells} has fewer than three points; the cell was read without it",
+        "{cells} 的一个孔或一个部分不足三个点，读取时未计入",
+    ),
     "ring_clockwise": (
         WARNING,
         "an outer ring of {cells} runs clockwise; it was turned",

@@ -1,8 +1,8 @@
 """Repairs that are shown before they are made, and never swallow a cell (rule L4: a person decides).
 
 Ask, show, apply, ask again: later repairs are proposed on cells that are sound already. Every proposal says which cells
-change, by how much, and which findings it settles. What needs a decision (who owns an overlap of some metres, which
-code a cell should have) is not guessed.
+change, by how much, and which findings it settles. What needs a decision (who owns an overlap of some metres) is not
+guessed.
 """
 
 from __future__ import annotations
@@ -14,15 +14,19 @@ from typing import Any
 import numpy as np
 import shapely
 
-from geo.area import area_m2
 from geo.cell import BASE_LAYER, Cell
 from geo.cells import DraftEdition
+from geo.code_repairs import Numbering as Numbering
+from geo.code_repairs import code_repairs, with_new_code
 from geo.datum import from_cgcs2000, to_cgcs2000
-from geo.errors import GeoError
 from geo.filling import filled, open_gaps
 from geo.metric import metres_per_degree, units_area_m2
 from geo.noding import matched_edges
 from geo.problem import Problem, a_problem
+from geo.repair import Change as Change
+from geo.repair import Repair as Repair
+from geo.repair import StaleRepair as StaleRepair
+from geo.repair import codes_of, name_of, offered
 from geo.rings import tidy, validity_problem
 from geo.snap import UNITS_PER_DEGREE, degrees_geometry, snap_units, units_geometry
 
@@ -34,71 +38,6 @@ CLEAN_WIDTH_M = 0.5
 SHARE_AT_MOST = 0.01
 _OTHER_READINGS = ("wgs84", "gcj02", "bd09")
 
-_TEXTS = {
-    "swap_axes": ("exchange longitude and latitude of {n} cells", "将 {n} 个网格的经度与纬度对调"),
-    "redeclare_datum": ("read {n} cells as {detail}", "将 {n} 个网格改按 {detail} 坐标系读取"),
-    "close_ring": ("close the open rings of {n} cells", "闭合 {n} 个网格的边界环"),
-    "rebuild_ring": ("rebuild the crossing border of {n} cells", "重建 {n} 个网格自相交的边界"),
-    "match_edges": ("put shared corners into the borders of {n} cells", "为 {n} 个网格的公共边补齐顶点"),
-    "clean_coverage": (
-        "close overlaps, and gaps up to {detail} m, between {n} cells",
-        "消除 {n} 个网格之间的重叠以及不超过 {detail} 米的缝隙",
-    ),
-    "fill_to_boundary": (
-        "fill gaps up to {detail} m wide that open to the community's border, with {n} cells",
-        "将 {n} 个网格补到社区边界，填上通向边界、宽不超过 {detail} 米的缝隙",
-    ),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One cell before and after; ``at`` is its place in the draft."""
-
-    at: int
-    cell_code: str
-    before: Any
-    after: Any
-
-    @property
-    def area_change_m2(self) -> float:
-        """What the cell wins (or loses, below 0) in m²."""
-        return area_m2(self.after) - area_m2(self.before)
-
-
-@dataclass(frozen=True, slots=True)
-class Repair:
-    """A proposal.
-
-    Invariants: every ``after`` has area; no cell comes twice; ``settles`` are findings of the draft that go when the
-    proposal is applied (findings of the certificate go when it is asked again).
-    """
-
-    kind: str
-    changes: tuple[Change, ...]
-    settles: tuple[Problem, ...]
-    message_en: str
-    message_zh: str
-    detail: str = ""
-
-    @property
-    def cell_codes(self) -> tuple[str, ...]:
-        """The cells that change, or whose finding is settled."""
-        return tuple(dict.fromkeys([change.cell_code for change in self.changes] + _codes(self.settles)))
-
-    @property
-    def largest_area_change_m2(self) -> float:
-        """The largest win or loss of a single cell, without sign."""
-        return max((abs(change.area_change_m2) for change in self.changes), default=0.0)
-
-
-class StaleRepair(GeoError):
-    """A proposal for a draft that has changed since."""
-
-    def __init__(self) -> None:
-        super().__init__("the draft has changed since this repair was proposed", code="stale_repair")
-
-
 def suspect_datum(draft: DraftEdition, boundary: Any) -> Problem | None:
     """Whether the cells fit their community only when read in another datum.
 
@@ -108,7 +47,7 @@ def suspect_datum(draft: DraftEdition, boundary: Any) -> Problem | None:
     reading = _better_reading(draft, boundary)
     if reading is None:
         return None
-    return a_problem("datum_suspect", [_name(cell) for cell in draft.cells], detail=reading)
+    return a_problem("datum_suspect", [name_of(cell) for cell in draft.cells], detail=reading)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +59,9 @@ class Limits:
     keeps_parts: bool = True
 
 
-def propose_repairs(draft: DraftEdition, *, boundary: Any = None, limits: Limits = Limits()) -> list[Repair]:
+def propose_repairs(
+    draft: DraftEdition, *, boundary: Any = None, limits: Limits = Limits(), numbering: Numbering | None = None
+) -> list[Repair]:
     """What could be repaired without a decision about anybody's ground.
 
     Parameters
@@ -131,19 +72,21 @@ def propose_repairs(draft: DraftEdition, *, boundary: Any = None, limits: Limits
         The community; needed to suspect a datum, and to fill narrow gaps that open to its border.
     limits : Limits
         For closing overlaps and gaps.
+    numbering : Numbering, optional
+        How codes are given here; without it no code is proposed.
 
     Returns
     -------
     list of Repair
         Of one stage: place (axes, datum), then rings, then edges of the base layer (matching; where that settles
-        nothing, narrow overlaps and gaps; then gaps that open to the border). [] when nothing is left that this module would dare. Deterministic.
+        nothing, narrow overlaps and gaps; then gaps that open to the border), and codes for
+        cells without a usable one. [] when nothing is left that this module would dare. Deterministic.
     """
-    return (
-        _place_repairs(draft, boundary)
-        or _ring_repairs(draft)
-        or _edge_repairs(draft, limits)
-        or _border_repairs(draft, boundary, limits)
-    )
+    first = _place_repairs(draft, boundary) or _ring_repairs(draft)
+    if first:
+        return first
+    edges = _edge_repairs(draft, limits) or _border_repairs(draft, boundary, limits)
+    return edges + (code_repairs(draft, numbering) if numbering is not None else [])
 
 
 def apply(draft: DraftEdition, repairs: Iterable[Repair]) -> DraftEdition:
@@ -154,15 +97,23 @@ def apply(draft: DraftEdition, repairs: Iterable[Repair]) -> DraftEdition:
     """
     cells, problems, datum = list(draft.cells), list(draft.problems), draft.datum
     for repair in repairs:
-        for change in repair.changes:
-            if change.at >= len(cells) or not shapely.equals_exact(cells[change.at].geometry, change.before):
-                raise StaleRepair()
-            cells[change.at] = replace(cells[change.at], geometry=change.after)
         for settled in repair.settles:
             if settled in problems:
                 problems.remove(settled)
         for change in repair.changes:
-            found = validity_problem(change.after, change.cell_code)
+            if change.at >= len(cells):
+                raise StaleRepair()
+            cell = cells[change.at]
+            if change.new_code is not None:
+                if name_of(cell) != change.cell_code or any(one.code == change.new_code for one in cells):
+                    raise StaleRepair()
+                cells[change.at], problems = with_new_code(cell, change.new_code, problems)
+                continue
+            if not shapely.equals_exact(cell.geometry, change.before):
+                raise StaleRepair()
+            cells[change.at] = replace(cell, geometry=change.after)
+        for change in repair.changes:
+            found = validity_problem(change.after, change.cell_code) if change.new_code is None else None
             if found is not None and found not in problems:
                 problems.append(found)
         if repair.kind == "redeclare_datum":
@@ -173,17 +124,17 @@ def apply(draft: DraftEdition, repairs: Iterable[Repair]) -> DraftEdition:
 def _place_repairs(draft: DraftEdition, boundary: Any) -> list[Repair]:
     swapped = [problem for problem in draft.problems if problem.code == "axes_swapped"]
     if swapped:
-        names = set(_codes(swapped))
+        names = set(codes_of(swapped))
         turned = _changed(
-            draft.cells, lambda cell: _turned(cell, draft.datum or "cgcs2000") if _name(cell) in names else None
+            draft.cells, lambda cell: _turned(cell, draft.datum or "cgcs2000") if name_of(cell) in names else None
         )
-        return _offered("swap_axes", turned, swapped)
+        return offered("swap_axes", turned, swapped)
     reading, declared = _better_reading(draft, boundary), draft.datum
     if reading is None or declared is None:
         return []
     moved = _changed(draft.cells, lambda cell: tidy(_reread(cell.geometry, declared, reading)))
     suspects = [problem for problem in draft.problems if problem.code == "datum_suspect"]
-    return _offered("redeclare_datum", moved, suspects, detail=reading)
+    return offered("redeclare_datum", moved, suspects, detail=reading)
 
 
 def _better_reading(draft: DraftEdition, boundary: Any) -> str | None:
@@ -223,7 +174,7 @@ def _share_inside(cells: Sequence[Cell], declared: str, reading: str, boundary: 
 
 def _ring_repairs(draft: DraftEdition) -> list[Repair]:
     opened = [problem for problem in draft.problems if problem.code == "ring_not_closed"]
-    names = {_name(cell) for cell in draft.cells}
+    names = {name_of(cell) for cell in draft.cells}
     opened = [problem for problem in opened if set(problem.cell_codes) <= names]
     rebuilt = _changed(draft.cells, _rebuilt)
     broken = {change.cell_code for change in rebuilt}
@@ -232,8 +183,15 @@ def _ring_repairs(draft: DraftEdition) -> list[Repair]:
         for problem in draft.problems
         if problem.code in ("ring_self_crossing", "polygon_invalid") and set(problem.cell_codes) <= broken
     ]
-    repairs = _offered("close_ring", (), opened) if opened else []
-    return repairs + (_offered("rebuild_ring", rebuilt, crossing) if rebuilt else [])
+    repairs = offered("close_ring", (), opened) if opened else []
+    lost = {one.feature_index for one in draft.problems if one.code == "outside_box"}
+    # The cell stands without such a ring; what is nothing but such a ring is no cell that could be kept.
+    dropped = [
+        one for one in draft.problems
+        if one.code == "ring_degenerate" and one.feature_index not in lost and set(one.cell_codes) <= names
+    ]  # fmt: skip
+    repairs += offered("drop_ring", (), dropped) if dropped else []
+    return repairs + (offered("rebuild_ring", rebuilt, crossing) if rebuilt else [])
 
 
 def _rebuilt(cell: Cell) -> Any:
@@ -270,7 +228,7 @@ def _edge_repairs(draft: DraftEdition, limits: Limits) -> list[Repair]:
         if proposed is None or not _is_modest(units, proposed, limits) or not _bad_edges_m(proposed) < bad:
             continue
         if changes := _drawn_anew(draft, members, units, proposed):
-            return _offered(kind, changes, (), detail=detail)
+            return offered(kind, changes, (), detail=detail)
     return []
 
 
@@ -291,7 +249,7 @@ def _border_repairs(draft: DraftEdition, boundary: Any, limits: Limits) -> list[
             continue
         changes = _drawn_anew(draft, members, units, proposed)
         if changes and len(open_gaps(proposed, outline, width_m=width)) < gaps:
-            return _offered("fill_to_boundary", changes, (), detail=f"{width:g}")
+            return offered("fill_to_boundary", changes, (), detail=f"{width:g}")
     return []
 
 
@@ -300,7 +258,7 @@ def _drawn_anew(draft: DraftEdition, members: Sequence[int], units: Any, made: A
     for at, before, after in zip(members, units, made, strict=True):
         if after is not before and not shapely.equals_exact(after, before):
             cell = draft.cells[at]
-            changes.append(Change(at, _name(cell), cell.geometry, tidy(degrees_geometry(after))))
+            changes.append(Change(at, name_of(cell), cell.geometry, tidy(degrees_geometry(after))))
     return changes
 
 
@@ -332,21 +290,7 @@ def _is_modest(before: Any, after: Any, limits: Limits) -> bool:
 def _changed(cells: Sequence[Cell], change: Callable[[Cell], Any]) -> tuple[Change, ...]:
     made = ((at, cell, change(cell)) for at, cell in enumerate(cells))
     return tuple(
-        Change(at, _name(cell), cell.geometry, after)
+        Change(at, name_of(cell), cell.geometry, after)
         for at, cell, after in made
         if after is not None and not after.is_empty
     )
-
-
-def _offered(kind: str, changes: Sequence[Change], settles: Sequence[Problem], *, detail: str = "") -> list[Repair]:
-    repair = Repair(kind, tuple(changes), tuple(settles), "", "")
-    english, chinese = (text.format(n=len(repair.cell_codes), detail=detail) for text in _TEXTS[kind])
-    return [replace(repair, message_en=english, message_zh=chinese, detail=detail)]
-
-
-def _codes(problems: Iterable[Problem]) -> list[str]:
-    return [code for problem in problems for code in problem.cell_codes]
-
-
-def _name(cell: Cell) -> str:
-    return cell.code or cell.cell_id

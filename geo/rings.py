@@ -41,6 +41,13 @@ class RingReader:
         polygons = [polygon for polygon in map(self._polygon, parts) if polygon is not None]
         if not polygons:
             return None
+        # Without such a ring the cell is still there; whoever agrees leaves out the ring alone.
+        self.problems[:] = [
+            a_problem("ring_degenerate", one.cell_codes, at=None if one.lon is None or one.lat is None else (one.lon, one.lat),
+                      feature_index=one.feature_index)
+            if one.code == "ring_too_short" else one
+            for one in self.problems
+        ]  # fmt: skip
         return polygons[0] if len(polygons) == 1 else shapely.MultiPolygon(polygons)
 
     def _polygon(self, rings: Any) -> Any:

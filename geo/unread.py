@@ -8,7 +8,9 @@ from geo.cell import Cell
 from geo.cells import DraftEdition
 from geo.problem import Problem
 
-LEFT_OUT = frozenset({"geometry_missing", "not_a_polygon", "datum_missing", "outside_box", "ring_too_short"})
+LEFT_OUT = frozenset(
+    {"geometry_missing", "not_a_polygon", "datum_missing", "outside_box", "ring_too_short", "ring_degenerate"}
+)
 """Findings by which a cell, a part of it or a hole is not among the cells that were read."""
 
 # True of an outline for as long as nobody has drawn it anew.

@@ -191,3 +191,18 @@ def test_a_repaired_file_without_an_unread_cell_is_written_only_when_it_is_named
     assert dishu(*words, "--without", f"{CODE}001")[0] == 1 and not out.exists()
     dishu(*words, "--without", f"{CODE}002")
     assert len(json.loads(out.read_text(encoding="utf-8"))["features"]) == 1
+
+
+def test_a_code_used_twice_and_a_hole_without_ground_are_repaired_in_a_new_file(dishu, tmp_path):
+    """`repair` tells each step, which cell gets which code among them, and `--out` writes a file that passes."""
+    twice = cell(1, 120.61, 31.3, 120.62, 31.31, cell_id="other")
+    corner = twice["geometry"]["coordinates"][0][0]
+    twice["geometry"]["coordinates"].append([corner, [120.615, 31.305], corner])
+    file, out = written(tmp_path, collection(cell(1, 120.6, 31.3, 120.61, 31.31), twice)), tmp_path / "out.geojson"
+    words = ("--community", COMMUNITY, "--datum", "wgs84")
+    status, said, wrong = dishu("cells", "repair", file, *words, "--out", out)
+    assert status == 0, said + wrong
+    assert [line.split("\t")[:2] for line in said.splitlines()[:2]] == [["drop_ring", f"{CODE}001"], ["new_code", f"{CODE}001"]]
+    assert f"→ {CODE}" in said
+    status, said, _ = dishu("cells", "check", out, "--community", COMMUNITY, "--datum", "cgcs2000")
+    assert status == 0 and "cells 2" in said

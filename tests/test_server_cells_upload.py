@@ -139,6 +139,20 @@ def test_repairs_are_made_on_request_until_the_draft_can_be_published(secretary)
     assert problem(secretary.get(f"{place}/repairs")) == (404, "not-found")
 
 
+def test_a_code_used_twice_is_given_anew_when_somebody_agrees(secretary):
+    """The proposal says which cell gets which code before it is made; then the draft passes the gate with every cell."""
+    document = collection(cell(1, 120.6, 31.3, 120.61, 31.31), cell(1, 120.61, 31.3, 120.62, 31.31, cell_id="other"))
+    place = f"{path_of()}/{secretary.post(path_of() + '?datum=wgs84', document).json['edition_id']}"
+    [repair] = secretary.get(f"{place}/repairs").json["repairs"]
+    [change] = repair["changes"]
+    assert repair["kind"] == "new_code" and change["cell"] == f"{CODE}001" and change["before"] == change["after"]
+    assert change["new_code"] not in (None, f"{CODE}001") and change["new_code"] in repair["zh"]
+    made = secretary.post(f"{place}/repairs", {"repairs": [repair["repair_id"]]}).json
+    assert made["certificate"]["ok"], made["certificate"]["problems"]
+    assert {one["properties"]["code"] for one in made["cells"]["features"]} == {f"{CODE}001", change["new_code"]}
+    assert secretary.get(f"{place}/repairs").json["repairs"] == []
+
+
 def test_a_wrong_datum_is_noticed_by_the_boundary_and_can_be_corrected(office, secretary):
     """Cells drawn on a shifted map lie 500 m off: the boundary tells, the proposal reads them again."""
     with write(office.house.engine) as connection:

@@ -64,7 +64,10 @@ REPAIR: dict[str, Any] = {
     "properties": {
         "repair_id": {"type": "string"},
         "kind": {
-            "enum": ["swap_axes", "redeclare_datum", "close_ring", "rebuild_ring", "match_edges", "clean_coverage", "fill_to_boundary"]
+            "enum": [
+                "swap_axes", "redeclare_datum", "close_ring", "drop_ring", "rebuild_ring", "match_edges", "clean_coverage",
+                "fill_to_boundary", "new_code",
+            ]
         },
         "detail": {"type": "string"},
         "zh": {"type": "string"},
@@ -79,6 +82,7 @@ REPAIR: dict[str, Any] = {
                 "required": ["cell", "area_before_m2", "area_after_m2", "area_change_m2", "before", "after"],
                 "properties": {
                     "cell": {"type": "string"},
+                    "new_code": {"type": ["string", "null"], "description": "the code that it would have; null: it keeps its own"},
                     "area_before_m2": {"type": "number"},
                     "area_after_m2": {"type": "number"},
                     "area_change_m2": {"type": "number"},

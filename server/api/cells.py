@@ -198,8 +198,9 @@ def check_file(community_id: str) -> Response:
 def show_repairs(community_id: str, edition_id: str) -> Response:
     """Needs ``publish_cells``."""
     signed_in("publish_cells", community_id=community_id)
-    draft, _ = draft_repairs.kept_draft(house(), community_id, edition_id)
-    offered = draft_repairs.proposals(house(), community_id, draft, limits=cell_upload.limits())
+    draft, report = draft_repairs.kept_draft(house(), community_id, edition_id)
+    allowed = draft_repairs.revived_codes(house(), community_id, report)
+    offered = draft_repairs.proposals(house(), community_id, draft, limits=cell_upload.limits(), allowed=allowed)
     return json_answer({"repairs": draft_repairs.repairs_told(offered)})
 
 

@@ -94,7 +94,10 @@ def repair(
         certificate = drafts.check_draft(house, community_id, draft)
     for one in made:
         for change in one.changes:
-            click.echo(f"{one.kind}\t{change.cell_code}\t{change.area_change_m2:+.2f} m²\t{one.message_zh}\t{one.message_en}")
+            became = f"→ {change.new_code}" if change.new_code is not None else f"{change.area_change_m2:+.2f} m²"
+            click.echo(f"{one.kind}\t{change.cell_code}\t{became}\t{one.message_zh}\t{one.message_en}")
+        for settled in one.settles if not one.changes else ():
+            click.echo(f"{one.kind}\t{', '.join(settled.cell_codes)}\t{_place(settled)}\t{one.message_zh}\t{one.message_en}")
     _tell(certificate)
     missing = [name for name in unread_names(draft) if name not in without]
     if out is not None and missing:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -12,14 +12,17 @@ import shapely
 from geo.area import area_m2
 from geo.cells import DraftEdition
 from geo.edition import Certificate
-from geo.repairs import Limits, Repair, apply, propose_repairs
+from geo.repairs import Limits, Numbering, Repair, apply, propose_repairs
 from server.errors import InputError, InvalidInput, NotFound
 from server.permissions import Actor
+from server.services.code_profiles import profile_of
 from server.services.drafts import (
     cell_rows,
+    cells_in_force,
     check_draft,
     demand_publisher,
     edition_row,
+    layer_of,
     outline_of,
     problem_told,
     problems_of,
@@ -55,13 +58,30 @@ def kept_draft(house: House, community_id: str, edition_id: str) -> tuple[DraftE
     return DraftEdition(cells, found, report.get("datum")), report
 
 
-def proposals(house: House, community_id: str, draft: DraftEdition, *, limits: Limits = USUAL_LIMITS) -> list[Repair]:
-    """What could be repaired in a draft of this community; NotFound without such a community."""
+def proposals(
+    house: House, community_id: str, draft: DraftEdition, *, limits: Limits = USUAL_LIMITS, allowed: Collection[str] = ()
+) -> list[Repair]:
+    """What could be repaired in a draft of this community; NotFound without such a community.
+
+    ``allowed`` : codes of the past that may come back, for the way back to an edition (`revived_codes`).
+    """
     with read(house.engine) as connection:
         row = store.community_row(connection, community_id)
         if row is None:
             raise NotFound("there is no such community")
-    return propose_repairs(draft, boundary=outline_of(row), limits=limits)
+        standing = cells_in_force(connection, community_id, layer_of(draft))
+        ever = store.retired_codes(connection, community_id, "")
+    retired = ever - {one.code for one in standing} - set(allowed)
+    numbering = Numbering(profile_of(house, row), row.code, ever, retired, standing)
+    return propose_repairs(draft, boundary=outline_of(row), limits=limits, numbering=numbering)
+
+
+def revived_codes(house: House, community_id: str, report: Mapping[str, Any]) -> frozenset[str]:
+    """Codes that a kept draft may have although they were given up: those of the edition that it goes back to."""
+    if report.get("revives") is None:
+        return frozenset()
+    with read(house.engine) as connection:
+        return frozenset(one.code for one in store.cells_of(connection, community_id, report["revives"]))
 
 
 def repair_draft(
@@ -79,7 +99,8 @@ def repair_draft(
     """
     demand_publisher(actor, community_id)
     draft, report = kept_draft(house, community_id, edition_id)
-    offered = {repair_id(one): one for one in proposals(house, community_id, draft, limits=limits)}
+    allowed = revived_codes(house, community_id, report)
+    offered = {repair_id(one): one for one in proposals(house, community_id, draft, limits=limits, allowed=allowed)}
     unknown = [at for at, one in enumerate(wanted) if one not in offered]
     if unknown or not wanted:
         message = "not among the repairs that are proposed now; look at them again"
@@ -119,7 +140,7 @@ def repair_id(repair: Repair) -> str:
     """Names a proposal by what it would change, so that another draft, or the same one later, has another name for it."""
     digest = hashlib.blake2b(f"{repair.kind}/{repair.detail}".encode(), digest_size=12)
     for change in repair.changes:
-        digest.update(f"/{change.at}/{change.cell_code}/".encode())
+        digest.update(f"/{change.at}/{change.cell_code}/{change.new_code or ''}/".encode())
         digest.update(shapely.to_wkb(change.before) + shapely.to_wkb(change.after))
     digest.update(repr([(one.code, one.cell_codes) for one in repair.settles]).encode())
     return digest.hexdigest()
@@ -140,6 +161,7 @@ def repairs_told(repairs: Iterable[Repair]) -> list[dict[str, Any]]:
             "changes": [
                 {
                     "cell": change.cell_code,
+                    "new_code": change.new_code,
                     "area_before_m2": round(area_m2(change.before), 1),
                     "area_after_m2": round(area_m2(change.after), 1),
                     "area_change_m2": round(change.area_change_m2, 2),
