@@ -208,6 +208,12 @@ class Office:
         assert answer.ok, answer.text()
         return {field["name"]: field["value"] for unit in answer.json()["units"] for field in unit["fields"]}
 
+    def photo(self, name: str) -> bytes:
+        """The bytes of a photo that the server has."""
+        answer = self.page.request.get(f"{self.site.url}/api/v1/blobs/{name}")
+        assert answer.ok, answer.text()
+        return answer.body()
+
 
 def invented_number(seventeen: str) -> str:
     """A resident ID number of the region that does not exist, with its right check character."""

@@ -11,6 +11,8 @@ from browser_kit import PHONE, DemoSite
 from field_phone import PACES, PIN, FieldPhone, Office, invented_number, paced
 from playwright.sync_api import Browser, Page, expect
 
+PICTURE = Path(__file__).resolve().parent.parent / "web" / "field" / "public" / "icons" / "icon-192.png"
+
 
 @pytest.fixture
 def phone(request: pytest.FixtureRequest, phone_page: Page, demo_site: DemoSite) -> Iterator[FieldPhone]:
@@ -140,6 +142,20 @@ def good_time(phone: FieldPhone, household: str, words: str) -> None:
     phone.said("已存到本机")
 
 
+def with_photo(phone: FieldPhone, name: str) -> str:
+    """Write a resource down and take a photo of it."""
+    phone.go("/new/resource")
+    phone.field("name").fill(name)
+    phone.field("kind").get_by_role("button", name="物资", exact=True).click()
+    phone.field("photos").set_input_files(PICTURE)
+    phone.page.locator(".photos img").wait_for()
+    phone.tap("保存")
+    phone.said("已存到本机")
+    phone.go("/resources")
+    link = phone.page.locator("main a.item", has_text=name)
+    return str(link.get_attribute("href")).split("/edit/")[1].split("/")[0]
+
+
 def nothing_is_left(phone: FieldPhone) -> None:
     """Neither records nor log nor keys are in the browser's storage."""
     blocks = """() => new Promise(done => { const asked = indexedDB.open("dishu-field"); asked.onsuccess = () => {
@@ -155,10 +171,11 @@ def test_unsent_work_leaves_as_a_file_and_phones_out_of_use_hand_over_and_erase_
     phone.enrol()
     household = phone.due(1)[0]
     good_time(phone, household, "周末上午")
+    resource = with_photo(phone, "门岗沙袋")
     phone.go("/me")
     phone.tap("退出并清空本机")
     phone.page.get_by_role("dialog").get_by_role("button", name="退出并清空本机").click()
-    phone.page.get_by_text("还有 1 条没有上传，不能退出。").wait_for()
+    phone.page.get_by_text("还有 2 条、1 张照片没有上传，不能退出。").wait_for()
     phone.go("/rescue")
     phone.page.locator("#words").fill("桑榆里一二三四")
     phone.page.locator("#words").press_sequentially("五")
@@ -179,9 +196,10 @@ def test_unsent_work_leaves_as_a_file_and_phones_out_of_use_hand_over_and_erase_
     other_phone.page.locator("#rescue-file").set_input_files(rescued)
     other_phone.page.locator("#words-in").fill("桑榆里一二三四五")
     other_phone.tap("读入救援文件")
-    other_phone.page.get_by_text("已接过来 1 条").wait_for()
+    other_phone.page.get_by_text("已接过来 2 条、1 张照片").wait_for()
     other_phone.sync()
     assert office.fields("household", household)["preferred_time_text"] == "周末上午"
+    assert office.photo(office.fields("resource", resource)["photos"][0])
 
     good_time(other_phone, household, "停用之前")
     other_phone.site.dishu("device", "revoke", newest_device(other_phone), "--reason", "retired")

@@ -3,6 +3,7 @@
 import { revokedProblem } from "./erasing.ts";
 import type { Ledger } from "./ledger.ts";
 import { Fenced, Offline, StorageFull, type Answer, type Method, type Transport } from "./parts-types.ts";
+import { SealBroken } from "./sealing.ts";
 import type { Problem } from "./types.ts";
 import { problem } from "./words.ts";
 
@@ -72,12 +73,13 @@ export function accepted(answer: Answer): Answer {
   throw new Stopped(problem("refused", { details }));
 }
 
-/** What stopped it, in words; null where the engine itself was closed or is at fault. */
-export function problemOf(error: unknown): Problem | null {
+/** What stopped it, in words. What nobody has thought of is the program's own fault, and is told too: silence would look like success. */
+export function problemOf(error: unknown): Problem {
   if (error instanceof Stopped) return error.problem;
   if (error instanceof StorageFull) return problem("storage_full");
   if (error instanceof Fenced) return problem("storage_broken", { details: { why: "fenced" } });
-  return null;
+  if (error instanceof SealBroken) return problem("storage_broken", { details: { why: "sealed" } });
+  return problem("failed", { details: { why: error instanceof Error ? error.name : typeof error } }); // its text might name a person
 }
 
 /** Sends one request of the enrolled phone. */

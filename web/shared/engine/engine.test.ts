@@ -205,14 +205,14 @@ test("sign-out is refused while work is unsent, until a rescue file was saved; a
   const engine = await enrolled(device(scripted()));
   await home(engine);
   expect(await code(engine.signOut())).toBe("unsent");
-  const file = await engine.exportRescue("correct horse");
+  const { file } = await engine.exportRescue("correct horse");
   expect(new TextDecoder().decode(file)).not.toContain("王吕氏");
   expect(await code(engine.signOut())).toBe("unsent");
   await engine.markRescueSaved();
   const other = await enrolled(device(scripted()));
   expect(await code(other.importRescue(file, "wrong horse"))).toBe("passphrase");
-  expect(await other.importRescue(file, "correct horse")).toStrictEqual({ operations: 5, skipped: 0 });
-  expect(await other.importRescue(file, "correct horse")).toStrictEqual({ operations: 0, skipped: 5 });
+  expect(await other.importRescue(file, "correct horse")).toStrictEqual({ operations: 5, skipped: 0, photos: 0 });
+  expect(await other.importRescue(file, "correct horse")).toStrictEqual({ operations: 0, skipped: 5, photos: 0 });
   expect(other.search("王吕氏").map((hit) => hit.title)).toContain("王吕氏");
   await engine.signOut();
   expect(engine.state()).toBe("unenrolled");

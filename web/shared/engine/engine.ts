@@ -2,7 +2,7 @@
 
 import { FormRegistry } from "../forms/form.ts";
 import { loadPinyin } from "../pinyin/pinyin.ts";
-import { keepBlob, openBlob, readBlob, type Blob } from "./blobs.ts";
+import { dropBlob, keepBlob, openBlob, readBlob, type Blob } from "./blobs.ts";
 import type { Meter } from "./calls.ts";
 import { totals } from "./copies.ts";
 import { deskFor, freshCore } from "./desk.ts";
@@ -14,13 +14,13 @@ import { Ledger, type Change } from "./ledger.ts";
 import { Lookup } from "./lookup.ts";
 import { Fenced, StorageFull, type Answer, type EngineParts } from "./parts-types.ts";
 import { Reader, type Opened } from "./reading.ts";
-import { exportRescue, importRescue, isRescued } from "./rescue.ts";
+import { exportRescue, importRescue, isRescued, noteRescued, type Held } from "./rescue.ts";
 import { Seal, SealBroken } from "./sealing.ts";
 import { sealedCount, sendSealed, type SealedReport } from "./sealed-outbox.ts";
 import { enrol, fetched, standingProblems, synchronise } from "./syncing.ts";
 import {
-  EngineError, type Draft, type Engine, type EngineEvent, type EngineState, type Identity, type Problem, type SyncProgress, type SyncReport,
-  type UnlockResult, type Written,
+  EngineError, type Draft, type Engine, type EngineEvent, type EngineState, type Identity, type Problem, type RescueFile, type SyncProgress, type SyncReport,
+  type TakenOver, type UnlockResult, type Written,
 } from "./types.ts";
 import { checkPin, Vault, type About } from "./vault.ts";
 import { problem } from "./words.ts";
@@ -34,6 +34,8 @@ class DeviceEngine extends Reader implements Engine {
   private vault: Vault | null = null;
   private known: Problem[] = [];
   private running: Promise<SyncReport> | null = null;
+  private held: Held | null = null; // what the last rescue file holds
+  private photos: unknown = null; // as the screens know of them
   private readonly listeners = new Set<(event: EngineEvent) => void>();
   private readonly clock: () => number;
   private readonly fault: (step: string) => void;
@@ -82,6 +84,7 @@ class DeviceEngine extends Reader implements Engine {
   private shut(): void {
     this.opened?.ledger.abandon();
     this.opened = null;
+    this.held = null;
   }
 
   private mention(problems: Problem[]): void {
@@ -245,7 +248,8 @@ class DeviceEngine extends Reader implements Engine {
     const ids = change.entries.size || change.rows.size ? opened.lookup.follow(change) : new Set<string>();
     opened.finding.touch(ids);
     if (ids.size) this.emit({ name: "records", ids: ids.size > TOO_MANY_TO_NAME ? null : ids });
-    if (change.rows.size) this.emit({ name: "outbox" });
+    if (change.rows.size || change.core.blobs !== this.photos) this.emit({ name: "outbox" });
+    this.photos = change.core.blobs;
     if (change.rows.size || change.entries.size) this.emit({ name: "notices" });
   }
 
@@ -293,6 +297,7 @@ class DeviceEngine extends Reader implements Engine {
     return this.attempt(keepBlob(this.ready().ledger, { bytes, mime }));
   }
 
+  dropBlob = (name: string): Promise<void> => this.attempt(dropBlob(this.ready().ledger, name));
   readBlob = async (name: string): Promise<Blob | null> => readBlob(this.ready().ledger, this.parts.store, name);
 
   // ---------------------------------------------------------------- agreeing
@@ -347,10 +352,19 @@ class DeviceEngine extends Reader implements Engine {
 
   // ---------------------------------------------------------------- rescue
 
-  exportRescue = async (passphrase: string): Promise<Uint8Array> => exportRescue(this.ready().ledger, passphrase, this.clock(), this.parts.pinRounds);
-  markRescueSaved = (): Promise<void> => this.keep("rescue: saved", (change) => change.patchCore({ rescuedN: change.lastN() }));
-  importRescue = async (file: Uint8Array, passphrase: string): Promise<{ operations: number; skipped: number }> =>
-    this.attempt(importRescue(this.ready().ledger, file, passphrase));
+  async exportRescue(passphrase: string): Promise<RescueFile> {
+    const { ledger } = this.ready();
+    const { held, ...rescue } = await this.attempt(exportRescue({ ledger, store: this.parts.store, passphrase, now: this.clock(), rounds: this.parts.pinRounds }));
+    this.held = held;
+    return rescue;
+  }
+
+  async markRescueSaved(): Promise<void> {
+    const { held } = this;
+    if (held) await this.keep("rescue: saved", (change) => noteRescued(change, held));
+  }
+
+  importRescue = async (file: Uint8Array, passphrase: string): Promise<TakenOver> => this.attempt(importRescue(this.ready().ledger, file, passphrase));
 }
 
 /** The engine of this device, in the state that it was left in. */

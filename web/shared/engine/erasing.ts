@@ -46,7 +46,7 @@ export async function handOver(met: Problem | null, ledger: Ledger, send: () => 
     const stopped = problemOf(error);
     if (lostBy(stopped)) return { erase: "lost", problem: stopped };
     // what another phone has sent under this registration stands in the way: only a file helps
-    return { erase: null, problem: stopped?.code === "fork_needed" ? problem("revoked") : stopped?.severity === "wait" ? met : stopped };
+    return { erase: null, problem: stopped.code === "fork_needed" ? problem("revoked") : stopped.severity === "wait" ? met : stopped };
   }
   let erase: string | null = null;
   /** Atomic: what is written while this is looked at keeps the phone as it is. */

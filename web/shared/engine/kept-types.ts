@@ -111,6 +111,10 @@ export interface KeptBlob {
   size: number;
   upload: string | null;
   uploadedAt: number | null;
+  /** Why the last try to upload it came to nothing; empty where the next one may do. */
+  stays?: string;
+  /** A saved rescue file holds it. */
+  rescued?: true;
 }
 
 /** Everything small; one block. Never changed in place. */

@@ -34,5 +34,7 @@ export type ProblemCode =
   | "fork_needed" // a cloned or restored phone: it goes on as an install of its own at the next synchronisation
   | "unconfirmed" // the server was restored and does not know this phone yet: sending goes on, receiving waits
   | "copies_doubtful" // copies differ from the server's even after reading anew
+  | "photo_stays" // photos that the server refused, or that do not open (details.n)
+  | "failed" // the program itself is at fault
   | "refused" // the server refused the request (details.slug)
   | "not_understood"; // the answer does not follow the protocol

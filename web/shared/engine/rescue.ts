@@ -1,36 +1,75 @@
 // Unsent work in a file: sealed with a passphrase, taken over by another install. Operations keep their op_ids and bytes,
-// so that one which did arrive under the first install is recognised and not applied twice (L6, S21).
+// so that one which did arrive under the first install is recognised and not applied twice (L6, S21). Photos that were not
+// uploaded are in it too, as many as a phone can seal at once; those that are not hold the sign-out back.
 
-import type { LogRow } from "./kept-types.ts";
-import type { Ledger } from "./ledger.ts";
+import { openBlob } from "./blobs.ts";
+import { toBytes, toText } from "./envelope.ts";
+import type { Core, LogRow } from "./kept-types.ts";
+import type { Change, Ledger } from "./ledger.ts";
+import type { BlockStore } from "./parts-types.ts";
 import { openFile, sealFile } from "./sealing.ts";
-import { EngineError } from "./types.ts";
+import { EngineError, type RescueFile, type TakenOver } from "./types.ts";
 import { UNSENT } from "./writing.ts";
 
-interface RescueFile {
+/** Bytes of photos in one file: the cheapest phone has to hold it three times over while it is sealed. */
+export const MOST_PHOTO_BYTES = 16_000_000;
+
+interface Content {
   communityId: string;
   installId: string;
   savedAt: string;
   rows: Pick<LogRow, "n" | "group" | "opId" | "kind" | "type" | "id" | "text" | "claimedAt" | "steps" | "bases">[];
+  /** Absent in files of earlier versions. */
+  photos?: { name: string; mime: string; bytes: string }[];
+}
+
+/** What a file holds: everything up to `n`, and these photos. */
+export interface Held {
+  installId: string;
+  n: number;
+  photos: ReadonlySet<string>;
 }
 
 const unsentRows = (ledger: Ledger): LogRow[] => [...ledger.log.values()].filter((row) => row.state !== "answered");
 
-/** The file's bytes. Photos are not in it. */
-export function exportRescue(ledger: Ledger, passphrase: string, now: number, rounds?: number): Promise<Uint8Array> {
+/** Photos that the server lacks, by name. */
+export const waitingPhotos = ({ blobs }: Core): string[] => Object.keys(blobs).filter((name) => blobs[name]?.uploadedAt === null);
+
+/** The file, and what it holds. */
+export async function exportRescue(
+  { ledger, store, passphrase, now, rounds }: { ledger: Ledger; store: Pick<BlockStore, "read">; passphrase: string; now: number; rounds: number | undefined },
+): Promise<RescueFile & { held: Held }> {
   if (passphrase.length < 6) throw new EngineError("passphrase", { zh: "口令至少 6 个字符", en: "a passphrase has six characters or more" });
+  const n = ledger.lastN();
   const rows = unsentRows(ledger).map(({ n, group, opId, kind, type, id, text, claimedAt, steps, bases }) => ({ n, group, opId, kind, type, id, text, claimedAt, steps, bases }));
-  const content: RescueFile = { communityId: ledger.core.communityId, installId: ledger.core.installId, savedAt: new Date(now).toISOString(), rows };
-  return sealFile(passphrase, content, rounds);
+  const { core } = ledger;
+  const waiting = waitingPhotos(core);
+  const photos: NonNullable<Content["photos"]> = [];
+  let size = 0;
+  for (const name of waiting) {
+    size += core.blobs[name]?.size ?? 0;
+    if (size > MOST_PHOTO_BYTES && photos.length) break;
+    const bytes = await openBlob(ledger, store, name).catch(() => null); // a damaged one leaves the others their way out
+    if (bytes) photos.push({ name, mime: core.blobs[name]?.mime ?? "", bytes: toText(bytes) });
+  }
+  const content: Content = { communityId: core.communityId, installId: core.installId, savedAt: new Date(now).toISOString(), rows, photos };
+  const file = await sealFile(passphrase, content, rounds);
+  return { file, photosLeft: waiting.length - photos.length, held: { installId: core.installId, n, photos: new Set(photos.map((one) => one.name)) } };
 }
 
 /** Takes the work of a file over, group by group, with new numbers; what is here already is left out. */
-export async function importRescue(ledger: Ledger, file: Uint8Array, passphrase: string): Promise<{ operations: number; skipped: number }> {
-  const content = await openFile<RescueFile>(passphrase, file);
+export async function importRescue(ledger: Ledger, file: Uint8Array, passphrase: string): Promise<TakenOver> {
+  const content = await openFile<Content>(passphrase, file);
   if (!content) throw new EngineError("passphrase", { zh: "口令不对，或不是救援文件", en: "another passphrase, or no rescue file" });
   if (content.communityId !== ledger.core.communityId) {
     throw new EngineError("refused", { zh: "这是另一个社区的文件", en: "the file is of another community" });
   }
+  const photos = await Promise.all(
+    (content.photos ?? []).map(async ({ name, mime, bytes }) => {
+      const plain = toBytes(bytes);
+      return { name, mime, size: plain.length, sealed: await ledger.seal.seal(`b/${name}`, plain) };
+    }),
+  );
   return ledger.change("rescue: import", (change) => {
     const known = new Set([...ledger.log.values()].map((row) => row.opId));
     const fresh = content.rows.filter((row) => !known.has(row.opId));
@@ -45,11 +84,26 @@ export async function importRescue(ledger: Ledger, file: Uint8Array, passphrase:
       }
       change.rows.set(n, { ...row, ...UNSENT, n, group });
     }
-    return { operations: fresh.length, skipped: content.rows.length - fresh.length };
+    const blobs = { ...change.core.blobs };
+    const taken = photos.filter(({ name }) => !blobs[name]);
+    for (const { name, mime, size, sealed } of taken) {
+      change.blobs.set(`b/${name}`, sealed);
+      blobs[name] = { mime, size, upload: null, uploadedAt: null };
+    }
+    if (taken.length) change.patchCore({ blobs });
+    return { operations: fresh.length, skipped: content.rows.length - fresh.length, photos: taken.length };
   });
 }
 
-/** Whether a saved rescue file holds everything that the server has not answered. */
+/** The person has the file: what it holds may leave this phone. */
+export function noteRescued(change: Change, { installId, n, photos }: Held): void {
+  if (installId !== change.core.installId) return; // it goes on under another registration, with other numbers
+  const blobs = Object.fromEntries(Object.entries(change.core.blobs).map(([name, blob]) => [name, photos.has(name) ? { ...blob, rescued: true as const } : blob]));
+  change.patchCore({ rescuedN: Math.max(change.core.rescuedN, n), blobs });
+}
+
+/** Whether saved rescue files hold everything that the server has not got: operations, and photos. */
 export function isRescued(ledger: Ledger): boolean {
-  return unsentRows(ledger).every((row) => row.n <= ledger.core.rescuedN);
+  const { core } = ledger;
+  return unsentRows(ledger).every((row) => row.n <= core.rescuedN) && waitingPhotos(core).every((name) => core.blobs[name]?.rescued);
 }

@@ -23,6 +23,7 @@ function opened(name: string, lost: () => void): Promise<IDBDatabase> {
         asked.result.close(); // another tab deletes the database or opens a newer layout
         lost();
       };
+      asked.result.onclose = lost; // the browser closed it: site data cleared, a disk that failed
       resolve(asked.result);
     };
     asked.onerror = () => reject(asked.error);
@@ -42,12 +43,22 @@ export function indexedDbStore(name: string): BlockStore {
     return database;
   };
 
+  /** A transaction; on a connection that was closed under us, on a new one. */
+  const begin = async (stores: string[], mode: IDBTransactionMode, how?: IDBTransactionOptions): Promise<IDBTransaction> => {
+    try {
+      return (await live()).transaction(stores, mode, how);
+    } catch (error) {
+      if ((error as DOMException).name !== "InvalidStateError") throw error;
+      database = null;
+      return (await live()).transaction(stores, mode, how);
+    }
+  };
+
   /** One transaction; `work` asks for everything at once, so that the transaction does not end in between. */
   const transact = async (mode: IDBTransactionMode, work: (transaction: IDBTransaction, abort: (error: Error) => void) => void): Promise<void> => {
-    const open = await live();
+    const transaction = await begin(["blocks", "meta"], mode, { durability: "strict" });
     await new Promise<void>((resolve, reject) => {
       let reason: Error | null = null;
-      const transaction = open.transaction(["blocks", "meta"], mode, { durability: "strict" });
       transaction.oncomplete = () => resolve();
       transaction.onerror = () => undefined; // the abort that follows says it
       transaction.onabort = () => {
@@ -98,13 +109,13 @@ export function indexedDbStore(name: string): BlockStore {
       return { about };
     },
     async readAll(prefix) {
-      const blocks = (await live()).transaction("blocks").objectStore("blocks");
+      const blocks = (await begin(["blocks"], "readonly")).objectStore("blocks");
       const range = IDBKeyRange.bound(prefix, `${prefix}\uffff`, false, true);
       const [names, values] = await Promise.all([request(blocks.getAllKeys(range)), request(blocks.getAll(range) as IDBRequest<Block[]>)]);
       return names.map((one, at) => [one as string, values[at] as Block]);
     },
     async read(one) {
-      const blocks = (await live()).transaction("blocks").objectStore("blocks");
+      const blocks = (await begin(["blocks"], "readonly")).objectStore("blocks");
       return (await request(blocks.get(one) as IDBRequest<Block | undefined>)) ?? null;
     },
     commit(changes, about) {

@@ -1,5 +1,6 @@
 import "fake-indexeddb/auto";
-import { expect, test } from "vitest";
+import { forceCloseDatabase } from "fake-indexeddb";
+import { expect, test, vi } from "vitest";
 import { openEngine } from "./engine.ts";
 import { enrolled, scripted } from "./kit.ts";
 import { Fenced, type BlockStore } from "./parts-types.ts";
@@ -55,4 +56,15 @@ test("an engine on IndexedDB goes on where it was", async () => {
   const again = await openEngine({ ...parts, store: indexedDbStore("engine") });
   await again.unlock("246810");
   expect(again.read(ids[0] as string)?.fields["name"]).toBe("测试");
+});
+
+test("a connection that the browser closes under the app is opened anew: nothing is lost, and the next write is kept", async () => {
+  const asked = vi.spyOn(indexedDB, "open");
+  const store = indexedDbStore("closed");
+  await store.open();
+  await store.commit(new Map([["e/1", bytes(1)]]), null);
+  forceCloseDatabase((asked.mock.results[0]?.value as IDBOpenDBRequest).result as never);
+  await store.commit(new Map([["e/2", bytes(2)]]), null);
+  expect(await store.readAll("e/")).toStrictEqual([["e/1", bytes(1)], ["e/2", bytes(2)]]);
+  expect(asked).toHaveBeenCalledTimes(2);
 });

@@ -217,7 +217,7 @@ test("a cloned phone that cannot fork keeps everything, and its work comes in th
   const sent = cell.seen.length;
   await engine.sync();
   expect(cell.seen).toHaveLength(sent);
-  const file = await engine.exportRescue("correct horse");
+  const { file } = await engine.exportRescue("correct horse");
   const other = await phone();
   await other.engine.importRescue(file, "correct horse");
   expect((await other.engine.sync()).complete).toBe(true);

@@ -8,7 +8,7 @@ import type { KeptReference } from "./kept-types.ts";
 import type { Ledger } from "./ledger.ts";
 import { Offline, type Answer, type Transport } from "./parts-types.ts";
 import { nothingPulled, offerWitnesses, pull, type PullReport } from "./pull.ts";
-import { uploadBlobs } from "./uploading.ts";
+import { stayingPhotos, uploadBlobs } from "./uploading.ts";
 import { push, readConfig, sendingFacts } from "./push.ts";
 import type { Reference } from "./reference-types.ts";
 import { EngineError, type Identity, type Problem, type SyncProgress, type SyncReport } from "./types.ts";
@@ -88,7 +88,6 @@ export async function synchronise(desk: SyncDesk): Promise<{ report: SyncReport;
     report.complete = !pulled.needsFork && ledger.core.needsFork === null;
   } catch (error) {
     report.problem = problemOf(error);
-    if (report.problem === null) throw error;
   }
   await noteClock(line).catch(() => undefined); // a full phone hears of it at the next contact
   Object.assign(report, await handOver(report.problem, ledger, () => pushAll().then(() => uploadBlobs(line, desk.readBlob))));
@@ -108,6 +107,7 @@ export function standingProblems(ledger: Ledger, met: Problem | null): Problem[]
   if (skewS !== null && Math.abs(skewS) > SKEW_S) found.push(problem("clock_wrong", { details: { skew_s: Math.round(skewS) } }));
   if (scopeNews) found.push(problem("scope_changed", { details: { added: scopeNews.added, dropped: scopeNews.dropped } }));
   if (needsFork && met?.code !== "fork_needed") found.push(problem("fork_needed", { details: { n: needsFork.n } }));
+  if (stayingPhotos(ledger.core)) found.push(problem("photo_stays", { details: { n: stayingPhotos(ledger.core) } }));
   if (Object.values(streams).some((state) => state.doubted) && met?.code !== "copies_doubtful") found.push(problem("copies_doubtful"));
   return found;
 }
@@ -141,7 +141,7 @@ export async function fetched(ledger: Ledger, transport: Transport, path: string
     return accepted(await transport.request("GET", path, { token: ledger.core.token, headers }));
   } catch (error) {
     const met = error instanceof Offline ? problem("offline") : problemOf(error);
-    throw met ? new EngineError("refused", met.says, [], met) : error;
+    throw new EngineError("refused", met.says, [], met);
   }
 }
 

@@ -243,6 +243,21 @@ export interface Outbox {
   lastSyncAt: string | null;
   /** Answered, and waiting on the server: for another record, or for somebody to check. */
   waiting: number;
+  /** Photos that were not uploaded. */
+  photos: number;
+}
+
+/** A rescue file. */
+export interface RescueFile {
+  file: Uint8Array;
+  /** Photos that are not uploaded and had no room in it. */
+  photosLeft: number;
+}
+/** What was taken over from one. */
+export interface TakenOver {
+  operations: number;
+  /** Operations that were here already. */
+  skipped: number;
   photos: number;
 }
 
@@ -293,7 +308,7 @@ export interface Engine {
   changePin(oldPin: string, newPin: string): Promise<UnlockResult>;
   takeOver(): Promise<EngineState>;
   /**
-   * Delete everything on this phone. Refused with EngineError `unsent` while operations are unsent, unless a rescue file
+   * Delete everything on this phone. Refused with EngineError `unsent` while operations or photos are unsent, unless a rescue file
    * with all of them was saved (`markRescueSaved`) or `abandonUnsent` is true.
    */
   signOut(options?: { abandonUnsent?: boolean }): Promise<void>;
@@ -328,6 +343,8 @@ export interface Engine {
   write(group: readonly Draft[]): Promise<Written>;
   /** Keep a photo or file sealed on the phone; named in an operation's fields or `fix` by the hash that is returned. */
   keepBlob(bytes: Uint8Array, mime: string): Promise<string>;
+  /** Forget a photo that was taken off again; one that an operation names, or that was uploaded, stays. */
+  dropBlob(sha256: string): Promise<void>;
   readBlob(sha256: string): Promise<{ bytes: Uint8Array; mime: string } | null>;
 
   // ---- agreeing
@@ -352,12 +369,12 @@ export interface Engine {
   digests(): Record<string, { count: number; digest: string }>;
 
   // ---- rescue of unsent work
-  /** All operations that the server has not answered, sealed with a passphrase; as a file to save or hand over. */
-  exportRescue(passphrase: string): Promise<Uint8Array>;
-  /** The person says that the file was saved: from now on `signOut` is open for what it holds. */
+  /** All that the server has not answered, photos too, sealed with a passphrase; as a file to save or hand over. */
+  exportRescue(passphrase: string): Promise<RescueFile>;
+  /** The person says that the last file was saved: from now on `signOut` is open for what it holds. */
   markRescueSaved(): Promise<void>;
   /** Take unsent work of another install over; what is here already is left out. Throws EngineError `passphrase`. */
-  importRescue(file: Uint8Array, passphrase: string): Promise<{ operations: number; skipped: number }>;
+  importRescue(file: Uint8Array, passphrase: string): Promise<TakenOver>;
 
   // ---- places
   /** The cell that holds a CGCS2000 point, as the server would say; null outside. */

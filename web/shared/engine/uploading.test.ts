@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { device, EMPTY_PULL, enrolled, scripted } from "./kit.ts";
+import { Offline } from "./parts-types.ts";
 
 test("S26: a photo that a restored server lacks goes up again in the same synchronisation, and stays until it is safe", async () => {
   const said = { has: new Set<string>(), safe: [] as string[], begun: 0 };
@@ -32,4 +33,62 @@ test("S26: a photo that a restored server lacks goes up again in the same synchr
   said.has.clear();
   await engine.sync();
   expect(said.begun).toBe(2);
+});
+
+/** A server that takes photos but those whose name a test gives, and the names of those that it took. */
+function picky() {
+  const said = { refused: new Set<string>(), taken: [] as string[], breaks: false };
+  let coming = "";
+  const server = scripted((path) => (path.includes("/uploads/") ? { status: 204, body: {} } : path.endsWith("/pull") ? { body: EMPTY_PULL } : null));
+  const usual = server.request;
+  server.request = async (method, path, options) => {
+    if (said.breaks && path.includes("/blobs")) throw new RangeError("nobody has thought of it");
+    if (!path.endsWith("/blobs")) return usual(method, path, options);
+    coming = atob(/sha256 ([^,]+)/.exec(options.headers?.["upload-metadata"] ?? "")?.[1] ?? "");
+    if (said.refused.has(coming)) return { status: 422, headers: {}, body: { type: "/problems/validation" }, bytesDown: 0, bytesUp: 0 };
+    said.taken.push(coming);
+    return { status: 201, headers: { location: "/api/v1/blobs/uploads/1" }, body: {}, bytesDown: 0, bytesUp: 0 };
+  };
+  return { said, server };
+}
+
+test("a photo that the server refuses, or that does not open any more, is told and stops no other", async () => {
+  const { said, server } = picky();
+  const parts = device(server);
+  const engine = await enrolled(parts);
+  const [refused, broken, good] = [await engine.keepBlob(new Uint8Array([1]), "image/jpeg"), await engine.keepBlob(new Uint8Array([2]), "image/jpeg"), await engine.keepBlob(new Uint8Array([3]), "image/jpeg")];
+  said.refused.add(refused);
+  parts.disk.blocks.set(`b/${broken}`, new Uint8Array(40));
+  const report = await engine.sync();
+  expect([report.problem, report.complete, said.taken]).toStrictEqual([null, true, [good]]);
+  expect(engine.outbox().photos).toBe(2);
+  expect(engine.problems()).toMatchObject([{ code: "photo_stays", severity: "warn", details: { n: 2 } }]);
+  said.refused.clear();
+  await engine.sync();
+  expect(said.taken).toStrictEqual([good, refused]);
+  expect(engine.problems()).toMatchObject([{ code: "photo_stays", details: { n: 1 } }]);
+});
+
+test("a photo that was taken off again is not sent; one that an entry names is", async () => {
+  const { said, server } = picky();
+  const engine = await enrolled(device(server));
+  const off = await engine.keepBlob(new Uint8Array([1]), "image/jpeg");
+  const named = await engine.keepBlob(new Uint8Array([2]), "image/jpeg");
+  await engine.write([{ kind: "create", type: "resource", set: { name: "沙袋", kind: "supply", photos: [named] } }]);
+  await engine.dropBlob(off);
+  await engine.dropBlob(named);
+  expect([engine.outbox().photos, await engine.readBlob(off)]).toStrictEqual([1, null]);
+  expect((await engine.readBlob(named))?.bytes).toStrictEqual(new Uint8Array([2]));
+});
+
+test("what nobody has thought of is told as a problem, never by silence; a line that breaks stays a line that broke", async () => {
+  const { said, server } = picky();
+  const engine = await enrolled(device(server));
+  await engine.keepBlob(new Uint8Array([1]), "image/jpeg");
+  said.breaks = true;
+  const report = await engine.sync();
+  expect([report.complete, report.problem?.code, report.problem?.details]).toStrictEqual([false, "failed", { why: "RangeError" }]);
+  expect(engine.problems()[0]?.code).toBe("failed");
+  server.request = () => Promise.reject(new Offline("no network"));
+  expect((await engine.sync()).problem?.code).toBe("offline");
 });

@@ -2,8 +2,9 @@
 // deleted here only when the server says that it is safe, or 90 days after it was uploaded.
 
 import { call, Stopped, type Line } from "./calls.ts";
-import type { KeptBlob } from "./kept-types.ts";
+import type { Core, KeptBlob } from "./kept-types.ts";
 import type { Change } from "./ledger.ts";
+import { SealBroken } from "./sealing.ts";
 
 const TUS = { "tus-resumable": "1.0.0" };
 const KEPT_S = 90 * 86_400;
@@ -13,23 +14,37 @@ export const MOST_NAMED = 1000;
 const base64 = (text: string): string => btoa(String.fromCharCode(...new TextEncoder().encode(text)));
 const gone = (error: unknown): boolean => error instanceof Stopped && [404, 409, 410, 460].includes(Number(error.problem.details?.["status"]));
 
-/** Sends every photo that the server lacks; how many. Throws Stopped; the next time it goes on where the line broke. */
+/**
+ * Sends every photo that the server lacks; how many. Throws Stopped; the next time it goes on where the line broke. A photo
+ * that the server refuses, or that does not open here any more, stays and is told (`photo_stays`); the others go on.
+ */
 export async function uploadBlobs(line: Line, read: (name: string) => Promise<Uint8Array<ArrayBuffer> | null>): Promise<number> {
   let count = 0;
   for (const [name, blob] of Object.entries(line.ledger.core.blobs)) {
     if (blob.uploadedAt !== null) continue;
-    const bytes = await read(name);
-    if (bytes === null) continue;
     try {
+      const bytes = await read(name);
+      if (bytes === null) continue;
       await uploadOne(line, name, blob, bytes);
       count += 1;
     } catch (error) {
-      if (!gone(error)) throw error;
-      await note(line, name, { upload: null }); // the upload has expired: it begins anew the next time
+      const why = ownTrouble(error);
+      if (why === null) throw error;
+      await note(line, name, { upload: null, stays: why }); // an upload that has expired begins anew the next time
     }
   }
   return count;
 }
+
+/** What is wrong with this one photo; empty for an upload that has expired, null for what would stop every other one too. */
+function ownTrouble(error: unknown): string | null {
+  if (gone(error)) return "";
+  if (error instanceof SealBroken) return "broken";
+  return error instanceof Stopped && error.problem.code === "refused" ? error.slug || "refused" : null;
+}
+
+/** Photos that an upload was tried of and that stay here. */
+export const stayingPhotos = ({ blobs }: Core): number => Object.values(blobs).filter((one) => one.uploadedAt === null && one.stays).length;
 
 async function uploadOne(line: Line, name: string, blob: KeptBlob, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
   let { upload } = blob;

@@ -81,6 +81,8 @@ const PROBLEM_WORDS: Record<ProblemCode, Words> = {
   fork_needed: ["wait", ["服务器上有另一台手机用同样的登记传过内容", "Another phone has sent work under this registration"], ["再上传更新一次，这台手机会单独登记，内容都会保留", "Synchronise again: this phone gets a registration of its own, everything stays"]],
   unconfirmed: ["wait", ["服务器刚恢复过，正在等社区确认这台手机", "The server was restored: the community confirms this phone"], ["照常填写和上传；确认后会收到更新", "Go on writing and synchronising; news arrive once it is confirmed"]],
   copies_doubtful: ["warn", ["本机内容与服务器核对不上", "The copies here differ from the server's"], ["可以继续填写；请告诉社区管理员", "Go on writing; tell the administrator"]],
+  photo_stays: ["warn", ["有照片传不上去", "A photo cannot be uploaded"], ["其他内容照常上传；请打开有照片的那一条，去掉这张照片重拍", "Everything else is sent; open the record with the photo, take it out and take it again"]],
+  failed: ["stop", ["程序出错，这次没有传完", "The program failed: this synchronisation was not finished"], ["内容都在本机；请关掉程序重新打开再试，还不行就告诉社区管理员", "Everything is still here; close the app, open it and try again; if that does not help, tell the administrator"]],
   refused: ["stop", ["服务器没有接受这次上传", "The server refused this synchronisation"], ["内容都在本机；请联系社区管理员", "Everything is still here; tell the administrator"]],
   not_understood: ["wait", ["服务器的回答读不懂", "The server's answer cannot be understood"], ["内容都在本机；稍后再试", "Everything is still here; try again later"]],
 };

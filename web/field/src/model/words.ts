@@ -1,7 +1,7 @@
 // Times, sizes and names as people say them.
 import type { Notice, RecordView, Value } from "@shared/engine/index.ts";
 import { language, say, t } from "../i18n.ts";
-import { engine, reference } from "../session.ts";
+import { engine, outbox, reference } from "../session.ts";
 import { daysSince } from "./freshness.ts";
 import { today } from "./today.ts";
 
@@ -22,6 +22,13 @@ export function timeAgo(when: string | null | undefined, nowMs: number = Date.no
   if (at.getTime() >= midnight - 86_400_000) return t("app.time.yesterday", { clock });
   const days = daysSince(when, nowMs) ?? 0;
   return days < 14 ? t("app.time.daysAgo", { n: Math.max(2, days) }) : when.slice(0, 10);
+}
+
+/** What is on this phone only: entries, photos. */
+export function unsentWords(): string {
+  const { unsent: n, photos } = outbox.value;
+  if (photos === 0) return n > 0 ? t("home.unsent", { n }) : t("home.allSent");
+  return n > 0 ? t("home.unsentPhotos", { n, photos }) : t("home.onlyPhotos", { photos });
 }
 
 /** Days since a door was seen, in words. */
