@@ -9,7 +9,8 @@ import { router } from "./router.ts";
 import "./install.ts";
 import { keepNow } from "./model/glance.ts";
 import { followClock } from "./model/today.ts";
-import { attach } from "./session.ts";
+import { lockWhenIdle } from "./locking.ts";
+import { attach, engine, syncing } from "./session.ts";
 import { keepProgram } from "./updates.ts";
 
 async function start(): Promise<void> {
@@ -18,6 +19,7 @@ async function start(): Promise<void> {
   attach(await openEngine(browserParts("/")));
   createApp(App).use(i18n).use(router).mount("#app");
   followClock();
+  lockWhenIdle({ lock: () => engine().lock(), busy: () => syncing.value });
   void keepProgram();
   document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" && keepNow());
 }

@@ -1,7 +1,7 @@
 // Runs in the service worker: hands the sealed outbox over when there is a network again, with the app closed or locked.
 // It reads and sends; what became of it is asked openly once the PIN was given.
+import { phoneStore } from "@shared/engine/browser.ts";
 import { erasedText } from "@shared/engine/erasing.ts";
-import { indexedDbStore } from "@shared/engine/store-idb.ts";
 import { sendSealed } from "@shared/engine/sealed-outbox.ts";
 import { httpTransport } from "@shared/engine/transport.ts";
 import { SEND_TAG, STORE } from "./sending.ts";
@@ -12,7 +12,7 @@ interface SyncEvent extends Event {
 }
 
 async function send(): Promise<void> {
-  const store = indexedDbStore(STORE);
+  const store = phoneStore(STORE);
   try {
     const { left, problem, erase } = await sendSealed(store, httpTransport(""), Date.now());
     if (erase) {

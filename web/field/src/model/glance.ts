@@ -1,5 +1,5 @@
 // The home screen's figures, kept sealed so that it stands at once after the PIN, while the records are still being opened.
-import { computed } from "vue";
+import { computed, watch } from "vue";
 import { language } from "../i18n.ts";
 import { engine, glanced, outbox, reference, state } from "../session.ts";
 import type { Door } from "./day.ts";
@@ -54,7 +54,7 @@ let timer = 0;
 
 /** Keep what is shown now. */
 export function keepNow(): void {
-  window.clearTimeout(timer);
+  clearTimeout(timer);
   if (state.value !== "ready" || reference.value === null) return;
   lookAtClock();
   const kept: Kept = { day: today.value, language: language(), figures: figures.value };
@@ -73,3 +73,11 @@ export function keepSoon(): void {
   window.clearTimeout(timer);
   timer = window.setTimeout(keepNow, QUIET_MS);
 }
+
+// Behind the PIN nothing of the records stays in memory: what was worked out from them is worked out from nothing.
+watch(state, (now) => {
+  if (now === "ready") return;
+  last = "";
+  clearTimeout(timer);
+  void [day.value, figures.value];
+});

@@ -1,0 +1,109 @@
+"""What the field app does without being asked: it sends, locks itself, follows the day, keeps its head when another window takes over."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from between import Between, between
+from browser_kit import PHONE, DemoSite
+from field_phone import FieldPhone, Office
+from playwright.sync_api import Browser, Page, expect
+
+pytestmark = pytest.mark.long
+
+
+@pytest.fixture(scope="module")
+def line(demo_site: DemoSite) -> Iterator[Between]:
+    """Between the phone and the demo server."""
+    with between(demo_site.url) as passing:
+        yield passing
+
+
+@pytest.fixture(scope="module")
+def enrolled(browser: Browser, demo_site: DemoSite, line: Between) -> Iterator[FieldPhone]:
+    """One phone for all of it, one after the other; its timers are moved by hand."""
+    context = browser.new_context(viewport=PHONE, device_scale_factor=2, is_mobile=True, has_touch=True, locale="zh-CN", timezone_id="Asia/Shanghai")
+    page = context.new_page()
+    page.clock.install()
+    phone = FieldPhone(page, replace(demo_site, url=line.url)).enrol()
+    phone.program_is_kept()
+    yield phone
+    context.close()
+
+
+@pytest.fixture
+def phone(enrolled: FieldPhone) -> FieldPhone:
+    """The phone at its home screen, with a network."""
+    enrolled.context.set_offline(False)
+    enrolled.go_home()
+    return enrolled
+
+
+@pytest.fixture
+def office(office_page: Page, demo_site: DemoSite) -> Office:
+    """What the server has, as the secretary may read it."""
+    return Office(office_page, demo_site)
+
+
+def good_time(phone: FieldPhone, household: str, words: str) -> None:
+    """Write down when somebody is at home."""
+    phone.go(f"/edit/{household}")
+    phone.field("preferred_time_text").fill(words)
+    phone.tap("保存")
+    phone.said("已存到本机")
+
+
+def test_what_was_written_is_sent_without_a_tap_and_a_silent_server_is_asked_again(phone: FieldPhone, office: Office, line: Between):
+    """Half a minute after the last entry; where the server does not answer, again and again until it does."""
+    first, second = phone.due(2)
+    good_time(phone, first, "没有人点上传")
+    assert phone.unsent() == 1
+    phone.page.clock.run_for(31_000)
+    phone.page.get_by_text("全部已上传").wait_for()
+    assert office.fields("household", first)["preferred_time_text"] == "没有人点上传"
+
+    line.instead["/api/v1/sync/push"] = {"nothing": "that anybody understands"}
+    good_time(phone, second, "服务器缓过来了")
+    assert phone.unsent() == 1
+    before = len(line.asked)
+    phone.page.clock.run_for(31_000)
+    phone.page.wait_for_timeout(500)
+    assert sum("/sync/push" in one for one in line.asked[before:]) >= 1
+    del line.instead["/api/v1/sync/push"]
+    phone.page.clock.run_for(61_000)
+    phone.page.get_by_text("全部已上传").wait_for()
+    assert office.fields("household", second)["preferred_time_text"] == "服务器缓过来了"
+
+
+def test_a_phone_that_was_left_lying_locks_itself(phone: FieldPhone):
+    """Five minutes without a touch; nothing that was typed is lost, and the PIN opens what was open."""
+    household = phone.due(1)[0]
+    phone.household(household)
+    phone.page.clock.run_for(4 * 60_000)
+    assert phone.page.get_by_text("请输入密码").count() == 0
+    phone.page.clock.run_for(2 * 60_000)
+    phone.page.get_by_text("请输入密码").wait_for()
+    phone.pin()
+    phone.page.get_by_role("button", name=re.compile("都没变|今天已核实")).wait_for()
+
+
+def test_wrong_pins_make_wait_also_after_a_clock_that_was_years_ahead(phone: FieldPhone):
+    """Three wrong ones cost fifteen seconds; the right clock ends that wait, and the right PIN opens."""
+    phone.page.clock.set_system_time("2031-05-01T00:00:00Z")
+    phone.go("/me")
+    phone.tap("锁上")
+    for _ in range(3):
+        expect(phone.page.get_by_role("button", name="1", exact=True)).to_be_enabled()
+        phone.pin("999111")
+        phone.page.get_by_text(re.compile(r"密码不对，还能试 \d+ 次")).wait_for()
+    phone.page.get_by_text(re.compile(r"请等 \d+ 秒再试")).wait_for()
+    phone.page.clock.set_system_time("2026-03-02T00:00:00Z")
+    phone.page.clock.run_for(16_000)
+    phone.pin()
+    phone.page.get_by_text(re.compile(r"请等 \d+ 秒再试")).wait_for()  # all of it again: the clock went back
+    phone.page.clock.run_for(16_000)
+    phone.pin()
+    phone.home_stands()
