@@ -15,18 +15,21 @@ _LEFT_OUT = {"transfer-encoding", "connection", "content-length", "host", "serve
 
 
 class Between:
-    """Passes everything on to the server; `program` is appended to the service worker, `instead` replaces whole answers by path."""
+    """Passes everything on to the server; `program` is appended to the service worker, `instead` replaces whole answers by path, `tired` answers 503."""
 
     def __init__(self, server: str) -> None:
         self.server = server
         self.program = b""
         self.instead: dict[str, dict[str, Any]] = {}
+        self.tired: set[str] = set()
         self.asked: list[str] = []
         self.url = ""
 
     def answer(self, method: str, path: str, headers: dict[str, str], body: bytes | None) -> tuple[int, list[tuple[str, str]], bytes]:
         """What the phone gets."""
         self.asked.append(f"{method} {path}")
+        if path in self.tired:
+            return 503, [("Content-Type", "application/json")], b"{}"
         if path in self.instead:
             return 200, [("Content-Type", "application/json")], json.dumps(self.instead[path]).encode()
         request = urllib.request.Request(self.server + path, data=body, headers=headers, method=method)

@@ -65,14 +65,14 @@ def test_what_was_written_is_sent_without_a_tap_and_a_silent_server_is_asked_aga
     phone.page.get_by_text("全部已上传").wait_for()
     assert office.fields("household", first)["preferred_time_text"] == "没有人点上传"
 
-    line.instead["/api/v1/sync/push"] = {"nothing": "that anybody understands"}
+    line.tired.add("/api/v1/sync/push")
     good_time(phone, second, "服务器缓过来了")
     assert phone.unsent() == 1
     before = len(line.asked)
     phone.page.clock.run_for(31_000)
     phone.page.wait_for_timeout(500)
     assert sum("/sync/push" in one for one in line.asked[before:]) >= 1
-    del line.instead["/api/v1/sync/push"]
+    line.tired.clear()
     phone.page.clock.run_for(61_000)
     phone.page.get_by_text("全部已上传").wait_for()
     assert office.fields("household", second)["preferred_time_text"] == "服务器缓过来了"
@@ -82,6 +82,7 @@ def test_a_phone_that_was_left_lying_locks_itself(phone: FieldPhone):
     """Five minutes without a touch; nothing that was typed is lost, and the PIN opens what was open."""
     household = phone.due(1)[0]
     phone.household(household)
+    phone.page.keyboard.press("Shift")
     phone.page.clock.run_for(4 * 60_000)
     assert phone.page.get_by_text("请输入密码").count() == 0
     phone.page.clock.run_for(2 * 60_000)
@@ -106,4 +107,4 @@ def test_wrong_pins_make_wait_also_after_a_clock_that_was_years_ahead(phone: Fie
     phone.page.get_by_text(re.compile(r"请等 \d+ 秒再试")).wait_for()  # all of it again: the clock went back
     phone.page.clock.run_for(16_000)
     phone.pin()
-    phone.home_stands()
+    phone.page.get_by_role("heading", name="我的").wait_for()  # what was open before
