@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pyogrio.raw
@@ -12,12 +13,13 @@ import pytest
 import shapely
 from cells_kit import path_of, populate_ground
 from click.testing import CliRunner
-from front_door import COMMUNITY, open_office, problem
+from front_door import COMMUNITY, NEIGHBOUR, open_office, problem
 from records_kit import actor_of, point
 from sqlalchemy import text
 
 from server.cli import main
 from server.house import uuid7
+from server.services import reach
 from server.services.push import accept_user_operation
 from server.store.database import write
 
@@ -117,6 +119,41 @@ def test_who_reaches_the_clinic_in_fifteen_minutes(office, secretary):
     assert problem(secretary.post(path, {"roads": {"features": 5}})) == (422, "invalid-input")
 
 
+def test_households_without_the_neighbours_clinic_and_what_lies_nowhere(office, secretary, monkeypatch):
+    """Households without are counted; a clinic across the border counts, what the neighbour keeps to itself does not; what has
+    no location and what is not listed is said."""
+    path = f"/api/v1/communities/{COMMUNITY}/coverage?category=clinic&minutes=5"
+    [before] = secretary.get(path).json["categories"]
+    neighbour = replace(actor_of(office, "secretary"), community_id=NEIGHBOUR)
+    for name, kind, lon in (("邻里卫生站", "place", 120.6205), ("邻里急救车", "vehicle", 120.6181)):
+        values = {"name": name, "kind": kind, "category": "clinic", "anchor": point(lon, 31.306)}
+        made = accept_user_operation(office.house, neighbour, {"kind": "create", "type": "resource", "id": uuid7(), "set": values})
+        assert made["now"]["outcome"] == "applied", made
+    lost = accept_user_operation(office.house, actor_of(office, "secretary"), {
+        "kind": "create", "type": "dwelling", "id": uuid7(), "set": {"door_number": "9", "expected": True}})  # fmt: skip
+    assert lost["now"]["outcome"] == "applied", lost
+    answer = secretary.get(path).json
+    [clinic] = answer["categories"]
+    assert (clinic["places"], clinic["places_beyond"], clinic["left_off"]) == (1, 1, 0)
+    assert clinic["total"]["within"] > before["total"]["within"] and clinic["cells"][1]["within"] > 0
+    near = {one["nearest"]["name"]: one["nearest"]["community"] for one in clinic["buildings"]}
+    assert set(near) == {"卫生站", "邻里卫生站"} and near["卫生站"] is None and near["邻里卫生站"]
+    assert answer["households"] == "counted" and answer["unlocated"] == {"dwellings": 1, "households": 0}
+    without = sum(one["households"] for one in clinic["buildings"] if not one["within"])
+    assert clinic["total"]["households_without"] == without == sum(one["households_without"] for one in clinic["cells"])
+    assert clinic["total"]["households"] == sum(one["households"] for one in clinic["buildings"]) == 17
+    [alone] = secretary.get(f"{path}&across=false").json["categories"]
+    assert (alone["places_beyond"], alone["total"]["within"]) == (0, before["total"]["within"])
+    planner = office.signed_in("planner").get(path).json
+    [told] = planner["categories"]
+    assert planner["households"] == "estimated" and planner["unlocated"] == {"dwellings": 1, "households": None}
+    assert all(one["households"] is None for one in told["buildings"]) and told["total"]["without"] == clinic["total"]["without"]
+    assert all(value is None or value % 5 == 0 for one in [*told["cells"], told["total"]] for value in (one["households"], one["households_without"]))
+    monkeypatch.setattr(reach, "MOST_BUILDINGS", 3)
+    [cut] = secretary.get(path).json["categories"]
+    assert (len(cut["buildings"]), cut["left_off"]) == (3, len(clinic["buildings"]) - 3)
+
+
 def test_tiles_tell_no_small_counts(office, secretary):
     """A heat map has the tiles of the whole community; counts below the threshold are withheld."""
     path = f"/api/v1/communities/{COMMUNITY}/lattice"
@@ -147,7 +184,7 @@ def test_the_command_line_proposes_and_asks(office, tmp_path):
     assert "diff" in dishu("cells", "--help")
     assert "reshape" in dishu("cells", "diff", out, "--community", COMMUNITY, "--datum", "cgcs2000")
     said = dishu("cells", "coverage", "--community", COMMUNITY, "--category", "clinic", "--minutes", 5)
-    assert "卫生站" in said and "total" in said
+    assert "卫生站" in said and "total" in said and "走不到的住户" in said
     typo = CliRunner(env=environment).invoke(main, ["cells", "coverage", "--community", COMMUNITY, "--category", "clinics"])
     assert typo.exit_code == 1 and "unknown category clinics" in typo.stderr and len(typo.stderr.splitlines()) == 1
 

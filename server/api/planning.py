@@ -58,6 +58,8 @@ _COVERAGE: dict[str, Any] = {
         "detour": {"type": ["number", "null"]},
         "snap": {"type": ["object", "null"], "description": "how far buildings are from the roads: count, median_m, p95_m, beyond"},
         "roads": {"type": ["object", "null"], "description": "the network that the community keeps, used or not"},
+        "households": {"enum": ["counted", "estimated"], "description": "estimated from publications for readers without personal fields"},
+        "unlocated": {"type": "object", "description": "dwellings and households in no building with a location"},
         "categories": {
             "type": "array",
             "items": {
@@ -66,9 +68,11 @@ _COVERAGE: dict[str, Any] = {
                     "category": {"type": "string"},
                     "label": {"type": "string"},
                     "places": {"type": "integer"},
-                    "cells": {"type": "array", "items": {"type": "object"}},
+                    "places_beyond": {"type": "integer", "description": "of other communities that count, too"},
+                    "cells": {"type": "array", "items": {"type": "object"}, "description": "dwellings, within, share, households, households_without"},
                     "total": {"type": "object"},
                     "buildings": {"type": "array", "items": {"type": "object"}},
+                    "left_off": {"type": "integer", "description": "buildings that are not listed"},
                 },
             },
         },
@@ -109,6 +113,7 @@ class CoverageSchema(Schema):
     roads = fields.Dict(metadata={"description": "GeoJSON of lines, for this question alone; else as `by` says"})
     datum = fields.String(**_DATUM)
     buildings = fields.Boolean(load_default=True, metadata={"description": "list buildings with their nearest place"})
+    across = fields.Boolean(load_default=True, metadata={"description": "places beyond the community's border count, too"})
 
 
 @blueprint.post("/api/v1/communities/<community_id>/editions/propose")
@@ -221,11 +226,13 @@ def show_lattice(community_id: str) -> Response:
         "by": {"type": "string", "enum": list(reach.BY), "default": "auto",
                "description": "直线或路网；缺省为有路网用路网 / along the community's roads where it has some"},
         "buildings": {"type": "boolean", "default": True},
+        "across": {"type": "boolean", "default": True, "description": "也算社区边界外的场所 / places beyond the community's border count"},
     },
     response=_COVERAGE,
     problems=("invalid-input",),
     more="Straight lines are lengthened by 1.3. Along roads each building goes to the nearest point of the nearest road "
-    "(`off_road_m`); who lives more than 300 m from every road has no way. Dwellings are counted, never persons.",
+    "(`off_road_m`); who lives more than 300 m from every road has no way. Dwellings and households are told, never persons. "
+    "Of other communities what the account sees counts, and else places and facilities, which are public.",
 )
 def show_coverage(community_id: str) -> Response:
     """Needs ``read_records``."""
@@ -235,7 +242,7 @@ def show_coverage(community_id: str) -> Response:
         categories=[one for one in request.args.get("category", "").split(",") if one],
         minutes=_number("minutes", 15.0, 1.0, 120.0),
         metres_per_minute=_number("metres_per_minute", reach.WALK_M_PER_MINUTE, 10.0, 200.0),
-        by=_by(), lists=request.args.get("buildings", "true") != "false",
+        by=_by(), lists=request.args.get("buildings", "true") != "false", across=request.args.get("across", "true") != "false",
     )  # fmt: skip
     return json_answer(found)
 
@@ -256,7 +263,7 @@ def ask_coverage(community_id: str) -> Response:
     found = reach.coverage(
         auth.house(), auth.scope(actor), community_id, categories=asked["categories"], minutes=asked["minutes"],
         metres_per_minute=asked["metres_per_minute"], by=asked["by"], roads=asked.get("roads"), datum=asked.get("datum"),
-        lists=asked["buildings"],
+        lists=asked["buildings"], across=asked["across"],
     )  # fmt: skip
     return json_answer(found)
 

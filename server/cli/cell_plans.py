@@ -64,14 +64,20 @@ def coverage(
     """Dwellings within a walk of each category of resource, by cell."""
     house, community_id = open_community(community)
     found = reach.coverage(
-        house, Scope((community_id,), fields="internal"), community_id, categories=categories, minutes=minutes,
+        house, Scope((community_id,), fields="all"), community_id, categories=categories, minutes=minutes,
         metres_per_minute=speed, by=by, roads=_read(roads), datum=datum, lists=False,
     )  # fmt: skip
     click.echo("by roads 按路网" if found["by"] == "roads" else f"by straight lines 按直线\tx {found['detour']}")
     for one in found["categories"]:
         for cell in [*one["cells"], {"code": "total 合计", **one["total"]}]:
             share = "-" if cell["share"] is None else f"{cell['share']:.1%}"
-            click.echo(f"{one['category']}\t{one['label']}\t{cell['code'] or '-'}\t{cell['within']}/{cell['dwellings']}\t{share}")
+            without = f"households without 走不到的住户 {cell['households_without']}/{cell['households']}"
+            click.echo(f"{one['category']}\t{one['label']}\t{cell['code'] or '-'}\t{cell['within']}/{cell['dwellings']}\t{share}\t{without}")
+        if one["places_beyond"]:
+            click.echo(f"{one['category']}\t{one['label']}\tplaces of other communities 其他社区的场所\t{one['places_beyond']}")
+    lost = found["unlocated"]
+    if lost["dwellings"] or lost["households"]:
+        click.echo(f"without a location 无位置，未计入\tdwellings 房屋 {lost['dwellings']}\thouseholds 住户 {lost['households']}")
 
 
 @click.command("roads")

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
 
 from geo.errors import GeoError
-from geo.walking import TOWN_DETOUR, WALK_M_PER_MINUTE, Reach, RoadNetwork, reach_by_cell, straight_reach
+from geo.metric import metres_per_degree
+from geo.walking import TOWN_DETOUR, WALK_M_PER_MINUTE, CellReach, Reach, RoadNetwork, reach_by_cell, straight_reach
 from server.errors import InputError, InvalidInput, OutsideScope
 from server.permissions import Scope
 from server.services.cell_design import read_lines
-from server.services.places import places_in_force
+from server.services.figures import TOTAL, Told, figures
+from server.services.places import Places, places_in_force
 from server.services.roads import facts_told, network_of, snap_told
-from server.store import ground
+from server.store import assignments, ground
 from server.store import roads as road_store
 from server.store.database import read, stamp
 from server.store.scoping import see_community
 
 if TYPE_CHECKING:
     from server.house import House
+    from server.store.database import Connection
 
+PUBLIC_KINDS = frozenset({"place", "facility"})
+"""Resources whose name, category and place are for everybody, those of another community too; what it stores or drives is its own."""
+_NEAR_M = 1_000.0
 BY = ("auto", "straight", "roads")
 MOST_BUILDINGS = 2_000
 """Buildings that are listed one by one; figures are of all."""
@@ -40,8 +46,9 @@ def coverage(
     roads: Any = None,
     datum: str | None = None,
     lists: bool = True,
+    across: bool = True,
 ) -> dict[str, Any]:
-    """How many dwellings reach a place of each category within a walk, and which buildings do not.
+    """How many dwellings and households reach a place of each category within a walk, and which buildings do not.
 
     Parameters
     ----------
@@ -52,12 +59,17 @@ def coverage(
     roads : GeoJSON of another road network, for this question alone
     datum : of these roads
     lists : whether buildings are listed, each with its nearest place (the first `MOST_BUILDINGS`)
+    across : whether places of other communities count where they are nearer: all where the reader sees that community,
+        else what is public of it (`PUBLIC_KINDS`)
 
     Returns
     -------
     dict
-        ``categories``: each with ``places``, ``cells`` (dwellings, within, share), ``total``, and ``buildings`` (nearest
-        place, metres, minutes, ``within``). Dwellings are counted, never persons. Share None where there is no dwelling.
+        ``categories``: each with ``places`` and ``places_beyond`` (of other communities), ``cells`` (dwellings, within, share,
+        households), ``total``, ``buildings`` (nearest place, metres, minutes, ``within``) and ``left_off`` (buildings that
+        are not listed). Share None where there is no dwelling. ``households`` says how they were found: ``counted``, or
+        ``estimated`` for readers without personal fields: what was published of the cell, by the share of its dwellings.
+        ``unlocated`` are dwellings and households in no building with a location: nobody knows whether they reach anything.
 
     Raises
     ------
@@ -77,8 +89,15 @@ def coverage(
         kept = road_store.facts(connection, community_id)
         buildings = ground.buildings(connection, community_id)
         dwellings = ground.dwellings_by_building(connection, community_id)
+        households = ground.households_by_building(connection, community_id) if scope.fields == "all" else {}
+        everything = {kind: ground.count_of(connection, community_id, kind) for kind in ("dwelling", "household")}
+        names = {one.community_id: one.name for one in assignments.communities(connection)}
         resources = ground.resources(connection, community_id)
+        if across:
+            walk_m = max(minutes * metres_per_minute, _NEAR_M)
+            resources += _beyond(connection, scope, community_id, names, buildings, walk_m)
         places = places_in_force(connection, str(house.engine.url), community_id)
+    counted = _Households(scope, households, buildings, None if scope.fields == "all" else figures(house, community_id), places)
     lons = np.array([one.lon for one in buildings], dtype=np.float64)
     lats = np.array([one.lat for one in buildings], dtype=np.float64)
     off = None if network is None else network.off_road(lons=lons, lats=lats)
@@ -94,11 +113,14 @@ def coverage(
         within = reach.within(minutes, metres_per_minute=metres_per_minute)
         by_cell = reach_by_cell(places.index, lons=lons, lats=lats, dwellings=counts, is_within=within)
         total, near = int(counts.sum()), int(counts[within].sum())
+        homes = counted.by_cell(lons, lats, within, by_cell)
+        rows, left_off = _listed(buildings, counts, these, reach, within, metres_per_minute, off, names, community_id, counted)
         found.append(
             {
                 "category": category,
                 "label": house.registry.codelist("resource_category").label_of(category) or category,
-                "places": len(these),
+                "places": sum(1 for one in these if one.community_id == community_id),
+                "places_beyond": sum(1 for one in these if one.community_id != community_id),
                 "cells": [
                     {
                         "cell_id": one.cell_id,
@@ -106,14 +128,16 @@ def coverage(
                         "dwellings": one.dwellings,
                         "within": one.within,
                         "share": None if one.share is None else round(one.share, 4),
+                        **homes[one.cell_id],
                     }
                     for one in by_cell
                 ],
                 "total": {
                     "dwellings": total, "within": near, "without": total - near,
-                    "share": round(near / total, 4) if total else None,
+                    "share": round(near / total, 4) if total else None, **counted.total(near, total, within),
                 },
-                "buildings": _listed(buildings, counts, these, reach, within, metres_per_minute, off) if lists else [],
+                "buildings": rows if lists else [],
+                "left_off": left_off if lists else 0,
             }
         )  # fmt: skip
     return {
@@ -125,6 +149,11 @@ def coverage(
         "snap": None if off is None else snap_told(off),
         "roads": None if kept is None else facts_told(kept),
         "edition_id": places.edition_id,
+        "households": counted.how,
+        "unlocated": {
+            "dwellings": everything["dwelling"] - int(counts.sum()),
+            "households": everything["household"] - sum(counted.counts) if counted.how == "counted" else None,
+        },
         "categories": found,
     }
 
@@ -153,11 +182,73 @@ def _reach(network: RoadNetwork | None, lons: Any, lats: Any, places: Sequence[A
     return network.reach(lons=lons, lats=lats, place_lons=place_lons, place_lats=place_lats)
 
 
+class _Households:
+    """Households that reach a place: counted for those who see them, else estimated from what was published of each cell."""
+
+    def __init__(self, scope: Scope, by_building: Mapping[str, int], buildings: Sequence[Any], told: Told | None, places: Places) -> None:
+        self.how = "counted" if scope.fields == "all" else "estimated"
+        self.counts = [by_building.get(one.id, 0) for one in buildings]
+        self._places = places
+        published = told.values if told is not None and told.edition_id == places.edition_id else {}
+        self._published = {name: values.get("household_count") for name, values in published.items()}
+
+    def by_cell(self, lons: Any, lats: Any, within: Any, dwellings: Sequence[CellReach]) -> dict[str | None, dict[str, Any]]:
+        """``households`` and ``households_without`` of each cell that is told; None where nothing may be."""
+        if self.how == "estimated":
+            return {one.cell_id: self._estimated(one.cell_id, one.within, one.dwellings) for one in dwellings}
+        counted = {
+            one.cell_id: one
+            for one in reach_by_cell(self._places.index, lons=lons, lats=lats, dwellings=self.counts, is_within=within)
+        }
+        found = {}
+        for one in dwellings:
+            homes = counted.get(one.cell_id)
+            total, near = (0, 0) if homes is None else (homes.dwellings, homes.within)
+            found[one.cell_id] = {"households": total, "households_without": total - near}
+        return found
+
+    def total(self, near: int, of: int, within: Any) -> dict[str, Any]:
+        """The same of the community."""
+        if self.how == "estimated":
+            return self._estimated(TOTAL, near, of)
+        whole = sum(self.counts)
+        reached = int(np.array(self.counts, dtype=np.int64)[within].sum()) if whole else 0
+        return {"households": whole, "households_without": whole - reached}
+
+    def of_building(self, at: int) -> int | None:
+        """Households of the building at this place in the list; None where single buildings are not told."""
+        return self.counts[at] if self.how == "counted" else None
+
+    def _estimated(self, name: str | None, near: int, of: int) -> dict[str, Any]:
+        whole = self._published.get(name or "")
+        # In fives, as what was published is; it says nothing that dwellings and the publication do not say.
+        without = None if whole is None or not of else 5 * round(whole * (of - near) / of / 5)
+        return {"households": whole, "households_without": without}
+
+
+def _beyond(
+    connection: Connection, scope: Scope, community_id: str, communities: Collection[str], buildings: Sequence[Any], walk_m: float
+) -> list[Any]:
+    """Places of other communities not farther than a walk from the buildings' extent that this reader may know of."""
+    others = sorted(one for one in communities if one != community_id)
+    if not others or not buildings:
+        return []
+    lons, lats = [one.lon for one in buildings], [one.lat for one in buildings]
+    east_m, north_m = metres_per_degree((min(lats) + max(lats)) / 2)
+    east, north = walk_m / float(east_m), walk_m / float(north_m)
+    bounds = (min(lons) - east, min(lats) - north, max(lons) + east, max(lats) + north)
+    return [
+        one
+        for one in ground.resources_beyond(connection, others, bounds)
+        if scope.sees_community(one.community_id) or one.kind in PUBLIC_KINDS
+    ]
+
+
 def _listed(
     buildings: Sequence[Any], counts: Any, places: Sequence[Any], reach: Reach, within: Any, metres_per_minute: float,
-    off: Any = None,
-) -> list[dict[str, Any]]:  # fmt: skip
-    """Buildings with dwellings, those without a place in reach first, farthest first."""
+    off: Any, names: Mapping[str, str], community_id: str, homes: _Households,
+) -> tuple[list[dict[str, Any]], int]:  # fmt: skip
+    """Buildings with dwellings, those without a place in reach first, farthest first; and how many more there are."""
     order = np.lexsort((np.arange(len(buildings)), -np.nan_to_num(reach.metres, posinf=1e12), within))
     rows = []
     for at in order.tolist():
@@ -172,7 +263,11 @@ def _listed(
                     "lon": buildings[at].lon, "lat": buildings[at].lat,
                 },
                 "dwellings": int(counts[at]),
-                "nearest": None if place < 0 else {"id": places[place].id, "name": places[place].name},
+                "households": homes.of_building(at),
+                "nearest": None if place < 0 else {
+                    "id": places[place].id, "name": places[place].name,
+                    "community": None if places[place].community_id == community_id else names.get(places[place].community_id),
+                },
                 "metres": metres,
                 "off_road_m": None if off is None or not np.isfinite(off[at]) else round(float(off[at]), 1),
                 "minutes": None if metres is None else round(metres / metres_per_minute, 1),
@@ -181,4 +276,4 @@ def _listed(
         )  # fmt: skip
         if len(rows) == MOST_BUILDINGS:
             break
-    return rows
+    return rows, int(np.count_nonzero(counts)) - len(rows)

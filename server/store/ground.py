@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection
 
 from server.store.database import run
-from server.store.scoping import json_text
+from server.store.scoping import among, json_text
 
 
 def buildings(connection: Connection, community_id: str) -> list[Any]:
@@ -55,19 +56,39 @@ def households_by_building(connection: Connection, community_id: str) -> dict[st
     return {row.building: int(row.number) for row in rows if row.building is not None}
 
 
+def count_of(connection: Connection, community_id: str, record_type: str) -> int:
+    """Live records of a type, wherever they are or not."""
+    statement = "SELECT count(*) FROM record WHERE community_id = ? AND type = ? AND life = 'live'"
+    return int(run(connection, statement, (community_id, record_type)).scalar_one())
+
+
 def resources(connection: Connection, community_id: str) -> list[Any]:
-    """Live resources with a place, their own or that of their building or estate: id, name, kind, category, lon, lat."""
+    """Live resources with a place, their own or that of their building or estate: id, name, kind, category, lon, lat, community_id."""
+    return _resources(connection, "r.community_id = ?", (community_id,))
+
+
+def resources_beyond(
+    connection: Connection, communities: Sequence[str], bounds: tuple[float, float, float, float]
+) -> list[Any]:
+    """As `resources`, of these communities, as far as they lie within west, south, east, north."""
+    wanted, values = among("r.community_id", communities)
+    west, south, east, north = bounds
+    lon, lat = (f"COALESCE(r.{axis}, p.{axis}, q.{axis})" for axis in ("lon", "lat"))
+    return _resources(connection, f"{wanted} AND {lon} BETWEEN ? AND ? AND {lat} BETWEEN ? AND ?", (*values, west, east, south, north))
+
+
+def _resources(connection: Connection, where: str, values: Sequence[Any]) -> list[Any]:
     name, kind, category = (json_text(connection, "r", field) for field in ("name", "kind", "category"))
     return list(
         run(
             connection,
             f"SELECT r.id, {name} AS name, {kind} AS kind, {category} AS category, "
-            "COALESCE(r.lon, p.lon, q.lon) AS lon, COALESCE(r.lat, p.lat, q.lat) AS lat FROM record r "
+            "COALESCE(r.lon, p.lon, q.lon) AS lon, COALESCE(r.lat, p.lat, q.lat) AS lat, r.community_id FROM record r "
             "LEFT JOIN record p ON p.community_id = r.community_id AND p.id = r.place_parent "
             "LEFT JOIN record q ON q.community_id = p.community_id AND q.id = p.place_parent "
-            "WHERE r.community_id = ? AND r.type = 'resource' AND r.life = 'live' "
-            "AND COALESCE(r.lon, p.lon, q.lon) IS NOT NULL ORDER BY r.id",
-            (community_id,),
+            f"WHERE {where} AND r.type = 'resource' AND r.life = 'live' "
+            "AND COALESCE(r.lon, p.lon, q.lon) IS NOT NULL ORDER BY r.community_id, r.id",
+            tuple(values),
         )
     )
 
