@@ -181,6 +181,8 @@ class RecordType:
     note: str = ""
     #: Of a special survey: the condition over the household or person that says who is asked; None: everybody.
     audience: Mapping[str, Any] | None = None
+    #: (name, kind) of what a workbook asks of the device and nobody answers, see `forms.metadata`.
+    metadata: tuple[tuple[str, str], ...] = ()
 
     def unit_of_field(self, field: str) -> str:
         """Name of the unit that merges a field; a field this version does not know is a unit of its own."""

@@ -30,6 +30,7 @@ from forms.definition import (
 )
 from forms.errors import DefinitionError, ExpressionError, UnknownCodeList
 from forms.expressions import fields_used, parse, uses_today
+from forms.metadata import read_metadata
 from forms.values import Refused, check_for
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
@@ -65,7 +66,7 @@ _FIELD_KEYS = frozenset(
 )
 _TYPE_KEYS = frozenset(
     ["name", "version", "label", "note", "server_made", "subject", "placed_by", "parents", "audience", "fields", "units",
-     "constraints", "views"]
+     "constraints", "views", "metadata"]
 )  # fmt: skip
 #: Policies that need a certain kind of value.
 _POLICY_TYPES = {
@@ -161,6 +162,7 @@ class _Reader:
             document=self.served,
             note=document.get("note", ""),
             audience=self._audience(),
+            metadata=read_metadata(document, fields),
         )
 
     def _audience(self) -> Mapping[str, Any] | None:

@@ -9,6 +9,7 @@ from typing import Any
 from xml.parsers import expat
 
 from forms.errors import FormsError
+from forms.metadata import said_metadata
 from forms.odk_form import PHOTO_QUESTIONS, SEEN, CollectForm, Part, asked_fields
 
 MOST_DEPTH = 32
@@ -63,6 +64,12 @@ class Submission:
         """When the form was finished, by the phone's clock; None where it does not say so in full."""
         text = self.root.said("dishu_end")
         return text if re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", text) else None
+
+
+def metadata_of(form: CollectForm, submission: Submission) -> dict[str, str]:
+    """What the phone says of a filled form beside its answers, by name: when it was begun and finished, on which device."""
+    kinds = form.parts[0].record_type.metadata
+    return said_metadata(kinds, [(node.name, node.text.strip()) for node in submission.root.children]) if kinds else {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from typing import Any
 
 from forms.definition import FieldSpec, RecordType, Screen
 from forms.errors import DefinitionError
+from forms.metadata import asked_metadata
 from forms.odk_expressions import odk_text
 from forms.registry import Registry
 from forms.xlsform_rules import EN, ZH
@@ -119,7 +120,7 @@ def asked_fields(record_type: RecordType) -> list[FieldSpec]:
 
 def _single(record_type: RecordType, *, made_anew: bool = False) -> CollectForm:
     part = Part(record_type, made_anew=made_anew or record_type.name in _EVENTS)
-    return _form(record_type.name, record_type.label, (part,), list(_part_rows(part, several=False)))
+    return _form(record_type.name, record_type.label, (part,), [*asked_metadata(record_type.metadata), *_part_rows(part, several=False)])
 
 
 def _survey(registry: Registry) -> CollectForm:
@@ -194,7 +195,8 @@ def _part_rows(part: Part, *, several: bool) -> Iterator[Row]:
 def _written_rows(kind: RecordType) -> dict[str, Row]:
     """The rows that the workbook of this type has for its fields and notes."""
     survey = xlsform_sheets(kind)["survey"][1]
-    rows = {row["name"]: row for row in survey if "name" in row and row["type"] != "begin_group"}
+    metadata = dict(kind.metadata)
+    rows = {row["name"]: row for row in survey if "name" in row and row["type"] != "begin_group" and row["name"] not in metadata}
     asks = {name: set(_REFERENCE.findall(row.get("relevant", ""))) for name, row in rows.items()}
     for name in list(rows):
         # Two questions that hide each other are a circle, which XForms refuses: the earlier one is always asked.

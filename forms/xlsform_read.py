@@ -160,6 +160,7 @@ class _Form:
             "units": self._units(),
             "constraints": self._constraints(logic),
             "views": [view] if screens else [],
+            **({"metadata": survey.metadata} if survey.metadata else {}),
         }
         return ImportedForm(definition, choices.new_documents())
 

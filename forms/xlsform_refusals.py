@@ -26,10 +26,6 @@ REASONS: dict[str, tuple[str, str]] = {
     "type_repeat": ("不支持重复组：每一项应是一条单独的记录", "repeats are not supported: each entry is a record of its own"),
     "type_media": ("不支持题型 {0}（图片、音频、视频、文件）", "the type {0} is not supported (picture, sound, video, file)"),
     "type_external": ("不支持题型 {0}（外部选项）", "the type {0} is not supported (choices out of a table)"),
-    "type_metadata": (
-        "题型 {0}：人员、设备和时间随每次操作自动记录，请删除本行",
-        "the type {0}: who, which device and when are kept with every operation; delete this row",
-    ),
     "type_line": ("题型 {0}：只支持点（geopoint）", "the type {0} is not supported: only points (geopoint) are"),
     "type_unsupported": ("不支持题型 {0}", "the type {0} is not supported"),
     "or_other": ("不支持 or_other：请在选项表中加入其他", "or_other is not supported: add a choice for it to the list"),

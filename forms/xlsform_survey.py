@@ -63,7 +63,7 @@ class Question:
 
 
 class Survey:
-    """One reading of the sheet. ``questions``, ``notes`` (row and its note) and ``screens`` are what it found."""
+    """One reading of the sheet. ``questions``, ``notes`` (row and its note), ``screens`` and ``metadata`` are what it found."""
 
     def __init__(
         self, sheet: Sheet, choices: Choices, words: Words, complaints: Complaints, title: dict[str, str]
@@ -76,6 +76,7 @@ class Survey:
         self.questions: dict[str, Question] = {}
         self.notes: list[tuple[Row, dict[str, Any]]] = []
         self.screens: list[Screen] = []
+        self.metadata: list[dict[str, str]] = []
         self._groups: list[tuple[Row, Screen]] = []
         self._loose = Screen("main", title, ())
         self._waiting: list[dict[str, Any]] = []
@@ -134,6 +135,10 @@ class Survey:
             self._end(row)
         elif asked.kind == "note":
             self._note(row)
+        elif asked.metadata is not None:
+            name = self._name(row)
+            if name is not None:
+                self.metadata.append({"name": name, "kind": asked.metadata})
         else:
             self._question(row, asked)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from forms.metadata import SPELLINGS
+
 _SELECT = re.compile(
     r"(?P<how>select[_ ]?one(?: from)?|select1|select[_ ]multiple(?: from)?|select all that apply(?: from)?)\s+"
     r"(?P<list>\S+)(?P<other>\s+(?:or[_ ]other|or specify other))?",
@@ -16,16 +18,12 @@ _SIMPLE = {
     "datetime": "datetime", "geopoint": "location", "gps": "location", "location": "location", "note": "note", "calculate": "calculate",
 }  # fmt: skip
 _MEDIA = {"image", "photo", "audio", "video", "file", "background-audio", "signature", "draw", "annotate"}
-_METADATA = {
-    "start", "end", "today", "deviceid", "device_id", "device id", "username", "email", "phonenumber", "phone number", "phone_number",
-    "imei", "subscriberid", "subscriber_id", "simserial", "sim_serial", "audit", "start-geopoint", "starttime", "endtime",
-}  # fmt: skip
 _LINES = {"geotrace", "geoshape", "start-geotrace", "start-geoshape"}
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """``kind``: a field type, or note, calculate, begin, end, or refused; ``list_name`` of a selection.
+    """``kind``: a field type, or note, calculate, begin, end, metadata, or refused; ``list_name`` of a selection; ``metadata`` its kind.
 
     ``refusal`` is the code of why the type cannot be imported; ``begin`` and ``end`` of a repeat keep their kind.
     """
@@ -33,6 +31,7 @@ class Asked:
     kind: str
     list_name: str | None = None
     refusal: str | None = None
+    metadata: str | None = None
 
 
 def read_type(text: str) -> Asked:
@@ -58,8 +57,8 @@ def read_type(text: str) -> Asked:
     if lower in _SIMPLE:
         return Asked(_SIMPLE[lower])
     first = lower.split(" ")[0]
-    if lower in _METADATA:
-        return Asked("refused", refusal="type_metadata")
+    if lower in SPELLINGS:
+        return Asked("metadata", metadata=SPELLINGS[lower])
     if first in _MEDIA:
         return Asked("refused", refusal="type_media")
     if first in (

@@ -80,6 +80,7 @@ def canonical(document: Mapping[str, Any]) -> dict[str, Any]:
         "units": list(document.get("units", ())),
         "constraints": list(document.get("constraints", ())),
         "views": list(document.get("views", ())),
+        **({"metadata": list(document["metadata"])} if document.get("metadata") else {}),
     }
 
 
@@ -122,7 +123,8 @@ def xlsform_sheets(record_type: RecordType) -> dict[str, tuple[list[str], list[C
     if len(document["views"]) > 1:
         raise DefinitionError(record_type.name, "/views/1", "a workbook holds one view")
     writer = _Writer(document, record_type)
-    survey = list(writer.survey())
+    metadata = [{"type": item["kind"], "name": item["name"]} for item in document.get("metadata", ())]
+    survey = [*metadata, *writer.survey()]
     lists = list(record_type_lists(record_type))
     return {
         "survey": (_SURVEY, survey),

@@ -13,8 +13,11 @@ _HEAD = ["type", "name", "label::中文 (zh)", "label::English (en)", "required"
 _CHOICES_HEAD = ["list_name", "name", "label::中文 (zh)", "label::English (en)"]
 
 
-def dogs(version: int = 1, *, rows: list[list[Any]] | None = None, choices: list[list[Any]] | None = None, **settings: str) -> io.BytesIO:
-    """养犬登记: is there a dog, how many, of which kinds, of which size."""
+def dogs(
+    version: int = 1, *, rows: list[list[Any]] | None = None, choices: list[list[Any]] | None = None,
+    device: list[list[Any]] | None = None, **settings: str,
+) -> io.BytesIO:  # fmt: skip
+    """养犬登记: is there a dog, how many, of which kinds, of which size; ``device``: rows that ask the phone."""
     asked = rows or [
         ["begin group", "main", "养犬", "Dogs"],
         ["select_one yes", "has_dog", "是否养犬", "Is there a dog", "yes"],
@@ -30,7 +33,7 @@ def dogs(version: int = 1, *, rows: list[list[Any]] | None = None, choices: list
     given = {"form_id": NAME, "form_title": "养犬登记", "version": str(version)} | settings
     return workbook(
         {
-            "survey": [_HEAD, *asked], "choices": [_CHOICES_HEAD, *listed],
+            "survey": [_HEAD, *(device or []), *asked], "choices": [_CHOICES_HEAD, *listed],
             "settings": [list(given), list(given.values())],
         }
     )  # fmt: skip

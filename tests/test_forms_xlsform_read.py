@@ -160,8 +160,8 @@ def test_values_of_spreadsheets_are_read_as_they_are_seen():
 ROWS = [
     (["begin repeat", "members", "Members"], ["end repeat"], [("survey!A2", "type_repeat")]),
     (["image", "photo", "Photo"], [], [("survey!A2", "type_media")]),
-    (["audit", "audit", None], [], [("survey!A2", "type_metadata")]),
-    (["today", "today", None], [], [("survey!A2", "type_metadata")]),
+    (["today", "today", None], ["text", "TODAY", "T"], [("survey!B3", "name_repeated")]),
+    (["start", None, None], [], [("survey!B2", "name_missing")]),
     (["geoshape", "area", "Area"], [], [("survey!A2", "type_line")]),
     (["barcode", "code", "Code"], [], [("survey!A2", "type_unsupported")]),
     (["select_one_external towns", "town", "Town"], [], [("survey!A2", "type_external")]),
@@ -235,7 +235,7 @@ def test_a_column_is_kept_or_refused_never_lost(column, content, code):
 def test_all_reasons_come_at_once_and_nothing_is_imported():
     """An author corrects the workbook in one go; half a form never reaches a phone."""
     file = survey(
-        ["start", "start", None],
+        ["image", "front", None],
         ["text", "a", None],
         ["select_one towns", "town", "Town"],
         ["integer", "n", "N"],
@@ -246,7 +246,7 @@ def test_all_reasons_come_at_once_and_nothing_is_imported():
     with pytest.raises(XlsformRefused) as caught:
         read_xlsform(file)
     assert [(one.place, one.code) for one in caught.value.refusals] == [
-        ("survey!A2", "type_metadata"),
+        ("survey!A2", "type_media"),
         ("survey!C3", "label_missing"),
         ("choices!B2", "code_spaces"),
         ("choices!C3", "label_missing"),

@@ -7,13 +7,14 @@ import json
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
+import orjson
 import pytest
 from front_door import Person
 from odk_kit import collect, filled, new, opened
 from PIL import Image
 from server_kit import COMMUNITY, PASSWORD, furnish, home, open_ground, patch
 from stream_oracle import recount
-from survey_kit import NAME, go_live, path
+from survey_kit import NAME, dogs, go_live, path
 
 from forms.odk_form import collect_forms
 from server.services.community_forms import at_home
@@ -374,13 +375,17 @@ def test_a_special_survey_is_a_form_of_collect_while_it_is_open(ground, place):
     phone, office = collect(ground, 0), Person(ground.app.test_client())
     assert office.sign_in("secretary-1", PASSWORD).status_code == 200
     assert len(phone.xml(f"/formList?formID={NAME}")) == 0
-    go_live(office, COMMUNITY)
+    device = [["start", "start"], ["end", "finished"], ["deviceid", "device"], ["audit", "audit"]]
+    go_live(office, COMMUNITY, dogs(device=device))
     assert len(phone.xml(f"/formList?formID={NAME}")) == 1
     xml = phone.get(f"/forms/{NAME}.xml").data.decode()
     assert "household.csv" in xml and "养犬登记" in xml
     form = collect_forms(at_home(ground.house, COMMUNITY).registry)[NAME]
     one = new(NAME, {"household": made.household, "has_dog": "yes", "dogs_count": "2", "sizes": "small large"})
-    assert phone.send(filled(form, one)) == "已收到"
+    told = "<start>2026-03-02T09:20:00.000+08:00</start><device>collect:a1</device><finished/><audit>audit.csv</audit>"
+    assert phone.send(filled(form, one, extra=told)) == "已收到"
+    kept = ground.rows("SELECT metadata FROM odk_submission")[0][0]
+    assert orjson.loads(kept) == {"start": "2026-03-02T09:20:00.000+08:00", "device": "collect:a1"}
     assert ground.fields(one["id"])["dogs_count"] == 2 and ground.record(one["id"]).home == ground.streams[0]
     assert one["id"] in phone.fetch(NAME)
     assert office.post(path(COMMUNITY, f"/{NAME}/close"), {}).status_code == 200

@@ -20,6 +20,7 @@ odk_submission = keyed(
     need("first_n", BigInteger),
     need("count", Integer),
     need("files"),  # JSON {keyed hash of a file's name: [record type, record id, form version]}: photos that belong to it
+    need("metadata", server_default="{}"),  # JSON {name: text}: when the form was begun and finished, on which device; no answers
     may("review_state"),
 )
 Index("ix_odk_submission_form", odk_submission.c.community_id, odk_submission.c.form_id, odk_submission.c.arrived_at)

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import orjson
+
 from forms.odk_form import SEEN, property_of
 from forms.odk_values import change, text_of, value_of
 from server.errors import AlreadyDecided, InputError, InvalidInput, NotFound, OutsideScope
@@ -165,6 +167,7 @@ def submission_table(
                 "attachmentsPresent": 0, "attachmentsExpected": 0, "status": None, "reviewState": row.review_state, "deviceId": row.device_id,
                 "edits": 0, "formVersion": row.form_version,
             },
+            **orjson.loads(row.metadata),
             "records": written,
         })  # fmt: skip
     seen(house, look, scope, where, fields=sorted(personal), count=len(records), where=f"odk submissions={form_id}")

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from forms.odk_answers import Entity, Submission, SubmissionUnreadable, entities_of, read_submission
+from forms.odk_answers import Entity, Submission, SubmissionUnreadable, entities_of, metadata_of, read_submission
 from forms.odk_form import CollectForm, collect_forms, version_of
 from server.errors import AlreadyExists, InputError, InvalidInput, NotFound
 from server.house import House
@@ -148,6 +148,7 @@ def _take_first(
             (
                 community_id, submission.instance_id, install_id, form.form_id, submission.form_version, digest,
                 device_id or None, user_agent or None, at, last_n, len(texts), orjson.dumps(files).decode(),
+                orjson.dumps(metadata_of(form, submission)).decode(),
             ),
         )  # fmt: skip
         if not new:

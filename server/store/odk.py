@@ -15,7 +15,7 @@ from server.store.scoping import among, both, record_cut
 
 _SUBMISSION = (
     "instance_id", "install_id", "form_id", "form_version", "content_hash", "device_id", "user_agent", "arrived_at", "first_n",
-    "count", "files", "review_state",
+    "count", "files", "metadata", "review_state",
 )  # fmt: skip
 
 
@@ -108,7 +108,7 @@ def tag_at(connection: Connection, community_id: str, record_id: str, v: int) ->
 
 # ---------------------------------------------------------------- filled forms
 def add_submission(connection: Connection, row: Sequence[Any]) -> bool:
-    """Keep a new filled form (community, then the columns up to ``files``); False where one of this id is there."""
+    """Keep a new filled form (community, then the columns up to ``metadata``); False where one of this id is there."""
     columns = ("community_id", *_SUBMISSION[:-1])
     statement = f"INSERT INTO odk_submission ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))}) ON CONFLICT DO NOTHING"
     return bool(run(connection, statement, row).rowcount)

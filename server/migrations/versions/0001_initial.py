@@ -170,7 +170,8 @@ def upgrade() -> None:
     table("odk_submission",
         key("community_id"), key("instance_id"), need("install_id"), need("form_id"), need("form_version"),
         need("content_hash", LargeBinary), may("device_id"), may("user_agent"), need("arrived_at"),
-        need("first_n", BigInteger), need("count", Integer), need("files"), may("review_state"))
+        need("first_n", BigInteger), need("count", Integer), need("files"), need("metadata", default="{}"),
+        may("review_state"))
     index("ix_odk_submission_form", "odk_submission", ["community_id", "form_id", "arrived_at"])
     table("operation",
         key("community_id"), key("install_id"), key("n", BigInteger), need("op_id"), need("canonical", Integer),
