@@ -58,6 +58,12 @@ class Choices:
             self.made[name] = self._make(name)
         return self.made[name]
 
+    def add_other(self, name: str) -> None:
+        """Let a list end in ``other``, as ``or_other`` asks for, where it has no such choice of its own."""
+        document = self.document(name)
+        if document is not None and all(entry["code"] != "other" for entry in document["entries"]):
+            document["entries"].append({"code": "other", "zh": "其他", "en": "Other"})
+
     def codes(self, name: str) -> set[str]:
         """Codes of a list; empty for an unknown one."""
         document = self.document(name)

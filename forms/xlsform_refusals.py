@@ -28,7 +28,6 @@ REASONS: dict[str, tuple[str, str]] = {
     "type_external": ("不支持题型 {0}（外部选项）", "the type {0} is not supported (choices out of a table)"),
     "type_line": ("题型 {0}：只支持点（geopoint）", "the type {0} is not supported: only points (geopoint) are"),
     "type_unsupported": ("不支持题型 {0}", "the type {0} is not supported"),
-    "or_other": ("不支持 or_other：请在选项表中加入其他", "or_other is not supported: add a choice for it to the list"),
     "group_unclosed": ("分组没有结束", "the group has no end"),
     "group_unopened": ("没有对应的分组开始", "no group begins for this end"),
     "name_missing": ("未填写名称", "the name is missing"),

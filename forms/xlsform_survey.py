@@ -35,7 +35,8 @@ _NOT_KEPT = {
     "control",
     "entity",
 }
-_FLAGS = ("type_repeat", "or_other")
+_FLAGS = ("type_repeat",)
+_OTHER = {"zh": "其他（请说明）", "en": "Specify other"}
 
 
 @dataclass(slots=True)
@@ -222,6 +223,20 @@ class Survey:
         if screen.shown:
             screen.fields.append(name)
         self.questions[name] = Question(row, name, kind, asked.list_name, screen, made)
+        if asked.or_other:
+            self._specify_other(row, name, screen)
+
+    def _specify_other(self, row: Row, name: str, screen: Screen) -> None:
+        """The question that ``or_other`` stands for: the other answer in words, called as other programs call it."""
+        other = f"{name}_other"
+        if other in self._taken or not USABLE_NAME.fullmatch(other):
+            self._say(row, "name", "name_repeated" if other in self._taken else "name_unusable", other)
+            return
+        self._taken.add(other)
+        made = {"name": other, "type": "text", "label": dict(_OTHER), "relevant": f"selected(${{{name}}}, 'other')"}
+        if screen.shown:
+            screen.fields.append(other)
+        self.questions[other] = Question(Row(row.number, {}), other, "text", None, screen, made)
 
     def _kind(self, row: Row, asked: Asked) -> tuple[str | None, dict[str, Any]]:
         """Type and what goes with it; None for a calculation, whose kind follows from its expression."""
@@ -233,6 +248,8 @@ class Survey:
             self._say(row, "dishu_type", "type_unsupported", said)
         if asked.kind in ("select_one", "select_multiple"):
             assert asked.list_name is not None
+            if asked.or_other:
+                self.choices.add_other(asked.list_name)
             document = self.choices.document(asked.list_name)
             if document is None and asked.list_name != YES_NO:
                 self._say(row, "type", "list_unknown", asked.list_name)

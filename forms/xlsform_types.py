@@ -23,7 +23,8 @@ _LINES = {"geotrace", "geoshape", "start-geotrace", "start-geoshape"}
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """``kind``: a field type, or note, calculate, begin, end, metadata, or refused; ``list_name`` of a selection; ``metadata`` its kind.
+    """``kind``: a field type, or note, calculate, begin, end, metadata, or refused; ``list_name`` of a selection; ``metadata`` its kind;
+    ``or_other``: another answer in words may be given.
 
     ``refusal`` is the code of why the type cannot be imported; ``begin`` and ``end`` of a repeat keep their kind.
     """
@@ -32,6 +33,7 @@ class Asked:
     list_name: str | None = None
     refusal: str | None = None
     metadata: str | None = None
+    or_other: bool = False
 
 
 def read_type(text: str) -> Asked:
@@ -51,9 +53,7 @@ def read_type(text: str) -> Asked:
             .replace("selectone", "select one")
             .startswith(("select one", "select1"))
         )
-        return Asked(
-            "select_one" if one else "select_multiple", select["list"], "or_other" if select["other"] else None
-        )
+        return Asked("select_one" if one else "select_multiple", select["list"], or_other=bool(select["other"]))
     if lower in _SIMPLE:
         return Asked(_SIMPLE[lower])
     first = lower.split(" ")[0]

@@ -1,4 +1,4 @@
-"""When, with which device: what workbooks ask of the phone and nobody answers."""
+"""When, with which device: what workbooks ask of the phone and nobody answers; what `or_other` stands for."""
 
 from __future__ import annotations
 
@@ -40,3 +40,21 @@ def test_a_definition_with_metadata_that_cannot_be_is_refused(metadata):
     definition = read_xlsform(survey(["text", "a", "A"])).definition
     with pytest.raises(DefinitionError):
         load_registry([definition | {"metadata": metadata}])
+
+
+def test_another_answer_in_words_is_a_choice_and_a_question():
+    """``or_other`` becomes what it stands for, whole, and the workbook written from it says the same."""
+    choices = [["list_name", "name", "label"], ["towns", "a", "A"], ["kinds", "x", "X"], ["kinds", "other", "Any other"]]
+    rows = [["select_one towns or_other", "town", "Town"], ["select_multiple kinds or_other", "kind", "Kind"], ["text", "end_words", "End"]]
+    imported = read_xlsform(survey(*rows, choices=choices))
+    assert [field["name"] for field in imported.definition["fields"]] == ["household", "town", "town_other", "kind", "kind_other", "end_words"]
+    assert imported.definition["fields"][2]["relevant"] == "selected(${town}, 'other')"
+    lists = {one["name"]: [(entry["code"], entry["zh"]) for entry in one["entries"]] for one in imported.codelists}
+    assert lists == {"water_towns": [("a", "A"), ("other", "其他")], "water_kinds": [("x", "X"), ("other", "Any other")]}
+    made = load_registry([imported.definition], imported.codelists).latest("water")
+    again = io.BytesIO()
+    write_xlsform(made, again)
+    again.seek(0)
+    assert read_xlsform(again).definition == canonical(imported.definition)
+    taken = survey(rows[0], ["text", "town_other", "Which"], choices=choices)
+    assert refusals(taken) == [("survey!B3", "name_repeated")]

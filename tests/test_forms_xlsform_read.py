@@ -165,7 +165,7 @@ ROWS = [
     (["geoshape", "area", "Area"], [], [("survey!A2", "type_line")]),
     (["barcode", "code", "Code"], [], [("survey!A2", "type_unsupported")]),
     (["select_one_external towns", "town", "Town"], [], [("survey!A2", "type_external")]),
-    (["select_one towns or_other", "town", "Town"], [], [("survey!A2", "list_unknown"), ("survey!A2", "or_other")]),
+    (["select_one towns or_other", "town", "Town"], [], [("survey!A2", "list_unknown")]),
     (["select_one", "town", "Town"], [], [("survey!A2", "list_missing")]),
     (["begin group", "g", "G"], [], [("survey!A2", "group_unclosed")]),
     (["end group"], [], [("survey!A2", "group_unopened")]),
