@@ -8,7 +8,7 @@ from forms.definition import RecordType
 from sync.arguments import made_records, named_records, pointer_of, target_community
 from sync.memory import Memory, Prepared, Writer
 from sync.operation import Operation
-from sync.outcome import ELSEWHERE, HELD, MOVED, PROPOSAL, QUARANTINED, Refusal
+from sync.outcome import ASKED_THERE, ELSEWHERE, HELD, MOVED, MOVED_AWAY, PROPOSAL, QUARANTINED, Refusal
 from sync.placing import PIN, pinned_cell
 from sync.record import Record, value_at
 from sync.scope import CARE, LINE
@@ -33,31 +33,40 @@ def refusal_of(
     record = memory.records.get(operation.id)
     known_type = record.type if record is not None else made.get(operation.id)
     if known_type is None and operation.id in memory.gone:  # made there by late work: it was never here
-        return _moved(memory, [operation.id])
+        return _moved(memory, writer, operation, prepared.n, [operation.id])
     if known_type is None:
         if operation.kind != "create":
             return Refusal(HELD, "parent", operation.id)
     elif known_type != operation.type:
         return Refusal(QUARANTINED, "type_differs", errors=[_error("/type", "type_differs", "another record type")])
-    missing = _missing_reference(form, prepared, memory, coming)
+    missing = _missing_reference(form, prepared, writer, memory, coming)
     if missing is not None:
         return missing
     if writer.scope is not None and PIN in prepared.values and not _may_pin(prepared, record):
         error = _error(f"/set/{PIN}", "not_a_candidate", "only a cell that the record's own fix touches")
         return Refusal(QUARANTINED, "invalid", errors=[error])
     outside = _outside_scope(form, prepared, record, writer, memory, made, coming)
-    return outside or _moved(memory, [operation.id, *(prepared.values.get(name) for name in form.parents)])
+    return outside or _moved(memory, writer, operation, prepared.n, [operation.id, *(prepared.values.get(name) for name in form.parents)])
 
 
-def _moved(memory: Memory, ids: Iterable[object]) -> Refusal | None:
-    """What is about a record that lives in another community now is decided there (S30)."""
+def _moved(memory: Memory, writer: Writer, operation: Operation, n: int, ids: Iterable[object]) -> Refusal | None:
+    """What is about a record that lives in another community now is decided there, where its author could not know of it (S30).
+
+    Whoever could know has written of a record that is not theirs any more: it waits for their own office.
+    """
+    gone = []
     for record_id in ids:
-        if not isinstance(record_id, str):
-            continue
-        record = memory.records.get(record_id)
-        if record.life == MOVED if record is not None else record_id in memory.gone:
-            return Refusal(HELD, MOVED, f"{MOVED}/{record_id}")
-    return None
+        record = memory.records.get(record_id) if isinstance(record_id, str) else None
+        if isinstance(record_id, str) and (record.life == MOVED if record is not None else record_id in memory.gone):
+            gone.append(record_id)
+    knowledge = writer.knowledge
+    for record_id in gone if knowledge is not None else ():
+        record, departure = memory.records.get(record_id), memory.gone_by.get(record_id)
+        looked_at = record is not None and record_id == operation.id and operation.base == (record.v, record.tag)
+        if looked_at or (knowledge is not None and departure is not None and knowledge.knows(departure, n)):
+            error = _error("/id", MOVED_AWAY, "lives in another community, as its author could know")
+            return Refusal(QUARANTINED, MOVED_AWAY, errors=[error])
+    return Refusal(HELD, MOVED, f"{MOVED}/{gone[0]}") if gone else None
 
 
 def is_erased(prepared: Prepared, memory: Memory) -> bool:
@@ -88,7 +97,7 @@ def _refusal_of_command(
         record = memory.records.get(record_id)
         actual = record.type if record is not None else made.get(record_id) or coming.get(record_id)
         if actual is None and record_id in named:
-            return _moved(memory, [record_id]) or Refusal(HELD, "parent", record_id)
+            return _moved(memory, writer, operation, n, [record_id]) or Refusal(HELD, "parent", record_id)
         if actual is not None and actual != expected:
             error = _error(pointer_of(operation, record_id), "wrong_type", f"a {expected} is expected")
             return Refusal(QUARANTINED, "invalid", errors=[error])
@@ -98,7 +107,7 @@ def _refusal_of_command(
             error = _error("/arguments/command", "not_the_latest", "a later merge has to be undone first")
             return Refusal(QUARANTINED, "invalid", errors=[error])
         named = {**named, **({merge.merged: operation.type} if merge is not None else {})}
-    moved = _moved(memory, named)
+    moved = _moved(memory, writer, operation, n, named)
     if moved is not None:
         return moved
     target = target_community(operation)
@@ -110,7 +119,8 @@ def _refusal_of_command(
         if record is not None and not _in_scope(record, n, writer, memory):
             return Refusal(HELD, PROPOSAL)  # somebody over all of it here, before anybody elsewhere is asked
     if target is not None and (memory.crossing is None or memory.crossing.community_id != target):
-        return Refusal(HELD, PROPOSAL, ELSEWHERE + target)  # somebody there has to accept it
+        said = _error("/arguments/community", ASKED_THERE, "the other community was asked, and has to accept it")
+        return Refusal(HELD, PROPOSAL, ELSEWHERE + target, errors=[said])
     return None
 
 
@@ -132,9 +142,9 @@ def _error(pointer: str, code: str, message: str) -> dict[str, str]:
 
 
 def _missing_reference(
-    form: RecordType, prepared: Prepared, memory: Memory, coming: Mapping[str, str]
+    form: RecordType, prepared: Prepared, writer: Writer, memory: Memory, coming: Mapping[str, str]
 ) -> Refusal | None:
-    values = prepared.values
+    values, operation = prepared.values, prepared.operation
     for name in form.parents:
         target = values.get(name)
         if not isinstance(target, str):
@@ -145,7 +155,8 @@ def _missing_reference(
         if found is None and target in memory.blocked:
             return Refusal(HELD, "behind", target)
         if actual is None:
-            return _moved(memory, [target]) or Refusal(HELD, "parent", target)
+            moved = _moved(memory, writer, operation, prepared.n, [target]) if operation is not None else None
+            return moved or Refusal(HELD, "parent", target)
         if expected is not None and actual != expected:
             error = _error(f"/set/{name}", "wrong_type", f"refers to a record that is not a {expected}")
             return Refusal(QUARANTINED, "invalid", errors=[error])

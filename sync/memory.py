@@ -12,7 +12,7 @@ from sync.merge import Dispute
 from sync.operation import Fields, Operation
 from sync.outcome import Refusal
 from sync.record import Chain, PastVersion, Record, Shape, Stamp
-from sync.scope import ScopeRule
+from sync.scope import Knowledge, ScopeRule
 
 UNPLACED = "~unplaced"
 
@@ -54,7 +54,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """Who writes: the install, its chain, and what it may touch (None: the whole community)."""
+    """Who writes: the install, its chain, what it may touch (None: the whole community), and what it knew of who has left."""
 
     install_id: str
     kind: str
@@ -62,6 +62,7 @@ class Writer:
     scope: ScopeRule | None = None
     user_id: str | None = None
     system: bool = False
+    knowledge: Knowledge | None = None
 
 
 @dataclass(slots=True)
@@ -219,7 +220,7 @@ class Memory:
     ``past`` has an entry for every record whose stored version is not the base of an operation; ``known`` holds the
     (record, v, tag) that history confirms. ``children`` maps a record to those placed by it, complete for every record
     in ``movable``. ``communities`` are the others of the house, read where a command names one; ``crossing`` the move that is carried
-    out; ``gone`` leads from records that left to the community that they went to, ``parted`` is what deciding changes of it, and
+    out; ``gone`` leads from records that left to the community that they went to, ``gone_by`` to the journal number of their departure, ``parted`` is what deciding changes of it, and
     ``left`` how each stood that leaves now: (life, units with an open conflict). ``settled`` are conflicts that were settled while their record was deleted. ``redirects`` are ids of merged records and where each leads; ``led`` what deciding changes of them. ``erased`` are subjects whose
     data was lawfully erased (S28).
     """
@@ -243,6 +244,7 @@ class Memory:
     communities: frozenset[str] = frozenset()
     crossing: Crossing | None = None
     gone: Mapping[str, str] = field(default_factory=dict)
+    gone_by: Mapping[str, int] = field(default_factory=dict)
 
     before: dict[str, Before] = field(default_factory=dict)
     created: dict[str, Record] = field(default_factory=dict)

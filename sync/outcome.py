@@ -19,12 +19,18 @@ PROPOSAL = "proposal"
 ELSEWHERE = "community/"
 """What a proposal waits for that the secretary of another community has to accept, before that community's id (S30)."""
 
+ASKED_THERE = "asked_there"
+"""The code by which a proposal says that it is the other community that it waits for now, and not this one's own secretary (S30)."""
+
 MOVED = "moved"
 """The life of a record that lives in another community now; the reason of what is decided there (S30)."""
 
+MOVED_AWAY = "moved_away"
+"""The reason of what is about such a record by somebody who could know that it had left: their office decides (S30)."""
+
 OUTCOMES = (APPLIED, MERGED, UNCHANGED, CONFLICT, HELD, QUARANTINED, ERASED)
 REASONS = (
-    "parent", "form", "behind", "install", PROPOSAL, MOVED, "malformed", "oversized", "invalid", "unknown_type", "type_differs",
+    "parent", "form", "behind", "install", PROPOSAL, MOVED, MOVED_AWAY, "malformed", "oversized", "invalid", "unknown_type", "type_differs",
     "server_made", "out_of_scope", "op_id_reused", "survey_closed", "unexpected", "declined", "discarded", "group",
 )  # fmt: skip
 """Every reason that the server gives for an outcome; clients have words for each of them."""

@@ -101,6 +101,7 @@ def keep(
     scope_version: int = 1,
     replace: Sequence[str] = (),
     from_zero: bool = False,
+    departures: str = "first:0",
 ) -> PullReport:
     """Let the phone keep one page; ``told`` makes it a complete one."""
     report = PullReport()
@@ -115,7 +116,7 @@ def keep(
         "rows": list(rows),
     }
     if told is not None:
-        answer |= {"streams": dict(told), "applied": {"n": applied[0], "op_id": applied[1]}, "safe_n": 0}
+        answer |= {"streams": dict(told), "applied": {"n": applied[0], "op_id": applied[1]}, "safe_n": 0, "departures": departures}
     keep_page(store, None if from_zero else identity["cursor"], answer, report)
     return report
 

@@ -210,6 +210,7 @@ class Phone:
     bodies: dict[str, dict[str, Any]] = field(default_factory=dict)
     statuses: dict[str, dict[str, Any]] = field(default_factory=dict)
     removed: list[tuple[str, str, str]] = field(default_factory=list)
+    departures: dict[str, Any] | None = None
     told: dict[str, Any] = field(default_factory=dict)
     seen: list[tuple[str, int]] = field(default_factory=list)
 
@@ -224,7 +225,7 @@ class Phone:
         n, op_id = after if after is not None else (self.n, self.op_id)
         body: dict[str, Any] = {
             "protocol": 1, "install_id": self.install_id, "after": {"n": n, "op_id": op_id}, "scope": self.scope,
-            "sent_at": stamp(self.ground.house.clock()), "groups": [],
+            "departures": self.departures, "sent_at": stamp(self.ground.house.clock()), "groups": [],
         }  # fmt: skip
         for group in groups:
             members = []
@@ -305,6 +306,8 @@ class Phone:
 
     def _check(self, said: dict[str, Any]) -> None:
         """At `complete` every stream's count and digest equal what this phone holds."""
+        if self.departures is None or self.departures["seen"] != said["departures"]:
+            self.departures = {"seen": said["departures"], "last_n": self.n}
         self.told = said["streams"]
         assert set(said["streams"]) == set(said["scope"]["streams"])
         for stream, told in said["streams"].items():

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sync.device import AnswerNotUnderstood, ForkNeeded, Phone
-from sync.device.push import next_batch
+from sync.device.push import departures_known, next_batch
 from sync.digest import record_hash, to_hex
 from tests.device_kit import OWN_STREAM, answer_all, keep, phone_at, put, remove, totals
 
@@ -31,6 +31,21 @@ def test_s20_removals_wait_for_a_complete_page(phone: Phone) -> None:
     report = keep(phone._store, [], streams=[A, B], told=totals((A, {TWO: 1}, {}), (B, {}, {})))
     assert _shown(phone) == {TWO: 1} and not report.needs_fork
     assert phone.digests()[A] == {"count": 1, "digest": to_hex(record_hash(TWO, 1, f"{1:016x}"))}
+
+
+def test_s30_what_was_written_before_a_departure_was_read_is_told_as_such(phone: Phone) -> None:
+    """C13, S30: the own head counts that stood before the complete page; pages that are not complete, or say the same, move nothing."""
+    store = phone._store
+    keep(store, [put(A, 1, ONE), put(A, 2, TWO)], streams=[A], told=totals((A, {ONE: 1, TWO: 1}, {})))
+    assert departures_known(store.identity()) == {"seen": "first:0", "last_n": 0}
+    phone.patch(ONE, kind="collective")
+    keep(store, [remove(A, 3, TWO, "moved")], streams=[A])
+    phone.patch(ONE, kind="family")
+    keep(store, [], streams=[A], told=totals((A, {ONE: 1}, {})), departures="first:7")
+    assert departures_known(store.identity()) == {"seen": "first:7", "last_n": 2}
+    phone.patch(ONE, kind="collective")
+    keep(store, [], streams=[A], told=totals((A, {ONE: 1}, {})), departures="first:7")
+    assert departures_known(store.identity()) == {"seen": "first:7", "last_n": 2}
 
 
 def test_s20_a_record_stays_while_any_held_stream_shows_it(phone: Phone) -> None:

@@ -52,12 +52,12 @@ def test_s30_who_stays_cannot_join_a_household_that_has_moved_and_the_office_is_
     other = home(0, "李四")
     phone.push(other.operations)
     away.pull()
-    _, waiting = ask(ground, phone, near.household)
-    accept(ground, waiting)
     joins = patch(ground, other.persons[0], {"residence_household": near.household, "relation_to_head": "01"})
     late = patch(ground, near.persons[0], {"note": "敲门"})
+    _, waiting = ask(ground, phone, near.household)
+    accept(ground, waiting)
     away.push([joins], [late])
-    assert told(away, joins, late) == [("quarantined", "moved"), ("applied", "moved")]
+    assert told(away, joins, late) == [("quarantined", "moved"), ("merged", "moved")]
     assert json.loads(there(ground, near.persons[0]).fields)["note"] == "敲门"
     assert ground.fields(other.persons[0])["residence_household"] == other.household
 
@@ -67,9 +67,9 @@ def test_s17_what_breaks_while_it_is_decided_elsewhere_is_kept_for_repair(ground
     phone, away = ground.worker(0), ground.worker(0)
     near, _ = family(phone)
     away.pull()
+    broken, late = patch(ground, near.persons[0], {"note": "甲"}), patch(ground, near.persons[1], {"note": "乙"})
     _, waiting = ask(ground, phone, near.household)
     accept(ground, waiting)
-    broken, late = patch(ground, near.persons[0], {"note": "甲"}), patch(ground, near.persons[1], {"note": "乙"})
     going = forwarding._going
 
     def breaks(group, moved):
@@ -80,7 +80,7 @@ def test_s17_what_breaks_while_it_is_decided_elsewhere_is_kept_for_repair(ground
     monkeypatch.setattr(forwarding, "_going", breaks)
     away.push([broken], [late])
     Worker(ground.house).sweep(now=True)
-    assert told(away, broken, late) == [("quarantined", "unexpected"), ("applied", "moved")]
+    assert told(away, broken, late) == [("quarantined", "unexpected"), ("merged", "moved")]
     assert there(ground, near.persons[0], COMMUNITY).life == "moved"
 
 
@@ -127,11 +127,12 @@ def test_s14_the_laws_of_the_stories_find_work_that_waits_in_vain(ground, monkey
     phone, away = ground.worker(0), ground.worker(0)
     near, _ = family(phone)
     away.pull()
+    late = patch(ground, near.persons[0], {"note": "敲门"})
     _, waiting = ask(ground, phone, near.household)
     accept(ground, waiting)
     with monkeypatch.context() as patched:
         patched.setattr(forwarding, "forward_waiting", lambda *_: 0)
-        away.push([patch(ground, near.persons[0], {"note": "敲门"})])
+        away.push([late])
     assert laws.waits_in_vain(ground.house, (OTHER, COMMUNITY)) == f"work in {COMMUNITY} waits for a record that has moved"
     release.sweep(ground.house)
     assert laws.waits_in_vain(ground.house, (OTHER, COMMUNITY)) is None

@@ -194,12 +194,13 @@ def test_a_household_that_moved_out_of_my_cells_takes_my_unsent_work_along(phone
     phone.tap("迁往其他社区")
     phone.tap("邻社区")
     phone.tap("提出迁移")
-    phone.page.get_by_text("已提出迁往邻社区，等对方社区接收。").wait_for()
+    phone.page.get_by_text("已提出迁往邻社区，等待上传。").wait_for()
     phone.network(True)
     phone.agrees()
     phone.go("/sync")
     phone.page.get_by_text("已收到，等对方社区接收").first.wait_for()
     phone.household(household)
+    phone.page.get_by_text("已提出迁往邻社区，等对方社区接收。").wait_for()
     expect(phone.page.get_by_role("button", name="都没变")).to_have_count(1)
 
 

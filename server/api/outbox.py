@@ -34,6 +34,7 @@ blueprint = Blueprint("outbox", __name__, url_prefix="/api/v1/sync")
             "install_id": {"type": "string"},
             "after": {"type": "object", "required": ["n", "op_id"]},
             "scope": {"type": "object"},
+            "departures": {"type": ["object", "null"], "required": ["seen", "last_n"]},
             "sent_at": {"type": "string", "format": "date-time"},
             "receipt": {"type": ["string", "null"]},
             "sealed": {

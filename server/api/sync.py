@@ -82,6 +82,7 @@ def config() -> Response:
             "install_id": {"type": "string"},
             "after": {"type": "object", "required": ["n", "op_id"]},
             "scope": {"type": "object"},
+            "departures": {"type": ["object", "null"], "required": ["seen", "last_n"]},
             "sent_at": {"type": "string", "format": "date-time"},
             "receipt": {"type": ["string", "null"]},
             "missing": {"type": "object", "required": ["n", "op_id"]},
@@ -112,6 +113,7 @@ def take_in(actor: Actor, unconfirmed: bool, body: dict[str, Any]) -> dict[str, 
     batch = read_batch(body, actor.install_id or "", house.clock())
     if isinstance(body.get("receipt"), str):
         batch = replace(batch, acknowledged=acknowledged(house, actor.install_id or "", body["receipt"]))
+    batch = replace(batch, departures=_departures(body.get("departures")))
     missing = body.get("missing")
     if isinstance(missing, dict) and is_number(missing.get("n")) and is_uuid(batch.after_op_id):
         batch = replace(batch, missing=(missing["n"], missing.get("op_id")))
@@ -235,6 +237,16 @@ def _scope(value: Any) -> tuple[int, int]:
     if not is_number(version) or not is_number(last_n):
         raise wrong("/scope", "an object with version and last_n")
     return int(version), int(last_n)  # type: ignore[arg-type]
+
+
+def _departures(value: Any) -> tuple[str, int]:
+    if value is None:
+        return "", 0
+    seen = value.get("seen") if isinstance(value, dict) else None
+    last_n = value.get("last_n") if isinstance(value, dict) else None
+    if not isinstance(seen, str) or not is_number(last_n):
+        raise wrong("/departures", "an object with seen (text) and last_n (whole number), or null")
+    return seen, int(last_n)  # type: ignore[arg-type]
 
 
 def is_number(value: Any) -> bool:

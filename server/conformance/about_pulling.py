@@ -200,3 +200,15 @@ def nowhere(ground: Ground) -> None:
     must(said["now"]["outcome"] == "quarantined", f"a move to nowhere is answered {said['now']['outcome']} where quarantined is due")
     must(said["errors"][0]["pointer"] == "/arguments/community", "what is wrong is not said by its place")
     must(ground.one.seen(home["household"])["v"] == before["v"], "a move that was refused has changed the household")
+
+
+@rule("S30b")
+def departures(ground: Ground) -> None:
+    """A complete page tells how far it tells of who has left, a push that says it back is taken, and what is no such text is 422."""
+    ground.one.pull()
+    told = ground.one.last_page.get("departures")
+    must(isinstance(told, str), "a complete page has no text `departures`")
+    reply = ground.one.post("push", ground.one.batch())
+    must(reply.status == 200, f"a push that says `departures` back is answered {reply.status} {reply.slug}")
+    reply = ground.one.post("push", ground.one.batch(departures={"seen": 1, "last_n": 0}))
+    must(reply.status == 422, f"a push whose `departures` is none is answered {reply.status} where 422 is due")

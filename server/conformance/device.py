@@ -47,6 +47,7 @@ class Device:
     cursor: str | None = None
     scope_version: int = 0
     scope_last_n: int = 0
+    departures: dict[str, Any] | None = None
     rows: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     streams: dict[str, dict[str, Any]] = field(default_factory=dict)
     last_page: dict[str, Any] = field(default_factory=dict)
@@ -64,7 +65,7 @@ class Device:
             listed.append({"ops": members})
         return {
             "protocol": 1, "install_id": self.install_id, "after": after or {"n": self.n, "op_id": self.op_id},
-            "scope": {"version": self.scope_version, "last_n": self.scope_last_n},
+            "scope": {"version": self.scope_version, "last_n": self.scope_last_n}, "departures": self.departures,
             "sent_at": datetime.now(UTC).isoformat(timespec="milliseconds"), "groups": listed, **more,
         }  # fmt: skip
 
@@ -104,6 +105,8 @@ class Device:
             self.rows[(row["stream"], key)] = row
         if page["scope"]["version"] != self.scope_version:
             self.scope_version, self.scope_last_n = page["scope"]["version"], self.n
+        if page["complete"] and page.get("departures") != (self.departures or {}).get("seen"):
+            self.departures = {"seen": page.get("departures"), "last_n": self.n}
         self.cursor, self.last_page = page["cursor"], page
         return page
 

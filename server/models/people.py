@@ -59,6 +59,7 @@ install = keyed(
     may("skew_s", Float),
     may("last_seen_at"),
     may("unsent", BigInteger),  # operations that the phone says it has still to send
+    need("departures_seen", BigInteger, server_default="0"),  # the newest departure that its pushes have said to know (S30)
     may("app_version"),
 )
 Index("ix_install_user", install.c.community_id, install.c.user_id)

@@ -125,5 +125,9 @@ data_key = keyed("data_key", key("subject_id"), may("wrapped", LargeBinary), may
 
 # Records that live in another community now, and which (S30).
 departure = keyed("departure", key("id"), need("to_community"), need("number", BigInteger), clustered=True)
+Index("ix_departure_number", departure.c.community_id, departure.c.number)
+
+# From which own operation on a phone has known of the departures up to a number (S30).
+departure_told = keyed("departure_told", key("install_id"), key("seen", BigInteger), need("last_n", BigInteger), clustered=True)
 
 redirect = keyed("redirect", key("id"), need("target_id"), need("number", BigInteger), clustered=True)

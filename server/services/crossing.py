@@ -16,12 +16,12 @@ from server.services import deciding
 from server.services.arriving import Route, bring
 from server.services.carry import Entry, Opened
 from server.services.community_forms import at_home
-from server.services.deciding import Waiting, result_of
+from server.services.deciding import Waiting
 from server.services.faults import place_of
 from server.services.push import accept_user_group, user_operation
 from server.services.release import LOG, release_waiting, texts_of
-from server.services.transact import Attempt, Submission, decide_and_write, keep_targets, statuses_changed
-from server.store import commands, crossings, inbox, writing
+from server.services.transact import Attempt, Submission, decide_and_write
+from server.store import commands, crossings, inbox
 from server.store import push as reading
 from server.store.database import read, stamp, write
 from server.store.errors import Busy, PlanOutdated
@@ -168,17 +168,7 @@ def _transact(
         number = entry.number
         if any(one.outcome == HELD for one in decided):
             raise AlreadyDecided("this waits for a record that is not here yet")
-        status = {one.n: one.status + 1 for one in rows}
-        changed = [
-            (one.outcome, one.reason, status[one.prepared.n], one.v, one.tag, entry.number, at, install_id, one.prepared.n)
-            for one in decided
-        ]
-        writing.change_statuses(connection, community_id, changed)
-        keep_targets(connection, community_id, install_id, decided)
-        writing.drop_waits(connection, community_id, install_id, group[0].n)
-        told = [(install_id, one.prepared.op_id, status[one.prepared.n]) for one in decided]
-        opened.statuses.extend(statuses_changed(told, opened.device_installs))
-        results.extend(result_of(one, status[one.prepared.n]) for one in decided)
+        results.extend(deciding.keep_decision(connection, community_id, install_id, rows, opened, entry, decided))
 
     memory = decide_and_write(connection, there, submission, [group], attempt, keep=keep)
     if memory.left:

@@ -215,26 +215,36 @@ def _transact(
         passed_on = all(asks_elsewhere(one.waits_for) for one in held) and not asked_before
         if reason is not None and held and not passed_on:
             raise AlreadyDecided("this waits for a record that is not here yet")
-        status = {one.n: one.status + 1 for one in operations}
-        rows = [
-            (one.outcome, one.reason, status[one.prepared.n], one.v, one.tag, entry.number, at, install_id, one.prepared.n)
-            for one in decided
-        ]
-        writing.change_statuses(connection, community_id, rows)
-        _keep_details(connection, community_id, install_id, decided)
-        keep_targets(connection, community_id, install_id, decided)
-        writing.drop_waits(connection, community_id, install_id, group_n)
-        writing.insert_waits(connection, community_id, waits_of(decided, install_id, at))
-        # the id of bytes that could not be read is known to the phone alone
-        told = [one for one in decided if one.prepared.op_id != NO_OPERATION]
-        changed = [(install_id, one.prepared.op_id, status[one.prepared.n]) for one in told]
-        opened.statuses.extend(statuses_changed(changed, opened.device_installs))
+        results.extend(keep_decision(connection, community_id, install_id, operations, opened, entry, decided))
         if plan.repaired:
             _keep_texts(connection, community_id, install_id, memory, opened, entry, decided, plan.repaired)
-        results.extend(result_of(one, status[one.prepared.n]) for one in decided)
 
     memory = decide_and_write(connection, house, submission, [plan.group], attempt, keep=keep)
     return memory, results
+
+
+def keep_decision(
+    connection: Connection, community_id: str, install_id: str, operations: Sequence[Any], opened: Opened, entry: Entry, decided: Sequence[Decided]
+) -> list[dict[str, Any]]:
+    """Write what became of a group that waited, and what it waits for now; its results, as decisions of the office answer them.
+
+    ``operations`` are the stored rows of the whole group, also of members about somebody who was erased.
+    """
+    status = {one.n: one.status + 1 for one in operations}
+    rows = [
+        (one.outcome, one.reason, status[one.prepared.n], one.v, one.tag, entry.number, entry.at, install_id, one.prepared.n)
+        for one in decided
+    ]
+    writing.change_statuses(connection, community_id, rows)
+    _keep_details(connection, community_id, install_id, decided)
+    keep_targets(connection, community_id, install_id, decided)
+    writing.drop_waits(connection, community_id, install_id, decided[0].group_n)
+    writing.insert_waits(connection, community_id, waits_of(decided, install_id, entry.at))
+    # the id of bytes that could not be read is known to the phone alone
+    told = [one for one in decided if one.prepared.op_id != NO_OPERATION]
+    changed = [(install_id, one.prepared.op_id, status[one.prepared.n]) for one in told]
+    opened.statuses.extend(statuses_changed(changed, opened.device_installs))
+    return [result_of(one, status[one.prepared.n]) for one in decided]
 
 
 def _keep_details(connection: Connection, community_id: str, install_id: str, decided: Sequence[Decided]) -> None:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from server.services.carry import ENGINE_VERSION
+from server.store import crossings, writing
 from server.store import push as reading
-from server.store import writing
 from server.store.database import next_journal_number, stamp, write
 from server.store.errors import CopiedBack
 from server.store.life import begin_next_life
@@ -62,6 +62,14 @@ def check_acknowledged(connection: Connection, shown: tuple[str | None, int], la
     was, n = shown
     if n > last_n and was == present_epoch(connection):
         raise CopiedBack(was, "operations", n, last_n)
+
+
+def note_departures(connection: Connection, sender: Sender, told: tuple[str, int], noted: int) -> None:
+    """Write down which departures a phone knows of, where that is news; what it read in another life says nothing here (S30)."""
+    epoch, _, number = told[0].rpartition(":")
+    seen = int(number) if number.isascii() and number.isdigit() and len(number) < 16 else 0
+    if seen > noted and epoch == present_epoch(connection):
+        crossings.note_told(connection, sender.community_id, sender.install_id, seen, told[1])
 
 
 def check_cursor(cursor: Cursor, seq: Mapping[str, int], last_n: int) -> None:

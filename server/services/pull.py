@@ -18,6 +18,7 @@ from server.services.audit import Look, note
 from server.services.lives import begin_again, check_cursor
 from server.services.scope import REFERENCE, InstallScope, install_scope, settle_expired
 from server.services.snapshots import Ready
+from server.store import crossings
 from server.store import pull as store
 from server.store.backup import standing
 from server.store.database import read
@@ -204,6 +205,7 @@ def _page(
             for one in wanted
         }
         answer["applied"] = {"n": int(head.last_n), "op_id": head.last_op_id}
+        answer["departures"] = f"{life}:{crossings.newest(connection, reader.community_id)}"
         _, answer["safe_n"] = standing(connection, reader.community_id, reader.install_id)
     return answer, waiting
 

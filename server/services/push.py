@@ -16,7 +16,7 @@ from server.house import time_of_uuid7
 from server.permissions import Actor
 from server.services.enrolment import LOST, user_install
 from server.services.faults import place_of
-from server.services.lives import begin_again, check_acknowledged, pass_over, receipt, was_passed_over
+from server.services.lives import begin_again, check_acknowledged, note_departures, pass_over, receipt, was_passed_over
 from server.services.prepare import NO_OPERATION, prepare
 from server.services.release import release_waiting
 from server.services.results import answered, record_after, repeated
@@ -59,6 +59,8 @@ class Batch:
     """(epoch, n) of the receipt that it shows."""
     missing: tuple[int, str | None] | None = None
     """The head that it was told to go on from, and whose successors it has forgotten."""
+    departures: tuple[str, int] = ("", 0)
+    """What the last complete page said of those who have left, and the last n before the phone had that page (S30)."""
     at_end: bool = False  # one group of a sender without a log of its own, numbered when the install is locked
     beside: Callable[[Connection, int], None] | None = None
     """Writes what belongs to the group in the same transaction; gets the number that was reached before."""
@@ -269,6 +271,7 @@ def _transact(
         if bytes(first.content_hash) == again[op_id].content_hash:  # not one that was refused for its used id
             answer.results[again[op_id].n]["record"] = record_after(reading.version_after(first))
     if fresh:
+        note_departures(connection, sender, batch.departures, int(row.departures_seen))
         at = stamp(house.clock())
         submission = Submission(
             community_id=sender.community_id,

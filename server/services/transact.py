@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from server.services import loading
+from server.services.authors import writer_of
 from server.services.carry import (
     Entry,
     Opened,
@@ -21,19 +22,18 @@ from server.services.carry import (
 from server.services.keys import DataKeys
 from server.services.places import Places, places_in_force
 from server.services.reused import REUSED, reused_finding
-from server.services.scope import push_scope
-from server.store import commands, crossings, installs, writing
+from server.store import commands, crossings, writing
 from server.store import push as reading
 from server.store.database import next_journal_number
 from server.store.errors import PlanOutdated
 from sync.commanding import targets_of
 from sync.digest import made_id
 from sync.feedrows import Counter, streams_of
-from sync.memory import UNPLACED, Crossing, Decided, Memory, Prepared, Writer
+from sync.memory import UNPLACED, Crossing, Decided, Memory, Prepared
 from sync.outcome import HELD, MOVED, OPEN, QUARANTINED, Refusal
 from sync.placing import IncompletePlan
 from sync.plan import decide
-from sync.record import Chain, Record
+from sync.record import Record
 from sync.redirects import followed
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def decide_and_write(
     memory.redirects |= redirects
     memory.merges |= needs.merges
     mark_repeats(connection, submission, groups)
-    writer = _writer(connection, house, submission, memory)
+    writer = writer_of(connection, house, submission, groups, memory)
     try:
         decide(groups, writer, memory)
     except IncompletePlan as error:
@@ -265,6 +265,7 @@ def _remember(
         if record.place_parent is not None:
             children.setdefault(record.place_parent, set()).add(record.id)
     disputed = sorted({record.id for record in records.values() if record.open_units} | set(since))
+    gone = crossings.departures_of(connection, community_id, _perhaps_gone(needs, cards, records))
     memory = Memory(
         records=records,
         place=places.place,
@@ -282,7 +283,8 @@ def _remember(
         erased=keys.erased,
         communities=crossings.others(connection, community_id) if needs.crosses else frozenset(),
         crossing=submission.crossing,
-        gone=crossings.departures_of(connection, community_id, _perhaps_gone(needs, cards, records)),
+        gone=gone,
+        gone_by=crossings.numbers_of(connection, community_id, gone) if gone else {},
     )
     return memory, secrets
 
@@ -304,23 +306,6 @@ def _declared(groups: Sequence[Sequence[Prepared]]) -> set[str | None]:
             if form.subject != "self":
                 found.add(named_subject(operation.set.get(form.subject)))
     return found
-
-
-def _writer(connection: Connection, house: House, submission: Submission, memory: Memory) -> Writer:
-    forked = submission.parent is not None
-    ancestors = installs.ancestors_of(connection, submission.home or submission.community_id, submission.install_id) if forked else {}
-    rule = None
-    if submission.scope is not None and submission.user_id is not None:
-        been = reading.ledger_homes(connection, submission.community_id, sorted(memory.records))
-        rule = push_scope(connection, house, submission.community_id, submission.user_id, submission.scope, been)
-    return Writer(
-        submission.install_id,
-        submission.kind,
-        Chain(submission.install_id, ancestors),
-        rule,
-        submission.user_id,
-        submission.system,
-    )
 
 
 def mark_repeats(connection: Connection, submission: Submission, groups: Sequence[Sequence[Prepared]]) -> None:

@@ -55,7 +55,32 @@ def moves(world: World, random: Random) -> str:
         return _ask(world, random)
     if draw < 0.8:
         return _answer(world, random, NEIGHBOUR)
-    return _send_back(world, random) if draw < 0.9 else _answer(world, random, world.secretary.community_id)
+    if draw < 0.87:
+        return _send_back(world, random)
+    return _from_memory(world, random) if draw < 0.97 else _answer(world, random, world.secretary.community_id)
+
+
+def _from_memory(world: World, random: Random) -> str:
+    """A phone, or the office, writes of a person who has left, whom a phone that has read of it does not show any more."""
+    with read(world.house.engine) as connection:
+        rows = run(
+            connection, "SELECT d.id FROM departure d JOIN record r ON r.community_id = d.community_id AND r.id = d.id "
+            "WHERE d.community_id = ? AND r.type = 'person' ORDER BY d.id", (world.secretary.community_id,),
+        )  # fmt: skip
+        ids = [row.id for row in rows]
+    if not ids:
+        return "nobody who left is remembered"
+    number, chosen = random.randrange(len(world.phones) + 1), random.choice(ids)
+    written = {"kind": "patch", "type": "person", "id": chosen, "base": None, "set": {"note": f"记得{random.randrange(1000)}"}, "was": {}}
+    if number == len(world.phones):
+        accept_user_group(world.house, world.secretary, [user_operation(world.house, written)])
+        return "the office writes of somebody who has left"
+    phone = world.phones[number]
+    try:
+        phone.write_raw({"op_id": phone.new_id(), "form_version": world.house.registry.latest("person").version, **written})
+    except PhoneError as error:
+        return f"phone {number} cannot write: {type(error).__name__}"
+    return f"phone {number} writes of somebody who has left"
 
 
 def _ask(world: World, random: Random) -> str:
@@ -119,7 +144,10 @@ def _send_back(world: World, random: Random) -> str:
 
 
 def astray(world: World) -> str | None:
-    """What is wrong with those who moved: each is in exactly one of the two communities, in none of them by a lower version."""
+    """What is wrong with those who moved: each is in exactly one of the two communities, in none of them by a lower version.
+
+    Nobody who could know of the move has changed them through the community that they left.
+    """
     with read(world.house.engine) as connection:
         rows = list(
             run(
@@ -133,6 +161,16 @@ def astray(world: World) -> str | None:
             connection,
             "SELECT id FROM record WHERE life = 'live' AND type NOT IN ('reference', 'reference_card') GROUP BY id HAVING count(*) > 1",
         ).first()
+        meddled = run(
+            connection,
+            "SELECT o.n FROM operation o JOIN departure d ON d.community_id = o.community_id AND d.id = o.record_id "
+            "JOIN install i ON i.community_id = o.community_id AND i.install_id = o.install_id "
+            "WHERE o.now_reason = 'moved' AND o.now IN ('applied', 'merged', 'conflict', 'unchanged') AND ("
+            "(i.kind = 'user' AND o.number > d.number) OR EXISTS (SELECT 1 FROM departure_told t WHERE t.community_id = o.community_id "
+            "AND t.install_id = o.install_id AND t.seen >= d.number AND t.last_n < o.n))",
+        ).first()
+    if meddled is not None:
+        return f"operation {meddled.n} changed a record that its author knew to have left"
     if twice is not None:
         return f"record {twice.id} lives in two communities"
     return next((f"record {row.id} has left and has not arrived" for row in rows if row.v is None or row.v < row.left_v), None)

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection
 
-from server.models import conflict, conflict_sibling, departure, finding, history, record
+from server.models import conflict, conflict_sibling, departure, departure_told, finding, history, record
 from server.store.database import insert_rows, rows_of, run, update_rows
 from sync.memory import Found
 
@@ -30,6 +30,37 @@ def departures_of(connection: Connection, community_id: str, ids: Iterable[str])
         return {}
     rows = rows_of(connection, departure, ("id", "to_community"), community_id, "id", sorted(set(ids)))
     return {row.id: row.to_community for row in rows}
+
+
+def numbers_of(connection: Connection, community_id: str, ids: Iterable[str]) -> dict[str, int]:
+    """The journal numbers of the entries by which these records left."""
+    rows = rows_of(connection, departure, ("id", "number"), community_id, "id", sorted(set(ids)))
+    return {row.id: int(row.number) for row in rows}
+
+
+def newest(connection: Connection, community_id: str) -> int:
+    """The journal number of the newest departure from a community; 0 where nobody has left."""
+    row = run(connection, "SELECT max(number) AS number FROM departure WHERE community_id = ?", (community_id,)).first()
+    return int(row.number) if row is not None and row.number is not None else 0
+
+
+def note_told(connection: Connection, community_id: str, install_id: str, seen: int, last_n: int) -> None:
+    """Write down that a phone's operations after ``last_n`` were made knowing of the departures up to ``seen``."""
+    insert_rows(connection, departure_told, ("community_id", "install_id", "seen", "last_n"), [(community_id, install_id, seen, last_n)])
+    statement = "UPDATE install SET departures_seen = ? WHERE community_id = ? AND install_id = ?"
+    run(connection, statement, (seen, community_id, install_id))
+
+
+def told(connection: Connection, community_id: str, install_id: str) -> tuple[tuple[int, int], ...]:
+    """(departures up to here, own operations after there) of what a phone has said to know."""
+    statement = "SELECT seen, last_n FROM departure_told WHERE community_id = ? AND install_id = ? ORDER BY seen"
+    return tuple((int(row.seen), int(row.last_n)) for row in run(connection, statement, (community_id, install_id)))
+
+
+def arrived(connection: Connection, community_id: str, install_id: str, first: int, last: int) -> dict[int, int]:
+    """n → journal number of the push that brought it, of stored operations of an install."""
+    statement = "SELECT n, number FROM operation WHERE community_id = ? AND install_id = ? AND n >= ? AND n <= ?"
+    return {int(row.n): int(row.number) for row in run(connection, statement, (community_id, install_id, first, last))}
 
 
 def reached_from(connection: Connection, community_id: str) -> list[str]:

@@ -40,7 +40,7 @@ def lock_install(connection: Connection, community_id: str, install_id: str) -> 
     """The install's row, locked until the end of the transaction; None when there is no such install."""
     tail = " FOR UPDATE" if connection.dialect.name == "postgresql" else ""
     statement = (
-        "SELECT install_id, kind, user_id, last_n, last_op_id, revoked_at, revoked_reason, parent_install_id, parent_n "
+        "SELECT install_id, kind, user_id, last_n, last_op_id, revoked_at, revoked_reason, parent_install_id, parent_n, departures_seen "
         "FROM install WHERE community_id = ? AND install_id = ?" + tail
     )
     with in_line(connection, community_id, install_id):

@@ -52,9 +52,9 @@ def _become(store: Store, install_id: str, token: str) -> None:
     store.run("UPDATE log SET state = 'unsent', acknowledged = 0, acknowledged_at = NULL, status = 0")
     for table in ("feed", "stream"):
         store.run(f"DELETE FROM {table} WHERE {'stream' if table == 'feed' else 'id'} = ?", f"install/{old['install_id']}")
-    last_n = max(0, min(store.last_n(), old["scope_last_n"] - before))
+    last_n, departures_n = (max(0, min(store.last_n(), old[one] - before)) for one in ("scope_last_n", "departures_last_n"))
     store.run(
-        "UPDATE identity SET install_id = ?, token = ?, cursor = NULL, scope_last_n = ?, safe_n = 0, receipt = NULL, pruned_n = 0, "
+        "UPDATE identity SET install_id = ?, token = ?, cursor = NULL, scope_last_n = ?, departures_last_n = ?, safe_n = 0, receipt = NULL, pruned_n = 0, "
         "pruned_op_id = NULL, needs_fork = NULL, fork_id = NULL",
-        install_id, token, last_n,
+        install_id, token, last_n, departures_n,
     )  # fmt: skip

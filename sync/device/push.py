@@ -131,10 +131,16 @@ def _mark_sent(store: Store, batch: list[sqlite3.Row], sent_at: datetime) -> dic
         "install_id": identity["install_id"],
         "after": {"n": first - 1, "op_id": op_id_at(store, first - 1)},
         "scope": {"version": identity["scope_version"], "last_n": identity["scope_last_n"]},
+        "departures": departures_known(identity),
         "sent_at": sent_at.isoformat(timespec="milliseconds"),
         "receipt": identity["receipt"],
         "groups": [{"ops": operations} for operations in groups.values()],
     }
+
+
+def departures_known(identity: sqlite3.Row) -> dict[str, Any] | None:
+    """What this phone knows of those who have left its community, and since which own operation (S30)."""
+    return {"seen": identity["departures"], "last_n": identity["departures_last_n"]} if identity["departures"] is not None else None
 
 
 def _continue_after(store: Store, expected: dict[str, Any]) -> tuple[int, dict[str, Any] | None]:

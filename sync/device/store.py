@@ -26,6 +26,8 @@ CREATE TABLE identity (
     cursor TEXT,                               -- opaque; null: from zero
     scope_version INTEGER NOT NULL DEFAULT 0,
     scope_last_n INTEGER NOT NULL DEFAULT 0,   -- last n before that scope was known here (S18)
+    departures TEXT,                           -- what the last complete page said of those who have left, to be told back (S30)
+    departures_last_n INTEGER NOT NULL DEFAULT 0,  -- last n before that page was here
     limits TEXT,                               -- JSON, of the server's config
     safe_n INTEGER NOT NULL DEFAULT 0,
     skew_s REAL,

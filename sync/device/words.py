@@ -39,6 +39,7 @@ REASON_WORDS = {
     "unexpected": ("服务器处理出错", "the server failed over it"),
     "declined": ("没有通过", "declined"),
     "discarded": ("已作废", "discarded"),
+    "moved_away": ("已迁往其他社区，交由本社区处理", "it lives in another community by now: the office of this one decides"),
     "out_of_scope": ("不在负责范围内", "outside the cells or lines of work this phone is responsible for"),
 }
 

@@ -116,6 +116,9 @@ def upgrade() -> None:
         key("epoch"), need("started_at"))
     table("departure",
         key("community_id"), key("id"), need("to_community"), need("number", BigInteger), clustered=True)
+    index("ix_departure_number", "departure", ["community_id", "number"])
+    table("departure_told",
+        key("community_id"), key("install_id"), key("seen", BigInteger), need("last_n", BigInteger), clustered=True)
     table("distinct_pair",
         key("community_id"), key("first_id"), key("second_id"), need("decided_at"), need("decided_by"), clustered=True)
     table("edition",
@@ -153,7 +156,8 @@ def upgrade() -> None:
         key("community_id"), key("install_id"), need("kind"), may("user_id"), need("label"),
         may("parent_install_id"), may("parent_n", BigInteger), need("last_n", BigInteger, default="0"),
         may("last_op_id"), need("enrolled_at"), may("revoked_at"), may("revoked_reason"), may("flag"),
-        may("skew_s", Float), may("last_seen_at"), may("unsent", BigInteger), may("app_version"))
+        may("skew_s", Float), may("last_seen_at"), may("unsent", BigInteger), need("departures_seen", BigInteger, default="0"),
+        may("app_version"))
     index("ix_install_user", "install", ["community_id", "user_id"])
     table("job",
         key("community_id"), key("job_id"), need("kind"), need("state"), need("arguments"), need("requested_by"),

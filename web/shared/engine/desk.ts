@@ -37,7 +37,7 @@ export function deskFor(change: Change, lookup: Lookup, registry: FormRegistry, 
 export function freshCore({ identity, token, user, sendToken, serverKey, servedAt }: Enrolled, now: number): Core {
   const { communityId, installId, label } = identity;
   return {
-    communityId, installId, token, sendToken, serverKey, user, label, epoch: null, cursor: null, scopeVersion: 0, scopeLastN: 0, limits: null, configAt: 0, configBy: "",
+    communityId, installId, token, sendToken, serverKey, user, label, epoch: null, cursor: null, scopeVersion: 0, scopeLastN: 0, departures: null, limits: null, configAt: 0, configBy: "",
     safeN: 0, skewS: servedAt === null ? null : (now - servedAt) / 1000, receipt: null, serverTime: null, prunedN: 0, prunedOpId: null, completed: 0, needsFork: null, forkId: null, disputes: {}, streams: {}, witnesses: [],
     overwritten: [], dismissed: [], lastSyncAt: null, rescuedN: 0, scopeNews: null, blobs: {},
   };

@@ -30,9 +30,12 @@ export async function fork(line: Line, newId: () => string): Promise<void> {
     }
     const streams = { ...change.core.streams };
     delete streams[old];
-    const scopeLastN = Math.max(0, Math.min(rows.length, change.core.scopeLastN - before));
+    const renumbered = (n: number): number => Math.max(0, Math.min(rows.length, n - before));
+    const scopeLastN = renumbered(change.core.scopeLastN);
+    const told = change.core.departures;
+    const departures = told ? { ...told, last_n: renumbered(told.last_n) } : null;
     change.patchCore({
-      installId, token, streams, scopeLastN, cursor: null, safeN: 0, receipt: null, prunedN: 0, prunedOpId: null, needsFork: null, forkId: null, rescuedN: 0, sendToken: null, serverKey: null,
+      installId, token, streams, scopeLastN, departures, cursor: null, safeN: 0, receipt: null, prunedN: 0, prunedOpId: null, needsFork: null, forkId: null, rescuedN: 0, sendToken: null, serverKey: null,
     });
   });
 }

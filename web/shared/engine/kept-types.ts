@@ -131,6 +131,8 @@ export interface Core {
   cursor: string | null;
   scopeVersion: number;
   scopeLastN: number;
+  /** What the last complete page said of those who have left the community, and the last n before it was here (S30). */
+  departures?: { seen: string; last_n: number } | null;
   limits: Limits | null;
   configAt: number;
   configBy: string;

@@ -189,6 +189,9 @@ function conclude(change: Change, epoch: string, answer: Record<string, unknown>
     }
   }
   report.reopened = Math.max(report.reopened, lacking); // in another life these are among all that is asked again
+  const seen = answer["departures"];
+  // who has left is not shown any more: from here on nobody writes of them unknowingly
+  if (typeof seen === "string" && seen !== change.core.departures?.seen) change.patchCore({ departures: { seen, last_n: change.lastN() } });
   const safeN = Number(answer["safe_n"] ?? 0);
   change.patchCore({ safeN, completed: change.core.completed + 1 });
   report.pruned += prune(change, Math.min(safeN, n));

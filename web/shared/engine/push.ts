@@ -116,6 +116,7 @@ async function markSent(line: Line, batch: readonly LogRow[], sentAt: number): P
     install_id: core.installId,
     after: { n: before, op_id: opIdAt(looked(ledger), before) },
     scope: { version: core.scopeVersion, last_n: core.scopeLastN },
+    departures: core.departures ?? null,
     sent_at: new Date(sentAt).toISOString(),
     receipt: core.receipt,
     groups: [...groups.values()].map((ops) => ({ ops })),

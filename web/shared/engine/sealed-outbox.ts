@@ -34,6 +34,7 @@ interface Sending {
   install_id: string;
   send_token: string;
   scope: { version: number; last_n: number };
+  departures?: Core["departures"];
   receipt: string | null;
   /** How many wait for the PIN: a phone that is out of use keeps them until they have gone. */
   photos: number;
@@ -88,7 +89,7 @@ export class SealedOutbox {
       }
     }
     const sending: Sending | null = core.sendToken
-      ? { install_id: core.installId, send_token: core.sendToken, scope: { version: core.scopeVersion, last_n: core.scopeLastN }, receipt: core.receipt, photos: photosIn(core) }
+      ? { install_id: core.installId, send_token: core.sendToken, scope: { version: core.scopeVersion, last_n: core.scopeLastN }, departures: core.departures ?? null, receipt: core.receipt, photos: photosIn(core) }
       : null;
     const said = sending ? JSON.stringify(sending) : "";
     if (said !== this.said) blocks.set(SENDING, sending ? bytes(sending) : null);
@@ -193,8 +194,8 @@ function fitting(left: readonly Kept[]): Kept[] {
 /** One request; null where not even the first envelope can be opened there. */
 async function handOver(transport: Transport, sending: Sending, batch: readonly Kept[], now: number): Promise<Record<string, unknown> | null> {
   const sealed = batch.map(({ first_n, last_n, envelope }) => ({ first_n, last_n, envelope }));
-  const { install_id, scope, receipt, send_token } = sending;
-  const body = { protocol: 1, install_id, after: batch[0]?.after ?? { n: 0, op_id: null }, scope, sent_at: new Date(now).toISOString(), receipt, sealed };
+  const { install_id, scope, departures = null, receipt, send_token } = sending;
+  const body = { protocol: 1, install_id, after: batch[0]?.after ?? { n: 0, op_id: null }, scope, departures, sent_at: new Date(now).toISOString(), receipt, sealed };
   const answer = await transport.request("POST", "/api/v1/sync/push/sealed", { body, token: send_token });
   if (answer.status === 422 && String(answer.body["type"]).endsWith("sealed-unreadable")) {
     const pointer = String((answer.body["errors"] as { pointer?: string }[] | undefined)?.[0]?.pointer ?? "");

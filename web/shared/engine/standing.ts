@@ -15,8 +15,21 @@ function crossingTo(row: LogRow): string | null {
   return typeof asked === "string" ? asked : null;
 }
 
-const wordsOf = (row: LogRow): Labels =>
-  outcomeWords(row.state, row.now, row.reason === "proposal" && crossingTo(row) !== null ? "crossing" : row.reason, row.settled);
+const ASKED_THERE = "asked_there";
+
+/** Whom such a command waits for: nobody has it yet, the own secretary, or the other community. */
+function crossingAt(row: LogRow): Standing["crossingAt"] {
+  if (crossingTo(row) === null) return null;
+  if (row.reason !== "proposal") return "phone";
+  return row.errors.some((one) => one.code === ASKED_THERE) ? "there" : "here";
+}
+
+const CROSSING_WORDS = { phone: null, here: "own_office", there: "crossing" } as const;
+
+function wordsOf(row: LogRow): Labels {
+  const at = crossingAt(row);
+  return outcomeWords(row.state, row.now, (at && CROSSING_WORDS[at]) ?? row.reason, row.settled);
+}
 
 export function standingOf(row: LogRow): Standing {
   return {
@@ -27,12 +40,13 @@ export function standingOf(row: LogRow): Standing {
     type: row.type,
     id: row.id,
     crossingTo: crossingTo(row),
+    crossingAt: crossingAt(row),
     claimedAt: row.claimedAt,
     state: row.state,
     settled: row.settled,
     outcome: row.now,
     reason: row.reason,
-    errors: row.errors,
+    errors: row.errors.filter((one) => one.code !== ASKED_THERE),
     says: wordsOf(row),
   };
 }

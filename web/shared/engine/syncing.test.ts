@@ -1,95 +1,6 @@
 import { expect, test } from "vitest";
-import { Digest, recordHash, statusHash } from "./digest.ts";
-import { device, EMPTY_PULL, enrolled, restarted, scripted } from "./kit.ts";
-import type { Engine } from "./types.ts";
-
-type Row = Record<string, unknown>;
-type Body = Record<string, unknown>;
-
-/** A server of one cell that a test fills: rows in order, what it applied, its epoch. */
-class Cell {
-  rows: Row[] = [];
-  applied: { n: number; op_id: string | null } = { n: 0, op_id: null };
-  epoch = "e1";
-  streams = ["install/i1", "cell/a", "~reference"];
-  version = 1;
-  lies = 0;
-  safeN = 0;
-  skewS = 0;
-  outcome = "applied";
-  reason: string | null = null;
-  seen: { n: number; op: string }[] = [];
-
-  put(id: string, v: number, fields: Body, more: Body = {}): void {
-    const record = { id, type: "person", v, tag: `${v}`.padStart(16, "0"), life: "live", form_version: 1, home: "cell/a", conflicts: [], confirmed: {}, fields, ...more };
-    this.rows.push({ stream: "cell/a", seq: this.rows.length + 1, kind: "PUT", record });
-  }
-
-  remove(id: string, reason: string, v: number): void {
-    this.rows.push({ stream: "cell/a", seq: this.rows.length + 1, kind: "REMOVE", reason, id, v, tag: `${v}`.padStart(16, "0") });
-  }
-
-  status(opId: string, status: number, outcome: string, reason: string | null = null): void {
-    this.rows.push({ stream: "install/i1", seq: this.rows.length + 1, kind: "STATUS", op_id: opId, status, outcome, reason, record: null, errors: [] });
-  }
-
-  private totals(): Body {
-    const latest = new Map<string, Row>();
-    for (const row of this.rows) latest.set(`${String(row["stream"])}/${String((row["record"] as Body | undefined)?.["id"] ?? row["id"] ?? row["op_id"])}`, row);
-    const found: Record<string, { seq: number; count: number; digest: string }> = {};
-    for (const stream of this.streams) {
-      const digest = new Digest();
-      let count = 0;
-      for (const row of latest.values()) {
-        if (row["stream"] !== stream) continue;
-        const record = row["record"] as { id: string; v: number; tag: string } | undefined;
-        if (row["kind"] === "PUT" && record) {
-          digest.add(recordHash(record.id, record.v, record.tag));
-          count += 1;
-        } else if (row["kind"] === "STATUS") digest.add(statusHash(row["op_id"] as string, row["status"] as number));
-      }
-      found[stream] = { seq: this.rows.length, count, digest: digest.hex() };
-    }
-    if (this.lies-- > 0) (found["cell/a"] as { digest: string }).digest = "f".repeat(32);
-    return found;
-  }
-
-  answer = (path: string, body: Body): { status?: number; body: Body } | null => {
-    if (path.endsWith("/pull")) {
-      const cursor = body["cursor"] as string | null;
-      const again = (body["replace"] as string[] | undefined) ?? [];
-      const from = cursor === null || !cursor.startsWith(this.epoch) ? 0 : Number(cursor.split("/")[1]);
-      const rows = this.rows.filter((row, at) => this.streams.includes(row["stream"] as string) && (at >= from || again.includes(row["stream"] as string)));
-      const scope = { version: this.version, streams: this.streams, added: [], dropped: [] };
-      return { body: { ...EMPTY_PULL, epoch: this.epoch, cursor: `${this.epoch}/${this.rows.length}`, scope, rows, replace: again, streams: this.totals(), applied: this.applied, safe_n: this.safeN } };
-    }
-    if (path.endsWith("/push")) {
-      const after = body["after"] as { n: number };
-      const common = { epoch: this.epoch, applied: this.applied, safe_n: 0, skew_s: this.skewS, receipt: "r" };
-      if (after.n > this.applied.n) return { body: { ...common, results: [], expected: this.applied } };
-      const ops = (body["groups"] as { ops: { n: number; op: string }[] }[]).flatMap((group) => group.ops);
-      const isForeign = ops.some(({ n, op }) => n === this.applied.n && (JSON.parse(op) as { op_id: string }).op_id !== this.applied.op_id);
-      if (isForeign) return { body: { ...common, results: [], expected: this.applied } };
-      this.seen.push(...ops);
-      const results = ops.map(({ n, op }) => {
-        const { op_id: opId, id } = JSON.parse(op) as { op_id: string; id: string };
-        if (n > this.applied.n) this.applied = { n, op_id: opId };
-        const said = { outcome: this.outcome, reason: this.reason };
-        return { n, op_id: opId, first: said, now: { ...said, status: 1 }, record: { id, v: 1, tag: "0".repeat(16) }, errors: [] };
-      });
-      return { body: { ...common, applied: this.applied, results } };
-    }
-    if (path.endsWith("/witness")) return { body: { kept: (body["witnesses"] as unknown[]).length } };
-    return null;
-  };
-}
-
-async function phone(): Promise<{ cell: Cell; engine: Engine; parts: ReturnType<typeof device>; server: ReturnType<typeof scripted> }> {
-  const cell = new Cell();
-  const server = scripted((path, body) => cell.answer(path, body));
-  const parts = device(server);
-  return { cell, server, parts, engine: await enrolled(parts) };
-}
+import { device, enrolled, restarted, scripted } from "./kit.ts";
+import { Cell, phone } from "./kit-cell.ts";
 
 test("a record that leaves says so; a deleted one keeps its envelope and loses its values", async () => {
   const { cell, engine } = await phone();
@@ -388,12 +299,29 @@ test("who is to move to another community stays until it has accepted, and the p
   Object.assign(cell, { outcome: "held", reason: "proposal" });
   await engine.sync();
   expect(engine.read("p1")).toMatchObject({ fields: { name: "甲" }, life: "live" });
+  expect(engine.operations({ recordId: "p1" })).toMatchObject([{ crossingAt: "here" }]);
+  expect(engine.operations({ recordId: "p1" })[0]?.says.zh).toBe("已收到，等本社区书记确认");
+  cell.status(engine.operations({ recordId: "p1" })[0]!.opId, 2, "held", "proposal", [{ pointer: "/arguments/community", code: "asked_there", message: "asked" }]);
+  await engine.sync();
   const [standing] = engine.operations({ recordId: "p1" });
+  expect(standing).toMatchObject({ crossingAt: "there", errors: [] });
   expect(standing?.says.zh).toContain("等对方社区接收");
   expect(engine.notices()[0]?.says.en).toContain("the other community has to accept it");
-  cell.status(standing!.opId, 2, "applied", "moved");
+  cell.status(standing!.opId, 3, "applied", "moved");
   cell.remove("p1", "moved", 2);
   await engine.sync();
   expect(engine.operations({ recordId: "p1", onlyOpen: true })).toStrictEqual([]);
   expect(engine.notices()[0]?.says.zh).toBe("对方社区已接收，资料已转过去");
+});
+
+test("S30: a push tells which departures this phone had read of, and which own work is older than that", async () => {
+  const { cell, engine } = await phone();
+  cell.put("p1", 1, { name: "甲" });
+  await engine.sync();
+  await engine.write([{ kind: "patch", id: "p1", set: { name: "乙" } }]);
+  cell.departures = "e1:7";
+  await engine.sync();
+  await engine.write([{ kind: "patch", id: "p1", set: { name: "丙" } }]);
+  await engine.sync();
+  expect(cell.echoed).toStrictEqual([{ seen: "e1:0", last_n: 0 }, { seen: "e1:7", last_n: 1 }]);
 });

@@ -181,8 +181,9 @@ export interface Standing {
   kind: string;
   type: string;
   id: string;
-  /** The other community that was asked to take the record; null for every other operation. */
+  /** The other community that was asked to take the record, and who has it now: this phone, the own secretary, that community. */
   crossingTo: string | null;
+  crossingAt: "phone" | "here" | "there" | null;
   claimedAt: string;
   state: "unsent" | "sent" | "answered";
   /** Final, and contained in the copies. */
@@ -376,7 +377,6 @@ export interface Engine {
   /** Take unsent work of another install over; what is here already is left out. Throws EngineError `passphrase`. */
   importRescue(file: Uint8Array, passphrase: string): Promise<TakenOver>;
 
-  // ---- places
   /** The cell that holds a CGCS2000 point, as the server would say; null outside. */
   locate(lon: number, lat: number): string | null;
   /** What a fix allows to say: `fix` is a location value of any datum. */

@@ -24,9 +24,11 @@ const REASON_WORDS: Record<string, Labels> = {
   behind: { zh: "前一条还没有处理完", en: "an earlier one of the same record is not done yet" },
   install: { zh: "设备待确认", en: "the device has to be confirmed" },
   proposal: { zh: "涉及别的网格，等有权限的人确认", en: "it concerns other cells: somebody over all of them confirms" },
+  own_office: { zh: "等本社区书记确认", en: "the secretary of this community has to confirm it first" },
   crossing: { zh: "等对方社区接收", en: "the other community has to accept it" },
   declined: { zh: "未同意", en: "declined" },
   group: { zh: "同组的其他内容有问题", en: "another part of the same group has a problem" },
+  moved_away: { zh: "已迁往其他社区，由本社区处理", en: "it lives in another community by now: the office of this one decides" },
   out_of_scope: { zh: "不在负责的范围内", en: "outside the cells or lines of work this phone is responsible for" },
   invalid: { zh: "填写内容有误", en: "what was filled in is not acceptable" },
   malformed: { zh: "内容读不出来", en: "it cannot be read" },
@@ -45,7 +47,7 @@ const CONTAINED: Labels = { zh: "，本机已更新", en: ", and this phone is u
 const plain = (text: string): Labels => ({ zh: text, en: text });
 
 /** Reasons for which an operation waits for people or for another community, not for another operation. */
-const WAITS_FOR_PEOPLE: ReadonlySet<string> = new Set(["proposal", "crossing", "install", "moved"]);
+const WAITS_FOR_PEOPLE: ReadonlySet<string> = new Set(["proposal", "own_office", "crossing", "install", "moved"]);
 
 /** Words for what became of one operation. What this phone does not know is shown as it came. */
 export function outcomeWords(state: string, outcome: string | null, reason: string | null, settled: boolean): Labels {

@@ -12,6 +12,10 @@ export function crossing(community: string, on: string, reason: string): Record<
 
 /** That a move of this record was asked for and is not decided yet, in words; null where none was. */
 export function useCrossing(id: () => string): ComputedRef<string | null> {
-  const to = fromRecords(() => engine().operations({ recordId: id(), onlyOpen: true }).find((one) => one.id === id() && one.crossingTo !== null)?.crossingTo ?? null);
-  return computed(() => to.value && t("record.away.asked", { where: reference.value?.others?.find((one) => one.community_id === to.value)?.name ?? t("record.away.elsewhere") }));
+  const asked = fromRecords(() => engine().operations({ recordId: id(), onlyOpen: true }).find((one) => one.id === id() && one.crossingTo !== null) ?? null);
+  return computed(() => {
+    if (!asked.value?.crossingAt) return null;
+    const where = reference.value?.others?.find((one) => one.community_id === asked.value?.crossingTo)?.name ?? t("record.away.elsewhere");
+    return t(`record.away.asked_${asked.value.crossingAt}`, { where });
+  });
 }
