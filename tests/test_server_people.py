@@ -9,6 +9,7 @@ from sqlalchemy import text
 from server.permissions import Actor
 from server.services import accounts, audit
 from server.services.audit import Look
+from server.store import people
 from server.store.assignments import scope_version
 from server.store.database import read
 
@@ -234,5 +235,11 @@ def test_changes_of_who_may_look_are_in_the_log(office: Office):
     secretary.post("/api/v1/users", a_worker())
     secretary.post("/api/v1/enrolment-codes", {"user_id": office.users["grid_worker"]})
     office.client().post("/api/v1/session", json={"login": "planner-1", "password": "guess-guess"})
-    purposes = [one["purpose"] for one in secretary.get("/api/v1/audit").json["lines"]]
+    told = secretary.get("/api/v1/audit").json
+    purposes = [one["purpose"] for one in told["lines"]]
     assert purposes[:4] == ["refused", "enrolment code made", "account made: grid_worker", "sign_in"]
+    with read(office.house.engine) as connection:
+        known = {one.user_id: one.name for one in people.users(connection, (COMMUNITY,))}
+    made = next(one["scope"] for one in told["lines"] if one["purpose"].startswith("account made"))
+    assert {office.users["secretary"], office.users["grid_worker"], made} <= set(told["names"])
+    assert all(known[user_id] == name for user_id, name in told["names"].items())

@@ -306,7 +306,8 @@ def revoke_assignment(assignment_id: str) -> Response:
     en="The audit log, newest first: who looked at what, and what for",
     tag=_AUDIT,
     auth="read",
-    response=list_of("lines", AuditTold, next={"type": ["string", "null"], "description": "cursor of the next page"}),
+    response=list_of("lines", AuditTold, next={"type": ["string", "null"], "description": "cursor of the next page"},
+                     names={"type": "object", "description": "names of the accounts in these lines, by id"}),
     query={
         "since": {"type": "string", "description": "ISO time, included"},
         "until": {"type": "string", "description": "ISO time, not included"},
@@ -331,4 +332,5 @@ def list_audit() -> Response:
     before = (at, audit_id) if at else None
     lines = audit.lines(house(), actor, before=before, limit=int(size), **wanted)
     following = f"{lines[-1].at}~{lines[-1].audit_id}" if len(lines) == int(size) else None
-    return json_answer({"lines": AuditTold(many=True).dump(lines), "next": following})
+    names = audit.names_in(house(), actor, lines)
+    return json_answer({"lines": AuditTold(many=True).dump(lines), "next": following, "names": names})

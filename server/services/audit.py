@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from server.house import House
 from server.permissions import HOUSE, Actor
 from server.store import audit as store
+from server.store import people
 from server.store.database import read, stamp, write
 
 PAGE = 200
@@ -109,3 +110,11 @@ def lines(
             before=before,
             limit=min(limit, PAGE),
         )
+
+
+def names_in(house: House, actor: Actor, told: Sequence[store.AuditLine]) -> dict[str, str]:
+    """Names of the accounts that these lines tell of, by id: who looked, and whose account, cell or code was changed."""
+    words = {line.actor_id for line in told} | {word for line in told for word in line.scope.split()}
+    with read(house.engine) as connection:
+        found = people.users(connection, None if actor.community_id == HOUSE else (actor.community_id, HOUSE))
+    return {one.user_id: one.name for one in found if one.user_id in words}

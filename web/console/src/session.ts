@@ -78,7 +78,13 @@ export async function signOut(): Promise<void> {
   state.user = null;
 }
 
-const OFFICERS = ["subdistrict", "district"];
+/** Their session has ended by what they did: nobody is signed in here. */
+export function forget(): void {
+  state.user = null;
+}
+
+/** Roles of an area above the communities. */
+export const OFFICERS = ["subdistrict", "district"];
 const RIGHTS: Record<string, string[]> = {
   baseline: ["grid_worker", "community_worker", "secretary", "planner", "auditor", ...OFFICERS],
   records: ["grid_worker", "community_worker", "secretary", "planner", ...OFFICERS],

@@ -70,6 +70,7 @@ export const records = {
   action_unmask: ["看全号", "saw in full"],
   action_export: ["导出", "exported"],
   action_change: ["修改", "changed"],
+  action_sign_in: ["登录", "signed in"],
   action_delete: ["删除", "deleted"],
   fieldsSeen: ["{n} 个栏目", "{n} fields"],
   address: ["地址", "Address"],
