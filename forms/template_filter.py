@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
+from forms.chinese_reasons import zh_of
 from forms.errors import ExpressionError, PlaceholderError
 from forms.evaluator import FUNCTIONS, is_day, is_number_text
 from forms.expressions import Node, Parser
@@ -61,7 +62,7 @@ def read_filter(text: str, source: Source, *, offset: int = 0) -> Node:
         tree = _FilterParser(text, source).parse()
     except ExpressionError as wrong:
         raise PlaceholderError(
-            "bad_condition", offset + wrong.position, f"条件写法有误：{wrong.reason}", f"the condition cannot be read: {wrong.reason}"
+            "bad_condition", offset + wrong.position, f"条件写法有误：{zh_of(wrong.reason)}", f"the condition cannot be read: {wrong.reason}"
         ) from wrong
     try:
         checked = _checked(tree, source)

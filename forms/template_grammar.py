@@ -152,8 +152,10 @@ def _listing(text: str, at: int, registry: Registry) -> tuple[Source, Mapping[st
     source = sources(registry).get(plain_word(name))
     if source is None:
         _refuse("unknown_source", at, f"没有“{name}”这种名册", f"there is no roster or record type {name!r}")
-    if len(parts) == 1 or not parts[1][0].strip():
+    if len(parts) == 1:
         return source, None
+    if not parts[1][0].strip():  # it would count everybody, in a form that somebody hands in
+        _refuse("no_condition", at + parts[1][1], "冒号后面没有条件；要全部的就去掉冒号", "no condition behind the colon; without the colon it is all of them")
     return source, read_filter(parts[1][0], source, offset=at + parts[1][1])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from forms.chinese_reasons import zh_name
 from forms.errors import FormsError
 
 #: Code to (中文, English). ``{0}`` is a name out of the workbook's own structure, never an answer.
@@ -76,6 +77,10 @@ REASONS: dict[str, tuple[str, str]] = {
 }  # fmt: skip
 
 
+#: Codes whose names are reasons in words; those of the others are pieces of the workbook.
+_REASONED = frozenset({"expression", "audience", "definition", "too_large", "field_changed"})
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """One thing that cannot be imported. ``row`` counts from 1 as the screen does; ``column`` is a letter; None: the whole."""
@@ -114,7 +119,8 @@ class Complaints:
         """Keep a refusal; ``column`` counts from 0."""
         zh, en = REASONS[code]
         letter = None if column is None else letter_of(column)
-        found = Refusal(sheet, row, letter, code, zh.format(*names), en.format(*names))
+        said = map(zh_name, names) if code in _REASONED else names
+        found = Refusal(sheet, row, letter, code, zh.format(*said), en.format(*names))
         self._found.setdefault((sheet, row or 0, -1 if column is None else column, code, found.message_en), found)
 
     def __bool__(self) -> bool:

@@ -201,6 +201,9 @@ def test_what_changed_since_last_month_is_told(office, clock):
     book = load_workbook(io.BytesIO(answer.data))
     assert book["新增 老人"]["A2"].value == "张小小" and book["减少 老人"]["A2"].value == "王五"
     assert [cell.value for cell in book["变化 老人"][2]] == ["李思", 63, "姓名", "李四", "李思"]
+    assert person.get(f"/api/v1/template-runs/{now['run_id']}/changes").json == told  # the one before it, where none is named
+    alone = person.get(f"/api/v1/template-runs/{before['run_id']}/changes")
+    assert (alone.status_code, [one["code"] for one in alone.json["errors"]]) == (422, ["nothing_before"])
     other, _ = filled(office, person, template, per="cell", cell=CODE_A)
     assert problem(person.get(f"/api/v1/template-runs/{other['run_id']}/changes", query_string={"against": before["run_id"]}))[0] == 422
 

@@ -203,7 +203,7 @@ def came_from(run_id: str) -> Response:
 @blueprint.get("/api/v1/template-runs/<run_id>/changes")
 @describe(
     zh="与另一次填报相比：新增、减少、变化的行和数", en="What changed since another filling: rows that came, went and changed, and figures", tag=_TAG,
-    query={"against": {"type": "string", "description": "run id"}, "format": {"type": "string", "enum": ["json", "xlsx"]}},
+    query={"against": {"type": "string", "description": "run id; the one filled before it where none is named"}, "format": {"type": "string", "enum": ["json", "xlsx"]}},
     response={"type": "object", "required": ["before", "now", "lists", "figures"]}, problems=("invalid-input", "not-found"),
     more="Both are read again from the history as they were known then; with personal columns it is written into the audit log.",
 )  # fmt: skip
@@ -212,7 +212,8 @@ def changes(run_id: str) -> Response:
     actor = auth.signed_in("export")
     house, scope = auth.house(), auth.scope(actor)
     now = template_runs.run_of(house, actor, scope, run_id)
-    before = template_runs.run_of(house, actor, scope, request.args.get("against", ""))
+    against = request.args.get("against")
+    before = template_runs.run_of(house, actor, scope, against) if against else template_runs.run_before(house, actor, now)
     told = template_changes.changes(house, actor, scope, before, now, auth.look(actor, "export", "comparison of tables"))
     if request.args.get("format") != "xlsx":
         return json_answer(told)

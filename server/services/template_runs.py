@@ -139,6 +139,21 @@ def run_of(house: House, actor: Actor, scope: Scope, run_id: str) -> Job:
     return found
 
 
+def run_before(house: House, actor: Actor, now: Job) -> Job:
+    """The actor's finished filling of the same table that was asked for last before this one.
+
+    Raises
+    ------
+    InvalidInput
+        There is none.
+    """
+    for one in runs(house, actor, now.community_id, now.arguments["template_id"]):
+        earlier = (one.requested_at, one.job_id) < (now.requested_at, now.job_id)
+        if earlier and one.state == "done" and one.arguments["cell"] == now.arguments["cell"] and one.arguments["per"] == now.arguments["per"]:
+            return one
+    raise InvalidInput(errors=[InputError("/against", "nothing_before", "this table was not filled before: there is nothing to compare it with")])
+
+
 def described(job: Job) -> dict[str, Any]:
     """A filling as its asker sees it."""
     result = job.result or {}

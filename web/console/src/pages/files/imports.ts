@@ -3,6 +3,7 @@ import { get, Problem } from "../../api/client.ts";
 import type { Label } from "../../api/types.ts";
 import { why } from "../../tell.ts";
 import { say, t, word } from "../../words/index.ts";
+import { failureWord } from "./failures.ts";
 
 export interface ImportJob {
   import_id: string;
@@ -56,7 +57,7 @@ const LOOKS: Record<string, string> = { new: "good", changed: "teal", rejected: 
 export const lookOf = (outcome: string): string => LOOKS[outcome] ?? "";
 export const outcomeWord = (outcome: string): string => word(`imports.outcome_${outcome}`, outcome);
 export const busyJob = (job: ImportJob | null): boolean => job?.state === "queued" || job?.state === "running";
-export const codeWord = (code: string): string => word(`imports.error_${code}`, code);
+export const codeWord = failureWord;
 
 export function jobOf(id: string): Promise<ImportJob> {
   return get<ImportJob>(`/api/v1/imports/${id}`);
