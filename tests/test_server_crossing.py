@@ -19,7 +19,7 @@ from crossing_kit import (
     there,
     waiting_there,
 )
-from server_kit import COMMUNITY, PASSWORD, create, open_ground, patch, uuid7
+from server_kit import COMMUNITY, PASSWORD, create, home, open_ground, patch, uuid7
 from stream_oracle import recount
 
 from server.errors import AlreadyDecided, NotFound
@@ -207,6 +207,21 @@ def test_s30_erasure_reaches_both_communities(ground):
     keys = rows(ground, "SELECT wrapped FROM data_key WHERE subject_id = ?", person)
     assert len(keys) == 2 and all(one.wrapped is None for one in keys)
     assert away.outcomes([late]) == [("erased", None)]
+
+
+def test_s28_an_erasure_tells_how_much_still_names_somebody_in_the_community_that_they_left(ground):
+    """S28, S30: counts and the community's name, so that its secretary can be asked; the records themselves are not shown."""
+    phone = ground.worker(0)
+    near, _ = family(phone)
+    other = home(0, "李四", "李五")
+    phone.push(other.operations)
+    phone.write(patch(ground, other.persons[0], {"note": "张一的邻居"}))
+    _, waiting = ask(ground, phone, near.household)
+    accept(ground, waiting)
+    seen, done = erase_there(ground, near.persons[0])
+    told = [{"community_id": COMMUNITY, "name": "示例社区", "named": 1, "lists": 0}]
+    assert seen["elsewhere"] == told and done["elsewhere"] == told
+    assert other.persons[0] not in {one["id"] for one in seen["named"]}
 
 
 @pytest.mark.parametrize("native", [True, False], ids=["with one of there", "with one who came along"])

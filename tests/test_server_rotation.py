@@ -152,6 +152,25 @@ def test_s28_an_archive_from_before_opens_with_the_key_of_its_time(houses, tmp_p
     assert CliRunner().invoke(main, ["keys", "retire"]).exit_code == 0
 
 
+def test_s28_keys_of_archives_that_lie_elsewhere_are_rotated_where_their_folder_is_named(houses, tmp_path, monkeypatch):
+    """S28: without the folder the archive is told by its name; with it the key is wrapped anew, and nothing is left to the former secret."""
+    one, two = houses
+    two.close()
+    one.worker(0).write(*home(0, "某人").operations)
+    made = back_up(one.house, tmp_path / "copies", key_folder=tmp_path / "elsewhere")
+    now_(one)
+    assert rotation.standing(one.house).elsewhere == (made.archive.name,)
+    folders = (tmp_path / "elsewhere",)
+    assert rotation.standing(one.house, folders).left == 1
+    monkeypatch.setenv("DISHU_DATA", str(one.house.settings.data_dir))
+    monkeypatch.setenv("DISHU_DATABASE_URL", one.house.settings.database_url)
+    assert made.archive.name in CliRunner().invoke(main, ["keys", "status"]).output
+    rotation.rewrap(one.house, folders)
+    said = CliRunner().invoke(main, ["keys", "status", "--keys", str(tmp_path / "elsewhere")])
+    assert said.output == "1 former secrets are kept; they wrap 0 keys\n", said.output
+    one.close()
+
+
 def test_a_secret_of_the_environment_is_not_rotated(prepared_database, tmp_path, clock):
     """There is no file to write: the refusal says what to do."""
     ground = open_ground(prepared_database(furnish), tmp_path, clock)

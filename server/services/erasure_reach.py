@@ -19,6 +19,7 @@ from server.services.paging import make_cursor, read_cursor
 from server.services.unsealing import learn, open_sealed
 from server.store import audit, backup, jobs
 from server.store import erasing as store
+from server.store.assignments import communities
 from server.store.database import read, stamp, write
 from server.store.errors import PlanOutdated
 
@@ -43,7 +44,8 @@ def preview(house: House, actor: Actor, community_id: str, subject_id: str, look
     -------
     dict
         ``records`` by type, ``photos``, ``waiting`` operations, of every community that has them, ``merged`` ids that go too; ``named`` in other records (at most
-        `MOST_NAMED`) and ``lists`` that people saved: for people to decide about; outside ``systems`` that were
+        `MOST_NAMED`) and ``lists`` that people saved: for people to decide about; ``elsewhere``: of each other community where the
+        person has been, how many records and lists name them, for its secretary to decide about; outside ``systems`` that were
         given the person; ``databases`` that were replaced by a restore and lie
         beside the present one; ``backups`` with the day after which nobody opens them;
         ``confirm``.
@@ -107,7 +109,7 @@ def erase(house: House, actor: Actor, community_id: str, subject_id: str, by: By
             count=done["records"],
         )  # fmt: skip
         audit.append(connection, line)
-    left = {name: said[name] for name in ("named", "lists", "systems", "databases", "backups", "backups_end")}
+    left = {name: said[name] for name in ("named", "lists", "elsewhere", "systems", "databases", "backups", "backups_end")}
     return {"id": target.subject_id, "done": done | {"files": files}, "job_id": job_id} | left
 
 
@@ -164,19 +166,13 @@ def _alive(connection: Connection, house: House, community_id: str, subject_id: 
 def _reach(connection: Connection, house: House, targets: Sequence[Target]) -> dict[str, Any]:
     """Counts and systems of all communities (S30); texts that name somebody where the actor can change them."""
     target, words = targets[0], _words(connection, house, targets)
-    community_id = target.community_id
-    gone = set(target.record_ids)
-    named = []
-    for row in store.mentions(connection, community_id, [*words, *target.subjects], MOST_NAMED + len(gone)):
-        if row.id in gone:
-            continue
-        for field, value in orjson.loads(row.fields).items():
-            text = orjson.dumps(value).decode()
-            refers = any(one in text for one in target.subjects)
-            if refers or any(one in text for one in words):
-                named.append({"id": row.id, "type": row.type, "field": field, "how": "refers" if refers else "names"})
-    lists = store.saved_lists(connection, community_id)
-    opened = open_sealed(connection, house, community_id, [(None, row.sealed) for row in lists])
+    named, lists = _named(connection, target, words), _lists(connection, house, target.community_id, words)
+    elsewhere = []
+    titles = {one.community_id: one.name for one in communities(connection)}
+    for one in targets[1:]:
+        said = {"named": len({row["id"] for row in _named(connection, one, words)}), "lists": len(_lists(connection, house, one.community_id, words))}
+        if any(said.values()):
+            elsewhere.append({"community_id": one.community_id, "name": titles.get(one.community_id, one.community_id), **said})
     copies = [
         {"file_name": row.file_name, "at": row.at, "expires_at": row.expires_at} for row in backup.copies(connection)
     ]
@@ -189,12 +185,35 @@ def _reach(connection: Connection, house: House, targets: Sequence[Target]) -> d
             len(store.open_operations(connection, one.community_id, one.record_ids, one.subjects)) for one in targets
         ),
         "named": named[:MOST_NAMED],
-        "lists": [row.name for row, asked in zip(lists, opened, strict=True) if _is_said(asked, words)],
+        "lists": lists,
+        "elsewhere": elsewhere,
         "systems": sorted({name for one in targets for name in store.handed_to(connection, one.community_id, one.record_ids)}),
         "databases": sorted(path.name for path in house.settings.data_dir.glob("*.replaced-*")),
         "backups": copies,
         "backups_end": max((one["expires_at"] for one in copies), default=None),
     }
+
+
+def _named(connection: Connection, target: Target, words: Sequence[str]) -> list[dict[str, Any]]:
+    """Fields of other records of a community that refer to somebody, or hold a name or number of theirs."""
+    gone = set(target.record_ids)
+    named = []
+    for row in store.mentions(connection, target.community_id, [*words, *target.subjects], MOST_NAMED + len(gone)):
+        if row.id in gone:
+            continue
+        for field, value in orjson.loads(row.fields).items():
+            text = orjson.dumps(value).decode()
+            refers = any(one in text for one in target.subjects)
+            if refers or any(one in text for one in words):
+                named.append({"id": row.id, "type": row.type, "field": field, "how": "refers" if refers else "names"})
+    return named
+
+
+def _lists(connection: Connection, house: House, community_id: str, words: Sequence[str]) -> list[str]:
+    """Names of the lists that people of a community saved and that hold a name or number of theirs."""
+    lists = store.saved_lists(connection, community_id)
+    opened = open_sealed(connection, house, community_id, [(None, row.sealed) for row in lists])
+    return [row.name for row, asked in zip(lists, opened, strict=True) if _is_said(asked, words)]
 
 
 def _is_said(asked: Any, words: Iterable[str]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,9 +16,10 @@ from server.errors import StartError
 from server.sealing import KeyRing, WrongKey
 from server.services.accounts import OPERATOR
 from server.services.audit import Look, note
+from server.services.backup import KEY_FOLDER
 from server.settings import HouseSecrets, read_secrets, write_secrets
-from server.store import rotating
-from server.store.database import rewrite, write
+from server.store import backup, rotating
+from server.store.database import read, rewrite, write
 
 if TYPE_CHECKING:
     from server.house import House
@@ -34,19 +35,26 @@ class Standing:
 
     former: int
     left: int
+    elsewhere: tuple[str, ...] = ()
+    """Archives that count whose key is in none of the folders that were looked into."""
 
 
-def standing(house: House) -> Standing:
-    """What is wrapped by a former secret still."""
+def standing(house: House, folders: Sequence[Path] = ()) -> Standing:
+    """What is wrapped by a former secret still, in the database, the data folder and ``folders`` with keys of archives."""
     house.keys.renew(now=True)
     left = sum(not house.keys.wraps(key) for some in rotating.wrapped(house.engine, _ROWS) for _, key in some)
-    return Standing(len(house.keys.former), left + sum(not house.keys.wraps(key) for _, key in _backup_keys(house)))
+    found = _backup_keys(house, folders)
+    there = {file.stem for file, _ in found}
+    with read(house.engine) as connection:
+        elsewhere = tuple(sorted(one.file_name for one in backup.copies(connection) if one.backup_id not in there))
+    return Standing(len(house.keys.former), left + sum(not house.keys.wraps(key) for _, key in found), elsewhere)
 
 
-def rotate(house: House, *, wait: Callable[[float], None] = time.sleep) -> tuple[bool, int]:
+def rotate(house: House, folders: Sequence[Path] = (), *, wait: Callable[[float], None] = time.sleep) -> tuple[bool, int]:
     """Begin a rotation, or go on with one that was not finished: (whether it was begun now, keys wrapped anew).
 
-    Running servers follow by themselves. Tokens and cursors that the former secret signed hold until `retire`.
+    ``folders`` are those outside the data folder that keys of archives were written to. Running servers follow by themselves. Tokens and cursors
+    that the former secret signed hold until `retire`.
 
     Raises
     ------
@@ -55,7 +63,7 @@ def rotate(house: House, *, wait: Callable[[float], None] = time.sleep) -> tuple
     """
     path = _key_file(house)
     house.keys.renew(now=True)
-    begun = not house.keys.former or standing(house).left == 0
+    begun = not house.keys.former or standing(house, folders).left == 0
     if begun:
         now = read_secrets(path)
         hashing = now.hashing or KeyRing.from_secret(now.present).hashing
@@ -63,13 +71,13 @@ def rotate(house: House, *, wait: Callable[[float], None] = time.sleep) -> tuple
         note(house, Look(OPERATOR, "change", "house key rotated"), scope="house key")
     house.keys.renew(now=True)
     wait(_HEARD_S)
-    count = rewrap(house)
+    count = rewrap(house, folders)
     if standing(house).left:  # a server that had not heard of it yet has made a key meanwhile
-        count += rewrap(house)
+        count += rewrap(house, folders)
     return begun, count
 
 
-def rewrap(house: House) -> int:
+def rewrap(house: House, folders: Sequence[Path] = ()) -> int:
     """Wrap everything anew that a former secret wraps, some keys in each transaction; how many there were."""
     count = 0
     for some in rotating.wrapped(house.engine, _ROWS):
@@ -77,7 +85,7 @@ def rewrap(house: House) -> int:
         if old:
             with write(house.engine) as connection:
                 count += sum(rotating.replace(connection, place, key, house.keys.wrap(house.keys.unwrap(key))) for place, key in old)
-    for file, key in _backup_keys(house):
+    for file, key in _backup_keys(house, folders):
         if not house.keys.wraps(key):
             try:
                 _write_backup_key(file, house.keys.wrap(house.keys.unwrap(key)))
@@ -125,10 +133,11 @@ def _key_file(house: House) -> Path:
     return house.settings.key_file
 
 
-def _backup_keys(house: House) -> list[tuple[Path, bytes]]:
-    """Key files of backups in the data folder, with what each holds."""
+def _backup_keys(house: House, folders: Sequence[Path]) -> list[tuple[Path, bytes]]:
+    """Key files of archives in the data folder and in these, with what each holds."""
     found = []
-    for file in sorted((house.settings.data_dir / "backup-keys").glob("*.key")):
+    everywhere = dict.fromkeys(one.resolve() for one in (house.settings.data_dir / KEY_FOLDER, *folders))
+    for file in (file for folder in everywhere for file in sorted(folder.glob("*.key"))):
         try:
             found.append((file, bytes.fromhex(orjson.loads(file.read_bytes())["wrapped"])))
         except (OSError, ValueError, KeyError, TypeError):

@@ -92,6 +92,7 @@ export const records = {
   eraseStays: ["还会留下，需要人来决定", "What stays, for people to decide"],
   eraseNamed: ["{n} 条其他记录提到此人：", "{n} other records still name them:"],
   eraseLists: ["保存的花名册筛选：{names}", "Saved rosters: {names}"],
+  eraseElsewhere: ["{where}：{named} 条其他记录、{lists} 份保存的花名册提到此人，请该社区书记处理", "{where}: {named} other records and {lists} saved rosters name them, for its secretary to decide about"],
   eraseSystems: ["已交给 {n} 个外部系统，需另行通知", "{n} outside systems were given the record and must be told"],
   eraseBackups: ["{n} 份备份，最晚 {day} 之后打不开", "{n} backups, none of which can be opened after {day}"],
   eraseDatabases: ["换下的数据库文件：{names}", "Replaced databases: {names}"],
