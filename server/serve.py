@@ -122,7 +122,7 @@ class _Server(BaseApplication):
         sys.stdout.flush()
 
     def _begin_jobs(self, worker: Any) -> None:
-        _calm_collector()
+        calm_collector()
         if not self._options.jobs or self._app is None:
             return
         from server.jobs.worker import Worker
@@ -135,7 +135,7 @@ class _Server(BaseApplication):
             self._jobs.stop()
 
 
-def _calm_collector() -> None:
+def calm_collector() -> None:
     """What the start has made stays out of garbage collections, and these come after tens of thousands of new objects.
 
     A batch makes some fifty thousand objects and hardly a cycle: by Python's own thresholds a fifth of a push is collecting.

@@ -11,7 +11,7 @@ import orjson
 
 from server.services.carry import ENGINE_VERSION, Entry, Opened, carry_out
 from server.services.keys import DataKeys
-from server.services.move_plan import Moved, MovePlan, hash_of
+from server.services.move_plan import Moved, MovePlan, hash_of, learn_versions
 from server.services.places import Places
 from server.services.transact import forms_id
 from server.store import moving as store
@@ -57,6 +57,7 @@ def is_plain(one: Moved) -> bool:
 
 def stage_moves(connection: Connection, house: House, community_id: str, plan: MovePlan) -> Staged:
     """Lay out all plain moves beside the database: everything that can be done before the lock is taken."""
+    learn_versions(connection, community_id, plan.moves.values())
     staged = Staged({}, Counts(), {}, _owners(connection, house, community_id, plan))
     rows, steps, laid = staged.rows, staged.steps, []
     for one in sorted(filter(is_plain, plan.moves.values()), key=lambda one: one.id):
@@ -101,6 +102,7 @@ def carry_moves(
         staged = stage_moves(connection, house, community_id, plan)
     _renew(connection, plan, staged)
     others = sorted((one for one in plan.moves.values() if one.id not in staged.told), key=lambda one: one.id)
+    learn_versions(connection, community_id, others)
     devices = reading.device_installs(connection, community_id, sorted({one.maker for one in others}))
     shown = [(one, _streams(one, one.from_home, devices), _streams(one, one.to_home, devices)) for one in others]
     streams = {*staged.rows, *(stream for _, was, now in shown for stream in (*was, *now))}

@@ -40,7 +40,7 @@ def plan_dedicated(
 ) -> MovePlan:
     """Which records come into, leave or change their dedicated cell; homes of the plan are dedicated streams or ``NOWHERE``."""
     types = tuple(name for name in registry.types() if "@anchor" in registry.latest(name).placed_by)
-    rows = [row for row in store.located(connection, community_id, types) if row.lon is not None]
+    rows = store.located(connection, community_id, types)
     plan = MovePlan(places.edition_id or "", version, {}, judged=len(rows))
     if progress is not None:
         progress(0, max(len(rows), 1))
@@ -65,8 +65,7 @@ def plan_dedicated(
 
 def _moved(row: Any, stream: str, why: str, root: str) -> Moved:
     return Moved(
-        row.id, row.type, row.life, row.v, row.tag, row.created_install, row.dedicated, row.dedicated or NOWHERE, stream,
-        why, root,
+        row.id, row.type, row.dedicated or NOWHERE, stream, why, root, None, row.life, row.v, row.tag, row.created_install
     )  # fmt: skip
 
 

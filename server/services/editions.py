@@ -31,6 +31,7 @@ from server.services.drafts import (
     keep_draft,
     refused,
 )
+from server.services.footing import footing_of
 from server.services.lineages import between, lineage_rows
 from server.services.move_plan import MovePlan, Planner, Progress
 from server.services.places import cell_of_row, places_in_force, places_of
@@ -201,11 +202,13 @@ def foresee(
     old = cells_in_force(connection, community_id, row.layer)
     places = places_of(connection, str(house.engine.url), community_id, row, row.layer)
     new = list(places.index.cells)
-    lineage = between(connection, community_id, old, new)
     version = int(community.placement_version)
     if row.layer == BASE_LAYER:
-        plan = Planner(house.registry, community_id, places, lineage).plan(connection, version, progress)
+        footing = footing_of(connection, house.registry, community_id)
+        lineage = between(connection, community_id, old, new, footing)
+        plan = Planner(house.registry, community_id, places, lineage).plan(connection, version, progress, footing)
     else:
+        lineage = between(connection, community_id, old, new)
         plan = plan_dedicated(connection, house.registry, community_id, places, version, progress)
     return Prospect(row, standing.edition_id if standing is not None else None, old, new, lineage, plan)
 

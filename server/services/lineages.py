@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from geo.cell import BASE_LAYER, Cell
 from geo.lineage import KINDS, Lineage, Part, keep_identities, trace
 from server.errors import NotFound
@@ -16,11 +18,17 @@ from server.store.database import read
 
 if TYPE_CHECKING:
     from server.house import House
+    from server.services.footing import Footing
     from server.store.database import Connection
 
 
-def between(connection: Connection, community_id: str, old: Iterable[Cell], new: Iterable[Cell]) -> Lineage:
-    """The lineage from some cells to others, with the households that live there today."""
+def between(
+    connection: Connection, community_id: str, old: Iterable[Cell], new: Iterable[Cell], footing: Footing | None = None
+) -> Lineage:
+    """The lineage from some cells to others, with the households that live there today; ``footing`` where the caller has read it."""
+    if footing is not None:
+        lons, lats = footing.household_points()
+        return trace(old, new, lons=lons, lats=lats, households=np.ones(len(lons), dtype=int))
     anchors = store.household_anchors(connection, community_id)
     return trace(
         old,

@@ -5,8 +5,9 @@ Only records with a location of their own are judged; everything else follows wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import orjson
 
 from geo.lineage import Lineage
 from geo.place import RULE_VERSION
+from server.services.footing import Footing, footing_of
 from server.services.places import Places
 from server.store import moving as store
 from sync.digest import record_hash
@@ -33,21 +35,21 @@ FOLLOWS, LIES, PINNED = "follows", "lies", "pinned"
 class Moved:
     """One record that changes its home. ``root`` is the record whose location or pin decides, ``why`` how it is decided.
 
-    ``weight`` is its share of a stream's digest, 0 where it was not reckoned beforehand.
+    ``life`` to ``maker`` are read by whoever writes it (`learn_versions`), empty and 0 before; ``weight`` is its share of a
+    stream's digest, 0 where it was not reckoned beforehand.
     """
 
     id: str
     type: str
-    life: str
-    v: int
-    tag: str
-    maker: str
-    dedicated: str | None
     from_home: str
     to_home: str
     why: str
     root: str
     note: str | None = None
+    life: str = ""
+    v: int = 0
+    tag: str = ""
+    maker: str = ""
     weight: int = 0
 
 
@@ -85,18 +87,20 @@ class Planner:
 
     def __init__(self, registry: Registry, community_id: str, places: Places, lineage: Lineage) -> None:
         self._community_id, self._places, self._lineage = community_id, places, lineage
-        self._types = tuple(name for name in registry.types() if "@anchor" in registry.latest(name).placed_by)
+        self._registry = registry
         self._known = frozenset(places.index.cell_ids)
 
-    def plan(self, connection: Connection, version: int, progress: Progress | None = None) -> MovePlan:
-        """Everything that would move, from what the connection sees."""
+    def plan(
+        self, connection: Connection, version: int, progress: Progress | None = None, footing: Footing | None = None
+    ) -> MovePlan:
+        """Everything that would move, from what the connection sees; ``footing`` where the caller has read it already."""
         tell = progress or (lambda done, of: None)
         plan = MovePlan(self._places.edition_id or "", version, store.stream_heads(connection, self._community_id))
-        rows = store.located(connection, self._community_id, self._types)
-        plan.judged = len(rows)
+        footing = footing or footing_of(connection, self._registry, self._community_id)
+        plan.judged = int(np.count_nonzero(footing.marks & store.DECIDES))
         tell(0, max(plan.judged, 1))
-        fresh = self._judge(connection, rows, plan)
-        self._follow(connection, fresh, plan)
+        fresh = self._judge(connection, footing, plan)
+        _let_follow(footing, fresh, plan)
         tell(max(plan.judged, 1), max(plan.judged, 1))
         return plan
 
@@ -108,7 +112,6 @@ class Planner:
         changed = store.changed_since(connection, self._community_id, plan.seqs)
         plan.changed |= frozenset(changed)
         rows = store.heads(connection, self._community_id, changed)
-        fresh: dict[str, Moved] = {}
         again = []
         for row in rows:
             known = plan.moves.get(row.id)
@@ -118,8 +121,8 @@ class Planner:
             elif row.lon is not None or row.place_parent is None:
                 again.append(row.id)
         if again:
-            fresh = self._judge(connection, store.located(connection, self._community_id, self._types, again), plan)
-        self._follow(connection, fresh, plan)
+            footing = footing_of(connection, self._registry, self._community_id, again)
+            self._follow(connection, {one.id: one for one in self._judge(connection, footing, plan).values()}, plan)
         waiting = [row for row in rows if row.id not in plan.moves and row.lon is None and row.place_parent is not None]
         while waiting:
             following = {row.id: made for row in waiting if (made := self._follower(row, plan)) is not None}
@@ -130,19 +133,18 @@ class Planner:
         return len(rows)
 
     # ------------------------------------------------------------ what decides for itself
-    def _judge(self, connection: Connection, rows: list[store.Head], plan: MovePlan) -> dict[str, Moved]:
+    def _judge(self, connection: Connection, footing: Footing, plan: MovePlan) -> dict[int, Moved]:
+        """What moves of its own accord, by its number."""
         index = self._places.index
-        fresh: dict[str, Moved] = {}
-        lons = np.array([row.lon for row in rows], dtype=np.float64)  # None is not a number
-        lats = np.array([row.lat for row in rows], dtype=np.float64)
-        found, covering = index.locate_counted(lons=lons, lats=lats)
+        fresh: dict[int, Moved] = {}
+        deciding = np.flatnonzero(footing.marks & store.DECIDES)
+        found, covering = index.locate_counted(lons=footing.lon[deciding], lats=footing.lat[deciding])
         # Text per cell, not per record: most records stay.
         homes = [*(f"cell/{cell_id}" for cell_id in index.cell_ids), UNPLACED]
-        positions = found.tolist()
-        closely = [
-            row.id for row, at in zip(rows, positions, strict=True) if row.pinned or row.doubtful or (at < 0 and row.home != UNPLACED)
-        ]
-        bodies = store.bodies(connection, self._community_id, closely)
+        moves = footing.homes.of(homes)[found] != footing.home[deciding]
+        close = ((footing.marks[deciding] & (store.DOUBTFUL | store.PINNED)) > 0) | (moves & (found < 0))
+        ids = footing.ids
+        bodies = store.bodies(connection, self._community_id, [ids[at] for at in deciding[close].tolist()])
         anchors = {one: anchor for one, (fields, _) in bodies.items() if (anchor := orjson.loads(fields).get("anchor"))}
         self._places.learn(anchors.values())
         # What nobody doubts has one of two notes.
@@ -150,26 +152,29 @@ class Planner:
             orjson.dumps({"decision": said, "edition": plan.edition_id, "rule": RULE_VERSION}).decode()
             for said in ("inside", "tie_rule")
         ]
-        for row, at, cells in zip(rows, positions, covering.tolist(), strict=True):
-            home, note, why = homes[at], None, LIES
-            body = bodies.get(row.id)
+        streams = list(footing.homes)
+        looked = np.flatnonzero(moves | close)
+        places = zip(deciding[looked].tolist(), found[looked].tolist(), covering[looked].tolist(), strict=True)
+        for number, at, cells in places:
+            one, was, home, note, why = ids[number], streams[footing.home[number]], homes[at], None, LIES
+            body = bodies.get(one)
             if body is None:
-                if home != row.home:
-                    fresh[row.id] = _moved(row, home, LIES, row.id, plain[cells > 1])
+                if home != was:
+                    fresh[number] = _moved(footing, number, was, home, LIES, plain[cells > 1])
                 continue
             fields = orjson.loads(body[0])
             place = self._places.place(fields["anchor"]) if fields.get("anchor") else None
             note = place.note if place is not None else None
-            pin = self._pin(row.id, fields, place, plan)
+            pin = self._pin(one, fields, place, plan)
             if pin is not None:
                 home, note, why = f"cell/{pin}", pinned_note(pin, plan.edition_id), PINNED
-            elif plan.pins.get(row.id, "") is None:
+            elif plan.pins.get(one, "") is None:
                 note = {**(note or {}), "reopened": pinned_cell(fields), "needs_confirmation": True}
-            if home != row.home:
+            if home != was:
                 told = plain[cells > 1] if note is None else orjson.dumps(note).decode()
-                fresh[row.id] = _moved(row, home, why, row.id, told)
+                fresh[number] = _moved(footing, number, was, home, why, told)
             elif _doubt(note) != _doubt(orjson.loads(body[1]) if body[1] else None):
-                plan.notes[row.id] = orjson.dumps(note).decode()
+                plan.notes[one] = orjson.dumps(note).decode()
         return fresh
 
     def _pin(self, record_id: str, fields: dict[str, Any], place: Any, plan: MovePlan) -> str | None:
@@ -211,13 +216,51 @@ class Planner:
             return None
         if row.home == parent.to_home or row.id in plan.moves:
             return None
-        return _moved(row, parent.to_home, FOLLOWS, parent.root, None)
+        return Moved(
+            row.id, row.type, row.home, parent.to_home, FOLLOWS, parent.root, None, row.life, row.v, row.tag, row.created_install
+        )
 
 
-def _moved(row: store.Head, home: str, why: str, root: str, note: str | None) -> Moved:
-    return Moved(
-        row.id, row.type, row.life, row.v, row.tag, row.created_install, row.dedicated, row.home, home, why, root, note
-    )  # fmt: skip
+def _moved(footing: Footing, number: int, was: str, home: str, why: str, note: str) -> Moved:
+    one = footing.ids[number]
+    return Moved(one, footing.kinds[footing.kind[number]], was, home, why, one, note)
+
+
+def _let_follow(footing: Footing, fresh: dict[int, Moved], plan: MovePlan) -> None:
+    """Everything that is placed by what moves, through any number of steps: for each record whose place moves, level by level."""
+    plan.moves |= {one.id: one for one in fresh.values()}
+    numbers = np.fromiter(fresh, dtype=np.intp, count=len(fresh))
+    target = np.full(len(footing.ids), -1, dtype=np.int32)  # where it goes, by code
+    target[numbers] = footing.homes.of([one.to_home for one in fresh.values()])
+    root = np.full(len(footing.ids), -1, dtype=np.intp)
+    root[numbers] = numbers
+    left = np.flatnonzero(np.isnan(footing.lon) & (footing.above >= 0))
+    is_card = footing.of_type(CARD)
+    streams, came = list(footing.homes), target >= 0
+    while came.any():
+        held = left[came[footing.above[left]]]
+        plan.cards.update(footing.ids[at] for at in held[is_card[held]].tolist())
+        held = held[~is_card[held] & (target[held] < 0)]
+        held = held[target[footing.above[held]] != footing.home[held]]
+        above = footing.above[held]
+        target[held], root[held] = target[above], root[above]
+        came = np.zeros(len(came), dtype=bool)
+        came[held] = True
+        ids = [footing.ids[at] for at in held.tolist()]
+        made = map(
+            Moved, ids, [footing.kinds[code] for code in footing.kind[held].tolist()],
+            [streams[code] for code in footing.home[held].tolist()], [streams[code] for code in target[held].tolist()],
+            repeat(FOLLOWS), [footing.ids[at] for at in root[held].tolist()],
+        )  # fmt: skip
+        plan.moves.update(zip(ids, made, strict=True))
+
+
+def learn_versions(connection: Connection, community_id: str, moves: Iterable[Moved]) -> None:
+    """Read what is needed to write these moves, where it is not known yet."""
+    unknown = {one.id: one for one in moves if one.v == 0}
+    for row in store.heads(connection, community_id, list(unknown)):
+        one = unknown[row.id]
+        one.v, one.tag, one.life, one.maker = row.v, row.tag, row.life, row.created_install
 
 
 def _doubt(note: Mapping[str, Any] | None) -> tuple[Any, ...]:

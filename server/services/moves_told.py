@@ -22,7 +22,7 @@ from server.services.editions import Prospect, foresee
 from server.services.labels import form_of, title_of
 from server.services.lineages import counts_of, edition_told
 from server.services.looks import Look, seen
-from server.services.move_plan import LIES, PINNED, Moved, Planner
+from server.services.move_plan import LIES, PINNED, Moved, Planner, learn_versions
 from server.services.paging import make_cursor, read_cursor
 from server.services.places import Places
 from server.store import assignments as people
@@ -82,6 +82,7 @@ def dry_run(
         after = read_cursor(house.keys, use, cursor)
         rest = [one for one in moves if after is None or [one.type, one.id] > after]
         page = rest[: max(1, min(limit, MOST_PER_PAGE))]
+        learn_versions(connection, community_id, page)
         titles, personal = _titles(connection, house, scope, community_id, [x for one in page for x in (one.id, one.root)])
         rows = [
             {

@@ -27,15 +27,19 @@ class Head(NamedTuple):
     place_parent: str | None
     lon: float | None
     lat: float | None
-    doubtful: int = 0  # 1: its fix may touch several cells
-    pinned: int = 0
 
 
-_COLUMNS = Head._fields[:11]
+_COLUMNS = Head._fields
+DECIDES, DOUBTFUL, PINNED, LIVE = 1, 2, 4, 8
+"""Marks of a record: it has a location or a pin of its own; its fix may touch several cells; a person has chosen its cell; it is
+neither deleted nor merged."""
+
 # A location whose note of uncertainty may change with the cells around it; text of a person is escaped in JSON, so that
 # no value can look like this member.
-_FINAL = "(r.fields LIKE '%\"method\":\"survey\"%' OR r.fields LIKE '%\"method\":\"map_pick\"%')"
+_UNSURE = f"CASE WHEN r.fields LIKE '%\"method\":\"survey\"%' OR r.fields LIKE '%\"method\":\"map_pick\"%' THEN 0 ELSE {DOUBTFUL} END"
+_PIN = "r.fields LIKE '%\"pin\":{%'"
 _SLICE = 20_000
+_NEAR = 500  # rows that are worked on together: they stay near the processor
 
 
 def stream_heads(connection: Connection, community_id: str) -> dict[str, int]:
@@ -44,25 +48,40 @@ def stream_heads(connection: Connection, community_id: str) -> dict[str, int]:
     return {row.stream_id: int(row.seq) for row in rows if not row.stream_id.startswith("~reference")}
 
 
-def located(
+def standing(
     connection: Connection, community_id: str, types: Sequence[str], ids: Sequence[str] | None = None
-) -> list[Head]:
-    """Every record (among ``ids`` where given) with a location or a pin of its own."""
-    names = ", ".join(f"r.{name}" for name in _COLUMNS)
-    marks = ", ".join("?" * len(types))
-    found: list[Head] = []
+) -> Iterator[list[tuple[Any, ...]]]:
+    """Every record (among ``ids`` where given): id, type, home, what places it, lon, lat, marks; some thousands together.
+
+    ``types`` are those that may have a location of their own.
+    """
+    marks = (
+        f"CASE WHEN r.type NOT IN ({', '.join('?' * len(types))}) THEN 0 WHEN {_PIN} THEN {DECIDES + PINNED} + {_UNSURE} "
+        f"WHEN r.lon IS NULL THEN 0 ELSE {DECIDES} + {_UNSURE} END + CASE r.life WHEN 'live' THEN {LIVE} ELSE 0 END"
+    )
     for part in [None] if ids is None else chunks(ids, _SLICE):
         only, values = ("", []) if part is None else among("r.id", part)
         result = run(
             connection,
-            f"SELECT {names}, CASE WHEN {_FINAL} THEN 0 ELSE 1 END, "
-            "CASE WHEN r.fields LIKE '%\"pin\":{%' THEN 1 ELSE 0 END FROM record r "
-            f"WHERE r.community_id = ? AND r.type IN ({marks}) AND (r.lon IS NOT NULL OR r.fields LIKE '%\"pin\":{{%')"
-            + (f" AND {only}" if only else ""),
-            (community_id, *types, *values),
+            f"SELECT r.id, r.type, r.home, r.place_parent, r.lon, r.lat, {marks} FROM record r "
+            "WHERE r.community_id = ?" + (f" AND {only}" if only else ""),
+            (*types, community_id, *values),
         )
-        found += starmap(Head, result.cursor.fetchall())  # plain tuples: a third of what rows cost
+        while rows := result.cursor.fetchmany(_NEAR):
+            yield rows
         result.close()
+
+
+def located(connection: Connection, community_id: str, types: Sequence[str]) -> list[Head]:
+    """Every record of these types with a location of its own."""
+    names, marks = ", ".join(f"r.{name}" for name in _COLUMNS), ", ".join("?" * len(types))
+    result = run(
+        connection,
+        f"SELECT {names} FROM record r WHERE r.community_id = ? AND r.type IN ({marks}) AND r.lon IS NOT NULL",
+        (community_id, *types),
+    )
+    found = list(starmap(Head, result.cursor.fetchall()))  # plain tuples: a third of what rows cost
+    result.close()
     return found
 
 
