@@ -24,6 +24,9 @@ NOISE_M2 = 1e-6
 # building.
 BOUNDARY_SLIVER_M2 = 1.0
 
+# A strip of a centimetre along ten metres of border: below this a difference is the rounding of corners.
+STRIP_LEAST_M2 = 0.05
+
 # Open strips narrower than this are taken for drawing errors: less than any lane.
 STRIP_WIDTH_M = 2.0
 
@@ -99,7 +102,7 @@ def find_strips(units: NDArray[Any], names: Sequence[str], *, width_m: float = S
     Closed gaps are found by :func:`find_gaps` at any width, and against a boundary everything is; without one, a strip
     that reaches the outer edge would pass as outside. Each cell is grown by half the width and the whole is shrunk
     again: what remains beyond the cells is too narrow to be anything but a drawing error. Strips below
-    ``BOUNDARY_SLIVER_M2`` are left out.
+    ``STRIP_LEAST_M2`` are left out.
     """
     if not len(units):
         return []
@@ -113,7 +116,7 @@ def find_strips(units: NDArray[Any], names: Sequence[str], *, width_m: float = S
     filled = shapely.union_all([shapely.Polygon(part.exterior) for part in shapely.get_parts(union)])
     strips = [piece for piece in shapely.get_parts(shapely.difference(closed, filled)) if piece.area > 0]
     # Mitred corners and ragged outlines leave crumbs and shallow bays; a strip is several times as long as wide.
-    strips = [one for one in strips if one.length / 2 > 5 * width_m and one.area >= BOUNDARY_SLIVER_M2]
+    strips = [one for one in strips if one.length / 2 > 5 * width_m and one.area >= STRIP_LEAST_M2]
     back = shapely.transform(np.array(strips, dtype=object), lambda vertices: vertices / scale + (west, south))
     tree = shapely.STRtree(units)
     between = [piece for piece in back if len(_beside(piece, tree, names)) > 1]

@@ -12,10 +12,13 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from geo.coverage import BOUNDARY_SLIVER_M2
+from geo.coverage import STRIP_LEAST_M2
 from geo.metric import metres_per_degree
 from geo.noding import matched_edges
 from geo.snap import UNITS_PER_DEGREE
+
+MOST_GAPS = 2_000
+"""So many are looked at in one proposal."""
 
 _TOUCHES_M = 0.02  # a gap's edge and the cell's differ by the rounding of their corners
 
@@ -35,7 +38,7 @@ def open_gaps(units: NDArray[Any], boundary: Any, *, width_m: float) -> list[Any
     Returns
     -------
     list of shapely polygons on grid units
-        Each of ``BOUNDARY_SLIVER_M2`` at least; what is smaller is only warned of.
+        Each of ``STRIP_LEAST_M2`` at least, the largest ``MOST_GAPS``; what is smaller is only warned of.
     """
     scale = _scale(boundary)
     edge = boundary.boundary
@@ -43,9 +46,10 @@ def open_gaps(units: NDArray[Any], boundary: Any, *, width_m: float) -> list[Any
     for piece in shapely.get_parts(shapely.difference(boundary, shapely.union_all(units))):
         plane = _to_plane(piece, scale)
         is_open = shapely.dwithin(piece, edge, 1.0)
-        if plane.area >= BOUNDARY_SLIVER_M2 and is_open and shapely.buffer(plane, -width_m / 2).is_empty:
-            found.append(piece)
-    return found
+        if plane.area >= STRIP_LEAST_M2 and is_open and shapely.buffer(plane, -width_m / 2).is_empty:
+            found.append((plane.area, piece))
+    found.sort(key=lambda one: -one[0])
+    return [piece for _, piece in found[:MOST_GAPS]]
 
 
 def filled(units: NDArray[Any], boundary: Any, *, width_m: float, tolerance: float) -> NDArray[Any] | None:
@@ -75,18 +79,20 @@ def filled(units: NDArray[Any], boundary: Any, *, width_m: float, tolerance: flo
             at: shapely.intersection(rest.boundary, shapely.buffer(one, _TOUCHES_M)).length
             for at, one in shapes.items()
         }
-        for at in sorted(beside, key=lambda at: (-shared[at], at)):
-            # As far as it is wide, corners too; what lies along the next cell is the next one's.
-            reach = shapely.buffer(shapes[at], width_m * 1.5, join_style="mitre", mitre_limit=2.0)
-            gained = [one for one in shapely.get_parts(shapely.intersection(rest, reach)) if one.geom_type == "Polygon"]
-            if not gained or shared[at] == 0:
-                continue
-            rest = shapely.difference(rest, reach)
-            back = [shapely.transform(one, lambda vertices: np.round(vertices / scale)) for one in gained]
-            whole = shapely.union_all(
-                [result[at], *(one for one in back if one.is_valid and one.area > 0)], grid_size=1.0
-            )
-            result[at] = whole
+        # Each cell gets what lies beside it, as deep as the gap is on the whole; what is left where it is wider goes after.
+        full_m = width_m * 1.5
+        for reach_m in (min(1.5 * 2.0 * rest.area / rest.length, full_m), full_m):
+            for at in sorted(beside, key=lambda at: (-shared[at], at)):
+                # As far as it is wide, corners too; what lies along the next cell is the next one's.
+                reach = shapely.buffer(shapes[at], reach_m, join_style="mitre", mitre_limit=2.0)
+                gained = [one for one in shapely.get_parts(shapely.intersection(rest, reach)) if one.geom_type == "Polygon"]
+                if not gained or shared[at] == 0:
+                    continue
+                rest = shapely.difference(rest, reach)
+                back = [shapely.transform(one, lambda vertices: np.round(vertices / scale)) for one in gained]
+                result[at] = shapely.union_all(
+                    [result[at], *(one for one in back if one.is_valid and one.area > 0)], grid_size=1.0
+                )
     return matched_edges(result, tolerance=tolerance)
 
 

@@ -145,6 +145,28 @@ def test_cells_drawn_short_of_the_border_reach_it():
     assert check_edition(mended, profile=ANY, boundary=outline).ok
 
 
+@pytest.mark.parametrize("length", [2_000, 4_000])
+def test_a_strip_of_a_centimetre_at_the_border_is_told_and_filled(length):
+    """One unit short of the border, and one unit between two cells that runs out to it: told with and without the boundary, and
+    filled by the cells along it, each with its own side."""
+    short = a_draft(box(0, 0, 10_000, length), box(10_000, 0, 19_999, length))
+    outline = community(0, 0, 20_000, length)
+    (told,) = [one for one in check_edition(short, profile=ANY, boundary=outline).problems if one.code == "boundary_sliver"]
+    assert told.cell_codes == ("02",) and told.size_m2 < 1
+    mended, kinds = repaired(short, boundary=outline)
+    assert kinds == ["fill_to_boundary"] and check_edition(mended, profile=ANY, boundary=outline).problems == ()
+    assert shapely.equals(mended.cells[0].geometry, short.cells[0].geometry)
+    below = a_draft(box(0, 1, 10_000, length), box(10_000, 1, 20_000, length))
+    mended, kinds = repaired(below, boundary=outline)
+    assert kinds == ["fill_to_boundary"] and check_edition(mended, profile=ANY, boundary=outline).problems == ()
+    assert mended.cells[1].geometry.bounds[0] == pytest.approx(below.cells[1].geometry.bounds[0], abs=3e-7)
+    between = a_draft(box(0, 0, 9_999, length), box(10_000, 0, 20_000, length))
+    (told,) = check_edition(between, profile=ANY).problems
+    assert told.code == "gap_strip" and told.cell_codes == ("01", "02") and told.size_m2 < 1
+    mended, kinds = repaired(between, boundary=outline)
+    assert kinds == ["fill_to_boundary"] and check_edition(mended, profile=ANY, boundary=outline).problems == ()
+
+
 def test_a_missing_cell_is_not_filled_by_its_neighbours():
     """Where a whole cell is missing, or a strip as wide as a road, a person decides; nobody's cell grows over it."""
     for east in (12_000, 10_100):

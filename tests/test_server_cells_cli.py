@@ -206,3 +206,19 @@ def test_a_code_used_twice_and_a_hole_without_ground_are_repaired_in_a_new_file(
     assert f"→ {CODE}" in said
     status, said, _ = dishu("cells", "check", out, "--community", COMMUNITY, "--datum", "cgcs2000")
     assert status == 0 and "cells 2" in said
+
+
+def test_a_cell_that_is_only_renamed_is_told_as_such(dishu, tmp_path):
+    """`diff` tells which cells go on under another code or name, which records none of, beside what happens to the ground."""
+    words = ("--community", COMMUNITY, "--datum", "wgs84")
+    assert dishu("cells", "publish", written(tmp_path, row_of_cells(1, 2)), *words)[0] == 0
+    said = dishu("cells", "diff", written(tmp_path, row_of_cells(1, 2)), *words)[1]
+    assert "rename" not in said
+    other = row_of_cells(1, 3)
+    other["features"][0]["properties"]["name"] = "新名网格"
+    status, said, _ = dishu("cells", "diff", written(tmp_path, other), *words)
+    lines = [line.split("\t") for line in said.splitlines()]
+    assert status == 0 and [line[:3] for line in lines if line[0] == "rename"] == [
+        ["rename", f"{CODE}001", f"{CODE}001"], ["rename", f"{CODE}002", f"{CODE}003"],
+    ], said  # fmt: skip
+    assert lines[0][-1].endswith("新名网格") and "→" in lines[0][-1] and ["renamed 改编码或名称", "2"] in lines

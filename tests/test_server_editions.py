@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import random
+from dataclasses import replace
 
 import pytest
 import shapely
@@ -69,7 +70,7 @@ def test_the_dry_run_tells_exactly_what_publishing_does(ground):
     phone.write(create("resource", {"name": "仓库", "kind": "place", "category": "shelter", "anchor": anchor(0.3)}))
     before, versions = homes(ground), {one.id: one.updated_at for one in ground.rows("SELECT id, updated_at FROM record")}
     draft = divided(ground, 0.6, 1, 2, names=["n0", "n1", ground.cells[1], ground.cells[2]])
-    edition_id = kept(ground, draft)
+    edition_id = kept(ground, replace(draft, cells=tuple(replace(one, name="第十格") for one in draft.cells)))
     first = told(ground, edition_id, limit=3)
     rows, page = list(first["rows"]), first
     while page["next"]:
@@ -81,9 +82,11 @@ def test_the_dry_run_tells_exactly_what_publishing_does(ground):
     assert first["lineage"]["split"] == 1 and first["lineage"]["same"] == 2
     person = next(one for one in rows if one["type"] == "person")
     assert person["why"] == "follows" and person["title"].startswith("张") and person["because"]["id"] in {x.building for x in made}
-    assert person["zh"] == f"随“{person['because']['title']}”归入网格 {person['to']['code']}（原在 {person['from']['code']}）"
+    was = f"{person['from']['code']}（{person['from']['name']}）" if person["from"]["name"] else person["from"]["code"]
+    assert person["zh"] == f"随“{person['because']['title']}”归入网格 {person['to']['code']}（第十格）（原在 {was}）"
     store = next(one for one in rows if one["type"] == "resource")
-    assert store["en"] == f"its own location lies in cell {store['to']['code']} (before in {store['from']['code']})"
+    was = f"{store['from']['code']} ({store['from']['name']})" if store["from"]["name"] else store["from"]["code"]
+    assert store["en"] == f"its own location lies in cell {store['to']['code']} (第十格) (before in {was})"
     assert sum(one["count"] for one in first["moves"]["pairs"]) == len(rows)
     editions.publish_draft(ground.house, ground.secretary, COMMUNITY, edition_id)
     after = homes(ground)

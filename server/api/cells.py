@@ -84,12 +84,14 @@ _LINEAGE: dict[str, Any] = {
         "to": {"type": "object"},
         "kinds": {"type": "object"},
         "counts": {"type": "object", "additionalProperties": {"type": "integer"}},
+        "renamed": {"type": "integer", "description": "cells that go on under another code or name"},
         "parts": {
             "type": "array",
             "items": {
                 "type": "object",
                 "properties": {
                     "kind": {"enum": ["same", "reshape", "split", "merge", "transfer", "new", "end"]},
+                    "renamed": {"type": "boolean"},
                     "old": _CELL,
                     "new": _CELL,
                     "area_m2": {"type": "number"},

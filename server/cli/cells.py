@@ -118,20 +118,27 @@ def diff(file: Path, community: str, buildings: Path | None, **reading: Any) -> 
         steps.begin("comparing 比较")
         standing, cells, lineage = lineages.against_published(house, community_id, draft.cells)
         moves = moves_told.count_moves(house, community_id, cells, lineage) if reading["layer"] == LAYERS[0] else {}
+    renamed = 0
     for one in lineages.parts_told(lineage.parts, standing, cells):
         old, new = one["old"], one["new"]
         homes = "-" if one["households"] is None else f"{one['households']} 户"
+        renamed += one["renamed"]
+        kind = one["kind"] if not one["renamed"] else "rename" if one["kind"] == "same" else f"{one['kind']}+rename"
+        named = [cell["name"] for cell in (old, new) if cell is not None and cell["name"]]
         click.echo(
             "\t".join(
                 (
-                    one["kind"], old["code"] if old else "-", new["code"] if new else "-", f"{one['area_m2']:.0f} m²",
+                    kind, old["code"] if old else "-", new["code"] if new else "-", f"{one['area_m2']:.0f} m²",
                     f"{one['share_of_old']:.1%}", f"{one['share_of_new']:.1%}", homes,
+                    " → ".join(dict.fromkeys(named)) or "-",
                 )
             )
         )  # fmt: skip
     counts = lineages.counts_of(lineage.parts)
     for record_type, count in moves.items():
         click.echo(f"moves 移动\t{record_type}\t{count}")
+    if renamed:
+        click.echo(f"renamed 改编码或名称\t{renamed}")
     click.echo("\t".join(("cells 网格", *(f"{KINDS[kind][0]} {kind} {count}" for kind, count in counts.items() if count))))
 
 

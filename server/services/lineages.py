@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,7 +50,7 @@ def lineage_of(house: House, community_id: str, edition_id: str, *, against: str
     -------
     dict
         ``from`` and ``to`` (editions; from is None for a first one), ``counts`` of old cells by kind, ``kinds`` with their
-        words, and ``parts``. What was kept at publishing is told as it was then.
+        words, ``renamed`` (how many go on under another code or name), and ``parts``. What was kept at publishing is told as it was then.
 
     Raises
     ------
@@ -74,12 +74,14 @@ def lineage_of(house: House, community_id: str, edition_id: str, *, against: str
             parts = [_kept(row) for row in kept]
         else:
             parts = list(between(connection, community_id, old, new).parts)
+    told = parts_told(parts, old, new)
     return {
         "from": edition_told(before),
         "to": edition_told(to),
         "kinds": {kind: {"zh": zh, "en": en} for kind, (zh, en) in KINDS.items()},
         "counts": counts_of(parts),
-        "parts": parts_told(parts, old, new),
+        "renamed": sum(1 for one in told if one["renamed"]),
+        "parts": told,
     }
 
 
@@ -106,11 +108,12 @@ def counts_of(parts: Iterable[Part]) -> dict[str, int]:
 
 
 def parts_told(parts: Iterable[Part], old: Sequence[Cell], new: Sequence[Cell]) -> list[dict[str, Any]]:
-    """Parts with the codes and names of their cells."""
+    """Parts with the codes and names of their cells; ``renamed`` where a cell goes on under another code or name."""
     before, after = {cell.cell_id: cell for cell in old}, {cell.cell_id: cell for cell in new}
     return [
         {
             "kind": part.kind,
+            "renamed": _is_renamed(part, before, after),
             "old": _cell_told(before.get(part.old_id or "")),
             "new": _cell_told(after.get(part.new_id or "")),
             "area_m2": part.area_m2,
@@ -123,6 +126,14 @@ def parts_told(parts: Iterable[Part], old: Sequence[Cell], new: Sequence[Cell]) 
         }
         for part in parts
     ]
+
+
+def _is_renamed(part: Part, before: Mapping[str, Cell], after: Mapping[str, Cell]) -> bool:
+    """Whether one cell goes on as one cell under another code or name."""
+    old, new = before.get(part.old_id or ""), after.get(part.new_id or "")
+    if old is None or new is None or not part.counts or part.kind not in ("same", "reshape"):
+        return False
+    return (old.code, old.name) != (new.code, new.name)
 
 
 def edition_told(row: Any | None) -> dict[str, Any] | None:

@@ -247,8 +247,10 @@ def _cell(cells: dict[str, tuple[str, str, str]], home: str) -> dict[str, Any] |
 def _words(move: Moved, cells: dict[str, tuple[str, str, str]], root: str | None) -> dict[str, str]:
     """Why a record moves, as a secretary reads it: what decides, where that lies now and where it lay."""
     target, source = (_cell(cells, home) for home in (move.to_home, move.from_home))
-    zh, en = (f"网格 {_called(target)}", f"cell {_called(target)}") if target else ("所有网格之外", "no cell")
-    zh_before, en_before = (f"原在 {_called(source)}", f"before in {_called(source)}") if source else ("原未落格", "before in none")
+    zh, en = (f"网格 {_called(target, '（{}）')}", f"cell {_called(target, ' ({})')}") if target else ("所有网格之外", "no cell")
+    zh_before, en_before = (
+        (f"原在 {_called(source, '（{}）')}", f"before in {_called(source, ' ({})')}") if source else ("原未落格", "before in none")
+    )
     if move.why == PINNED:
         return {"zh": f"由人指定，归入{zh}（{zh_before}）", "en": f"pinned by a person: goes into {en} ({en_before})"}
     if move.why == LIES:
@@ -257,8 +259,9 @@ def _words(move: Moved, cells: dict[str, tuple[str, str, str]], root: str | None
     return {"zh": f"随{what[0]}归入{zh}（{zh_before}）", "en": f"goes with {what[1]} into {en} ({en_before})"}
 
 
-def _called(cell: dict[str, Any]) -> str:
-    return str(cell["code"] or cell["cell_id"])
+def _called(cell: dict[str, Any], brackets: str) -> str:
+    """Code and name: people know a cell by its name, files by its code."""
+    return str(cell["code"] or cell["cell_id"]) + (brackets.format(cell["name"]) if cell["name"] else "")
 
 
 def _pairs_told(cells: dict[str, tuple[str, str, str]], pairs: Mapping[tuple[str, str, str], int]) -> list[dict[str, Any]]:

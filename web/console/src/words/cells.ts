@@ -53,6 +53,7 @@ export const cells = {
   oldCell: ["原网格", "Old cell"],
   newCell: ["新网格", "New cell"],
   became: ["变化", "Became"],
+  renamed: ["改编码或名称", "Renamed"],
   ofGround: ["占原面积", "Of its ground"],
   ofHouseholds: ["户数（占原户数）", "Households (of its own)"],
   certificate: ["检查证书：{cells} 个网格，{errors} 个错误，{warnings} 条提醒", "Certificate: {cells} cells, {errors} errors, {warnings} warnings"],
