@@ -82,7 +82,7 @@ def collect_forms(registry: Registry) -> Mapping[str, CollectForm]:
     forms = [_survey(registry), *(_single(registry.latest(name)) for name in SINGLE)]
     for name in registry.surveys:
         try:
-            forms.append(_single(registry.latest(name), made_anew=True))
+            forms.append(survey_form(registry.latest(name)))
         except DefinitionError:
             continue
     return {form.form_id: form for form in forms}
@@ -121,6 +121,11 @@ def asked_fields(record_type: RecordType) -> list[FieldSpec]:
 def _single(record_type: RecordType, *, made_anew: bool = False) -> CollectForm:
     part = Part(record_type, made_anew=made_anew or record_type.name in _EVENTS)
     return _form(record_type.name, record_type.label, (part,), [*asked_metadata(record_type.metadata), *_part_rows(part, several=False)])
+
+
+def survey_form(record_type: RecordType) -> CollectForm:
+    """The form of a special survey. Raises DefinitionError where a single form cannot say it."""
+    return _single(record_type, made_anew=True)
 
 
 def _survey(registry: Registry) -> CollectForm:

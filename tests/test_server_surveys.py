@@ -167,6 +167,31 @@ def test_a_workbook_is_refused_whole(ground, office):
     assert taken["refusals"][0]["code"] == "form_taken"
 
 
+def test_whom_a_survey_asks_is_changed_at_the_office(ground, office):
+    """The condition becomes a draft of the next version with the same questions, and is in force once it is published; empty: everybody."""
+    go_live(office, COMMUNITY)
+    where = path(COMMUNITY, f"/{NAME}/audience")
+    said = office.post(where, {"audience": "${kind} = ‘family’"})
+    assert (said.status_code, said.json["draft_version"], said.json["audience"]) == (201, 2, "${kind} = 'family'")
+    assert office.post(where, {"audience": "${household_number} != ''"}).json["draft_version"] == 2  # the draft is put right, no third version
+    live = office.post(path(COMMUNITY, f"/{NAME}/publish"), {"version": 2}).json
+    assert (live["version"], live["audience"], len(live["questions"])) == (2, "${household_number} != ''", 4)
+    assert office.post(where, {"audience": " "}).json["audience"] is None
+    for wrong, told in (("${nobody} = 1", "没有可作答的题目 'nobody'"), ("${kind", "无法识别")):
+        refused = office.post(where, {"audience": wrong})
+        assert problem(refused) == (422, "invalid-input") and told in refused.json["errors"][0]["message"]
+    assert problem(office.post(path(COMMUNITY, "/cats/audience"), {"audience": ""})) == (404, "not-found")
+
+
+def test_what_collect_cannot_say_is_told_before_it_is_kept(ground, office):
+    """The secretary sees that only our own app asks this survey, when the workbook is looked at and beside the survey."""
+    assert send(office, COMMUNITY, dogs(), "/check").json["survey"]["collect"] is True
+    twice = [["text", "dishu_record", "记录", "Record"]]
+    assert send(office, COMMUNITY, dogs(rows=twice), "/check").json["survey"]["collect"] is False
+    assert send(office, COMMUNITY, dogs(rows=twice)).json["collect"] is False
+    assert office.get(path(COMMUNITY, f"/{NAME}")).json["collect"] is False
+
+
 def test_a_draft_is_seen_by_nobody_else(ground, office):
     """A draft has its questions at the office; phones, results and rosters know nothing of it; it can be replaced and dropped."""
     phone = ground.worker(0)

@@ -43,6 +43,7 @@ _SURVEY: dict[str, Any] = {
         "roster": {"type": ["string", "null"], "description": "the roster of its answers, as every roster: filters, XLSX, CSV"},
         "versions": {"type": "array", "items": {"type": "object"}},
         "questions": {"type": "array", "items": {"type": "object"}},
+        "collect": {"type": "boolean", "description": "whether ODK Collect can be offered it; told of one survey, not in the list"},
     },
 }
 _CHECKED: dict[str, Any] = {
@@ -50,7 +51,7 @@ _CHECKED: dict[str, Any] = {
     "required": ["ok", "refusals"],
     "properties": {
         "ok": {"type": "boolean"},
-        "survey": {"type": ["object", "null"], "description": "name, version, label, subject, questions"},
+        "survey": {"type": ["object", "null"], "description": "name, version, label, subject, questions, collect"},
         "refusals": {
             "type": "array",
             "items": {
@@ -74,6 +75,15 @@ class PublishGiven(Schema):
     """Which version to put in force."""
 
     version = fields.Integer(required=True, strict=True, validate=validate.Range(min=1, max=10**15))
+
+
+class AudienceGiven(Schema):
+    """Whom a survey asks."""
+
+    audience = fields.String(
+        required=True, validate=validate.Length(max=10_000),
+        metadata={"description": "a condition over the household or person (docs/xlsform.md, dishu_audience); empty: everybody"},
+    )  # fmt: skip
 
 
 @blueprint.get("")
@@ -102,7 +112,7 @@ def check_workbook(community_id: str) -> Response:
             "ok": form is not None,
             "survey": {
                 "name": form.name, "version": form.version, "label": form.label, "subject": surveys.subject_of(form),
-                "questions": surveys.questions_of(form),
+                "questions": surveys.questions_of(form), "collect": surveys.said_by_collect(form),
             } if form is not None else None,
             "refusals": [
                 {"sheet": one.sheet, "row": one.row, "column": one.column, "code": one.code, "zh": one.message_zh, "en": one.message_en}
@@ -148,6 +158,19 @@ def publish_survey(community_id: str, name: str) -> Response:
     look = auth.look(actor, "change", "survey published")
     audit.note(auth.house(), look, scope=f"survey={name}", community_id=community_id, record_type=name, fields=())
     return json_answer(surveys.publish(auth.house(), actor, community_id, name, given["version"]))
+
+
+@blueprint.post("/<name>/audience")
+@describe(
+    zh="改调查范围，存为草稿", en="Whom a survey asks, changed in a draft: of a published survey its next version", tag=_TAG,
+    request=AudienceGiven, response=_SURVEY, status=201, problems=("invalid-input", "malformed-body", "not-found"),
+    more="In force once the draft is published; answers given before stay.",
+)  # fmt: skip
+def ask_only(community_id: str, name: str) -> Response:
+    """Needs ``manage_surveys``."""
+    actor = auth.signed_in("manage_surveys", community_id=community_id)
+    given = AudienceGiven().load(read_json(50_000))
+    return json_answer(surveys.ask_only(auth.house(), actor, community_id, name, given["audience"]), 201)
 
 
 @blueprint.post("/<name>/close")

@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from forms.odk_form import CollectForm, collect_forms, document_of
+from forms.definition import RecordType
+from forms.errors import DefinitionError
+from forms.odk_form import CollectForm, collect_forms, document_of, survey_form
 from forms.registry import Registry
 
 
@@ -53,6 +55,20 @@ def _made(registry: Registry) -> Mapping[str, ReadyForm]:
             continue
         ready[form_id] = stamped(form, xml)
     return ready
+
+
+@lru_cache(maxsize=64)
+def said_by_collect(survey: RecordType) -> bool:
+    """Whether ODK Collect can be offered a special survey: a form can be made of it that XForms can say."""
+    from pyxform.errors import PyXFormError
+    from pyxform.xls2xform import convert
+
+    try:
+        with _gate:
+            convert(xlsform=document_of(survey_form(survey)), validate=False)
+    except (DefinitionError, PyXFormError):
+        return False
+    return True
 
 
 def stamped(form: CollectForm, xml: bytes) -> ReadyForm:

@@ -10,17 +10,21 @@ from typing import Any, BinaryIO
 
 import orjson
 
+from forms.chinese_reasons import zh_of
 from forms.definition import FieldSpec, RecordType
-from forms.errors import DefinitionError
+from forms.errors import DefinitionError, ExpressionError
 from forms.registry import Registry
-from forms.survey import ROSTER_PREFIX, Survey, subject_of, with_surveys
+from forms.survey import ROSTER_PREFIX, Survey, audience_fields, subject_of, with_surveys
+from forms.xlsform_expressions import kept_text, translate
 from forms.xlsform_read import ImportedForm, Refusal, XlsformRefused, read_xlsform
+from forms.xlsform_refusals import REASONS
 from forms.xlsform_write import write_xlsform
 from server.errors import AlreadyExists, InputError, InvalidInput, NotFound
 from server.house import House
 from server.permissions import Actor
 from server.services.announce import announce_forms_of
 from server.services.community_forms import at_home
+from server.services.odk_forms import said_by_collect
 from server.services.release import sweep
 from server.store import surveys as store
 from server.store.database import read, stamp, write
@@ -59,8 +63,8 @@ def check(house: House, community_id: str, workbook: BinaryIO, *, name: str | No
     try:
         registry = _tried(house, community_id, form)
     except DefinitionError as wrong:
-        said = f"{wrong.pointer} {wrong.reason}"
-        return Checked(None, None, (Refusal("settings", None, None, "definition", f"定义不成立：{said}", f"the definition does not hold: {said}"),))
+        zh, en = f"定义不成立：{wrong.pointer} {zh_of(wrong.reason)}", f"the definition does not hold: {wrong.pointer} {wrong.reason}"
+        return Checked(None, None, (Refusal("settings", None, None, "definition", zh, en),))
     return Checked(form, registry.latest(form.definition["name"]), ())
 
 
@@ -90,8 +94,45 @@ def keep_draft(
             "the workbook is refused; nothing was kept",
             errors=[InputError(f"/file/{one.place}", one.code, one.message_en) for one in checked.refusals],
         )
-    document = orjson.dumps(checked.form.document, option=orjson.OPT_SORT_KEYS)
-    definition = checked.form.definition
+    return _kept(house, actor, community_id, checked.form.document)
+
+
+def ask_only(house: House, actor: Actor, community_id: str, name: str, audience: str) -> dict[str, Any]:
+    """Keep a draft of the survey that differs in whom it asks; of a published one it is the next version. What `one` says of it.
+
+    Parameters
+    ----------
+    audience : a condition over the household or person, as in the setting ``dishu_audience``; empty: everybody is asked
+
+    Raises
+    ------
+    NotFound
+        No such survey.
+    InvalidInput
+        The condition cannot be read, asks for what is no field or a secret, or the survey is about nobody.
+    """
+    with read(house.engine) as connection:
+        rows = store.versions(connection, community_id, name)
+    if not rows:
+        raise NotFound("there is no such survey")
+    base, subject = house.built_in or house.registry, _told(rows)["subject"]
+    document = orjson.loads(rows[0].document)
+    definition = document["definition"]
+    definition.pop("audience", None)
+    if audience.strip():
+        if subject not in ("household", "person"):
+            raise InvalidInput(errors=[InputError("/audience", "audience_of_nobody", " / ".join(REASONS["audience_of_nobody"]))])
+        try:
+            definition["audience"] = kept_text(audience, translate(audience, audience_fields(base.latest(subject))))
+        except ExpressionError as wrong:
+            raise InvalidInput(errors=[InputError("/audience", "expression", f"{zh_of(str(wrong))} / {wrong}")]) from wrong
+    if rows[0].state != store.DRAFT:
+        definition["version"] += 1
+    return _kept(house, actor, community_id, document)
+
+
+def _kept(house: House, actor: Actor, community_id: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    document, definition = orjson.dumps(given, option=orjson.OPT_SORT_KEYS), given["definition"]
     with write(house.engine) as connection:
         if len({row.name for row in store.versions(connection, community_id)} | {definition["name"]}) > MOST_SURVEYS:
             raise InvalidInput(errors=[InputError("/file", "too_many", f"at most {MOST_SURVEYS} surveys in a community")])
@@ -178,7 +219,7 @@ def one(house: House, community_id: str, name: str, *, drafts: bool = True) -> d
         draft = orjson.loads(rows[0].document)
         there.append(Survey(draft["definition"], draft["codelists"]))
     form = with_surveys(house.built_in or house.registry, there).latest(name)
-    return told | {"questions": questions_of(form)}
+    return told | {"questions": questions_of(form), "collect": said_by_collect(form)}
 
 
 def _told(rows: list[Any]) -> dict[str, Any]:

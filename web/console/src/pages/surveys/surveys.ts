@@ -32,6 +32,8 @@ export interface Survey {
   roster: string | null;
   versions: { version: number; state: string; made_at: string; published_at: string | null; closed_at: string | null }[];
   questions?: SurveyQuestion[];
+  /** Whether ODK Collect can be offered it. */
+  collect?: boolean;
 }
 
 export interface Refusal {
@@ -45,7 +47,7 @@ export interface Refusal {
 
 export interface Checked {
   ok: boolean;
-  survey: { name: string; version: number; label: Label; subject: string; questions: SurveyQuestion[] } | null;
+  survey: { name: string; version: number; label: Label; subject: string; questions: SurveyQuestion[]; collect: boolean } | null;
   refusals: Refusal[];
 }
 
