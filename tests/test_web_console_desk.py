@@ -201,6 +201,7 @@ def test_an_officer_chooses_among_the_communities_below(office_page: Page, demo_
     expect(office_page.get_by_role("heading", level=1)).to_contain_text("河对岸社区")
     bar.get_by_role("button", name="街道工作人员").click()
     office_page.get_by_role("menuitem", name="退出登录").click()
+    expect(office_page.get_by_label("账号")).to_be_visible()
     sign_in(office_page, demo_site, "officer")
     expect(office_page.get_by_role("region", name="选择要看的社区")).to_be_visible()
 
@@ -276,12 +277,27 @@ def test_what_a_phone_could_not_get_in_is_settled_panel_by_panel(office_page: Pa
     page.goto(f"{demo_site.url}/#/inbox/quarantine")
     row = page.get_by_role("row").filter(has_text="网格员甲")
     expect(row).to_contain_text("出生日期：应为真实日期")
+    expect(row).to_contain_text("身份信息")
+    names = [cell["properties"]["name"] for cell in cells.values() if cell["properties"]["code"] != within["code"]]
+    page.get_by_role("combobox", name="网格", exact=True).select_option(names[0])
+    expect(page.get_by_text("这里没有待办")).to_be_visible()
+    page.get_by_role("combobox", name="网格", exact=True).select_option(within["name"])
+    expect(row).to_contain_text(within["name"])
+    row.get_by_role("button", name=re.compile("交给网格员核实")).click()
+    page.get_by_role("menuitem", name=re.compile("网格员甲")).click()
+    expect(row.get_by_role("button", name="已交给网格员甲核实")).to_be_visible()
+    door = page.context.browser.new_page(locale="zh-CN")  # the worker finds it; to decide is the secretary's
+    sign_in(door, demo_site, "worker1")
+    door.goto(f"{demo_site.url}/#/inbox/quarantine")
+    door.get_by_role("button", name="交给我的").click()
+    expect(door.get_by_role("row").filter(has_text="出生日期：应为真实日期").get_by_role("button")).to_have_text(re.compile("已交给我核实"))
+    door.close()
     row.get_by_role("button", name="改正后重交").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("出生日期").fill("1950-12-05")
     dialog.get_by_label("出生日期").press("Enter")
     dialog.get_by_role("button", name="改正后重交").click()
-    expect(page.get_by_text("没有待办")).to_be_visible()
+    expect(page.get_by_text("这里没有待办")).to_be_visible()
     assert rows_of(demo_site, "person")[person.id]["birth_date"] == "1950-12-05"
 
     page.get_by_role("link", name="归格待定").click()

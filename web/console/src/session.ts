@@ -1,6 +1,6 @@
 // Who is signed in, and which community they look at.
 import { computed, reactive, shallowRef } from "vue";
-import { get, onSignedOut, post, remove, useToken } from "./api/client.ts";
+import { get, onSignedOut, post, Problem, remove, useToken } from "./api/client.ts";
 import type { User } from "./api/types.ts";
 
 interface SessionAnswer {
@@ -42,7 +42,18 @@ export function onKnown(act: (who: User) => void): void {
   whenKnown = act;
 }
 
+/** Whose data this page holds in its memory: lists, filters, questions, counts. */
+let heldFor: string | null = null;
+
+/** Begin anew with an empty memory: nothing of one person is left for the next one at the same screen. */
+function anew(hash: string): Promise<never> {
+  history.replaceState(null, "", `${location.pathname}#${hash}`);
+  location.reload();
+  return new Promise<never>(() => undefined); // what comes next happens in the new page
+}
+
 function take(answer: SessionAnswer): void {
+  heldFor = answer.user.user_id;
   chosen.value = chosenBefore(answer.user);
   whenKnown(answer.user);
   state.user = answer.user;
@@ -69,13 +80,20 @@ async function ask(): Promise<void> {
 }
 
 export async function signIn(login: string, password: string): Promise<void> {
-  take(await post<SessionAnswer>("/api/v1/session", { login, password }));
+  const answer = await post<SessionAnswer>("/api/v1/session", { login, password });
+  // Nor does the address lead somebody else to what the one before was looking at.
+  if (heldFor !== null && heldFor !== answer.user.user_id) await anew("/");
+  take(answer);
 }
 
 export async function signOut(): Promise<void> {
-  await remove("/api/v1/session");
+  try {
+    await remove("/api/v1/session");
+  } catch (error) {
+    if (!(error instanceof Problem) || error.status !== 401) throw error; // who is signed out already may leave
+  }
   chosenCommunity.value = null;
-  state.user = null;
+  await anew("/sign-in");
 }
 
 /** Their session has ended by what they did: nobody is signed in here. */
@@ -100,6 +118,7 @@ const RIGHTS: Record<string, string[]> = {
   surveys: ["grid_worker", "community_worker", "secretary", ...OFFICERS],
   manageSurveys: ["secretary"],
   visitRules: ["secretary"],
+  decide: ["secretary"],
   people: ["secretary", "admin"],
   audit: ["secretary", "auditor", "admin"],
 };

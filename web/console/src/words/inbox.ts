@@ -151,5 +151,10 @@ export const inbox = {
   delegatedTo: ["已交给{name}核实", "Handed to {name}"],
   delegateTake: ["收回", "Take back"],
   delegateBack: ["已收回", "Taken back"],
+  mine: ["交给我的", "Handed to me"],
+  me: ["我", "me"],
+  aColleague: ["同事", "a colleague"],
+  kinds: ["疑点种类", "Kinds of findings"],
+  nothingHere: ["这里没有待办", "Nothing waits here"],
   worksHere: ["本格", "of this cell"],
 } satisfies Words;

@@ -1,32 +1,41 @@
 // One queue of the inbox, page by page.
-import { onMounted, ref, shallowRef } from "vue";
+import { onMounted, ref, shallowRef, watch } from "vue";
 import { address, get } from "../../api/client.ts";
 import { communityId, ofTheHouse } from "../../session.ts";
 import { why } from "../../tell.ts";
 
-export function useQueue<Row>(kind: string, size = 50, cell: () => string | null = () => null) {
+/** `asked`: what narrows the queue; it is read anew with every load, and loaded anew when it changes. */
+export function useQueue<Row, More = object>(kind: string, size = 50, asked: () => Record<string, string> = () => ({})) {
   const rows = shallowRef<Row[]>([]);
+  /** What the answer tells besides its rows. */
+  const about = shallowRef<More | null>(null);
   const asOf = ref("");
   const count = ref<number | null>(null);
   const next = ref<string | null>(null);
   const problem = ref("");
-  const asked = ref(false);
+  const answered = ref(false);
+  let turn = 0;
 
   async function load(more = false): Promise<void> {
+    const mine = ++turn;
     try {
-      const told = await get<{ as_of: string; count?: number; rows: Row[]; next: string | null }>(
-        address(`/api/v1/inbox/${kind}`, { limit: size, next: more ? next.value : null, cell: cell(), community: ofTheHouse.value ? communityId.value : null }),
+      const told = await get<{ as_of: string; count?: number; rows: Row[]; next: string | null } & More>(
+        address(`/api/v1/inbox/${kind}`, { limit: size, next: more ? next.value : null, ...asked(), community: ofTheHouse.value ? communityId.value : null }),
       );
+      if (mine !== turn) return; // something else was asked for meanwhile
       rows.value = more ? [...rows.value, ...told.rows] : told.rows;
+      about.value = told;
       asOf.value = told.as_of;
       next.value = told.next;
       count.value = told.count ?? null;
       problem.value = "";
     } catch (error) {
+      if (mine !== turn) return;
       problem.value = why(error);
     }
-    asked.value = true;
+    answered.value = true;
   }
   onMounted(() => void load());
-  return { rows, asOf, count, next, problem, asked, load };
+  watch(() => JSON.stringify(asked()), () => void load());
+  return { rows, about, asOf, count, next, problem, asked: answered, load };
 }

@@ -1,0 +1,52 @@
+import { beforeEach, describe, expect, test, vi } from "vitest";
+
+const person = (user_id: string) => ({ user: { user_id, name: user_id, role: "secretary", community_id: "c", area_code: null, topics: [] }, csrf_token: "t", expires_at: "" });
+const page = { pathname: "/", hash: "#/records/person/one", reload: vi.fn() };
+let signedIn: ReturnType<typeof person> | null;
+
+/** The page as it is opened: nothing in its memory. */
+async function open() {
+  vi.resetModules();
+  return import("./session.ts");
+}
+
+beforeEach(() => {
+  page.reload.mockClear();
+  page.hash = "#/records/person/one";
+  signedIn = null;
+  vi.stubGlobal("location", page);
+  vi.stubGlobal("sessionStorage", { getItem: () => null, setItem: () => undefined, removeItem: () => undefined });
+  vi.stubGlobal("history", { replaceState: (_: unknown, __: string, to: string) => (page.hash = to.slice(to.indexOf("#"))) });
+  vi.stubGlobal("fetch", async (_: string, asked: { method: string; body?: string }) => {
+    if (asked.method === "DELETE") return new Response(null, { status: 204 });
+    if (asked.method === "POST") signedIn = person((JSON.parse(asked.body!) as { login: string }).login);
+    return signedIn ? Response.json(signedIn) : new Response(null, { status: 204 });
+  });
+});
+const settle = () => new Promise((go) => setTimeout(go));
+
+describe("at one screen, one after the other", () => {
+  test("signing out begins anew: nothing stays in the memory of the page", async () => {
+    const session = await open();
+    await session.signIn("anna", "x");
+    expect(page.reload).not.toHaveBeenCalled();
+    void session.signOut();
+    await settle();
+    expect([page.reload.mock.calls.length, page.hash]).toEqual([1, "#/sign-in"]);
+  });
+
+  test("another person after an ended session begins anew, at the start page", async () => {
+    const session = await open();
+    await session.signIn("anna", "x");
+    void session.signIn("berta", "x");
+    await settle();
+    expect([page.reload.mock.calls.length, page.hash, session.user.value?.user_id]).toEqual([1, "#/", "anna"]);
+  });
+
+  test("the same person goes on where they were", async () => {
+    const session = await open();
+    await session.signIn("anna", "x");
+    await session.signIn("anna", "x");
+    expect([page.reload.mock.calls.length, page.hash]).toEqual([0, "#/records/person/one"]);
+  });
+});
