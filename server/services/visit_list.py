@@ -21,7 +21,7 @@ from server.store import rosters as store
 from server.store.database import read, stamp
 from server.store.rosters import Entry
 
-MOST_ROWS = 1_000
+MOST_ROWS = 10_000
 _CHINA = timedelta(hours=8)
 _PERSONAL = ("household.dwelling", "person.birth_date", "care_status.kind", "visit.outcome")
 

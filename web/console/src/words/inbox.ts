@@ -146,7 +146,7 @@ export const inbox = {
   mergeKept: ["保留的", "Stays"],
   mergeGone: ["并入的", "Goes in"],
   mergeBecomes: ["合并后", "Becomes"],
-  pinWhy: ["归入{cell}，理由：", "Put it into {cell}, because:"],
+  pinBecause: ["理由", "Reason"],
   delegate: ["交给网格员核实", "Hand to a worker"],
   delegatedTo: ["已交给{name}核实", "Handed to {name}"],
   delegateTake: ["收回", "Take back"],

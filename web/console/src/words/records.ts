@@ -49,6 +49,7 @@ export const records = {
   confirmed: ["已确认无变化", "Confirmed unchanged"],
   related: ["相关", "Related"],
   relatedMore: ["还有更多", "and more"],
+  relatedRest: ["再显示其余 {n} 条", "Show the other {n}"],
   findings: ["疑点", "Findings"],
   conflicts: ["两人填的不一样", "Two values"],
   noFindings: ["没有疑点", "Nothing in doubt"],
