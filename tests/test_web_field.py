@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -223,14 +224,21 @@ def test_unsent_work_leaves_as_a_file_and_phones_out_of_use_hand_over_and_erase_
 
 
 def test_a_wrong_pin_opens_nothing_and_the_right_one_everything(phone: FieldPhone):
-    """The PIN is asked for after every start; a wrong one says how many tries are left."""
+    """The PIN is asked for after every start; a wrong one says how many tries are left, and the wait after the third goes on after a restart."""
     phone.enrol()
     phone.page.reload()
     phone.page.get_by_text("请输入密码").wait_for()
-    phone.pin("999111")
-    phone.page.get_by_text(re.compile(r"密码不对，还能试 \d+ 次")).wait_for()
+    for left in (9, 8, 7):
+        phone.pin("999111")
+        phone.page.get_by_text(f"密码不对，还能试 {left} 次").wait_for()
     assert phone.page.get_by_text("今天去哪儿").count() == 0
-    expect(phone.page.get_by_role("button", name="1", exact=True)).to_be_enabled(timeout=60_000)
+    phone.page.reload()
+    phone.page.get_by_text(re.compile(r"请等 \d+ 秒再试")).wait_for()
+    expect(phone.page.get_by_text("密码不对")).to_have_count(0)
+    expect(phone.page.get_by_role("button", name="1", exact=True)).to_be_disabled()
+    phone.page.clock.set_fixed_time(datetime.now(UTC) + timedelta(minutes=1))
+    phone.page.reload()
+    phone.page.get_by_text("请输入密码").wait_for()
     phone.pin(PIN)
     phone.home_stands()
 

@@ -60,7 +60,11 @@ def test_work_is_sent_while_the_phone_is_locked_and_while_the_app_is_closed(phon
     phone.said("已存到本机")
     phone.go("/me")
     phone.tap("锁上")
-    phone.page.get_by_text("还有 1 条没有上传").wait_for()
+    phone.page.get_by_text("还有 1 条没有上传，有网络").wait_for()
+    phone.tap("忘记密码")
+    phone.page.get_by_text("还有 1 条没有上传，不能清空。").wait_for()
+    expect(phone.page.get_by_role("button", name="清空本机，重新登记")).to_have_count(0)
+    phone.tap("取消")
     phone.context.set_offline(False)
     phone.page.get_by_text("1 条已送到服务器，不用输密码。").wait_for()
     assert office.fields("household", first)["preferred_time_text"] == "锁着也送"

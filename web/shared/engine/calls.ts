@@ -76,7 +76,7 @@ export function accepted(answer: Answer): Answer {
 /** What stopped it, in words. What nobody has thought of is the program's own fault, and is told too: silence would look like success. */
 export function problemOf(error: unknown): Problem {
   if (error instanceof Stopped) return error.problem;
-  if (error instanceof StorageFull) return problem("storage_full");
+  if (error instanceof StorageFull) return problem("no_room");
   if (error instanceof Fenced) return problem("storage_broken", { details: { why: "fenced" } });
   if (error instanceof SealBroken) return problem("storage_broken", { details: { why: "sealed" } });
   return problem("failed", { details: { why: error instanceof Error ? error.name : typeof error } }); // its text might name a person

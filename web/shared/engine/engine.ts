@@ -15,6 +15,7 @@ import { Lookup } from "./lookup.ts";
 import { Fenced, StorageFull, type Answer, type EngineParts } from "./parts-types.ts";
 import { Reader, type Opened } from "./reading.ts";
 import { exportRescue, importRescue, isRescued, noteRescued, type Held } from "./rescue.ts";
+import { setAside } from "./reserve.ts";
 import { Seal, SealBroken } from "./sealing.ts";
 import { sealedCount, sendSealed, type SealedReport } from "./sealed-outbox.ts";
 import { enrol, fetched, standingProblems, synchronise } from "./syncing.ts";
@@ -23,17 +24,20 @@ import {
   type TakenOver, type UnlockResult, type Written,
 } from "./types.ts";
 import { checkPin, Vault, type About } from "./vault.ts";
+import { sealedFile, sendSealedFile, waitingOn, type Waiting } from "./waiting.ts";
 import { problem } from "./words.ts";
 import { Group } from "./writing.ts";
 
 const TOO_MANY_TO_NAME = 500;
 
+const isRoom = ({ code }: Problem): boolean => code === "storage_full" || code === "no_room";
 const stateError = (): EngineError => new EngineError("state", { zh: "现在不能这样做", en: "this cannot be done now" });
 class DeviceEngine extends Reader implements Engine {
   private now: EngineState = "unenrolled";
   private vault: Vault | null = null;
   private known: Problem[] = [];
   private running: Promise<SyncReport> | null = null;
+  private isHandedOver = false; // every envelope of the locked phone is at the server, or in a file that was saved
   private held: Held | null = null; // what the last rescue file holds
   private photos: unknown = null; // as the screens know of them
   private readonly listeners = new Set<(event: EngineEvent) => void>();
@@ -61,7 +65,7 @@ class DeviceEngine extends Reader implements Engine {
     try {
       const { about } = await this.parts.store.open();
       const erased = erasedIn(about);
-      this.vault = about === null || erased ? null : new Vault(this.parts.store, this.clock, this.parts.pinRounds, JSON.parse(about) as About);
+      this.vault = about === null || erased ? null : new Vault(this.parts.store, this.clock, this.parts.pinRounds, JSON.parse(about) as About, this.parts.wait);
       if (erased) this.mention([erasedProblem(erased)]);
     } catch (error) {
       this.mention([problem(error instanceof StorageFull ? "storage_full" : "storage_broken")]);
@@ -85,6 +89,7 @@ class DeviceEngine extends Reader implements Engine {
     this.opened?.ledger.abandon();
     this.opened = null;
     this.held = null;
+    this.isHandedOver = false;
   }
 
   private mention(problems: Problem[]): void {
@@ -136,6 +141,8 @@ class DeviceEngine extends Reader implements Engine {
     return enrolled.identity;
   }
 
+  tries = (): UnlockResult | null => this.vault?.tries() ?? null;
+
   async unlock(pin: string): Promise<UnlockResult> {
     if (this.now !== "locked" || !this.vault) throw stateError();
     const { seal, result } = await this.attempt(this.vault.open(pin));
@@ -153,6 +160,8 @@ class DeviceEngine extends Reader implements Engine {
     }
     this.early = null;
     this.become("ready");
+    this.isHandedOver = false;
+    if (this.vault.isFull) this.mention([...this.known, problem("no_room")]);
     void this.askToPersist();
     return result;
   }
@@ -205,14 +214,20 @@ class DeviceEngine extends Reader implements Engine {
 
   takeOver = async (): Promise<EngineState> => (this.now === "elsewhere" ? this.begin(true) : this.now);
 
-  async signOut({ abandonUnsent = false }: { abandonUnsent?: boolean } = {}): Promise<void> {
+  async signOut({ abandonUnsent = false, abandonPhotos = false }: { abandonUnsent?: boolean; abandonPhotos?: boolean } = {}): Promise<void> {
     if (this.now !== "ready" && this.now !== "locked") throw stateError();
-    const isSafe = this.opened !== null && isRescued(this.opened.ledger);
+    const isSafe = this.opened ? isRescued(this.opened.ledger) : await this.isAway(abandonPhotos);
     if (!isSafe && !abandonUnsent) {
       throw new EngineError("unsent", { zh: "还有没上传的内容：先上传，或保存救援文件", en: "there is unsent work: synchronise, or save a rescue file" });
     }
     await this.running?.catch(() => undefined);
     await this.attempt(this.leave());
+  }
+
+  /** Whether nothing is left behind a PIN that nobody gives. */
+  private async isAway(withoutPhotos: boolean): Promise<boolean> {
+    const { photos, isTold } = await this.waiting();
+    return isTold && this.isHandedOver && (photos === 0 || withoutPhotos);
   }
 
   /** Nothing stays; `reason` is set where this phone was taken out of use, and stands on the screen. */
@@ -289,7 +304,7 @@ class DeviceEngine extends Reader implements Engine {
 
   async write(group: readonly Draft[]): Promise<Written> {
     const written = await this.keep("write", (change, opened) => new Group(deskFor(change, opened.lookup, opened.registry, this.newId, new Date(this.clock()))).write(group));
-    if (this.known.some((one) => one.code === "storage_full")) this.mention(this.known.filter((one) => one.code !== "storage_full"));
+    if (this.known.some(isRoom)) this.mention(this.known.filter((one) => !isRoom(one)));
     return written;
   }
 
@@ -317,6 +332,8 @@ class DeviceEngine extends Reader implements Engine {
         const { newId, parts } = this;
         const file = (name: string): Promise<Uint8Array<ArrayBuffer> | null> => openBlob(opened.ledger, parts.store, name);
         const { report, problems } = await synchronise({ line, registry: () => opened.registry, newId, readBlob: file, progress, pageLimit: parts.pageLimit ?? null });
+        if (report.complete) await setAside(opened.ledger, parts.store).catch(() => undefined);
+        else if (report.problem?.code === "no_room") await sendSealed(parts.store, parts.transport, this.clock()).catch(() => undefined); // it arrives, though this phone cannot note it
         if (report.erase) await this.leave(report.erase);
         else if (report.problem?.details?.["why"] === "fenced") {
           report.problem = null; // locked meanwhile, or another tab took over: the state says it
@@ -334,9 +351,15 @@ class DeviceEngine extends Reader implements Engine {
   sealedCount = (): Promise<number> => sealedCount(this.parts.store);
   async sendSealed(): Promise<SealedReport> {
     const report = await sendSealed(this.parts.store, this.parts.transport, this.clock());
+    if (report.left === 0 && report.problem === null) this.isHandedOver = true;
     if (report.erase && this.now === "locked") await this.leave(report.erase);
     return report;
   }
+
+  waiting = (): Promise<Waiting> => waitingOn(this.parts.store);
+  exportSealed = (): Promise<Uint8Array> => sealedFile(this.parts.store);
+  markSealedSaved = (): void => void (this.isHandedOver ||= this.now === "locked");
+  sendSealedFile = (file: Uint8Array): Promise<SealedReport | null> => sendSealedFile(file, this.parts.transport, this.clock());
 
   async dismiss(noticeId: string): Promise<void> {
     if (noticeId === "scope_changed") {

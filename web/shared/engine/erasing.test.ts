@@ -2,7 +2,9 @@ import { expect, test } from "vitest";
 import { openEngine } from "./engine.ts";
 import { device, EMPTY_PULL, enrolled, scripted } from "./kit.ts";
 import { memoryStore } from "./store-memory.ts";
+import { sendSealed } from "./sealed-outbox.ts";
 import type { Engine } from "./types.ts";
+import { eraseEmptied } from "./waiting.ts";
 
 type Body = Record<string, unknown>;
 const PUBLIC = "BJzs8RLyWEB2DbSg4CkbwdC1FQA3edgXre9xo58eiTHh12c_VCflMx48o3kpMFyFTyu1AKmbSB46ywTZGSRrevI";
@@ -123,4 +125,23 @@ test("a reason that this program does not know erases nothing", async () => {
   said.reason = "something new";
   const report = await engine.sync();
   expect([report.erase, report.problem?.code, engine.state()]).toStrictEqual([null, "revoked", "ready"]);
+});
+
+test("a worker beside the app erases a retired phone only if nothing was written since it looked; a lost one at once", async () => {
+  const { said, transport, engine, parts } = await phone();
+  said.reason = "retired";
+  const beside = memoryStore(parts.disk);
+  const report = await sendSealed(beside, transport, Date.now());
+  expect(report).toMatchObject({ left: 0, lastN: 1, erase: "retired" });
+  await engine.write([{ kind: "create", type: "person", set: { name: "乙" } }]); // the page was open all the time
+  expect(await eraseEmptied(beside, report)).toBe(false);
+  const photo = await engine.keepBlob(new Uint8Array([1]), "image/jpeg"); // and it still has its storage
+  expect(await eraseEmptied(beside, { ...report, lastN: 2 })).toBe(false);
+  await engine.dropBlob(photo);
+  expect(await eraseEmptied(beside, { ...report, lastN: 2 })).toBe(true);
+  await isEmpty(parts, "erased_left");
+
+  const lost = await phone();
+  expect(await eraseEmptied(memoryStore(lost.parts.disk), { erase: "lost", lastN: 0 })).toBe(true);
+  await isEmpty(lost.parts, "erased_lost");
 });

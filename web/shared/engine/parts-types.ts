@@ -59,6 +59,8 @@ export interface EngineParts {
   now?: () => number;
   /** Until what was just told could be drawn. */
   pause?: () => Promise<void>;
+  /** Waits so many ms; tests do not. */
+  wait?: (ms: number) => Promise<void>;
   /** Source of UUIDv7 texts. Default: made from the clock and `crypto`. */
   newId?: () => string;
   /** Rounds of PBKDF2 for the PIN; tests take fewer. */

@@ -130,14 +130,17 @@ export class SealedOutbox {
 export interface SealedReport {
   sent: number;
   left: number;
+  /** The last n that was looked at. */
+  lastN: number;
   problem: Problem | null;
   /** This phone was taken out of use and nothing on it is still needed: why. */
   erase: string | null;
 }
 
-const sizeOf = (kept: readonly Kept[]): number => kept.reduce((sum, one) => sum + one.last_n - one.first_n + 1, 0);
+export const sizeOf = (kept: readonly Kept[]): number => kept.reduce((sum, one) => sum + one.last_n - one.first_n + 1, 0);
 
-async function envelopes(store: Pick<BlockStore, "read" | "readAll">): Promise<{ sending: Sending | null; kept: Kept[] }> {
+/** What a sender without the PIN finds, oldest first. */
+export async function envelopes(store: Pick<BlockStore, "read" | "readAll">): Promise<{ sending: Sending | null; kept: Kept[] }> {
   const sending = await store.read(SENDING);
   const kept = (await store.readAll(PREFIX)).map(([, block]) => read<Kept>(block));
   return { sending: sending ? read<Sending>(sending) : null, kept: kept.sort((one, two) => one.first_n - two.first_n) };
@@ -152,7 +155,7 @@ export async function sendSealed(store: Pick<BlockStore, "read" | "readAll">, tr
   const whole = sizeOf(kept);
   let left = kept;
   let leaving: string | null = null;
-  const report = (why: Problem | null, erase = lostBy(why)): SealedReport => ({ sent: whole - sizeOf(left), left: sizeOf(left), problem: why, erase });
+  const report = (why: Problem | null, erase = lostBy(why)): SealedReport => ({ sent: whole - sizeOf(left), left: sizeOf(left), lastN: kept.at(-1)?.last_n ?? 0, problem: why, erase });
   if (!sending) return report(null);
   const asked = new Set<string>();
   try {

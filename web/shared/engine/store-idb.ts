@@ -35,6 +35,8 @@ function opened(name: string, lost: () => void): Promise<IDBDatabase> {
 export function indexedDbStore(name: string): BlockStore {
   let database: IDBDatabase | null = null;
   let fence = -1;
+  /** The fence is the last opener's: there was no room to write an own one. The first commit does it. */
+  let isBorrowed = false;
 
   const live = async (): Promise<IDBDatabase> => {
     database ??= await opened(name, () => {
@@ -83,6 +85,7 @@ export function indexedDbStore(name: string): BlockStore {
       if (asked.result !== fence) abort(new Fenced("another page has the storage"));
       else {
         try {
+          if (isBorrowed) transaction.objectStore("meta").put(fence + 1, "fence");
           then();
         } catch (error) {
           abort(error as Error);
@@ -91,20 +94,31 @@ export function indexedDbStore(name: string): BlockStore {
     };
   };
 
+  const marked = (): void => {
+    if (isBorrowed) fence += 1;
+    isBorrowed = false;
+  };
+
   return {
     async open() {
       let about: string | null = null;
-      await transact("readwrite", (transaction) => {
+      const look = (isWriting: boolean) => (transaction: IDBTransaction): void => {
         const meta = transaction.objectStore("meta");
         const last = meta.get("fence") as IDBRequest<number | undefined>;
         last.onsuccess = () => {
-          fence = (last.result ?? 0) + 1;
-          meta.put(fence, "fence");
+          fence = (last.result ?? 0) + (isWriting ? 1 : 0);
+          if (isWriting) meta.put(fence, "fence");
         };
         const text = meta.get("about") as IDBRequest<string | undefined>;
         text.onsuccess = () => {
           about = text.result ?? null;
         };
+      };
+      isBorrowed = false;
+      await transact("readwrite", look(true)).catch(async (error: unknown) => {
+        if (!(error instanceof StorageFull)) throw error;
+        await transact("readonly", look(false)); // a full phone is opened all the same
+        isBorrowed = true;
       });
       return { about };
     },
@@ -118,8 +132,8 @@ export function indexedDbStore(name: string): BlockStore {
       const blocks = (await begin(["blocks"], "readonly")).objectStore("blocks");
       return (await request(blocks.get(one) as IDBRequest<Block | undefined>)) ?? null;
     },
-    commit(changes, about) {
-      return transact("readwrite", (transaction, abort) =>
+    async commit(changes, about) {
+      await transact("readwrite", (transaction, abort) =>
         holding(transaction, abort, () => {
           const blocks = transaction.objectStore("blocks");
           for (const [one, block] of changes) {
@@ -129,15 +143,17 @@ export function indexedDbStore(name: string): BlockStore {
           if (about !== null) transaction.objectStore("meta").put(about, "about");
         }),
       );
+      marked();
     },
-    destroy(about) {
-      return transact("readwrite", (transaction, abort) =>
+    async destroy(about) {
+      await transact("readwrite", (transaction, abort) =>
         holding(transaction, abort, () => {
           transaction.objectStore("blocks").clear();
           if (about === undefined) transaction.objectStore("meta").delete("about");
           else transaction.objectStore("meta").put(about, "about");
         }),
       );
+      marked();
     },
     close() {
       database?.close();

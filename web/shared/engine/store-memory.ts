@@ -11,14 +11,19 @@ export class MemoryDisk {
   room = Infinity;
 }
 
+const sizeOf = (blocks: MemoryDisk["blocks"]): number => [...blocks.values()].reduce((sum, block) => sum + block.length, 0);
+
 export function memoryStore(disk: MemoryDisk = new MemoryDisk()): BlockStore {
   let mine = -1;
+  let isFenced = true;
   const check = (): void => {
     if (disk.fence !== mine) throw new Fenced("another opener has the storage");
   };
   return {
     async open() {
-      mine = ++disk.fence;
+      // a full disk takes no mark: this opener goes on with the last one, and makes its own with its first commit
+      isFenced = sizeOf(disk.blocks) <= disk.room;
+      mine = isFenced ? ++disk.fence : disk.fence;
       return { about: disk.about };
     },
     async readAll(prefix) {
@@ -34,8 +39,10 @@ export function memoryStore(disk: MemoryDisk = new MemoryDisk()): BlockStore {
         if (block === null) next.delete(name);
         else next.set(name, block);
       }
-      if ([...next.values()].reduce((sum, block) => sum + block.length, 0) > disk.room) throw new StorageFull("the disk is full");
+      if (sizeOf(next) > disk.room) throw new StorageFull("the disk is full");
       disk.blocks = next;
+      if (!isFenced) mine = ++disk.fence;
+      isFenced = true;
       if (about !== null) disk.about = about;
     },
     async destroy(about) {

@@ -10,6 +10,7 @@ import type { Problem } from "./problem-types.ts";
 import type { Reference } from "./reference-types.ts";
 import type { SealedReport } from "./sealed-outbox.ts";
 import type { SearchHit, SearchOptions } from "./search-types.ts";
+import type { Waiting } from "./waiting.ts";
 
 /** A JSON value: what a field holds. An absent field and null are the same nothing. */
 export type Value = null | boolean | number | string | readonly Value[] | { readonly [key: string]: Value };
@@ -51,11 +52,13 @@ export interface Identity {
 /** What came of a PIN. */
 export interface UnlockResult {
   ok: boolean;
+  /** The PIN was compared: false while a wait runs. */
+  looked: boolean;
   /** Wrong tries that are left before the PIN is locked for good. */
   triesLeft: number;
   /** Seconds until the next try is looked at; 0: now. */
   waitS: number;
-  /** No try is taken any more: only `signOut({ abandonUnsent: true })` and a new enrolment help. */
+  /** No try is taken any more: only `signOut` and a new enrolment help. */
   lockedOut: boolean;
 }
 
@@ -301,6 +304,8 @@ export interface Engine {
   /** Become an install with a one-time code; the PIN seals everything from the first byte. Throws EngineError. */
   enrol(options: { code: string; label: string; pin: string; appVersion?: string }): Promise<Identity>;
   unlock(pin: string): Promise<UnlockResult>;
+  /** How it stands with trying PINs; null where there is none. */
+  tries(): UnlockResult | null;
   /** What `keepGlance` kept, while the records are being opened and nothing has changed since; null at all other times. */
   glance(): unknown;
   keepGlance(kept: unknown): Promise<boolean>;
@@ -310,9 +315,11 @@ export interface Engine {
   takeOver(): Promise<EngineState>;
   /**
    * Delete everything on this phone. Refused with EngineError `unsent` while operations or photos are unsent, unless a rescue file
-   * with all of them was saved (`markRescueSaved`) or `abandonUnsent` is true.
+   * with all of them was saved (`markRescueSaved`). While locked it is open once `sendSealed` has handed over every envelope, or their
+   * file was saved (`markSealedSaved`); photos, which nobody gets at without the PIN, are given up with `abandonPhotos` only, and
+   * with `abandonUnsent` everything.
    */
-  signOut(options?: { abandonUnsent?: boolean }): Promise<void>;
+  signOut(options?: { abandonUnsent?: boolean; abandonPhotos?: boolean }): Promise<void>;
   close(): void;
 
   // ---- reading
@@ -359,6 +366,13 @@ export interface Engine {
   sealedCount(): Promise<number>;
   /** Hands them over without the PIN. What became of them is told at the next `sync`. */
   sendSealed(): Promise<SealedReport>;
+  /** While the PIN has not been given: what lies here. */
+  waiting(): Promise<Waiting>;
+  /** The envelopes as a file, to be handed over by another phone: without the PIN, without a passphrase. */
+  exportSealed(): Promise<Uint8Array>;
+  markSealedSaved(): void;
+  /** Hands over what such a file of another phone holds; null where it is no such file. Throws EngineError. */
+  sendSealedFile(file: Uint8Array): Promise<SealedReport | null>;
   /** What became of own operations, newest first. */
   operations(options?: { recordId?: string; limit?: number; onlyOpen?: boolean }): Standing[];
   notices(): Notice[];

@@ -1,6 +1,7 @@
 // The PIN: what stands in the clear beside the sealed blocks. Wrong PINs slow down, then lock.
 
-import type { BlockStore } from "./parts-types.ts";
+import { StorageFull, type BlockStore } from "./parts-types.ts";
+import { keepAbout } from "./reserve.ts";
 import { Seal, type WrappedKey } from "./sealing.ts";
 import { EngineError, type UnlockResult } from "./types.ts";
 
@@ -8,6 +9,8 @@ const FREE_TRIES = 3;
 const MOST_TRIES = 10;
 const FIRST_WAIT_S = 15;
 const LONGEST_WAIT_S = 3600;
+/** So long a try takes that a phone without any room cannot count: a restart would forget it. */
+const UNCOUNTED_MS = 5000;
 
 /** How long the next try is not looked at after so many wrong ones. */
 const waitMs = (wrong: number): number => (wrong < FREE_TRIES ? 0 : Math.min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** (wrong - FREE_TRIES)) * 1000);
@@ -35,7 +38,11 @@ export class Vault {
     private readonly now: () => number,
     private readonly rounds: number | undefined,
     public about: About,
+    private readonly wait: (ms: number) => Promise<void> = (ms) => new Promise((resolve) => void setTimeout(resolve, ms)),
   ) {}
+
+  /** The last state of the PIN is in memory only: the phone is full. */
+  isFull = false;
 
   static async fresh(store: BlockStore, now: () => number, rounds: number | undefined, seal: Seal, pin: string): Promise<Vault> {
     return new Vault(store, now, rounds, { format: 1, key: await seal.wrap(pin, rounds), wrong: 0, waitUntil: 0, seen: now() });
@@ -45,10 +52,13 @@ export class Vault {
     return JSON.stringify(this.about);
   }
 
-  private result(ok: boolean): UnlockResult {
+  /** How it stands with trying, before anything was typed. */
+  tries = (): UnlockResult => this.result(false, false);
+
+  private result(ok: boolean, looked = true): UnlockResult {
     const { wrong, waitUntil, seen } = this.about;
     const waitS = Math.max(0, Math.ceil((waitUntil - Math.max(this.now(), seen)) / 1000));
-    return { ok, triesLeft: Math.max(0, MOST_TRIES - wrong), waitS: ok ? 0 : waitS, lockedOut: wrong >= MOST_TRIES };
+    return { ok, looked, triesLeft: Math.max(0, MOST_TRIES - wrong), waitS: ok ? 0 : waitS, lockedOut: wrong >= MOST_TRIES };
   }
 
   /** A clock that was set back, be it to the right time, begins the wait anew: it is not shorter, and it ends. */
@@ -62,20 +72,23 @@ export class Vault {
   async open(pin: string): Promise<{ seal: Seal | null; result: UnlockResult }> {
     await this.follow();
     const now = this.now();
-    if (this.about.wrong >= MOST_TRIES || now < this.about.waitUntil) return { seal: null, result: this.result(false) };
+    if (this.about.wrong >= MOST_TRIES || now < this.about.waitUntil) return { seal: null, result: this.tries() };
     const wrong = this.about.wrong + 1;
     await this.keep({ ...this.about, wrong, waitUntil: now + waitMs(wrong), seen: now });
+    if (this.isFull) await this.wait(UNCOUNTED_MS);
     const seal = await Seal.unwrap(this.about.key, pin);
     if (seal) await this.keep({ ...this.about, wrong: 0, waitUntil: 0 });
     return { seal, result: this.result(seal !== null) };
   }
 
   async rewrap(seal: Seal, pin: string): Promise<void> {
-    await this.keep({ ...this.about, key: await seal.wrap(pin, this.rounds) });
+    const about = { ...this.about, key: await seal.wrap(pin, this.rounds) };
+    if (!(await keepAbout(this.store, JSON.stringify(about)))) throw new StorageFull("no room for another PIN");
+    this.about = about;
   }
 
   private async keep(about: About): Promise<void> {
-    await this.store.commit(new Map(), JSON.stringify(about));
+    this.isFull = !(await keepAbout(this.store, JSON.stringify(about)));
     this.about = about;
   }
 }

@@ -1,0 +1,99 @@
+"""What a phone must not lose: work and photos behind a forgotten PIN, a phone that is full, words that nobody had saved yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from browser_kit import PHONE, DemoSite
+from field_phone import FieldPhone, Office
+from playwright.sync_api import Browser, Page, expect
+
+pytestmark = pytest.mark.long
+PICTURE = Path(__file__).resolve().parent.parent / "web" / "field" / "public" / "icons" / "icon-192.png"
+
+
+@pytest.fixture
+def phone(phone_page: Page, demo_site: DemoSite) -> FieldPhone:
+    """The first worker's phone."""
+    return FieldPhone(phone_page, demo_site).enrol()
+
+
+@pytest.fixture
+def other_phone(browser: Browser, demo_site: DemoSite) -> Iterator[FieldPhone]:
+    """A second phone beside it."""
+    context = browser.new_context(viewport=PHONE, device_scale_factor=2, is_mobile=True, has_touch=True, locale="zh-CN", timezone_id="Asia/Shanghai")
+    yield FieldPhone(context.new_page(), demo_site)
+    context.close()
+
+
+@pytest.fixture
+def office(office_page: Page, demo_site: DemoSite) -> Office:
+    """What the server has, as the secretary may read it."""
+    return Office(office_page, demo_site)
+
+
+def good_time(phone: FieldPhone, household: str, words: str) -> None:
+    """Write down, without a network, when somebody is at home."""
+    phone.context.set_offline(True)
+    phone.go(f"/edit/{household}")
+    phone.field("preferred_time_text").fill(words)
+    phone.tap("保存")
+    phone.said("已存到本机")
+
+
+def test_a_forgotten_pin_loses_no_entry_and_no_photo_without_being_told(phone: FieldPhone, other_phone: FieldPhone, office: Office, tmp_path: Path):
+    """Nothing is cleared while entries wait; they leave as a file without the PIN; photos are given up only in so many words."""
+    household = phone.due(1)[0]
+    good_time(phone, household, "密码忘了以前")
+    phone.go("/new/resource")
+    phone.field("name").fill("门岗沙袋")
+    phone.field("kind").get_by_role("button", name="物资", exact=True).click()
+    phone.field("photos").set_input_files(PICTURE)
+    phone.page.locator(".photos img").wait_for()
+    phone.tap("保存")
+    phone.said("已存到本机")
+    phone.go_home()
+    phone.page.get_by_text("2 条、1 张照片未上传").wait_for()
+    phone.go("/me")
+    phone.tap("锁上")
+    phone.tap("忘记密码")
+    phone.page.get_by_text("还有 2 条没有上传，不能清空。").wait_for()
+    assert phone.barriers() == []
+    with phone.page.expect_download() as download:
+        phone.tap("存成文件")
+    file = tmp_path / "sealed.bin"
+    download.value.save_as(file)
+    phone.tap("文件已存好")
+    phone.page.get_by_text("还有 1 张照片没有上传，输对密码才能传。").wait_for()
+    phone.tap("不要这 1 张照片，清空本机")
+    phone.page.get_by_role("dialog").get_by_text("1 张照片会丢掉，找不回来。真的清空吗？").wait_for()
+    phone.page.get_by_role("dialog").get_by_role("button", name="清空").click()
+    phone.page.get_by_label("登记码").wait_for()
+
+    other_phone.enrol()
+    other_phone.go("/rescue")
+    other_phone.page.locator("#rescue-file").set_input_files(file)
+    other_phone.tap("读入救援文件")
+    other_phone.page.get_by_text("文件里的 2 条都已送到服务器。").wait_for()
+    assert office.fields("household", household)["preferred_time_text"] == "密码忘了以前"
+
+
+def test_a_full_phone_opens_after_a_restart_and_says_so(phone: FieldPhone):
+    """No room at all: the PIN opens it, the day is shown, and the screen says why nothing can be filled in."""
+    phone.program_is_kept()
+    storage = phone.context.new_cdp_session(phone.page)
+    storage.send("Storage.overrideQuotaForOrigin", {"origin": phone.site.url, "quotaSize": 1})
+    phone.page.wait_for_timeout(35_000)  # so long the browser goes by the room that it has seen before
+    phone.page.reload()
+    phone.page.get_by_text("请输入密码").wait_for()
+    phone.pin("999111")
+    phone.page.get_by_text("密码不对，还能试 9 次").wait_for()
+    phone.pin()
+    phone.home_stands()
+    phone.page.get_by_text("手机存储已满：现在只能看，不能填").wait_for()
+    storage.send("Storage.overrideQuotaForOrigin", {"origin": phone.site.url})
+    phone.page.wait_for_timeout(35_000)
+    phone.sync()
+    expect(phone.page.get_by_text("手机存储已满")).to_have_count(0)
