@@ -1,5 +1,6 @@
 import "./styles/vant.ts";
 import "./styles/base.css";
+import { numeric } from "@shared/engine/numeric.ts";
 import { browserParts, openEngine } from "./engine.ts";
 import { setToastDefaultOptions } from "vant/es/toast";
 import { createApp } from "vue";
@@ -16,8 +17,11 @@ import { keepProgram } from "./updates.ts";
 async function start(): Promise<void> {
   speak(language());
   setToastDefaultOptions({ position: "bottom", className: "message" });
-  attach(await openEngine(browserParts("/")));
+  const opened = await openEngine(browserParts("/"));
+  await new Promise((resolve) => setTimeout(resolve)); // a finger comes first
+  attach(opened);
   createApp(App).use(i18n).use(router).mount("#app");
+  if (engine().state() === "locked") window.setTimeout(numeric, 300); // while the PIN is typed: the first screen will want it
   followClock();
   lockWhenIdle({ lock: () => engine().lock(), busy: () => syncing.value });
   void keepProgram();

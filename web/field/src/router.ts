@@ -30,5 +30,6 @@ export const router = createRouter({
     { path: "/new/:type", name: "new", component: () => import("./screens/NewScreen.vue"), props: true },
     { path: "/:rest(.*)", redirect: "/" },
   ],
-  scrollBehavior: (_to, _from, saved) => saved ?? { top: 0 },
+  // where it begins it stands at the top already: asking for that would have the page laid out once more
+  scrollBehavior: (_to, from, saved) => saved ?? (from.matched.length ? { top: 0 } : false),
 });

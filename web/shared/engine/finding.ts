@@ -4,11 +4,11 @@ import { comparable, soundsAlike } from "../pinyin/pinyin.ts";
 import { Addresses, TypeColumns, type Found } from "./columns.ts";
 import type { Lookup } from "./lookup.ts";
 import { askedFor, fits, listOf, masked, matchedBy, needleOf, NO_FIT, plain, rankOf, textOf, type Needle } from "./matching.ts";
+import { numeric } from "./numeric.ts";
 import type { SearchHit, SearchOptions } from "./search-types.ts";
 import type { Fields, Labels, RecordView } from "./types.ts";
 
 const DEFAULT_TYPES = ["person", "household", "dwelling", "entrance", "building", "organization"];
-const NUMERIC = new Intl.Collator("zh", { numeric: true });
 
 const compareText = (one: string, two: string): number => (one < two ? -1 : one > two ? 1 : 0);
 /** What a household, a door and a building are drawn from. */
@@ -28,7 +28,7 @@ const homeOf = ({ type, fields }: RecordView): string | null =>
 
 /** The first `most` hits by title, in order. */
 export function best<H extends { id: string; title: string }>(hits: H[], most: number): H[] {
-  const compare = hits.length <= SORTED_BY_SOUND ? NUMERIC.compare : compareText; // a short list is worth the better order
+  const compare = hits.length <= SORTED_BY_SOUND ? numeric().compare : compareText; // a short list is worth the better order
   const before = (one: H, two: H): boolean => (compare(one.title, two.title) || compareText(one.id, two.id)) < 0;
   const kept: H[] = [];
   for (const hit of hits) {
@@ -70,7 +70,7 @@ export class Finding {
 
   private byNumber(views: RecordView[], ...fields: string[]): RecordView[] {
     const key = (view: RecordView): string => textOf(fields.map((field) => view.fields[field]).find((value) => value !== undefined));
-    return views.sort((one, two) => NUMERIC.compare(key(one), key(two)) || (one.id < two.id ? -1 : 1));
+    return views.sort((one, two) => numeric().compare(key(one), key(two)) || (one.id < two.id ? -1 : 1));
   }
 
   members(householdId: string): RecordView[] {
@@ -79,7 +79,7 @@ export class Finding {
     const by = (view: RecordView, field: string): string => textOf(view.fields[field]) || "~";
     return this.lookup
       .list("person", { residence_household: householdId })
-      .sort((one, two) => rank(one) - rank(two) || NUMERIC.compare(by(one, "relation_to_head"), by(two, "relation_to_head")) || (by(one, "birth_date") < by(two, "birth_date") ? -1 : 1));
+      .sort((one, two) => rank(one) - rank(two) || numeric().compare(by(one, "relation_to_head"), by(two, "relation_to_head")) || (by(one, "birth_date") < by(two, "birth_date") ? -1 : 1));
   }
 
   households(dwellingId: string): RecordView[] {
