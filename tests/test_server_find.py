@@ -75,6 +75,10 @@ def test_everything_else_is_found_too(office):
     assert found(office, "zhouqi", "party_member") == ["周七"]
     assert found(office, "急救", "resource") == ["急救箱"]
     assert found(office, "10", "building") == ["10"]
+    for text in ("2-1", "听雨苑 1"):  # an entrance is chosen for a dwelling: only where it is asked for
+        assert found(office, text, "entrance", types=["entrance"]) == ["1"] and found(office, text, "entrance") == []
+    change(office, "entrance_a", {"number": "3"})
+    assert found(office, "2-3", "entrance", types=["entrance"]) == ["3"] and found(office, "2-1", "entrance", types=["entrance"]) == []
 
 
 def test_the_best_comes_first_and_says_why(office):

@@ -162,6 +162,8 @@ def test_a_mistake_is_told_at_its_field_and_the_right_value_is_written(office_pa
     office_page.get_by_role("button", name="保存").click()
     expect(office_page.locator(".wrong")).to_be_visible()
     field.fill("17")
+    field.press("Escape")
+    office_page.get_by_role("dialog").filter(has_text="放弃刚才的修改").get_by_role("button", name="取消").click()
     office_page.get_by_role("button", name="保存").click()
     expect(office_page.get_by_text("已写入").first).to_be_visible()
     assert rows_of(demo_site, "household")[household.id]["members_count_stated"] == 17

@@ -13,7 +13,7 @@ from server.api.body import read_json
 from server.api.shapes import MAX_BODY
 from server.openapi import describe
 from server.services import find as finding
-from server.services.find_index import KINDS
+from server.services.find_index import FINDABLE
 
 blueprint = Blueprint("find", __name__)
 
@@ -38,7 +38,7 @@ class FindGiven(Schema):
     """What was typed into the box."""
 
     text = fields.String(required=True, validate=validate.Length(1, finding.LONGEST_TEXT))
-    types = fields.List(fields.String(validate=validate.OneOf(KINDS)), validate=validate.Length(max=len(KINDS)))
+    types = fields.List(fields.String(validate=validate.OneOf(FINDABLE)), validate=validate.Length(max=len(FINDABLE)))
     limit = fields.Integer(strict=True, validate=validate.Range(1, finding.MOST_PER_TYPE), load_default=8)
 
 

@@ -18,7 +18,7 @@ from server.errors import InputError, InvalidInput
 from server.house import House
 from server.permissions import Scope
 from server.services.accounts import today
-from server.services.find_index import KINDS, CommunityIndex, Found, Shelf, index_of, refresh
+from server.services.find_index import FINDABLE, KINDS, CommunityIndex, Found, Shelf, index_of, refresh
 from server.services.inbox import cells_by_home
 from server.services.labels import PERSONAL, code_labels, field_label
 from server.services.looks import Look, seen
@@ -85,7 +85,7 @@ def find(
     Parameters
     ----------
     limit : rows of each type
-    kinds : only these types; all that can be found when left out
+    kinds : only these types; all but entrances when left out
 
     Returns
     -------
@@ -100,7 +100,8 @@ def find(
     see_community(scope, community_id)
     personal = scope.fields == "all"
     plain = words_of_text(text)
-    wanted = [kind for kind in KINDS if (kinds is None or kind in set(kinds)) and scope.fields != "aggregate"]
+    asked = set(KINDS if kinds is None else kinds)
+    wanted = [kind for kind in FINDABLE if kind in asked and scope.fields != "aggregate"]
     index = index_of(house, community_id)
     groups = []
     with index.gate:

@@ -34,19 +34,21 @@ NAMED = {
     "organization": ("name",),
     "estate": ("name",),
     "building": ("name",),
+    "entrance": ("name",),
     "resource": ("name",),
 }
 PHONES = {"person": ("phones",), "household": ("phone",), "party_member": ("phone",)}
 TAILS = {"person": ("document_number",)}
 NUMBERS = {"household": ("household_number",), "organization": ("credit_code",), "dwelling": ("standard_address_code",)}
 WORDS = {"dwelling": ("address_text",), "organization": ("address_text",)}
-DOORS = {"dwelling": ("door_number",), "building": ("number",)}
-PLACED = frozenset({"person", "household", "dwelling", "building"})
+DOORS = {"dwelling": ("door_number",), "building": ("number",), "entrance": ("number",)}
+PLACED = frozenset({"person", "household", "dwelling", "building", "entrance"})
 KINDS = ("person", "household", "dwelling", "building", "estate", "organization", "party_member", "resource")
-"""Types that can be found, in the order of the answer."""
+"""Types that are found, in the order of the answer."""
+FINDABLE = (*KINDS, "entrance")
+"""Those and what is found only where it is asked for: an entrance is chosen for a dwelling, nobody looks for one."""
 
 _ABOVE = frozenset({"estate", "building", "entrance", "dwelling", "household"})
-_ALL = (*KINDS, "entrance")
 _SHORT = ("sex", "birth_date", "vital_status", "residence_household", "registration_dwelling", "dwelling", "entrance",
           "building", "estate", "head", "kind", "door_number", "number", "name", "address_text")  # fmt: skip
 
@@ -143,17 +145,16 @@ class CommunityIndex:
         self.derived.clear()
         for record_id, kind, life, home, v, text in rows:
             self.drop(record_id)
-            if life != "live" or kind not in _ALL:
+            if life != "live" or kind not in FINDABLE:
                 continue
             fields: dict[str, Any] = orjson.loads(text)
             short = {name: fields[name] for name in _SHORT if name in fields}
             if kind in _ABOVE:
                 self.above[record_id] = Entry(record_id, kind, v, home, life, short, [], "", "", "")
                 self._stale(kind, home)
-            if kind != "entrance":
-                found = self.entries[record_id] = Found(record_id, kind, home, v, short, texts_of(kind, fields))
-                self.standing.setdefault(kind, {}).setdefault(home, {})[record_id] = found
-                self.shelves.pop((kind, home), None)
+            found = self.entries[record_id] = Found(record_id, kind, home, v, short, texts_of(kind, fields))
+            self.standing.setdefault(kind, {}).setdefault(home, {})[record_id] = found
+            self.shelves.pop((kind, home), None)
 
     def drop(self, record_id: str) -> None:
         """Forget a record."""
@@ -244,7 +245,7 @@ def refresh(house: House, community_id: str, index: CommunityIndex) -> None:
         )
         if whole:
             index.entries, index.standing, index.above, index.shelves = {}, {}, {}, {}
-            index.take(store.all_of(connection, community_id, _ALL))
+            index.take(store.all_of(connection, community_id, FINDABLE))
             index.led = commands.all_redirects(connection, community_id)
         elif behind:
             index.led = commands.all_redirects(connection, community_id)

@@ -74,12 +74,16 @@ export function fault(one: { code: string; message: string }): string {
 /** A problem in one sentence. */
 export function why(error: unknown): string {
   if (!(error instanceof Problem)) return error instanceof Error ? error.message : String(error);
-  if (error.status === 404 && error.slug !== "not-found") return t("problems.notYet");
+  if (error.status === 404 && error.slug === "") return t("problems.notYet");
   const told = error.errors.find((one) => word(`problems.code_${one.code}`, "") !== "");
   if (told) return t(`problems.code_${told.code}`);
   const known = KNOWN[error.slug];
-  if (known === undefined) return error.message;
-  return error.slug === "invalid-input" && error.errors.length === 0 ? error.message : t(`problems.${known}`);
+  const faulty = error.errors.find((one) => MESSAGES[one.code]);
+  if (known !== undefined && faulty) return t("problems.because", { what: t(`problems.${known}`), why: fault(faulty) });
+  if (known !== undefined && (error.slug !== "invalid-input" || error.errors.length > 0 || language.value !== "en")) return t(`problems.${known}`);
+  // The server names every problem in both languages; what it adds in detail is English.
+  const title = language.value === "en" ? null : error.document.title_zh;
+  return typeof title === "string" ? title : error.message;
 }
 
 export function complain(error: unknown): void {

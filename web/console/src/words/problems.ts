@@ -2,6 +2,7 @@ import type { Words } from "./all.ts";
 
 export const problems = {
   failed: ["没有成功：{why}", "It did not work: {why}"],
+  because: ["{what}：{why}", "{what}: {why}"],
   noConnection: ["连不上服务器，请检查网络", "The server cannot be reached; check the network"],
   wrongCredentials: ["账号或密码不对", "Account or password is wrong"],
   accountLocked: ["试错太多次，账号暂时锁定，请稍后再试", "Too many attempts: the account is locked for a while"],

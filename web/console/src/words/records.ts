@@ -109,5 +109,6 @@ export const records = {
   eraseNow: ["永久删除", "Erase for good"],
   erased: ["已删除。数据库文件正在重写。", "Erased. The database is being written anew."],
   eraseRead: ["知道了", "Close"],
+  dropAsk: ["放弃刚才的修改？", "Drop what you have changed?"],
   whyHere: ["为什么在这里", "Why here"],
 } satisfies Words;

@@ -53,6 +53,8 @@ export const common = {
   rowsSoFar: ["已显示 {n} 条，向下滚动继续", "{n} rows shown; scroll for more"],
   inDoubt: ["{n} 条有疑问", "{n} in doubt"],
   noDoubt: ["没有存疑的", "None in doubt"],
+  inDoubtShown: ["已显示的里面 {n} 条有疑问", "{n} of those shown in doubt"],
+  noDoubtShown: ["已显示的里面没有存疑的", "None of those shown in doubt"],
   missingUnplaced: ["另有 {n} 条未落格", "{n} more are in no cell"],
   missingHeld: ["{n} 条等另一条", "{n} wait for another record"],
   missingQuarantined: ["{n} 条待核对", "{n} to be checked"],
