@@ -17,6 +17,14 @@ from playwright.sync_api import APIRequestContext, Page, Playwright, expect
 
 COMMUNITY = "999999001001"
 CHINA = timedelta(hours=8)
+QUEUES = (
+    "conflicts", "duplicates", "quarantine", "findings", "unplaced", "placements", "proposals", "arrivals", "held", "visits", "recovery",
+)  # fmt: skip
+PAGES = (
+    "/", f"/cell/{COMMUNITY}007", "/rosters/persons", *(f"/inbox/{kind}" for kind in QUEUES), "/cells", "/cells/work",
+    "/cells/progress", "/files", "/files/reach", "/files/imports", "/files/templates", "/files/handovers", "/surveys", "/people", "/people/devices", "/audit",
+)  # fmt: skip
+"""Every page of the console that is nobody's own."""
 
 
 def sign_in(page: Page, site: DemoSite, login: str = "secretary") -> None:

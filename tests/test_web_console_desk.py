@@ -192,6 +192,11 @@ def test_an_officer_chooses_among_the_communities_below(office_page: Page, demo_
     expect(office_page.locator("footer.foot")).to_contain_text("截至")
     office_page.reload()
     assert shown_count(office_page) > 100
+    office_page.locator(".v-scroll tbody a").first.click()
+    expect(office_page.get_by_text("一户一档")).to_be_visible()
+    office_page.get_by_role("button", name="为什么在这里").click()
+    expect(office_page.get_by_role("status", name="为什么在这里")).to_contain_text("网格")
+    open_part(office_page, "花名册")
     bar = office_page.get_by_role("banner")
     bar.get_by_role("button", name="桑榆里社区").click()
     office_page.get_by_role("menuitem", name="河对岸社区").click()

@@ -28,6 +28,13 @@ def _lives(person: Row) -> bool:
     return _alive(person) and person["residence_household"] is not None
 
 
+def _leavers(site: DemoSite) -> list[Row]:
+    """People who live with others, head no household, and whose name nobody else has."""
+    people = [one for one in rows_of(site, "person").values() if _lives(one)]
+    names, heads = Counter(one["name"] for one in people), {one["head"] for one in rows_of(site, "household").values()}
+    return [one for one in people if one.id not in heads and names[one["name"]] == 1 and one["resident_from"]]
+
+
 def _over_80_alone(site: DemoSite) -> int:
     households = rows_of(site, "household")
     there = [one for one in rows_of(site, "person").values() if _lives(one) and one["presence"] != "away_long"]
@@ -138,7 +145,7 @@ def test_a_question_is_one_tap_from_the_start_and_its_answer_is_right(
         box.evaluate("box => { box.scrollTop = box.scrollHeight }")
         office_page.wait_for_timeout(150)
         assert "向下滚动" in office_page.locator("footer.foot").inner_text() or shown_count(office_page) == expected
-    expect(office_page.locator("footer.foot")).to_contain_text(f"{expected:,} 条")
+    expect(office_page.locator("footer.foot").get_by_text(f"{expected:,} 条", exact=True)).to_be_visible()
 
 
 def test_over_80_and_alone_is_told_cell_by_cell(office_page: Page, demo_site: DemoSite):
@@ -186,6 +193,14 @@ def test_moved_in_and_out_this_month(office_page: Page, demo_site: DemoSite, pla
          "set": {"name": "新到人", "residence_household": household.id, "relation_to_head": "90", "presence": "present",
                  "resident_from": today().isoformat(), "joined_reason": "moved_in", "vital_status": "living"}}
     )  # fmt: skip
+    gone, wrong = (one for one in _leavers(demo_site)[:2])
+    for one, reason in ((gone, "moved_out"), (wrong, "entered_in_error")):
+        record = secretary.get(f"/api/v1/records/person/{one.id}")["record"]
+        left = secretary.write(
+            {"kind": "command", "type": "person", "id": one.id, "name": "person_left", "base": {"v": record["v"], "tag": record["tag"]},
+             "arguments": {"household": one["residence_household"], "reason": reason, "on": today().isoformat()}, "others": {}}
+        )  # fmt: skip
+        assert left[0]["now"]["outcome"] == "applied", left
     sign_in(office_page, demo_site)
     office_page.get_by_role("button", name="本月迁入与迁出").click()
     rows = office_page.locator(".v-scroll").get_by_role("row")
@@ -198,6 +213,13 @@ def test_moved_in_and_out_this_month(office_page: Page, demo_site: DemoSite, pla
     assert shown_count(office_page) == len(moved)
     office_page.get_by_role("button", name=re.compile("本月迁出")).click()
     expect(office_page.get_by_role("heading", level=1)).to_have_text("迁出与变更记录")
+    expect(rows.filter(has_text=str(gone["name"]))).to_have_count(1)
+    ended = [
+        one for one in rows_of(demo_site, "residence").values()
+        if one["kind"] == "residence" and (one["resident_to"] or "") >= first and one["left_reason"] not in ("died", "entered_in_error", "household_split")
+    ]  # fmt: skip
+    assert {gone.id} <= {one["person"] for one in ended} and wrong.id not in {one["person"] for one in ended}
+    assert shown_count(office_page) == len(ended)
 
 
 def test_probable_duplicates_stand_side_by_side_and_a_merge_can_be_taken_back(

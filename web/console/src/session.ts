@@ -35,6 +35,9 @@ export const ofTheHouse = computed(() => state.user?.community_id.startsWith("~"
 export const communityOf = (who: User): string => (who.community_id.startsWith("~") ? (chosen.value ?? "") : who.community_id);
 export const communityId = computed(() => (state.user ? communityOf(state.user) : ""));
 
+/** The community as a parameter of what is asked by people of the house; everybody else is asked for their own. */
+export const namedCommunity = (): string | null => (ofTheHouse.value ? communityId.value : null);
+
 let whenKnown: (who: User) => void = () => undefined;
 
 /** Something to begin with before anything is drawn for who signs in. */
