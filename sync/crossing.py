@@ -19,10 +19,14 @@ from sync.placing import place_record
 from sync.record import Record
 
 
+LEFT_BEHIND = "left_behind"
+"""The finding about a record that stays where its household or person does not live any more."""
+
+
 def leave(prepared: Prepared, operation: Operation, writer: Writer, memory: Memory) -> Decided:
     """Close a household or a person, and everything that stands by them, where they have lived.
 
-    What the other community does not know as a record type stays, and so do reference cards: who is registered here is known
+    What the other community does not know as a record type stays with the finding `LEFT_BEHIND`, and so do reference cards: who is registered here is known
     here. Ids of merged records that lead to somebody who goes, go along, so that a merge can be undone there.
     """
     principal, target = memory.records[operation.id], target_community(operation)
@@ -36,12 +40,22 @@ def leave(prepared: Prepared, operation: Operation, writer: Writer, memory: Memo
         record.open_units = []
         write_life(record, MOVED, operation, prepared.n, writer, memory)
     memory.gone = {**memory.gone, **dict.fromkeys((one.id for one in going), target)}
+    _tell_of_those_who_stay(going, memory)
     for record in going:
         if record.type == "person":
             _leave_headless(record, operation, prepared.n, writer, memory)
             if memory.left[record.id][0] == "live":
                 keep_card(record, operation, prepared.n, writer, memory)
     return Decided(prepared, APPLIED, v=principal.v, tag=principal.tag)
+
+
+def _tell_of_those_who_stay(going: Sequence[Record], memory: Memory) -> None:
+    """What the other community has no form for stays readable here, and the secretary is told of it."""
+    for record in going:
+        for child_id in sorted(memory.children.get(record.id, ())):
+            child = memory.records.get(child_id)
+            if child is not None and child.life == "live" and child.type != CARD:
+                memory.findings.append(Found(LEFT_BEHIND, record.type, child.id, ()))
 
 
 def leaving(principal: str, memory: Memory) -> list[Record]:

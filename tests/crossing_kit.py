@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import shapely
 from server_kit import COMMUNITY, FIRST_DAY, PASSWORD, create, furnish, home, open_ground, operation, patch, uuid7
+from stream_oracle import recount
 
 from geo.cells import read_cells
 from server.permissions import Actor
@@ -16,6 +18,7 @@ from server.services.accounts import OPERATOR
 from server.services.deciding import Waiting
 from server.services.editions import publish_edition
 from server.services.push import accept_user_group, user_operation
+from server.services.verify import verify
 from server.store import assignments as places
 from server.store import crossings, people
 from server.store.database import read, run, stamp, write
@@ -39,6 +42,17 @@ def furnish_two(url):
         cell = {"type": "Feature", "properties": {"code": f"{OTHER_CODE}001", "name": "邻格"}, "geometry": json.loads(shapely.to_geojson(box))}
         publish_edition(house, secretary_of(house), OTHER, read_cells({"type": "FeatureCollection", "features": [cell]}, datum="cgcs2000"))
         house.engine.dispose()
+
+
+@contextmanager
+def two_communities(prepared_database, tmp_path, clock, *, again=True):
+    """The ground of both; at the end counts are recounted and the journal is folded, decided ``again`` too where nothing keeps it."""
+    ground = open_ground(prepared_database(furnish_two), tmp_path, clock)
+    yield ground
+    recount(ground)
+    report = verify(ground.house, again=again)
+    assert report.agrees, str(report.difference)
+    ground.close()
 
 
 def secretary_of(house):

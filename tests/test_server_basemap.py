@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from click.testing import CliRunner
 from front_door import COMMUNITY, NEIGHBOUR, furnish, open_office
 from pmtiles_kit import PICTURES, VECTOR, archive, picture, tile_at, vector_tile
+from terminal_kit import terminal
 
-from server.cli import main
 from server.errors import InvalidInput
 from server.house import uuid7
 from server.services.basemap import read_basemap
 
 pytestmark = pytest.mark.parametrize("prepared_database", ["sqlite"], indirect=True)
 HERE = (120.5, 31.2, 120.8, 31.4)
-KEY = b"a made-up key of thirty-two bytes".hex()
 FILE = "/api/v1/basemap/file"
 
 
@@ -27,15 +25,7 @@ def office(prepared_database, tmp_path, clock):
 
 @pytest.fixture
 def dishu(office, tmp_path):
-    """Runs a command on the office's house: (exit status, standard output, standard error)."""
-    url = office.house.engine.url.render_as_string(hide_password=False)
-    environment = {"DISHU_DATA": str(tmp_path), "DISHU_DATABASE_URL": url, "DISHU_KEY": KEY, "DISHU_KEY_FILE": ""}
-
-    def run(*words):
-        answer = CliRunner(env=environment).invoke(main, [str(word) for word in words])
-        return answer.exit_code, answer.stdout, answer.stderr
-
-    return run
+    return terminal(office.house, tmp_path)
 
 
 def small(kind=PICTURES, bounds=HERE):

@@ -7,14 +7,11 @@ import json
 import pytest
 import shapely
 from cells_kit import CODE, bow_tie, cell, collection, counts, populate_ground, row_of_cells
-from click.testing import CliRunner
 from front_door import COMMUNITY, open_office
+from terminal_kit import terminal
 
-from server.cli import main
 from server.house import uuid7
 from server.services.announce import announce_forms
-
-KEY = b"a made-up key of thirty-two bytes".hex()
 
 
 @pytest.fixture
@@ -27,15 +24,7 @@ def office(prepared_database, tmp_path, clock):
 
 @pytest.fixture
 def dishu(office, tmp_path):
-    """Runs a command on the database of the office: (exit status, standard output, standard error)."""
-    url = office.house.engine.url.render_as_string(hide_password=False)
-    environment = {"DISHU_DATA": str(tmp_path), "DISHU_DATABASE_URL": url, "DISHU_KEY": KEY, "DISHU_KEY_FILE": ""}
-
-    def run(*words):
-        answer = CliRunner(env=environment).invoke(main, [str(word) for word in words])
-        return answer.exit_code, answer.stdout, answer.stderr
-
-    return run
+    return terminal(office.house, tmp_path)
 
 
 def written(tmp_path, document, name="cells.geojson"):

@@ -6,10 +6,9 @@ import json
 
 import pytest
 from cells_kit import SIDE, SOUTH, WEST, cell, collection, populate_ground
-from click.testing import CliRunner
 from front_door import open_office
+from terminal_kit import terminal
 
-from server.cli import main
 from server.errors import InvalidInput
 from server.house import uuid7
 from server.services import cell_design
@@ -17,7 +16,6 @@ from server.services.backup import back_up
 from server.store import places
 from server.store.database import read
 
-KEY = b"a made-up key of thirty-two bytes".hex()
 CODE = "999999001001000000001"  # 21 of 25 digits
 PROFILE = {
     "name": "city-25",
@@ -43,15 +41,7 @@ def office(prepared_database, tmp_path, clock):
 
 @pytest.fixture
 def dishu(office, tmp_path):
-    """Runs a command on the database of the office: (exit status, standard output, standard error)."""
-    url = office.house.engine.url.render_as_string(hide_password=False)
-    environment = {"DISHU_DATA": str(tmp_path), "DISHU_DATABASE_URL": url, "DISHU_KEY": KEY, "DISHU_KEY_FILE": ""}
-
-    def run(*words):
-        answer = CliRunner(env=environment).invoke(main, [str(word) for word in words])
-        return answer.exit_code, answer.stdout, answer.stderr
-
-    return run
+    return terminal(office.house, tmp_path)
 
 
 def profile_file(tmp_path, content, name="city-25"):

@@ -12,15 +12,14 @@ from crossing_kit import (
     ask,
     dwelling_there,
     family,
-    furnish_two,
     rows,
     secretary_of,
     tag_of,
     there,
+    two_communities,
     waiting_there,
 )
-from server_kit import COMMUNITY, PASSWORD, create, home, open_ground, patch, uuid7
-from stream_oracle import recount
+from server_kit import COMMUNITY, PASSWORD, create, home, patch, uuid7
 
 from server.errors import AlreadyDecided, NotFound
 from server.permissions import scope_of
@@ -30,7 +29,6 @@ from server.services.deciding import Waiting
 from server.services.erasing import By
 from server.services.proposals import proposals
 from server.services.push import accept_user_group, user_operation
-from server.services.verify import verify
 from server.store import writing
 from server.store.database import read
 from server.store.inbox import people_of_installs
@@ -38,12 +36,8 @@ from server.store.inbox import people_of_installs
 
 @pytest.fixture
 def ground(prepared_database, tmp_path, clock):
-    ground = open_ground(prepared_database(furnish_two), tmp_path, clock)
-    yield ground
-    recount(ground)
-    report = verify(ground.house, again=True)
-    assert report.agrees, str(report.difference)
-    ground.close()
+    with two_communities(prepared_database, tmp_path, clock) as found:
+        yield found
 
 
 def erase_there(ground, person):

@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 
 import pytest
-from crossing_kit import COMMUNITY, accept, ask, family, furnish_two, rows, secretary_of, there
+from crossing_kit import COMMUNITY, accept, ask, family, rows, secretary_of, there, two_communities
 from hypothesis import given
 from hypothesis import strategies as st
-from server_kit import PASSWORD, create, open_ground, operation, patch
-from stream_oracle import recount
+from server_kit import PASSWORD, create, operation, patch
 
 from server.services import crossing, deciding
 from server.services.deciding import Waiting
 from server.services.push import accept_user_group, user_operation
-from server.services.verify import verify
 from server.store import crossings
 from server.store.database import read
 from sync.scope import Knowledge
@@ -22,12 +20,8 @@ from sync.scope import Knowledge
 
 @pytest.fixture
 def ground(prepared_database, tmp_path, clock):
-    ground = open_ground(prepared_database(furnish_two), tmp_path, clock)
-    yield ground
-    recount(ground)
-    report = verify(ground.house, again=True)
-    assert report.agrees, str(report.difference)
-    ground.close()
+    with two_communities(prepared_database, tmp_path, clock) as found:
+        yield found
 
 
 def moved_away(ground):

@@ -13,33 +13,27 @@ from crossing_kit import (
     ask,
     dwelling_there,
     family,
-    furnish_two,
     rows,
     secretary_of,
     there,
+    two_communities,
     waiting_there,
 )
 from records_kit import ZHANG_NUMBER
-from server_kit import COMMUNITY, PASSWORD, cells, home, open_ground, operation, patch, uuid7
-from stream_oracle import recount
+from server_kit import COMMUNITY, PASSWORD, cells, home, operation, patch, uuid7
 
 from server.errors import AlreadyDecided, NotFound
 from server.sealing import WrongKey, cipher, unseal
 from server.services import crossing, deciding, distant_cards, editions
 from server.services.deciding import Waiting
 from server.services.push import accept_user_group, user_operation
-from server.services.verify import verify
 from sync.digest import made_id
 
 
 @pytest.fixture
 def ground(prepared_database, tmp_path, clock):
-    ground = open_ground(prepared_database(furnish_two), tmp_path, clock)
-    yield ground
-    recount(ground)
-    report = verify(ground.house, again=True)
-    assert report.agrees, str(report.difference)
-    ground.close()
+    with two_communities(prepared_database, tmp_path, clock) as found:
+        yield found
 
 
 @pytest.mark.long

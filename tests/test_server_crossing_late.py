@@ -13,18 +13,16 @@ from crossing_kit import (
     ask,
     dwelling_there,
     family,
-    furnish_two,
     secretary_of,
     there,
+    two_communities,
 )
-from server_kit import create, home, open_ground, operation, patch, resident
-from stream_oracle import recount
+from server_kit import create, home, operation, patch, resident
 
 from server.jobs.worker import Worker
 from server.services import crossing, forwarding, push, release
 from server.services.deciding import Waiting
 from server.services.push import accept_user_group, user_operation
-from server.services.verify import verify
 from server.simulation import laws
 from server.store import crossings
 from server.store.database import read
@@ -32,12 +30,8 @@ from server.store.database import read
 
 @pytest.fixture
 def ground(prepared_database, tmp_path, clock):
-    ground = open_ground(prepared_database(furnish_two), tmp_path, clock)
-    yield ground
-    recount(ground)
-    report = verify(ground.house, again=True)
-    assert report.agrees, str(report.difference)
-    ground.close()
+    with two_communities(prepared_database, tmp_path, clock) as found:
+        yield found
 
 
 def told(phone, *operations):

@@ -5,22 +5,15 @@ from __future__ import annotations
 import json
 
 import pytest
-from crossing_kit import NOWHERE, accept, ask, family, furnish_two, there
-from server_kit import PASSWORD, create, open_ground, patch
-from stream_oracle import recount
+from crossing_kit import NOWHERE, accept, ask, family, there, two_communities
+from server_kit import PASSWORD, create, patch
 from test_server_blobs import Uploader, name_of, picture
-
-from server.services.verify import verify
 
 
 @pytest.fixture
 def ground(prepared_database, tmp_path, clock):
-    ground = open_ground(prepared_database(furnish_two), tmp_path, clock)
-    yield ground
-    recount(ground)
-    report = verify(ground.house, again=True)
-    assert report.agrees, str(report.difference)
-    ground.close()
+    with two_communities(prepared_database, tmp_path, clock) as found:
+        yield found
 
 
 def uploads_of(ground, phone):

@@ -184,7 +184,8 @@ def test_a_household_that_moved_out_of_my_cells_takes_my_unsent_work_along(phone
     phone.go(f"/household/{household}")
     expect(phone.page.get_by_role("button", name="都没变")).to_have_count(0)
 
-    phone.site.dishu("community", "add", "999999001002", "--name", "邻社区")
+    if "999999001002" not in phone.site.dishu("community", "list"):  # at another pace the same house goes on
+        phone.site.dishu("community", "add", "999999001002", "--name", "邻社区")
     phone.sync()
     household = phone.due(1)[0]
     phone.network(False)

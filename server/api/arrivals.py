@@ -26,10 +26,11 @@ _ROWS: dict[str, Any] = {
 }
 _ACCEPTED: dict[str, Any] = {
     "type": "object",
-    "required": ["results", "moved", "placed"],
+    "required": ["results", "moved", "stayed", "placed"],
     "properties": {
         "results": {"type": "array", "items": {"type": "object"}},
         "moved": {"type": "integer", "description": "records that came"},
+        "stayed": {"type": "integer", "description": "records that stay there, because this community has no such form"},
         "placed": {"type": ["object", "null"], "description": "what became of placing them; null: they wait in the queue without a cell"},
     },
 }

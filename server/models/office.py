@@ -14,7 +14,7 @@ database_life = Table(
 finding = keyed(
     "finding",
     key("finding_id"),
-    need("kind"),  # constraint | orphaned | confirm | missing_range | retired_code …
+    need("kind"),  # constraint | orphaned | left_behind | confirm | missing_range | retired_code …
     need("name"),
     may("record_id"),
     need("units", server_default="[]"),

@@ -18,7 +18,7 @@ from server.services.unsealing import learn
 from server.store import commands, crossings, writing
 from server.store import push as reading
 from server.store.database import next_journal_number
-from sync.crossing import Arrival, arrive
+from sync.crossing import LEFT_BEHIND, Arrival, arrive
 from sync.digest import made_id
 from sync.feedrows import Counter, streams_of
 from sync.memory import Found, Memory, Prepared, Version, Writer
@@ -76,6 +76,8 @@ def bring(connection: Connection, there: House, here: House, route: Route, left:
     )
     writer = Writer(route.install_id, route.kind, Chain(route.install_id), user_id=route.actor_id)
     arrive(arrivals, asked.operation, asked.n, writer, memory)
+    for stays in reading.dependants(connection, to_community, ids):  # what had stayed here when they left stands by them again
+        memory.findings += [Found(LEFT_BEHIND, form, stays[0], (), False) for form in ("household", "person") if stays[0] not in left.left]
     opened = Opened(secrets, _locked(connection, to_community, memory), ours, _makers(connection, to_community, memory))
     learn(ours, connection, to_community, {one.subject_id for one in memory.touched.values()})
     configuration = {"edition": places.edition_id, "forms": forms_id(here.registry)}

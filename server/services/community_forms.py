@@ -52,3 +52,10 @@ def at_home(house: House, community_id: str, connection: Connection | None = Non
     """The same house with the forms of a community."""
     registry = community_registry(house, community_id, connection)
     return house if registry is house.registry else replace(house, registry=registry, built_in=house.built_in or house.registry)
+
+
+def shared_types(connection: Connection, there: House, from_community: str, here: House, to_community: str) -> frozenset[str]:
+    """Record types that mean the same in both communities: the built-in ones, and surveys of which the other has every version as it is here."""
+    ours = {(name, version, content) for name, version, _, content in store.in_force(connection, to_community)}
+    others = {name for name, version, _, content in store.in_force(connection, from_community) if (name, version, content) not in ours}
+    return frozenset(here.registry.types()) & frozenset(there.registry.types()) - others

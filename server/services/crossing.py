@@ -15,7 +15,7 @@ from server.permissions import Actor
 from server.services import deciding
 from server.services.arriving import Route, bring
 from server.services.carry import Entry, Opened
-from server.services.community_forms import at_home
+from server.services.community_forms import at_home, shared_types
 from server.services.deciding import Waiting
 from server.services.faults import place_of
 from server.services.push import accept_user_group, user_operation
@@ -26,6 +26,7 @@ from server.store import push as reading
 from server.store.database import read, stamp, write
 from server.store.errors import Busy, PlanOutdated
 from sync.arguments import target_community
+from sync.crossing import LEFT_BEHIND
 from sync.memory import Crossing, Decided, Memory, Prepared
 from sync.operation import Operation
 from sync.outcome import ELSEWHERE, ERASED, HELD, MOVED, PROPOSAL, UNCHANGED, Refusal
@@ -59,7 +60,7 @@ def accept(house: House, actor: Actor, waiting: Waiting, place: Place) -> dict[s
     Returns
     -------
     dict
-        ``results`` of the command's group, ``moved``, how many records came, and ``placed``, what became of placing them (None
+        ``results`` of the command's group, ``moved``, how many records came, ``stayed``, how many stay there because this community has no such form, and ``placed``, what became of placing them (None
         where no place was given; the move stands either way).
 
     Raises
@@ -89,7 +90,8 @@ def accept(house: House, actor: Actor, waiting: Waiting, place: Place) -> dict[s
             release_waiting(home, community_id, sorted(memory.touched), any_held=True)
         except Exception as error:
             LOG.error("releasing after a move failed: %s; left to the sweeper", place_of(error))
-    return {"results": results, "moved": len(memory.left), "placed": next((one for one in placed if one is not None), None)}
+    stayed = sum(one.kind == LEFT_BEHIND for one in memory.findings)
+    return {"results": results, "moved": len(memory.left), "stayed": stayed, "placed": next((one for one in placed if one is not None), None)}
 
 
 def refuse(house: House, actor: Actor, waiting: Waiting) -> list[dict[str, Any]]:
@@ -158,7 +160,7 @@ def _transact(
         at=at,
         command="move_out",
         actor_id=actor.user_id,
-        crossing=Crossing(actor.community_id, frozenset(here.registry.types())),
+        crossing=Crossing(actor.community_id, shared_types(connection, there, community_id, here, actor.community_id)),
     )
     results: list[dict[str, Any]] = []
     number = 0

@@ -52,6 +52,7 @@ export const inbox = {
   finding_constraint: ["前后不符", "Does not fit together"],
   finding_derived: ["与推算不符", "Disagrees with what follows from the records"],
   finding_orphaned: ["所属的记录已删除", "What it belongs to was deleted"],
+  finding_left_behind: ["所属的户（人）已迁往其他社区，那边没有这项调查，答卷留在这里", "Those it is about live in another community now, which has no such survey: the answer stays here"],
   finding_confirm: ["确认时内容已变", "It had changed when it was confirmed"],
   finding_merged_unseen: ["合并时还有没看到的值", "A value that nobody had seen when two were merged"],
   finding_merge_undone: ["合并撤回后要再核对", "To be looked at after a merge was taken back"],
