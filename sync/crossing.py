@@ -18,7 +18,6 @@ from sync.outcome import APPLIED, MOVED, UNCHANGED
 from sync.placing import place_record
 from sync.record import Record
 
-
 LEFT_BEHIND = "left_behind"
 """The finding about a record that stays where its household or person does not live any more."""
 
