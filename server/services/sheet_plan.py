@@ -203,9 +203,10 @@ class Planner:
         return store.some(connection, self._community_id, [found[0][0]])[0], found[0][1].row
 
     def _difference(
-        self, connection: Connection, row: Any, values: Mapping[str, Any], told: Told | None, operations: list[dict[str, Any]]
-    ) -> Difference:
-        """What a row changes in a person; its operations are added."""
+        self, connection: Connection, row: Any, values: Mapping[str, Any], told: Told | None, of_number: Sequence[Any],
+        operations: list[dict[str, Any]],
+    ) -> Difference:  # fmt: skip
+        """What a row changes in a person; its operations are added. ``of_number``: whom its document number was found at."""
         form, stored = self._forms["person"], orjson.loads(row.fields)
         values = no_less_known(values, stored)
         if told is None:
@@ -216,8 +217,7 @@ class Planner:
                 stood = store.stamps_of(connection, self._community_id, [row.id])[row.id]
                 written = orjson.loads(stood.stamps)
                 stamps = {unit: tuple(written[unit][:2]) if unit in written else (1, stood.created_install) for unit in form.units}
-            number = values.get("document_number")
-            secret = {"document_number": number} if number and self._is_number_of(connection, row.id, str(number)) else {}
+            secret = {"document_number": values.get("document_number")} if any(one.id == row.id for one in of_number) else {}
             others = lambda unit: stamps[unit][1] not in self._earlier  # noqa: E731
             found = corrected(values, told.values["person"], stored, form, others, secrets=secret)
             seen = min((stamps[form.unit_of[name]][0] - 1 for name in found.against), default=0)
@@ -228,9 +228,6 @@ class Planner:
         if found.write:
             operations.insert(0, _operation("patch", "person", row.id, {"v": row.v, "tag": row.tag}, found.write))
         return found
-
-    def _is_number_of(self, connection: Connection, person_id: str, number: str) -> bool:
-        return (self._key("document_number", number), person_id) in found_under(connection, self._community_id, [self._key("document_number", number)])
 
     # ------------------------------------------------------------ deciding
     def _plan(
@@ -272,7 +269,7 @@ class Planner:
         if matches:
             person_id = matches[0].id
             mine: list[dict[str, Any]] = []
-            found = self._difference(connection, matches[0], values, told, mine)
+            found = self._difference(connection, matches[0], values, told, known.get(self._document_key(one) or 0, []), mine)
             operations += mine
             outcome = CHANGED if operations else SAME
         else:
