@@ -147,8 +147,10 @@ def test_changes_are_never_open_to_everybody(api):
 
 def test_no_personal_filter_in_an_address(api):
     """Names, phones and documents are searched in a body: addresses end up in logs and histories."""
-    parameters = [one for _, _, operation in _operations(api) for one in operation.get("parameters", [])]
-    asked = {one["name"] for one in parameters if one["in"] == "query"}
+    parameters = [(name, one) for name, _, operation in _operations(api) for one in operation.get("parameters", [])]
+    asked = {(name, one["name"]) for name, one in parameters if one["in"] == "query"}
+    # The name of a rule that found something, not of a person.
+    asked = {one for _, one in asked - {("GET /api/v1/inbox/findings", "name")}}
     assert asked.isdisjoint({"name", "phone", "phones", "document_number", "birth_date", "q"})
 
 
