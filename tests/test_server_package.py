@@ -29,7 +29,7 @@ from server.jobs.geopackage import write_geopackage
 from server.jobs.worker import Worker
 from server.permissions import Scope
 from server.services import accounts
-from server.services.layers import RECORD_LAYERS, Feature, Layer, record_layer, record_table
+from server.services.layers import NOTHING, RECORD_LAYERS, Feature, Layer, record_layer, record_table
 from server.services.tables import Column
 from server.store import exports as exports_store
 from server.store.database import read
@@ -314,9 +314,14 @@ def test_the_quick_way_to_a_row_is_the_plain_one(data, name, personal):
     """Whatever stands in a record, also what an older form let in, the row is the one that is made field by field."""
     table = record_table(REGISTRY, name, personal=personal)
     fields = {spec.name: data.draw(_ANY) for spec in table.specs if data.draw(st.booleans())}
+    foreign = [spec.name for spec in REGISTRY.latest(table.kind).fields.values() if spec not in table.specs]
+    fields |= {one: data.draw(_ANY) for one in [*foreign, "id", "version", "something_else"] if data.draw(st.booleans())}
     row = RecordRow("id", 1, "cell/a", fields, ["name"], "2026-03-02T01:00:00.000Z", 120.6, 31.3, "building")
     values = table.values(row, ("9", "网格"))
     assert values == table._slowly(row, ("9", "网格"))
+    made, hollow = table.feature(row, ("9", "网格")), table.feature(row, ("9", "网格"), nothing=NOTHING)
+    assert made.named is None or list(made.named.items()) == list(zip([one.name for one in table.columns], values, strict=True))
+    assert tuple(None if one is NOTHING else one for one in hollow.values) == values
     assert len(values) == len(table.columns)
     assert {type(value) for value in values} <= {str, int, float, bool, type(None)}
 

@@ -43,7 +43,10 @@ ZIP_MEDIA = "application/zip"
 _ABANDONED = timedelta(days=1)
 _POINT = (Column("lon", "经度", "decimal"), Column("lat", "纬度", "decimal"))
 
+_MOST_POINTS = 10_000  # that are remembered from batch to batch
+
 Told = Callable[[int], None]
+Points = dict[tuple[float | None, float | None], orjson.Fragment]
 Writer = Callable[[Path, Sequence[Layer], Mapping[str, str], Told], int]
 
 
@@ -182,20 +185,23 @@ def _geojson(layer: Layer, notes: Mapping[str, str], told: Told) -> Iterator[byt
     yield head.encode()
     names = [column.name for column in layer.columns]
     begin = b"\n"
+    points: Points = {}
     for batch in layer.batches():
+        if len(points) > _MOST_POINTS:
+            points.clear()
         # One call for all of them: it grows one buffer. No text holds a bare quote, so what is replaced stands between two.
-        whole = orjson.dumps(_features(names, batch))[1:-1]
-        yield begin + whole.replace(b'},{"type":"Feature","id":"', b'},\n{"type":"Feature","id":"')
+        whole = orjson.dumps(_features(names, batch, points))[1:-1]
+        yield begin
+        yield whole.replace(b'},{"type":"Feature","id":"', b'},\n{"type":"Feature","id":"')
         begin = b",\n"
         told(len(batch))
     yield tail.encode()
 
 
-def _features(names: Sequence[str], batch: Sequence[Feature]) -> list[dict[str, Any]]:
-    """Each feature as an object; many stand on one point, which is written once."""
-    points: dict[tuple[float | None, float | None], Any] = {(None, None): None}
+def _features(names: Sequence[str], batch: Sequence[Feature], points: Points) -> list[dict[str, Any]]:
+    """Each feature as an object; many stand on one point, which is made once."""
     made = []
-    for feature_id, values, lon, lat, outline in batch:
+    for feature_id, values, lon, lat, outline, named in batch:
         if outline is not None:
             geometry: Any = geometry_to_geojson(shapely.from_wkb(outline))
         else:
@@ -203,7 +209,7 @@ def _features(names: Sequence[str], batch: Sequence[Feature]) -> list[dict[str, 
             if geometry is None and lon is not None and lat is not None:
                 at = {"type": "Point", "coordinates": (snap_degrees(lon), snap_degrees(lat))}
                 geometry = points[lon, lat] = orjson.Fragment(orjson.dumps(at))
-        properties = dict(zip(names, values))  # noqa: B905  as many as columns, by the layer
+        properties = named or dict(zip(names, values))  # noqa: B905  as many as columns, by the layer
         made.append({"type": "Feature", "id": feature_id, "geometry": geometry, "properties": properties})
     return made
 

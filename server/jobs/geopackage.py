@@ -6,7 +6,6 @@ of rows; what the spatial index of a layer needs of each feature waits in a file
 
 from __future__ import annotations
 
-import math
 import sqlite3
 import struct
 from array import array
@@ -23,7 +22,7 @@ import shapely
 from server.jobs.geopackage_index import Boxes, write_index
 from server.jobs.geopackage_schema import SCHEMA, SRS
 from server.jobs.styles import STYLE_TABLE, default_style
-from server.services.layers import Feature, Layer
+from server.services.layers import NOTHING, Feature, Layer
 from server.services.tables import Column
 
 CRS = "EPSG:4490"
@@ -32,7 +31,6 @@ _POINT_HEAD = b"GP\x00\x01" + struct.pack("<i", SRS) + b"\x01" + struct.pack("<I
 _POINT = struct.Struct("<dd")
 _TYPES = {"text": "TEXT", "integer": "INTEGER", "decimal": "REAL", "boolean": "BOOLEAN", "date": "DATE", "datetime": "DATETIME"}
 _RESERVED = ("fid", "geom")
-_NULL = math.nan
 _WAITING = 10_000  # bounds of features that are put into the file together
 
 Told = Callable[[int], None]
@@ -106,13 +104,10 @@ def _write_layer(database: sqlite3.Connection, path: Path, layer: Layer, at: str
         del bounds[:], fids[:]
 
     shape = _outlines if layer.geometry == "Polygon" else _points
-    for batch in layer.batches():
+    for batch in (layer.hollow or layer.batches)():
         shapes = shape(batch, count, bounds, fids)
-        # NaN is stored as NULL, and is bound at once: for None the module looks for adapters, for bytes too.
-        rows = zip(shapes, batch, strict=True)
-        database.executemany(
-            insert, [[place, *[_NULL if one is None else one for one in feature.values]] for place, feature in rows]
-        )
+        # What stands for nothing and a bytearray are bound at once: for None and for bytes the module looks for adapters.
+        database.executemany(insert, [(place, *feature[1]) for place, feature in zip(shapes, batch, strict=True)])
         count += len(batch)
         told(len(batch))
         if len(fids) >= _WAITING:
@@ -133,9 +128,9 @@ def _write_layer(database: sqlite3.Connection, path: Path, layer: Layer, at: str
 def _points(batch: Sequence[Feature], before: int, bounds: Any, fids: Any) -> list[bytearray | float]:
     pack, head = _POINT.pack, _POINT_HEAD
     found: list[bytearray | float] = []
-    for fid, (_, _, lon, lat, _) in enumerate(batch, before + 1):
+    for fid, (_, _, lon, lat, *_) in enumerate(batch, before + 1):
         if lon is None or lat is None:
-            found.append(_NULL)
+            found.append(NOTHING)
             continue
         found.append(bytearray(head + pack(lon, lat)))
         bounds.extend((lon, lat, lon, lat))
@@ -151,7 +146,7 @@ def _outlines(batch: Sequence[Feature], before: int, bounds: Any, fids: Any) -> 
     found: list[bytearray | float] = []
     for fid, shape in enumerate(whole, before + 1):
         if shape is None or shape.is_empty:
-            found.append(_NULL)
+            found.append(NOTHING)
             continue
         west, south, east, north = shape.bounds
         envelope = struct.pack("<dddd", west, east, south, north)

@@ -5,6 +5,7 @@ Codes stay text and stand beside their labels; secret fields are masks; personal
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -47,11 +48,16 @@ class Feature(NamedTuple):
     lon: float | None = None
     lat: float | None = None
     outline: bytes | None = None
+    named: Mapping[str, Value] | None = None
+    """The values by the names of their columns, where they are known that way already."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A layer. ``codes`` gives the labels of coded columns; ``batches`` is read once, in one snapshot."""
+    """A layer. ``codes`` gives the labels of coded columns; ``batches`` is read once, in one snapshot.
+
+    ``hollow`` gives the same, with `NOTHING` where nearly all of the values are that are None.
+    """
 
     name: str
     title: str
@@ -61,7 +67,11 @@ class Layer:
     personal_fields: tuple[str, ...]
     count: int
     batches: Callable[[], Iterator[Sequence[Feature]]]
+    hollow: Callable[[], Iterator[Sequence[Feature]]] | None = None
 
+
+NOTHING = math.nan
+"""Stored as NULL by SQLite, and bound at once: for None Python's module looks for adapters."""
 
 _LISTS = frozenset({"select_multiple", "text_set"})
 _KINDS = {name: name for name in ("integer", "decimal", "boolean", "date", "datetime")}
@@ -87,7 +97,8 @@ class RecordTable:
     """The columns of one type of record, and how a record becomes a row of them.
 
     ``names`` are fields that hold the id of a record whose name stands beside it.
-    ``quick`` is generated from the columns (`_row_maker`); what it leaves with a list or an object in it is made field by field.
+    ``quick`` is generated from the columns (`_row_maker`), by what stands where nothing is known; what it leaves with a list or an
+    object in it is made field by field.
     """
 
     kind: str
@@ -97,20 +108,27 @@ class RecordTable:
     codes: Mapping[str, Mapping[str, str]]
     personal_fields: tuple[str, ...]
     names: frozenset[str]
-    quick: Callable[..., tuple[Value, ...]]
+    quick: Mapping[Value, Callable[..., dict[str, Value]]]
 
     def values(
         self, row: store.RecordRow, cell: Cell, dedicated: Cell = _NOWHERE, called: Called = _unknown
     ) -> tuple[Value, ...]:
         """The values of a record in the order of the columns; ``called`` knows what the records of ``names`` are called."""
-        record_id, v, _home, fields, conflicts, updated_at, _lon, _lat, place_type, _dedicated = row
+        return self.feature(row, cell, dedicated, called).values
+
+    def feature(
+        self, row: store.RecordRow, cell: Cell, dedicated: Cell = _NOWHERE, called: Called = _unknown, nothing: Value = None
+    ) -> Feature:
+        """A record at its point; ``nothing`` stands where nothing is known."""
+        record_id, v, _home, fields, conflicts, updated_at, lon, lat, place_type, _dedicated = row
         told = joined(conflicts) if conflicts else None
         try:
-            made = self.quick(fields.get, record_id, *cell, *dedicated, called, place_type, told, v, updated_at)
-            hash(made)  # a list or an object has no hash: written under a form that had another type of field
+            named = self.quick[nothing](fields, record_id, *cell, *dedicated, called, place_type, told, v, updated_at)
+            values = tuple(named.values())
+            hash(values)  # a list or an object has no hash: written under a form that had another type of field
         except TypeError:
-            return self._slowly(row, cell, dedicated, called)
-        return made
+            return Feature(record_id, self._slowly(row, cell, dedicated, called), lon, lat)
+        return Feature(record_id, values, lon, lat, None, named)
 
     def _slowly(
         self, row: store.RecordRow, cell: Cell, dedicated: Cell = _NOWHERE, called: Called = _unknown
@@ -126,37 +144,45 @@ class RecordTable:
         return (*values, row.place_type, joined(row.conflicts) or None, row.v, row.updated_at)
 
 
-class _Labels(dict[str | None, str | None]):
+class _Labels(dict[Value, Value]):
     """Labels by code; whatever is no code of the list is labelled as `label` does it."""
 
-    def __init__(self, spec: FieldSpec) -> None:
+    def __init__(self, spec: FieldSpec, nothing: Value) -> None:
         entries = spec.codes.entries if spec.codes is not None else {}
-        super().__init__({None: None} | {code: entry.zh for code, entry in entries.items()})
+        super().__init__({None: None, nothing: nothing} | {code: entry.zh for code, entry in entries.items()})
         self._spec = spec
 
     def __missing__(self, code: Any) -> str | None:
         return label(self._spec, code)
 
 
-def _row_maker(specs: Sequence[FieldSpec]) -> Callable[..., tuple[Value, ...]]:
-    """One expression that lays the values of a record into the order of the columns: there may be millions of them."""
-    names: dict[str, Any] = {}
-    parts = []
+def _row_maker(specs: Sequence[FieldSpec], columns: Sequence[Column], nothing: Value) -> Callable[..., dict[str, Value]]:
+    """A function that lays the values of a record over the columns, which stand empty in their order: there may be millions."""
+    blank = {column.name: nothing for column in columns}
+    names: dict[str, Any] = {"blank": blank, "nothing": nothing, "foreign": _take_foreign}
+    lines = ["row = blank.copy()", "row.update(fields)", f"if len(row) != {len(blank)}: foreign(row, blank)"]
     for position, spec in enumerate(specs):
         shape = _mask if spec.privacy == "secret" else _list if spec.type in _LISTS else None
-        got = f"(x{position} := get({spec.name!r}))"
+        if spec.codes is not None:
+            names[f"labels_{position}"] = _Labels(spec, nothing)
+            lines.append(f"row[{spec.name + '_label'!r}] = labels_{position}[row[{spec.name!r}]]")
+        if _is_named(spec):
+            lines += [f"x = row[{spec.name!r}]", f"row[{spec.name + '_name'!r}] = called(x) if type(x) is str else nothing"]
         if shape is not None:
             names[f"shape_{position}"] = shape
-            got += f" and shape_{position}(x{position})"
-        parts.append(got)
-        if spec.codes is not None:
-            names[f"labels_{position}"] = _Labels(spec)
-            parts.append(f"labels_{position}[x{position}]")
-        if _is_named(spec):
-            parts.append(f"called(x{position}) if type(x{position}) is str else None")
-    row = ", ".join(["record_id, code, name, special, special_name", *parts, "place, told, v, at"])
-    text = f"lambda get, record_id, code, name, special, special_name, called, place, told, v, at: ({row})"
-    return eval(text, names)  # type: ignore[no-any-return]  # noqa: S307  # our own text, from the definitions' names
+            lines += [f"x = row[{spec.name!r}]", f"if x is not nothing: row[{spec.name!r}] = shape_{position}(x)"]
+    given = ("id", "cell_code", "cell_name", "dedicated_code", "dedicated_name", "place_source", "open_conflicts", "version", "updated_at")
+    # A field that was called as one of our own columns is not theirs.
+    lines += [f"row[{name!r}] = nothing if {name} is None else {name}" for name in given]
+    head = "def lay(fields, id, cell_code, cell_name, dedicated_code, dedicated_name, called, place_source, open_conflicts, version, updated_at):"
+    exec("\n    ".join([head, *lines, "return row"]), names)  # noqa: S102  # our own text, from the definitions' names
+    return names["lay"]  # type: ignore[no-any-return]
+
+
+def _take_foreign(row: dict[str, Value], blank: Mapping[str, Value]) -> None:
+    """Take away what is no column: places, personal fields that were not asked for, fields of another form."""
+    for name in row.keys() - blank.keys():
+        del row[name]
 
 
 def _is_named(spec: FieldSpec) -> bool:
@@ -189,7 +215,10 @@ def record_table(registry: Registry, name: str, *, personal: bool) -> RecordTabl
     ]
     personal_fields = tuple(f"{kind}.{spec.name}" for spec in specs if spec.privacy in PERSONAL)
     names = frozenset(spec.name for spec in specs if _is_named(spec))
-    return RecordTable(kind, form.label["zh"], specs, tuple(columns), codes, personal_fields, names, _row_maker(specs))
+    makers: dict[Value, Callable[..., dict[str, Value]]] = {
+        nothing: _row_maker(specs, columns, nothing) for nothing in (None, NOTHING)
+    }
+    return RecordTable(kind, form.label["zh"], specs, tuple(columns), codes, personal_fields, names, makers)
 
 
 def called_by(registry: Registry, found: Mapping[str, tuple[str, Mapping[str, Any]]]) -> dict[str, str]:
@@ -218,15 +247,14 @@ def record_layer(
     cells : (code, name) of a cell by its stream, base and dedicated
     """
     table = record_table(registry, name, personal=personal)
-    values, where = table.values, cells.get
+    feature, where = table.feature, cells.get
 
-    def batches() -> Iterator[Sequence[Feature]]:
+    def batches(nothing: Value = None) -> Iterator[Sequence[Feature]]:
         known: dict[str, str | None] = {}
         for batch in store.record_batches(connection, scope, community_id, table.kind, homes):
             rows = learned(connection, registry, scope, community_id, table, batch, known) if table.names else batch
             yield [
-                Feature(row[0], values(row, where(row[2], _NOWHERE), where(row[9], _NOWHERE), known.get), row[6], row[7])
-                for row in rows
+                feature(row, where(row[2], _NOWHERE), where(row[9], _NOWHERE), known.get, nothing) for row in rows
             ]
 
     return Layer(
@@ -238,6 +266,7 @@ def record_layer(
         personal_fields=table.personal_fields,
         count=store.count_records(connection, scope, community_id, table.kind, homes),
         batches=batches,
+        hollow=lambda: batches(NOTHING),
     )
 
 
@@ -247,10 +276,12 @@ def learned(
 ) -> list[store.RecordRow]:  # fmt: skip
     """The rows, once ``known`` says what the records that they name are called, as far as the scope sees them."""
     kept = list(rows)
-    asked = {value for row in kept for name in table.names if isinstance(value := row.fields.get(name), str)}
     if len(known) > _MOST_KNOWN:
         known.clear()
-    if wanted := asked - known.keys():
+    wanted = {
+        value for row in kept for name in table.names if isinstance(value := row.fields.get(name), str) and value not in known
+    }
+    if wanted:
         found = store.records_named(connection, scope, community_id, wanted)
         known.update(dict.fromkeys(wanted) | called_by(registry, found))
     return kept
@@ -274,6 +305,7 @@ def stacked(grounds: Sequence[tuple[str, str]], layers: Sequence[Layer]) -> Laye
         columns=(*GROUND_COLUMNS, *first.columns),
         count=sum(layer.count for layer in layers),
         batches=batches,
+        hollow=None,
     )
 
 

@@ -103,12 +103,14 @@ def record_batches(
 ) -> Iterator[Iterator[RecordRow]]:
     """Live records of a type by home and id, in batches that are read once each."""
     cut, values = _where(connection, scope, community_id, kind, homes)
+    # As bytes it is read as it lies.
+    fields = "r.fields" if connection.dialect.name == "postgresql" else "CAST(r.fields AS BLOB)"
     last: tuple[str, str] = ("", "")
     places: Places = {}
     while True:
         found = run(
             connection,
-            "SELECT r.id, r.v, r.home, r.fields, r.conflicts, r.updated_at, r.lon, r.lat, r.type, r.place_parent, r.dedicated "
+            f"SELECT r.id, r.v, r.home, {fields}, r.conflicts, r.updated_at, r.lon, r.lat, r.type, r.place_parent, r.dedicated "
             f"FROM record r WHERE {cut} AND (r.home, r.id) > (?, ?) ORDER BY r.home, r.id LIMIT {_ASKED}",
             (*values, *last),
         ).cursor  # plain tuples: there may be millions of them
@@ -118,7 +120,9 @@ def record_batches(
             last = (rows[-1][2], rows[-1][0])
             if len(places) > _MOST_KNOWN:
                 places.clear()
-            _learn(connection, community_id, {row[9] for row in rows if row[6] is None}, places)
+            # Asked row by row: a set less the keys of a dictionary goes through all of the dictionary.
+            if wanted := {row[9] for row in rows if row[6] is None and row[9] not in places}:
+                _learn(connection, community_id, wanted, places)
             yield _parsed(rows, places)
         found.close()
         if count < _ASKED:
@@ -166,7 +170,7 @@ def _learn(connection: Connection, community_id: str, wanted: set[str | None], p
     columns = ("id", "type", "lon", "lat", "place_parent")
     read: dict[str | None, Any] = {}
     for _ in range(_MOST_STEPS):
-        wanted = wanted - places.keys() - read.keys() - {None}
+        wanted = {one for one in wanted if one is not None and one not in places and one not in read}
         if not wanted:
             break
         found = rows_of(connection, record, columns, community_id, "id", sorted(wanted))  # type: ignore[type-var]
