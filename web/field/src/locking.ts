@@ -42,11 +42,17 @@ export function staysOpen(isOpen: () => boolean): () => void {
 /** Whether something that was typed would be lost. */
 export const isHeldOpen = (): boolean => [...reasons].some((isOpen) => isOpen());
 
+/** A word that stands half typed on a sheet over the screen. */
+function onSheet(): boolean {
+  const at = document.activeElement;
+  return (at instanceof HTMLInputElement || at instanceof HTMLTextAreaElement) && at.value !== "" && at.closest("[role=dialog]") !== null;
+}
+
 /** Lock by `lock` once nobody has used the app for so long; `busy`: something is under way that must not be cut off. */
 export function lockWhenIdle({ lock, busy }: { lock: () => void; busy: () => boolean }): void {
   const idle = new Idle({ steady: () => performance.now(), day: () => Date.now() });
   const look = (): void => {
-    if (idle.ms() >= LOCK_AFTER_MS && !busy() && !isHeldOpen()) lock();
+    if (idle.ms() >= LOCK_AFTER_MS && !busy() && !isHeldOpen() && !onSheet()) lock();
   };
   for (const use of ["pointerdown", "keydown", "input", "wheel", "touchmove"]) window.addEventListener(use, () => idle.used(), { capture: true, passive: true });
   window.setInterval(look, LOOK_MS);
