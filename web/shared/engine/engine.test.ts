@@ -62,6 +62,8 @@ test("a person is found by name, sound, initials, phone, address; by a name that
   expect(engine.search("   ")).toStrictEqual([]);
   expect(engine.duplicates({ name: "曾晓善", birth_date: "1990-05-01" }).map((one) => one.view.id)).toStrictEqual([ids.zeng]);
   expect(engine.duplicates({ name: "曾小单", birth_date: "1990-05-01" }, ids.zeng)).toStrictEqual([]);
+  const behind = await engine.duplicatesBehind({ name: "曾晓善", birth_date: "1990-05-01" }, undefined, () => true);
+  expect(behind?.map((one) => one.view.id)).toStrictEqual([ids.zeng]);
 });
 
 test("a group applies together or not at all, and says what is wrong in each of its drafts", async () => {

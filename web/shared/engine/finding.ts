@@ -1,12 +1,12 @@
 // Who lives where, what a place is called, and finding people by name, sound, phone, document, address.
 
-import { comparable, soundsAlike } from "../pinyin/pinyin.ts";
 import { Addresses, TypeColumns, type Found } from "./columns.ts";
+import { judging, likeliest, type Scored, type Suspect } from "./duplicates.ts";
 import type { Lookup } from "./lookup.ts";
-import { askedFor, fits, listOf, masked, matchedBy, needleOf, NO_FIT, plain, rankOf, textOf, type Needle } from "./matching.ts";
+import { askedFor, fits, matchedBy, needleOf, NO_FIT, plain, rankOf, textOf, type Needle } from "./matching.ts";
 import { numeric } from "./numeric.ts";
 import type { SearchHit, SearchOptions } from "./search-types.ts";
-import type { Fields, Labels, RecordView } from "./types.ts";
+import type { Fields, RecordView } from "./types.ts";
 
 const DEFAULT_TYPES = ["person", "household", "dwelling", "entrance", "building", "organization"];
 
@@ -297,35 +297,29 @@ export class Finding {
     };
   }
 
-  duplicates(fields: Fields, exceptId?: string): { view: RecordView; because: Labels; certain: boolean }[] {
-    const name = comparable(textOf(fields["name"]));
-    const document = textOf(fields["document_number"]).trim().toUpperCase();
-    const birth = textOf(fields["birth_date"]);
-    const phones = new Set(listOf(fields["phones"]));
-    const household = textOf(fields["residence_household"]);
-    const found: { score: number; view: RecordView; because: Labels; certain: boolean }[] = [];
+  private *suspects(fields: Fields, exceptId?: string): Generator<Scored | null> {
+    const judge = judging(fields);
     for (const id of this.lookup.ids("person")) {
-      if (id === exceptId) continue;
-      const view = this.lookup.read(id) as RecordView;
-      const other = view.fields;
-      const held = other["document_number"];
-      const sameBirth = birth !== "" && other["birth_date"] === birth;
-      const otherName = comparable(textOf(other["name"]));
-      const sameName = name !== "" && (otherName === name || listOf(other["former_names"]).some((one) => comparable(one) === name));
-      const alike = !sameName && (sameBirth || household !== "") && soundsAlike(name, otherName);
-      const tail = masked(held).replace(/\*/g, "");
-      const sameTail = document !== "" && tail.length >= 4 && document.endsWith(tail.toUpperCase());
-      const samePhone = listOf(other["phones"]).some((one) => phones.has(one));
-      const sameHome = household !== "" && other["residence_household"] === household;
-      const add = (score: number, zh: string, en: string, certain = false): void => void found.push({ score, view, because: { zh, en }, certain });
-      if (typeof held === "string" && document !== "" && held === document) add(100, "证件号码相同", "the same document number", true);
-      else if (sameTail && (sameBirth || sameName)) add(90, sameName ? "姓名与证件号后几位相同" : "出生日期与证件号后几位相同", sameName ? "the same name and end of the document number" : "the same birth date and end of the document number");
-      else if (sameName && sameBirth) add(80, "姓名与出生日期相同", "the same name and birth date");
-      else if (sameName && samePhone) add(70, "姓名与电话相同", "the same name and phone");
-      else if (sameName && sameHome) add(60, "同一户里姓名相同", "the same name in the same household");
-      else if (alike && (sameBirth || sameHome)) add(50, sameBirth ? "姓名同音，出生日期相同" : "同一户里姓名同音", sameBirth ? "a name that sounds alike, the same birth date" : "a name that sounds alike in the same household");
-      else if (sameName) add(20, "姓名相同", "the same name");
+      const view = id === exceptId ? null : this.lookup.read(id);
+      yield view && judge(view);
     }
-    return found.sort((one, two) => two.score - one.score || (one.view.id < two.view.id ? -1 : 1)).slice(0, 20).map(({ view, because, certain }) => ({ view, because, certain }));
+  }
+
+  duplicates(fields: Fields, exceptId?: string): Suspect[] {
+    return likeliest([...this.suspects(fields, exceptId)]);
+  }
+
+  /** The same behind the screen, a slice at a time: nobody who types waits for it. null where it is not wanted any more. */
+  async duplicatesBehind(fields: Fields, exceptId: string | undefined, isWanted: () => boolean): Promise<Suspect[] | null> {
+    const found: (Scored | null)[] = [];
+    let until = Date.now() + SLICE_MS;
+    for (const one of this.suspects(fields, exceptId)) {
+      if (one) found.push(one);
+      if (Date.now() < until) continue;
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      if (!isWanted()) return null;
+      until = Date.now() + SLICE_MS;
+    }
+    return likeliest(found);
   }
 }

@@ -5,6 +5,7 @@ import type { Form, FormRegistry } from "../forms/form.ts";
 import type { Finding } from "./finding.ts";
 import type { Early } from "./glance.ts";
 import type { Ledger } from "./ledger.ts";
+import type { Suspect } from "./duplicates.ts";
 import type { Lookup } from "./lookup.ts";
 import { Places } from "./places.ts";
 import type { Reference } from "./reference-types.ts";
@@ -37,8 +38,10 @@ export abstract class Reader {
   buildings = (estateId?: string): RecordView[] => this.opened?.finding.buildings(estateId) ?? [];
   address = (id: string): string => this.opened?.finding.address(id) ?? "";
   search = (text: string, options?: SearchOptions): SearchHit[] => this.opened?.finding.search(text, options) ?? [];
-  duplicates = (fields: Fields, exceptId?: string): { view: RecordView; because: Labels; certain: boolean }[] =>
+  duplicates = (fields: Fields, exceptId?: string): Suspect[] =>
     this.opened?.finding.duplicates(fields, exceptId) ?? [];
+  duplicatesBehind = async (fields: Fields, exceptId: string | undefined, isWanted: () => boolean): Promise<Suspect[] | null> =>
+    this.opened?.finding.duplicatesBehind(fields, exceptId, isWanted) ?? null;
   reference = (): Reference | null => this.ledger()?.reference?.content ?? null;
   form = (type: string): Form | null => this.opened?.registry.get(type) ?? null;
 

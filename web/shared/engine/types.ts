@@ -5,6 +5,7 @@
 export * from "./errors.ts";
 export * from "./problem-types.ts";
 import type { Form } from "../forms/form.ts";
+import type { Suspect } from "./duplicates.ts";
 import type { Answer } from "./parts-types.ts";
 import type { Problem } from "./problem-types.ts";
 import type { Reference } from "./reference-types.ts";
@@ -340,7 +341,8 @@ export interface Engine {
   /** By name, pinyin (full, initials, mixed), phone tail, document tail, address, household number; best first. */
   search(text: string, options?: SearchOptions): SearchHit[];
   /** Persons on this phone who may be the one being entered, most likely first. */
-  duplicates(fields: Fields, exceptId?: string): { view: RecordView; because: Labels; certain: boolean }[];
+  duplicates(fields: Fields, exceptId?: string): Suspect[];
+  duplicatesBehind(fields: Fields, exceptId: string | undefined, isWanted: () => boolean): Promise<Suspect[] | null>; // in slices; null: not wanted any more
   reference(): Reference | null;
 
   // ---- writing
