@@ -62,6 +62,30 @@ def secretary_of(house):
     return Actor(found.user_id, "secretary", OTHER, name=found.name)
 
 
+def third_community(ground):
+    """One more community, without cells; its secretary."""
+    with write(ground.house.engine) as connection:
+        new = places.Community("c-third", "999999003003", "第三社区", "999999003", "999999", "cn-grid-15")
+        places.add_community(connection, new, at=stamp(FIRST_DAY))
+    made = accounts.add_user(
+        ground.house, OPERATOR, login="secretary-3", name="第三社区书记", role="secretary", password=PASSWORD, community_id="c-third"
+    )
+    return Actor(made.user_id, "secretary", "c-third", name=made.name)
+
+
+def send_on(ground, household, actor):
+    """The other community asks that a household moves on to the community of ``actor``, who accepts."""
+    row = there(ground, household)
+    on = {
+        "kind": "command", "type": "household", "id": household, "name": "move_household", "base": {"v": row.v, "tag": row.tag},
+        "arguments": {"community": actor.community_id},
+    }  # fmt: skip
+    accept_user_group(ground.house, secretary_of(ground.house), [user_operation(ground.house, on)])
+    with read(ground.house.engine) as connection:
+        (one,) = crossings.requests(connection, actor.community_id)
+    return crossing.accept(ground.house, actor, Waiting(OTHER, one["install_id"], one["n"]), NOWHERE)
+
+
 def there(ground, record_id, community_id=OTHER):
     """A record as a community has it; None where it has none."""
     with read(ground.house.engine) as connection:

@@ -14,12 +14,14 @@ from crossing_kit import (
     family,
     rows,
     secretary_of,
+    send_on,
     tag_of,
     there,
+    third_community,
     two_communities,
     waiting_there,
 )
-from server_kit import COMMUNITY, PASSWORD, create, home, patch, uuid7
+from server_kit import COMMUNITY, PASSWORD, create, home, operation, patch, uuid7
 
 from server.errors import AlreadyDecided, NotFound
 from server.permissions import scope_of
@@ -144,6 +146,52 @@ def test_s30_two_phones_at_once_one_edits_while_the_other_community_accepts(grou
     release.sweep(ground.house)
     assert [json.loads(there(ground, one).fields)["name"] for one in near.persons] == ["张0", "张1"]
     other.pull()
+
+
+def test_s30_an_open_dispute_is_open_there_and_no_longer_here(ground):
+    """S4, S30: its values go along; the old community has nothing left to decide about who lives elsewhere."""
+    phone, away = ground.worker(0), ground.worker(0)
+    near, _ = family(phone)
+    away.pull()
+    base = ground.base(near.persons[0])
+    phone.write(patch(ground, near.persons[0], {"birth_date": "1960-01-01", "birth_precision": "day"}, base=base))
+    said = away.outcomes([patch(ground, near.persons[0], {"birth_date": "1961-01-01", "birth_precision": "day"}, base=base)])
+    assert said == [("conflict", None)]
+    _, waiting = ask(ground, phone, near.household)
+    accept(ground, waiting)
+    found = rows(ground, "SELECT community_id, state FROM conflict WHERE record_id = ? ORDER BY community_id", near.persons[0])
+    assert [(one.community_id, one.state) for one in found] == [(OTHER, "open"), (COMMUNITY, "closed")]
+
+
+def test_s30_late_work_follows_those_who_moved_on(ground):
+    """S30, L5: from here to one community and from there to a third: the late edit finds them where they live now."""
+    phone, away = ground.worker(0), ground.worker(0)
+    near, _ = family(phone)
+    away.pull()
+    late = patch(ground, near.persons[0], {"note": "敲门"})
+    _, waiting = ask(ground, phone, near.household)
+    accept(ground, waiting)
+    third = third_community(ground)
+    send_on(ground, near.household, third)
+    assert away.outcomes([late]) == [("held", "moved")]
+    assert json.loads(there(ground, near.persons[0], third.community_id).fields)["note"] == "敲门"
+    assert there(ground, near.persons[0]).life == "moved" and "note" not in json.loads(there(ground, near.persons[0]).fields)
+
+
+def test_s30_the_id_of_a_person_who_was_recorded_twice_goes_along(ground):
+    """S8, S30: also where the second record stood in another household: it leads to them there too, so that what is said of it finds them."""
+    phone = ground.worker(0)
+    near, _ = family(phone)
+    other = home(0, "李四")
+    phone.push(other.operations)
+    merge = operation(
+        "command", "person", near.persons[0], base=ground.base(near.persons[0]), name="merge_persons",
+        arguments={"merged": other.persons[0]}, others={other.persons[0]: {"base": ground.base(other.persons[0]), "was": {}}},
+    )  # fmt: skip
+    phone.write(merge)
+    _, waiting = ask(ground, phone, near.household)
+    accept(ground, waiting)
+    assert (there(ground, other.persons[0]).life, ground.record(other.persons[0]).life) == ("merged", "moved")
 
 
 def test_s30_killed_in_the_middle_nothing_has_moved(ground, monkeypatch):

@@ -20,7 +20,7 @@ from crossing_kit import (
     waiting_there,
 )
 from records_kit import ZHANG_NUMBER
-from server_kit import COMMUNITY, PASSWORD, cells, home, operation, patch, uuid7
+from server_kit import COMMUNITY, PASSWORD, cells, create, home, operation, patch, uuid7
 
 from server.errors import AlreadyDecided, NotFound
 from server.sealing import WrongKey, cipher, unseal
@@ -226,8 +226,10 @@ def test_s30_merged_ids_go_along_and_lead_to_their_person_there(ground):
     """S8, S30: late work under the id of a merged person reaches the one that it leads to."""
     phone, away = ground.worker(0), ground.worker(0)
     near, _ = family(phone)
-    away.pull()
     one, two = near.persons
+    care = create("care_status", {"person": two, "kind": "disabled"})
+    phone.write(care)
+    away.pull()
     late = patch(ground, two, {"note": "敲门"})
     merge = operation(
         "command", "person", one, base=ground.base(one), name="merge_persons", arguments={"merged": two},
@@ -237,6 +239,7 @@ def test_s30_merged_ids_go_along_and_lead_to_their_person_there(ground):
     _, waiting = ask(ground, phone, near.household)
     accept(ground, waiting)
     assert there(ground, two).life == "merged"
+    assert there(ground, care["id"]).life == "live" and there(ground, care["id"], COMMUNITY).life == "moved"
     away.push([late])
     assert json.loads(there(ground, one).fields)["note"] == "敲门"
 

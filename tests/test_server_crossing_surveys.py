@@ -67,3 +67,15 @@ def test_s30_answers_stay_readable_and_are_told_where_the_other_community_has_no
         (one,) = crossings.requests(connection, COMMUNITY)
     crossing.accept(ground.house, ground.secretary, Waiting(OTHER, one["install_id"], one["n"]), crossing.Place(dwelling=near.dwelling))
     assert left_behind(ground) == [(answer, "closed")] and ground.record(answer).home == ground.record(near.household).home
+
+
+def test_s30_a_late_answer_that_cannot_be_decided_there_waits_for_its_authors_office_and_says_why(ground):
+    """S30, S13: the phone was away; the other community has no such survey: quarantined here, with the place in the operation."""
+    publish(ground, "secretary-1", COMMUNITY)
+    away = ground.worker(0)
+    near, _, _ = moved(ground)
+    late = create(NAME, {"household": near.household, "has_dog": "no"}, form_version=1)
+    assert away.outcomes([late]) == [("held", "moved")]
+    away.pull()
+    said = away.statuses[late["op_id"]]
+    assert (said["outcome"], said["reason"]) == ("quarantined", "moved") and said["errors"][0]["pointer"], said
