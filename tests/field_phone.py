@@ -111,6 +111,12 @@ class FieldPhone:
         self.home_stands()
         self._slow_processor()
 
+    def typed_is_kept(self) -> None:
+        """Wait until what is typed and not saved would survive a kill."""
+        there = """() => new Promise(done => { const asked = indexedDB.open("dishu-field"); asked.onsuccess = () => {
+            const one = asked.result.transaction("blocks").objectStore("blocks").count("drafts"); one.onsuccess = () => { asked.result.close(); done(one.result > 0) } } })"""
+        self.page.wait_for_function(there)
+
     def tap(self, name: str) -> None:
         """Tap the button of this name."""
         self.page.get_by_role("button", name=name, exact=True).click()

@@ -274,7 +274,7 @@ def test_people_are_found_while_typing_also_by_sound_and_phone(phone: FieldPhone
 
 
 def test_an_id_number_with_a_slip_is_pointed_out_and_does_not_stop_the_work(phone: FieldPhone):
-    """A wrong check digit is told at once; the person can be kept all the same."""
+    """A wrong check digit is told at once; the person can be kept all the same, also when the app was killed before that."""
     phone.enrol()
     household = phone.due(1)[0]
     phone.go(f"/household/{household}/member")
@@ -285,8 +285,17 @@ def test_an_id_number_with_a_slip_is_pointed_out_and_does_not_stop_the_work(phon
     phone.page.get_by_role("dialog").get_by_text("居民身份证", exact=True).click()
     phone.field("document_number").fill(wrong)
     phone.page.get_by_text("身份证号校验位或日期不符，请核对").wait_for()
+    phone.typed_is_kept()
+    phone.page.reload()  # killed before it was saved: what was typed is there again
+    phone.page.get_by_text("请输入密码").wait_for()
+    phone.pin()
+    phone.page.get_by_text("接着上次没写完的写").wait_for()
+    expect(phone.field("name")).to_have_value("核对试验")
+    expect(phone.field("document_number")).to_have_value(wrong)
     phone.tap("保存")
     phone.said("已存到本机")
+    phone.go_home()
+    expect(phone.page.get_by_role("heading", name="没写完的")).to_have_count(0)
 
 
 def test_the_language_switches_at_once(phone: FieldPhone):

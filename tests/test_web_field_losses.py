@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from browser_kit import PHONE, DemoSite
 from field_phone import FieldPhone, Office
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 pytestmark = pytest.mark.long
 PICTURE = Path(__file__).resolve().parent.parent / "web" / "field" / "public" / "icons" / "icon-192.png"
@@ -97,3 +97,49 @@ def test_a_full_phone_opens_after_a_restart_and_says_so(phone: FieldPhone):
     phone.page.wait_for_timeout(35_000)
     phone.sync()
     expect(phone.page.get_by_text("手机存储已满")).to_have_count(0)
+
+
+def phone_number(phone: FieldPhone) -> Locator:
+    """The household's number among what may have changed."""
+    return phone.page.locator("section", has=phone.page.get_by_role("heading", name="户和房屋")).get_by_role("button", name="联系电话")
+
+
+def test_what_was_typed_and_not_saved_is_offered_again_after_a_kill(phone: FieldPhone):
+    """A form, a move, one fact in a sheet: each is there again where it was left, the first screen leads to it, and giving it up clears it."""
+    phone.program_is_kept()
+    household = phone.due(1)[0]
+    phone.context.set_offline(True)
+    phone.go("/new/resource")
+    phone.field("name").fill("半截沙袋")
+    phone.field("photos").set_input_files(PICTURE)
+    phone.page.locator(".photos img").wait_for()
+    phone.typed_is_kept()
+    phone.start_again()
+    phone.page.get_by_role("heading", name="没写完的").wait_for()
+    assert phone.barriers() == []
+    phone.page.get_by_role("link", name="半截沙袋").click()
+    expect(phone.field("name")).to_have_value("半截沙袋")
+    phone.page.locator(".photos img").wait_for()
+    phone.tap("重新填")
+    expect(phone.field("name")).to_have_value("")
+    phone.go_home()
+    expect(phone.page.get_by_role("heading", name="没写完的")).to_have_count(0)
+    phone.page.get_by_text("全部已上传").wait_for()  # the photo went with it
+
+    phone.go(f"/household/{household}/move")
+    phone.tap("搬走了，不在我的网格")
+    phone.typed_is_kept()
+    phone.start_again()
+    phone.page.get_by_role("link", name="整户搬走").click()
+    expect(phone.page.get_by_role("button", name="搬走了，不在我的网格")).to_have_attribute("aria-pressed", "true")
+
+    phone.go(f"/household/{household}/change")
+    phone_number(phone).click()
+    phone.field("phone").fill("10200099999")
+    phone.typed_is_kept()
+    phone.page.touchscreen.tap(180, 60)  # beside the sheet: nothing is thrown away
+    expect(phone.field("phone")).to_have_value("10200099999")
+    phone.start_again()
+    phone.go(f"/household/{household}/change")
+    phone_number(phone).click()
+    expect(phone.field("phone")).to_have_value("10200099999")

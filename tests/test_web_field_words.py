@@ -17,6 +17,7 @@ BY_CODE = {
     "app.tabs": ("home", "find", "map", "sync", "me"),
     "find.legend": ("fresh", "ageing", "stale", "never", "empty"),
     "find.map.base.fetched": ("stopped", "changed", "full"),
+    "record.away.asked": ("phone", "here", "there"),
     "record.life": ("deleted", "merged", "erased"),
     "record.move": ("inside", "outside", "community"),
     "record.more": ("edit", "dwelling", "head", "move", "split", "join", "history"),

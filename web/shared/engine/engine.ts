@@ -6,6 +6,7 @@ import { dropBlob, keepBlob, openBlob, readBlob, type Blob } from "./blobs.ts";
 import type { Meter } from "./calls.ts";
 import { totals } from "./copies.ts";
 import { deskFor, freshCore } from "./desk.ts";
+import { Drafts } from "./drafts.ts";
 import { erasedIn, erasedProblem, erasedText } from "./erasing.ts";
 import { Finding } from "./finding.ts";
 import { keepGlance, openGlance } from "./glance.ts";
@@ -150,8 +151,9 @@ class DeviceEngine extends Reader implements Engine {
     try {
       const ledger = await Ledger.open(this.parts.store, seal, this.fault, (change) => this.changed(change), (early) => this.glimpse(early));
       if (!ledger) throw new SealBroken("core");
+      const drafts = await new Drafts(ledger).look(this.parts.store);
       this.stillLocked(); // another tab may have taken over meanwhile
-      this.open(ledger);
+      this.open(ledger, drafts);
     } catch (error) {
       this.early = null;
       this.become(this.now); // a home screen that stood already goes
@@ -183,10 +185,10 @@ class DeviceEngine extends Reader implements Engine {
   glance = (): unknown => this.early?.kept ?? null;
   keepGlance = (kept: unknown): Promise<boolean> => keepGlance(this.ready().ledger, kept);
 
-  private open(ledger: Ledger): void {
+  private open(ledger: Ledger, drafts = new Drafts(ledger)): void {
     const registry = new FormRegistry(ledger.reference?.content ?? null);
     const lookup = new Lookup(ledger, registry);
-    this.opened = { ledger, registry, lookup, finding: new Finding(lookup) };
+    this.opened = { ledger, registry, lookup, finding: new Finding(lookup), drafts };
     this.mention(standingProblems(ledger, null));
     const { opened } = this;
     // behind the home screen; names are found by their characters meanwhile

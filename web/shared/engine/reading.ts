@@ -2,6 +2,7 @@
 
 import { validate } from "../forms/validate.ts";
 import type { Form, FormRegistry } from "../forms/form.ts";
+import type { Drafts, KeptDraft } from "./drafts.ts";
 import type { Finding } from "./finding.ts";
 import type { Early } from "./glance.ts";
 import type { Ledger } from "./ledger.ts";
@@ -19,6 +20,7 @@ export interface Opened {
   registry: FormRegistry;
   lookup: Lookup;
   finding: Finding;
+  drafts: Drafts;
 }
 
 /** The reading half of an engine. */
@@ -49,6 +51,11 @@ export abstract class Reader {
     const form = this.form(type);
     return form ? validate(form, fields, creating).errors.map((error) => ({ ...error, draft: 0 })) : [];
   }
+
+  drafts = (): KeptDraft[] => this.opened?.drafts.all() ?? [];
+  draft = (place: string): KeptDraft | null => this.opened?.drafts.at(place) ?? null;
+  keepDraft = async (draft: KeptDraft): Promise<void> => this.opened?.drafts.keep(draft);
+  dropDraft = async (place: string): Promise<void> => this.opened?.drafts.drop(place);
 
   outbox = (): Outbox => outboxOf(this.ledger());
   unsentCount = (): number => this.outbox().unsent;

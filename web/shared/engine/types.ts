@@ -4,10 +4,13 @@
 
 export * from "./errors.ts";
 export * from "./problem-types.ts";
+export * from "./standing-types.ts";
 import type { Form } from "../forms/form.ts";
 import type { Suspect } from "./duplicates.ts";
 import type { Answer } from "./parts-types.ts";
+import type { KeptDraft } from "./drafts.ts";
 import type { Problem } from "./problem-types.ts";
+import type { Dispute, Notice, Outbox, Standing } from "./standing-types.ts";
 import type { Reference } from "./reference-types.ts";
 import type { SealedReport } from "./sealed-outbox.ts";
 import type { SearchHit, SearchOptions } from "./search-types.ts";
@@ -175,83 +178,6 @@ export interface SyncReport {
   erase: string | null;
 }
 
-// ---------------------------------------------------------------- what became of the own work
-
-/** One own operation and what became of it. */
-export interface Standing {
-  n: number;
-  groupN: number;
-  opId: string;
-  kind: string;
-  type: string;
-  id: string;
-  /** The other community that was asked to take the record, and who has it now: this phone, the own secretary, that community. */
-  crossingTo: string | null;
-  crossingAt: "phone" | "here" | "there" | null;
-  claimedAt: string;
-  state: "unsent" | "sent" | "answered";
-  /** Final, and contained in the copies. */
-  settled: boolean;
-  /** applied, merged, unchanged, conflict, held, quarantined, erased, or what a newer server says; null: no answer yet. */
-  outcome: string | null;
-  reason: string | null;
-  errors: readonly { pointer: string; code: string; message: string }[];
-  says: Labels;
-}
-
-/** Something that became of the person's own value, or that is asked of them. Read until `dismiss`ed. `id` is stable. */
-export interface Notice {
-  id: string;
-  /** `asked`: the office asked this person to settle a conflict (see `dispute`). */
-  kind: "conflict" | "asked" | "overwritten" | "held" | "quarantined" | "declined" | "erased" | "released";
-  opId: string;
-  recordId: string;
-  type: string;
-  /** What was in dispute, where it is one unit. */
-  unit: string | null;
-  /** Fields of the unit as this person wrote them, and as they stand now. */
-  mine: Fields;
-  now: Fields;
-  says: Labels;
-  /** What a held entry waits for: the first of the own entries in its way, or the record that has not arrived. */
-  waitsFor?: { recordId: string; says: Labels } | null;
-  needsMe: boolean;
-}
-
-/** An open conflict with the values that stand side by side: to be settled at the door by a `resolve` draft. */
-export interface Dispute {
-  id: string;
-  unit: string;
-  /** Version of the record that it was shown in. */
-  v: number;
-  policy: string;
-  /** The user who was asked at the office to settle it. */
-  delegatedTo: string | null;
-  base: Fields;
-  siblings: readonly {
-    op_id: string;
-    role: string;
-    by: string | null;
-    claimed_at: string | null;
-    arrived_at: string | null;
-    set: Fields;
-  }[];
-}
-
-/** The outbox in one look. */
-export interface Outbox {
-  /** Operations that the server has not answered. */
-  unsent: number;
-  /** Records that they are about. */
-  records: number;
-  oldestClaimedAt: string | null;
-  lastSyncAt: string | null;
-  /** Answered, and waiting on the server: for another record, or for somebody to check. */
-  waiting: number;
-  /** Photos that were not uploaded. */
-  photos: number;
-}
-
 /** A rescue file. */
 export interface RescueFile {
   file: Uint8Array;
@@ -356,6 +282,13 @@ export interface Engine {
   /** Forget a photo that was taken off again; one that an operation names, or that was uploaded, stays. */
   dropBlob(sha256: string): Promise<void>;
   readBlob(sha256: string): Promise<{ bytes: Uint8Array; mime: string } | null>;
+
+  // ---- what was typed and not saved yet
+  /** All drafts, the last one first. */
+  drafts(): KeptDraft[];
+  draft(place: string): KeptDraft | null;
+  keepDraft(draft: KeptDraft): Promise<void>;
+  dropDraft(place: string): Promise<void>;
 
   // ---- agreeing
   /** Send, receive, check. One at a time: a second call waits for the first and gets its report. */

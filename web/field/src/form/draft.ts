@@ -35,7 +35,17 @@ export interface FormDraft {
   /** Every error is shown from now on. */
   showAll: { value: boolean };
   set(name: string, value: Value): void;
+  /** What was typed, to be kept and put back. */
+  typed(): Typed | null;
+  putBack(typed: Typed): void;
+  /** These values were written: only what was typed since is still to be. */
+  settle(written: Fields): void;
+  /** Back to how it began. */
   reset(): void;
+}
+export interface Typed {
+  edits: Fields;
+  touched: string[];
 }
 
 /** What is masked was not sent to this phone: it can be replaced, not judged. */
@@ -137,9 +147,22 @@ export function useDraft(options: { type: string; record: () => RecordView | nul
       delete filled[name];
       if (name === "document_number") fillFromNumber(value);
     },
+    typed: () => (Object.values(touched).some(Boolean) ? { edits: { ...edits }, touched: Object.keys(touched) } : null),
+    putBack(typed) {
+      Object.assign(edits, typed.edits);
+      for (const name of typed.touched) touched[name] = true;
+    },
+    settle(written) {
+      for (const [name, value] of Object.entries(written)) {
+        if (!same(edits[name] === "" ? null : edits[name], value)) continue;
+        delete edits[name];
+        delete touched[name];
+      }
+    },
     reset() {
       for (const name of Object.keys(edits)) delete edits[name];
       for (const name of Object.keys(touched)) delete touched[name];
+      Object.assign(edits, options.preset);
       showAll.value = false;
     },
   };

@@ -16,6 +16,6 @@ export function useCrossing(id: () => string): ComputedRef<string | null> {
   return computed(() => {
     if (!asked.value?.crossingAt) return null;
     const where = reference.value?.others?.find((one) => one.community_id === asked.value?.crossingTo)?.name ?? t("record.away.elsewhere");
-    return t(`record.away.asked_${asked.value.crossingAt}`, { where });
+    return t(`record.away.asked.${asked.value.crossingAt}`, { where });
   });
 }
