@@ -115,7 +115,11 @@ class FieldPhone:
         """Wait until what is typed and not saved would survive a kill."""
         there = """() => new Promise(done => { const asked = indexedDB.open("dishu-field"); asked.onsuccess = () => {
             const one = asked.result.transaction("blocks").objectStore("blocks").count("drafts"); one.onsuccess = () => { asked.result.close(); done(one.result > 0) } } })"""
-        self.page.wait_for_function(there)
+        for _ in range(300):
+            if self.page.evaluate(there):
+                return
+            self.page.wait_for_timeout(100)
+        raise AssertionError("what was typed is not kept")
 
     def tap(self, name: str) -> None:
         """Tap the button of this name."""

@@ -3,5 +3,5 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   resolve: { alias: { "@shared": fileURLToPath(new URL("./shared", import.meta.url)) } },
-  test: { include: ["{shared,field,console}/**/*.test.ts"], environment: "node" },
+  test: { include: ["{shared,field,console}/**/*.test.ts"], environment: "node", testTimeout: 30_000 },
 });
