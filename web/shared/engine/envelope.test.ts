@@ -69,7 +69,7 @@ test("what was written can be handed over by a phone whose PIN nobody has given,
   server.isOffline = true;
   expect(await locked.sendSealed()).toMatchObject({ sent: 0, left: 3, problem: { code: "offline" } });
   server.isOffline = false;
-  expect(await locked.sendSealed()).toStrictEqual({ sent: 3, left: 0, problem: null, erase: null });
+  expect(await locked.sendSealed()).toStrictEqual({ sent: 3, left: 0, lastN: 3, problem: null, erase: null });
   expect(got.map((one) => [one.first_n, one.last_n])).toStrictEqual([[1, 2], [3, 3]]);
   expect(await locked.sendSealed()).toMatchObject({ left: 0, problem: null });
   expect(got).toHaveLength(2);
