@@ -272,6 +272,22 @@ def test_s28_a_record_about_somebody_unknown_goes_once_they_are_known(ground):
     assert {made.persons[0], member["id"]} <= {row[0] for row in gone}
 
 
+def test_s28_a_backup_from_before_it_was_known_whom_a_record_is_about_forgets_it_too(ground, tmp_path):
+    """The restored database does not know that the party member is the erased person: record and texts go all the same."""
+    phone = ground.worker(0)
+    made = home(0, "某甲独名")
+    member = create("party_member", {"name": "某甲独名", "phone": MOBILE})
+    phone.write(*made.operations, member)
+    copy = back_up(ground.house, tmp_path / "copies")
+    phone.write(patch(ground, member["id"], {"person": made.persons[0]}))
+    Desk(ground).erase(made.persons[0])
+    assert restore(ground.house, copy.archive, replace=True).revoked_again == 1
+    assert ground.record(member["id"]).life == "erased"
+    assert [subject for subject, _ in readable(ground) if subject == member["id"]] == []
+    settle(ground)
+    assert holding(ground, "某甲独名", MOBILE) == []
+
+
 def test_s28_another_content_under_a_used_id_goes_with_whom_it_is_about(ground):
     """L6: what a faulty phone sent a second time under the same number opens for nobody, and is not kept once they are erased."""
     phone = ground.worker(0)

@@ -89,6 +89,12 @@ def test_a_phone_that_was_left_lying_locks_itself(phone: FieldPhone):
     phone.page.get_by_text("请输入密码").wait_for()
     phone.pin()
     phone.page.get_by_role("button", name=re.compile("都没变|今天已核实")).wait_for()
+    phone.go("/new/resource")
+    phone.field("name").fill("半截沙袋")
+    phone.page.clock.run_for(6 * 60_000)
+    phone.page.get_by_text("请输入密码").wait_for()  # a form half filled is no reason to stay open
+    phone.pin()
+    expect(phone.field("name")).to_have_value("半截沙袋")
 
 
 def test_wrong_pins_make_wait_also_after_a_clock_that_was_years_ahead(phone: FieldPhone):

@@ -192,13 +192,16 @@ def erase(house: House, target: Target, by: By) -> dict[str, int]:
 
 
 def erase_again(connection: Connection, house: House, line: Mapping[str, Any]) -> bool:
-    """Erase in a restored database somebody who was erased before; whether anything was there to be erased."""
+    """Erase in a restored database somebody who was erased before; whether anything was there to be erased.
+
+    The database may not know yet whom a record is about: whatever had a key of its own when it was erased goes too.
+    """
     community_id = line["community_id"]
-    people = _same_person(connection, community_id, [line["id"], *line.get("people", ())])
+    people = _same_person(connection, community_id, [line["id"], *line.get("people", ()), *line["subjects"]])
     found = _found(connection, house, community_id, line["id"], people)
-    alive = any(erasing.keys_there(connection, community_id, [*line["subjects"], *found.subjects]).values())
+    alive = any(erasing.keys_there(connection, community_id, found.subjects).values())
     by = By(_SYSTEM, line["reason"], line.get("reference", ""), "system")
-    _, photos = _erase_in(connection, house, found, by, line["subjects"])
+    _, photos = _erase_in(connection, house, found, by)
     for name in photos:
         blob_store.drop(house, community_id, name)
     return alive or bool(found.living)
@@ -210,12 +213,10 @@ def _all_subjects(connection: Connection, target: Target) -> set[str]:
     return own | erasing.raw_subjects(connection, target.community_id, sorted(own))
 
 
-def _erase_in(
-    connection: Connection, house: House, target: Target, by: By, also: Sequence[str] = ()
-) -> tuple[dict[str, int], list[str]]:
+def _erase_in(connection: Connection, house: House, target: Target, by: By) -> tuple[dict[str, int], list[str]]:
     """The erasure as part of a transaction; what was done, and photos whose files can go."""
     community_id, at = target.community_id, stamp(house.clock())
-    subjects = sorted(_all_subjects(connection, target) | set(also))
+    subjects = sorted(_all_subjects(connection, target))
     ids = target.record_ids
     photos = photos_of(connection, house, target)
     if photos:

@@ -31,28 +31,11 @@ export class Idle {
   }
 }
 
-const reasons = new Set<() => boolean>();
-
-/** While `isOpen` says so, what was typed is nowhere but on the screen: the app stays open. Returns what takes that back. */
-export function staysOpen(isOpen: () => boolean): () => void {
-  reasons.add(isOpen);
-  return () => void reasons.delete(isOpen);
-}
-
-/** Whether something that was typed would be lost. */
-export const isHeldOpen = (): boolean => [...reasons].some((isOpen) => isOpen());
-
-/** A word that stands half typed on a sheet over the screen. */
-function onSheet(): boolean {
-  const at = document.activeElement;
-  return (at instanceof HTMLInputElement || at instanceof HTMLTextAreaElement) && at.value !== "" && at.closest("[role=dialog]") !== null;
-}
-
-/** Lock by `lock` once nobody has used the app for so long; `busy`: something is under way that must not be cut off. */
+/** Lock by `lock` once nobody has used the app for so long; `busy`: something is under way that must not be cut off. What is typed and not saved is kept sealed (form/unsaved.ts). */
 export function lockWhenIdle({ lock, busy }: { lock: () => void; busy: () => boolean }): void {
   const idle = new Idle({ steady: () => performance.now(), day: () => Date.now() });
   const look = (): void => {
-    if (idle.ms() >= LOCK_AFTER_MS && !busy() && !isHeldOpen() && !onSheet()) lock();
+    if (idle.ms() >= LOCK_AFTER_MS && !busy()) lock();
   };
   for (const use of ["pointerdown", "keydown", "input", "wheel", "touchmove"]) window.addEventListener(use, () => idle.used(), { capture: true, passive: true });
   window.setInterval(look, LOOK_MS);
