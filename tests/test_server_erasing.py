@@ -96,12 +96,20 @@ def files_of(ground):
     return found + [path for path in (base / str(oid)).iterdir() if path.is_file() and os.access(path, os.R_OK)]
 
 
+def _content(path):
+    """The bytes of a file; none of one that is gone: PostgreSQL renews what it remembers of its catalogue at any moment."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
+
+
 def holding(ground, *needles):
     """Names of files in which one of these bytes stands, plain or as JSON or UTF-16 writes it."""
     written = {form for one in needles for text in [one] for form in (
         text.encode(), text.encode("utf-16-le"), orjson.dumps(text)[1:-1], text.encode("unicode_escape"),
     )} if needles and isinstance(needles[0], str) else set(needles)  # fmt: skip
-    return [path.name for path in files_of(ground) if any(one in path.read_bytes() for one in written)]
+    return [path.name for path in files_of(ground) if any(one in content for content in [_content(path)] for one in written)]
 
 
 def readable(ground):
