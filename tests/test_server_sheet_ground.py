@@ -6,7 +6,7 @@ import tracemalloc
 
 import pytest
 
-from server.services.sheet_ground import Dwelling, Ground, Home, Lead, Place
+from server.services.sheet_ground import Dwelling, Ground, Home, Lead, Place, place_of
 
 
 def filled(count):
@@ -74,6 +74,30 @@ def test_an_address_that_is_not_certain_places_nobody(place, wanted):
         ground.add(Dwelling(f"south-{number}-101", {}, None), entrance, "south", "101", "")
     assert ground.lead_of(place) == wanted
     ground.scratch.close()
+
+
+def test_the_same_door_of_two_stairways_is_never_one_dwelling():
+    """A building without recorded entrances: each stairway's 501 waits for its place by itself; a 501 recorded there may be either."""
+    ground = Ground()
+    ground.learn_places([("b", "building", {"number": "3"})])
+    first, second = (place_of({"place.building": "3幢", "place.entrance": f"{n}单元", "place.door": "501"}) for n in (1, 2))
+    for place in (first, second):
+        assert ground.lead_of(place) == Lead(doubt="no_entrance")
+    ground.add(Dwelling("d-1", {}, None), None, None, first.door, first.text)
+    assert ground.lead_of(first).dwelling == "d-1" and ground.lead_of(second).dwelling is None
+    ground.add(Dwelling("old", {}, {"v": 1, "tag": "t"}), None, "b", "501", "")
+    assert ground.lead_of(second) == Lead(doubt="no_entrance", near=("old",))
+    assert ground.lead_of(Place(building="3", door="501")) == Lead("old", None, "b")
+    ground.scratch.close()
+
+
+def test_a_line_that_names_the_street_alone_makes_no_two_doors_one():
+    """Beside columns for building and door the line of the address counts only where it says the same."""
+    parts = {"place.building": "99", "place.entrance": "1", "place.address": "桂花新村"}
+    texts = {place_of(parts | {"place.door": door}).text for door in ("101", "102")}
+    assert len(texts) == 2
+    whole = place_of({"place.building": "99幢", "place.door": "101室", "place.address": "桂花新村99幢101室"})
+    assert whole.text == "桂花新村99幢101室"
 
 
 def test_what_is_held_does_not_grow_with_the_table():

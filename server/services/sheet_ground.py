@@ -71,13 +71,15 @@ class Lead:
     """Where a place leads to; each id None where it is not known or not certain.
 
     ``doubt`` says why it leads into no building: ``no_building``, ``several_buildings``, ``other_estate`` (the building stands in
-    another estate than the one named), ``no_entrance`` (it has entrances, not this one), ``several_doors``.
+    another estate than the one named), ``no_entrance`` (it has none of this number recorded, or none at all), ``several_doors``.
     """
 
     dwelling: str | None = None
     entrance: str | None = None
     building: str | None = None
     doubt: str = ""
+    near: tuple[str, ...] = ()
+    """Dwellings of the same door in a building that has no entrances recorded: whether one is meant, the address does not say."""
 
 
 class Ground:
@@ -171,9 +173,10 @@ class Ground:
             return Lead(self.scratch.at_line(plain(place.text)), doubt=doubt)
         building = here[0]
         entrance = self._entrances.get((building, plain(place.entrance))) if place.entrance else None
-        if place.entrance and entrance is None and building in self._above.values():
-            return Lead(self.scratch.at_line(plain(place.text)), doubt="no_entrance")
         doors = self.scratch.behind(entrance or building, plain(place.door))
+        if place.entrance and entrance is None:  # the same door of two stairways is never one dwelling
+            near = () if building in self._above.values() else tuple(doors)
+            return Lead(self.scratch.at_line(plain(place.text)), doubt="no_entrance", near=near)
         if len(doors) > 1:
             return Lead(self.scratch.at_line(plain(place.text)), doubt="several_doors")
         return Lead(doors[0] if doors else None, entrance, building)
@@ -194,9 +197,13 @@ def place_of(parts: Mapping[str, str]) -> Place:
     """The place that the columns of a row say: parts of their own, else one line taken apart."""
     line = unicodedata.normalize("NFKC", parts.get("place.address", "")).strip()
     building, door = parts.get("place.building", ""), parts.get("place.door", "")
-    if building and door:
-        return Place(parts.get("place.estate", ""), building, parts.get("place.entrance", ""), _ENDS.sub("", door).strip(), line)
     taken = _LINE.match(line)
+    if building and door:
+        entrance = parts.get("place.entrance", "")
+        whole = taken is not None and all(
+            plain(taken[name] or "") == plain(text) for name, text in (("building", building), ("entrance", entrance), ("door", door))
+        )  # a line that names a street alone is the same for every door of it
+        return Place(parts.get("place.estate", ""), building, entrance, _ENDS.sub("", door).strip(), line if whole else "")
     if taken is None:
         return Place(line=line)
     return Place(

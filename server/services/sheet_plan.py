@@ -71,10 +71,16 @@ class _Door:
     dwelling: Dwelling | None
     home: Home | None
     lead: Lead
+    near: tuple[Dwelling, ...] = ()
 
     @property
     def home_id(self) -> str:
         return self.home.household_id if self.home else ""
+
+    @property
+    def homes(self) -> list[Home]:
+        """The households that stand behind the door, or may."""
+        return [home for one in (self.dwelling, *self.near) if one is not None for home in one.homes]
 
 
 class Planner:
@@ -127,8 +133,8 @@ class Planner:
                 door = self._door(one)
                 found = self._match(one, known, door)
                 certain.update(row.id for row in found)
-                if not found and door is not None and door.dwelling is not None:
-                    open_doors.update(home.household_id for home in door.dwelling.homes if home.base is not None)
+                if not found and door is not None:
+                    open_doors.update(home.household_id for home in door.homes if home.base is not None)
         behind: dict[str, list[tuple[str, dict[str, Any]]]] = {}
         for row in store.persons_of(connection, self._community_id, open_doors):
             behind.setdefault(row.place_parent, []).append((row.id, orjson.loads(row.fields)))
@@ -175,7 +181,7 @@ class Planner:
         behind: Mapping[str, list[tuple[str, dict[str, Any]]]],
     ) -> list[str]:  # fmt: skip
         """Persons that a row which means nobody for certain may be about. Whom another row of the table means is not this one."""
-        homes = frozenset(home.household_id for home in door.dwelling.homes) if door and door.dwelling else frozenset()
+        homes = frozenset(home.household_id for home in door.homes) if door else frozenset()
         some = {row.id: orjson.loads(row.fields) for row in known.get(self._name_key(one) or 0, [])}
         some |= {person_id: fields for home in homes for person_id, fields in behind.get(home, ())}
         return sorted(
@@ -259,9 +265,13 @@ class Planner:
                 door, kept = None, ["residence_household"]
             else:
                 door = replace(door, home=home)
+        place = "" if door is None else door.lead.doubt or ("" if door.dwelling is not None else "new_dwelling")
+        if matches and door is not None and door.near:  # who lives there already does not move out because no entrance is recorded
+            lives = orjson.loads(matches[0].fields).get("residence_household")
+            if any(home.household_id == lives for one_near in door.near for home in one_near.homes):
+                door, kept = None, ["residence_household"]
         operations: list[dict[str, Any]] = []
         home, placed = self._home(one, door, operations, told) if door else (None, True)
-        place = "" if door is None else door.lead.doubt or ("" if door.dwelling is not None else "new_dwelling")
         self._ground.scratch.saw(self._identity(one, home.household_id if home else ""), one.row)
         if home is not None:
             values["residence_household"] = home.household_id
@@ -298,11 +308,12 @@ class Planner:
             return None
         lead = self._ground.lead_of(place)
         dwelling = self._ground.dwelling(lead.dwelling) if lead.dwelling is not None else None
+        near = tuple(found for found in map(self._ground.dwelling, lead.near) if found is not None)
         number, head = one.parts.get("household.number", ""), one.parts.get("household.head_name", "")
         for home in dwelling.homes if dwelling is not None else ():
             if (number == home.number) if number and home.number else (not head or self._ground.head_name(home) in ("", head)):
-                return _Door(place, dwelling, home, lead)
-        return _Door(place, dwelling, None, lead)
+                return _Door(place, dwelling, home, lead, near)
+        return _Door(place, dwelling, None, lead, near)
 
     def _home(
         self, one: SheetRow, door: _Door, operations: list[dict[str, Any]], told: Told | None

@@ -62,7 +62,7 @@ export const imports = {
   place_no_building: ["没有这栋楼的记录", "no such building is recorded"],
   place_several_buildings: ["有几栋楼都叫这个号，请写明小区", "several buildings have this number: name the estate"],
   place_other_estate: ["这栋楼在别的小区，与表中小区不符", "the building stands in another estate than the one named"],
-  place_no_entrance: ["这栋楼没有这个单元", "the building has no such entrance"],
+  place_no_entrance: ["这栋楼没有登记这个单元", "no such entrance of the building is recorded"],
   place_several_doors: ["几个单元都有这个门牌，请写明单元", "several entrances have this door: name the entrance"],
   place_new_dwelling: ["新建房屋", "makes a new dwelling"],
   whySame: ["与已登记的一致", "As recorded already"],
