@@ -59,9 +59,13 @@ def test_a_small_community_tells_nothing_about_people(office):
     baseline = planner.get(PATH).json
     assert baseline["total"]["counts"]["person"] is None and baseline["total"]["counts"]["dwelling"] == 3
     for summary in (*baseline["cells"], baseline["total"], baseline["unplaced"]):
+        assert (summary["coverage"]["surveyed_dwellings"], summary["coverage"]["share"]) == (None, None)
         if summary["freshness"] is not None:
             assert [summary["freshness"][name] for name in ("records", "median_days", "oldest_days")] == [None, None, None]
-    assert cell["median_days"] is None
+    assert (cell["median_days"], cell["surveyed_dwellings"], cell["coverage"]) == (None, None, None)
+    assert cell["expected_dwellings"] is not None
+    overview = planner.get(f"/api/v1/communities/{COMMUNITY}/overview").json
+    assert all(one["coverage"]["surveyed_dwellings"] is None for one in (*overview["cells"], overview["total"]))
     assert office.signed_in("secretary").get(PATH).json["total"]["counts"]["person"] == 4
 
 
@@ -172,12 +176,18 @@ def test_figures_are_kept_for_everybody(office):
 
 
 def test_other_days_and_cells_tell_nothing_more(office, clock):
-    """A planner who asks for yesterday, or under another edition, gets no count of people to compare with today's."""
+    """A planner who asks for yesterday, or under another edition, gets no count of people to compare with today's, nor what
+    would tell with the occupancies how many dwellings have a household."""
     crowd(office, "cell-a", 63)
     crowd(office, "cell-b", 48)
     planner, secretary = office.signed_in("planner"), office.signed_in("secretary")
-    for query in ("?as_of=2026-03-01", "?edition=1"):
-        counts = planner.get(PATH + query).json["total"]["counts"]
+    for query in ("?as_of=2026-03-01", "?edition=1", "?known_at=2026-03-01"):
+        told, known = planner.get(PATH + query).json, secretary.get(PATH + query).json
+        counts = told["total"]["counts"]
+        for summary in (*told["cells"], told["unplaced"], told["total"]):
+            assert (summary["coverage"]["surveyed_dwellings"], summary["coverage"]["share"]) == (None, None)
+        assert told["total"]["coverage"]["expected_dwellings"] == known["total"]["coverage"]["expected_dwellings"]
+        assert known["total"]["coverage"]["surveyed_dwellings"] is not None
         assert (counts["person"], counts["household"], counts["resident_person"]) == (None, None, None)
         assert counts["dwelling"] is not None
-        assert secretary.get(PATH + query).json["total"]["counts"]["person"] is not None
+        assert known["total"]["counts"]["person"] is not None

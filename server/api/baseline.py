@@ -18,19 +18,19 @@ blueprint = Blueprint("baseline", __name__)
 _SUMMARY = {
     "type": "object",
     "properties": {
-        "counts": {"type": "object", "additionalProperties": {"type": "integer"}},
+        "counts": {"type": "object", "additionalProperties": {"type": ["integer", "null"]}},
         "coverage": {
             "type": "object",
             "properties": {
                 "expected_dwellings": {"type": "integer"},
-                "surveyed_dwellings": {"type": "integer"},
+                "surveyed_dwellings": {"type": ["integer", "null"], "description": "null for readers without personal fields"},
                 "share": {"type": ["number", "null"], "description": "surveyed / expected, 0 to 1"},
             },
         },
         "freshness": {
             "type": ["object", "null"],
             "properties": {
-                "records": {"type": "integer"},
+                "records": {"type": ["integer", "null"]},
                 "median_days": {"type": ["integer", "null"]},
                 "oldest_days": {"type": ["integer", "null"]},
             },

@@ -40,7 +40,8 @@ def baseline(house: House, scope: Scope, community_id: str) -> dict[str, Any]:
     Parameters
     ----------
     scope : a grid worker gets the figures of the assigned cells only, and ``partial`` is true; whoever sees no personal
-        fields gets counts of people as they are told (`services.figures`): rounded, or None where withheld
+        fields gets counts of people as they are told (`services.figures`): rounded, or None where withheld; and none of
+        what is surveyed
 
     Returns
     -------

@@ -210,6 +210,8 @@ def _guard(summary: dict[str, Any], values: Mapping[str, int | None]) -> None:
     for kind, measure in _OF_BASELINE.items():
         if kind in summary["counts"]:
             summary["counts"][kind] = values.get(measure)
+    # Whoever reads each dwelling's occupancy could tell from it exactly how many of the others are lived in.
+    summary["coverage"]["surveyed_dwellings"] = summary["coverage"]["share"] = None
     freshness = summary.get("freshness")
     if freshness is not None:
         freshness["records"] = None

@@ -107,7 +107,7 @@ export interface Reference {
 
 export interface BaselineFigures {
   counts: Record<string, number>;
-  coverage: { expected_dwellings: number; surveyed_dwellings: number; share: number | null };
+  coverage: { expected_dwellings: number; surveyed_dwellings: number | null; share: number | null };
   /** Null for a past day. */
   freshness: { records: number; median_days: number | null; oldest_days: number | null } | null;
   open_conflicts: number | null;
