@@ -25,7 +25,7 @@ import {
   type TakenOver, type UnlockResult, type Written,
 } from "./types.ts";
 import { checkPin, Vault, type About } from "./vault.ts";
-import { sealedFile, sendSealedFile, waitingOn, type Waiting } from "./waiting.ts";
+import { isAway, sealedFile, sendSealedFile, waitingOn, type Waiting } from "./waiting.ts";
 import { problem } from "./words.ts";
 import { Group } from "./writing.ts";
 
@@ -38,7 +38,7 @@ class DeviceEngine extends Reader implements Engine {
   private vault: Vault | null = null;
   private known: Problem[] = [];
   private running: Promise<SyncReport> | null = null;
-  private isHandedOver = false; // every envelope of the locked phone is at the server, or in a file that was saved
+  private handedN = 0; // of the locked phone: every envelope up to this n is at the server, or in a file that was saved
   private held: Held | null = null; // what the last rescue file holds
   private photos: unknown = null; // as the screens know of them
   private readonly listeners = new Set<(event: EngineEvent) => void>();
@@ -90,7 +90,7 @@ class DeviceEngine extends Reader implements Engine {
     this.opened?.ledger.abandon();
     this.opened = null;
     this.held = null;
-    this.isHandedOver = false;
+    this.handedN = 0;
   }
 
   private mention(problems: Problem[]): void {
@@ -162,7 +162,7 @@ class DeviceEngine extends Reader implements Engine {
     }
     this.early = null;
     this.become("ready");
-    this.isHandedOver = false;
+    this.handedN = 0;
     if (this.vault.isFull) this.mention([...this.known, problem("no_room")]);
     void this.askToPersist();
     return result;
@@ -218,18 +218,12 @@ class DeviceEngine extends Reader implements Engine {
 
   async signOut({ abandonUnsent = false, abandonPhotos = false }: { abandonUnsent?: boolean; abandonPhotos?: boolean } = {}): Promise<void> {
     if (this.now !== "ready" && this.now !== "locked") throw stateError();
-    const isSafe = this.opened ? isRescued(this.opened.ledger) : await this.isAway(abandonPhotos);
+    const isSafe = this.opened ? isRescued(this.opened.ledger) : await isAway(this.parts.store, this.handedN, abandonPhotos);
     if (!isSafe && !abandonUnsent) {
       throw new EngineError("unsent", { zh: "还有没上传的内容：先上传，或保存救援文件", en: "there is unsent work: synchronise, or save a rescue file" });
     }
     await this.running?.catch(() => undefined);
     await this.attempt(this.leave());
-  }
-
-  /** Whether nothing is left behind a PIN that nobody gives. */
-  private async isAway(withoutPhotos: boolean): Promise<boolean> {
-    const { photos, isTold } = await this.waiting();
-    return isTold && this.isHandedOver && (photos === 0 || withoutPhotos);
   }
 
   /** Nothing stays; `reason` is set where this phone was taken out of use, and stands on the screen. */
@@ -353,14 +347,15 @@ class DeviceEngine extends Reader implements Engine {
   sealedCount = (): Promise<number> => sealedCount(this.parts.store);
   async sendSealed(): Promise<SealedReport> {
     const report = await sendSealed(this.parts.store, this.parts.transport, this.clock());
-    if (report.left === 0 && report.problem === null) this.isHandedOver = true;
-    if (report.erase && this.now === "locked") await this.leave(report.erase);
+    if (report.left === 0) this.handedN = Math.max(this.handedN, report.lastN); // whatever else the server said
+    const isEmpty = async (): Promise<boolean> => report.erase === "lost" || isAway(this.parts.store, report.lastN, false);
+    if (report.erase && this.now === "locked" && (await isEmpty())) await this.leave(report.erase);
     return report;
   }
 
   waiting = (): Promise<Waiting> => waitingOn(this.parts.store);
   exportSealed = (): Promise<Uint8Array> => sealedFile(this.parts.store);
-  markSealedSaved = (): void => void (this.isHandedOver ||= this.now === "locked");
+  markSealedSaved = (): void => void (this.now === "locked" && (this.handedN = Infinity)); // nothing is written while it is locked
   sendSealedFile = (file: Uint8Array): Promise<SealedReport | null> => sendSealedFile(file, this.parts.transport, this.clock());
 
   async dismiss(noticeId: string): Promise<void> {

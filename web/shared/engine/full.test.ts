@@ -9,17 +9,18 @@ const refusal = (work: Promise<unknown>): Promise<string> => work.then(() => "ke
 
 /** A server that takes envelopes; `took` counts the operations in them. */
 function house() {
-  const said = { took: 0, last: { n: 0, op_id: null as string | null } };
+  const said = { took: 0, last: { n: 0, op_id: null as string | null }, revoked: null as string | null, isRefused: false };
   const transport = scripted((path, body) => {
     if (path.endsWith("/enroll")) return { status: 201, body: { community_id: "c1", install_id: "i1", device_token: "t", send_token: "s", server_public_key: PUBLIC, user: { user_id: "u1", name: "网格员", role: "grid_worker" } } };
     if (path.endsWith("/config")) return { body: { protocol: 1, min_protocol: 1, epoch: "e1", limits: { max_ops: 2000, max_bytes: 8e6, max_op_bytes: 262144, page_rows: 1000 }, send_token: "s", server_public_key: PUBLIC } };
     if (path.endsWith("/pull")) return { body: EMPTY_PULL };
     if (!path.endsWith("/sealed")) return null;
+    if (said.isRefused) return { status: 401, body: { type: "/problems/unauthorized" } };
     for (const one of body["sealed"] as { first_n: number; last_n: number }[]) {
       if (one.last_n > said.last.n) said.took += one.last_n - one.first_n + 1;
       said.last = { n: Math.max(one.last_n, said.last.n), op_id: null };
     }
-    return { body: { epoch: "e1", results: [], applied: { ...said.last }, safe_n: 0 } };
+    return { body: { epoch: "e1", results: [], applied: { ...said.last }, safe_n: 0, ...(said.revoked ? { revoked: said.revoked } : {}) } };
   });
   return { said, transport };
 }
@@ -108,6 +109,56 @@ test("photos behind a forgotten PIN hold the clearing back until they are given 
   expect(await locked.waiting()).toStrictEqual({ operations: 0, photos: 1, isTold: true });
   expect(await refusal(locked.signOut())).toBe("unsent");
   expect(await refusal(locked.signOut({ abandonPhotos: true }))).toBe("kept");
+});
+
+test("a phone that was taken out of use, with a forgotten PIN, is cleared once its entries have arrived and its photos were given up", async () => {
+  const { engine, parts, said, transport } = await phone();
+  await engine.write([{ kind: "create", type: "person", set: { name: "甲" } }]);
+  await engine.keepBlob(new Uint8Array([255, 216, 255, 1]), "image/jpeg");
+  engine.close();
+  said.revoked = "retired";
+  const locked = await started(parts);
+  transport.isOffline = true;
+  await locked.sendSealed();
+  expect(await refusal(locked.signOut({ abandonPhotos: true }))).toBe("unsent");
+  transport.isOffline = false;
+  expect(await locked.sendSealed()).toMatchObject({ left: 0, problem: { code: "leaving" }, erase: null });
+  expect([said.took, await refusal(locked.signOut())]).toStrictEqual([1, "unsent"]);
+  expect([await refusal(locked.signOut({ abandonPhotos: true })), locked.state()]).toStrictEqual(["kept", "unenrolled"]);
+});
+
+test.each(["no longer known to the server", "without a network"])("a phone %s, with a forgotten PIN, is cleared where nothing is unsent, and only there", async (how) => {
+  const empty = await phone();
+  const full = await phone();
+  await full.engine.write([{ kind: "create", type: "person", set: { name: "甲" } }]);
+  for (const { engine, parts, said, transport } of [empty, full]) {
+    engine.close();
+    if (how.startsWith("without")) transport.isOffline = true;
+    else said.isRefused = true;
+    const locked = await started(parts);
+    expect((await locked.sendSealed()).problem).not.toBeNull();
+    expect(await refusal(locked.signOut({ abandonPhotos: true }))).toBe(engine === empty.engine ? "kept" : "unsent");
+  }
+});
+
+test("what was written after the envelopes had gone holds the clearing back again, also where the sending ends late", async () => {
+  const { engine, parts, transport } = await phone();
+  await engine.write([{ kind: "create", type: "person", set: { name: "甲" } }]);
+  engine.lock();
+  const usual = transport.request;
+  let go = (): void => undefined;
+  const gate = new Promise<void>((resolve) => (go = resolve));
+  transport.request = async (...asked) => gate.then(() => usual(...asked));
+  const late = engine.sendSealed();
+  await engine.unlock("246810");
+  await engine.write([{ kind: "create", type: "person", set: { name: "乙" } }]);
+  engine.lock();
+  go();
+  expect(await late).toMatchObject({ left: 0 });
+  expect(await refusal(engine.signOut({ abandonPhotos: true }))).toBe("unsent");
+  await engine.sendSealed();
+  expect(await refusal(engine.signOut())).toBe("kept");
+  expect(parts.disk.blocks.size).toBe(0);
 });
 
 test("envelopes leave a phone without its PIN as a file, and another phone hands them over", async () => {

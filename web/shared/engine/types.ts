@@ -242,7 +242,7 @@ export interface Engine {
   takeOver(): Promise<EngineState>;
   /**
    * Delete everything on this phone. Refused with EngineError `unsent` while operations or photos are unsent, unless a rescue file
-   * with all of them was saved (`markRescueSaved`). While locked it is open once `sendSealed` has handed over every envelope, or their
+   * with all of them was saved (`markRescueSaved`). While locked it is open where there is no envelope, once `sendSealed` has handed over every one, or their
    * file was saved (`markSealedSaved`); photos, which nobody gets at without the PIN, are given up with `abandonPhotos` only, and
    * with `abandonUnsent` everything.
    */

@@ -24,6 +24,15 @@ export async function waitingOn(store: Shelf): Promise<Waiting> {
 }
 
 /**
+ * Whether nothing is left behind a PIN that nobody gives: no envelope beyond `handedN`, up to which the server or a saved file has
+ * them, and no photo that was not given up. Where there is no envelope nothing was unsent, and the server need not be reached.
+ */
+export async function isAway(store: Shelf, handedN: number, withoutPhotos: boolean): Promise<boolean> {
+  const { sending, kept } = await envelopes(store);
+  return sending !== null && kept.every((one) => one.last_n <= handedN) && (sending.photos === 0 || withoutPhotos);
+}
+
+/**
  * Erases a phone that is out of use, from beside the app: a lost one at once, any other if nothing has been written or photographed
  * since `report` was made. An open page that did so keeps its storage and goes on. Whether it was erased.
  */
