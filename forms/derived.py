@@ -51,6 +51,9 @@ DERIVED: dict[str, Derived] = {
             "lives_alone", "person", "boolean", "personal", "独自居住", "Lives alone",
             ("residence_household.dwelling",), stored=True,
         ),
+        Derived("came_here_on", "person", "date", "personal", "来本社区日期", "Came here on", stored=True),
+        Derived("stay_began_on", "residence", "date", "personal", "当初来本社区日期", "Had come here on", stored=True),
+        Derived("left_here_on", "residence", "date", "personal", "离开本社区日期", "Left here on", stored=True),
         Derived("age", "person", "integer", "personal", "年龄", "Age", ("birth_date", "died_on")),
         Derived("is_head", "person", "boolean", "personal", "是否户主", "Is head", ("residence_household.head",)),
         Derived(

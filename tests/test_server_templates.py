@@ -19,9 +19,12 @@ from openpyxl.worksheet.datavalidation import DataValidation
 from records_kit import CODE_A, CODE_B, IDS, ZHANG_NUMBER, actor_of, office_with_records, write_operation
 
 from server.cli.tables import command
+from server.house import uuid7
 from server.jobs.worker import Worker
+from server.services.push import accept_user_operation
 from server.services.template_ready import READY
 from server.services.template_rows import RowMap, shifted
+from server.store.database import read, run
 
 PURPOSE = "民政报表"
 
@@ -249,7 +252,7 @@ WANTED = {
     "elderly_alone": ("王五", "=IF(I5>=80,1,0)"),
     "party_register": ("=A5-B5", "张三"),
     "resources": ("急救箱", '=IF(OR(G5="",I5=""),"",I5-G5)'),
-    "population_changes": ("=A5+B5-C5-D5",),
+    "population_changes": ("=A5+B5+E5-C5-D5",),
     "baseline": (CODE_A, "=SUM(I5:I6)", '=IF(E7=0,"",F7/E7)', "=SUM(K5:K6)"),
 }
 
@@ -271,6 +274,57 @@ def test_ready_templates_fill_with_formulas_kept(office, ogrinfo, tmp_path):
         if name == "baseline":
             page = book["底数"]
             assert [(page[f"A{row}"].value, page[f"K{row}"].value) for row in (5, 6)] == [(CODE_A, 0), (CODE_B, 1)]
+
+
+def test_the_months_changes_add_up_person_by_person(office):
+    """One event of each kind: who moved in, out, was born or died counts once; a move inside the community and a split on neither side;
+    who came and went again is told apart. The lists name exactly those who are counted, and only residents are counted at the end."""
+    house, secretary = office.house, actor_of(office, "secretary")
+
+    def wrote(kind, record_type, record_id, **more):
+        result = accept_user_operation(house, secretary, {"kind": kind, "type": record_type, "id": record_id, "set": {}, "was": {}} | more)
+        assert result["now"]["outcome"] == "applied", result
+
+    def person(name, household, since, reason, birth="1980-01-01"):
+        record_id = uuid7()
+        said = {"name": name, "sex": "1", "birth_date": birth, "birth_precision": "day", "document_missing_reason": "not_asked"}
+        lives = {"residence_household": IDS[household], "resident_from": since, "joined_reason": reason} if household else {}
+        wrote("create", "person", record_id, set=said | lives)
+        return record_id
+
+    def commanded(name, record_type, record_id, **arguments):
+        with read(house.engine) as connection:
+            row = run(connection, "SELECT v, tag FROM record WHERE id = ?", (record_id,)).one()
+        wrote("command", record_type, record_id, name=name, base={"v": row.v, "tag": row.tag}, arguments=arguments, others={})
+
+    person("新来", "household_a", "2026-03-01", "moved_in")
+    person("新生", "household_a", "2026-03-01", "born", birth="2026-03-01")
+    person("户籍在此", None, "", "")
+    person("漏登", "household_a", "2026-03-01", "missed_before")
+    gone, passed, dead, inside, apart = (
+        person(name, "household_b", since, "survey")
+        for name, since in (("走了", "2020-01-01"), ("来去", "2026-03-01"), ("去世", "2020-01-01"), ("搬家", "2020-01-01"), ("分户", "2020-01-01"))
+    )
+    wrote("patch", "person", passed, set={"joined_reason": "rented"}, was={"joined_reason": "survey"})
+    for one in (gone, passed):
+        commanded("person_left", "person", one, household=IDS["household_b"], reason="moved_out", on="2026-03-02")
+    commanded("person_died", "person", dead, on="2026-03-02", household=IDS["household_b"])
+    wrote("patch", "person", inside, set={"residence_household": IDS["household_a"], "resident_from": "2026-03-02", "joined_reason": "moved_in"},
+          was={"residence_household": IDS["household_b"], "resident_from": "2020-01-01", "joined_reason": "survey"})  # fmt: skip
+    commanded("split_household", "household", IDS["household_b"], new_household=uuid7(), members=[apart], on="2026-03-02")
+    _, answer = filled(office, office.signed_in("secretary"), "ready-population_changes", begins="2026-03-01", ends="2026-03-31")
+    book = load_workbook(io.BytesIO(answer.data))
+    figures = {book["汇总"].cell(4, column).value: book["汇总"].cell(5, column).value for column in range(1, 8)}
+    # at the end: 张三, 李四, 张小小, 王五 and 新来, 新生, 漏登, 搬家, 分户
+    assert figures == {"迁入": 1, "出生": 1, "迁出": 2, "死亡": 1, "期内来又离开": 1, "净增": "=A5+B5+E5-C5-D5", "期末人数": 9}
+    names = {title: {row[1].value for row in book[title].iter_rows(min_row=5) if row[1].value} for title in ("迁入与出生", "迁出与死亡")}
+    assert names == {"迁入与出生": {"新来", "新生"}, "迁出与死亡": {"走了", "来去", "去世"}}
+    _, answer = filled(office, office.signed_in("secretary"), "ready-persons")
+    page = load_workbook(io.BytesIO(answer.data))["人员"]
+    assert {row[6].value for row in page.iter_rows(min_row=5) if row[6].value} == {
+        "张三", "李四", "张小小", "王五", "新来", "新生", "漏登", "搬家", "分户"
+    }  # fmt: skip
+    assert "共9人" in page["A2"].value
 
 
 def test_no_text_of_a_record_becomes_a_formula(office):

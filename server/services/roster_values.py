@@ -17,6 +17,7 @@ from server.permissions import Scope
 from server.services.labels import code_labels
 from server.services.roster_query import Filter
 from server.services.roster_source import Source
+from server.services.roster_stays import Stays
 from server.services.tables import Value, joined
 from server.store.rosters import Entry
 
@@ -45,6 +46,7 @@ _COUNTS = {
     "members_known_count": _Counted("party_member", "organization", placed=False),
     "check_ins_count": _Counted("check_in", "party_member", placed=False, unless=("state", "ended")),
 }
+_STAYS = frozenset({"came_here_on", "stay_began_on", "left_here_on"})
 _DIGITS = re.compile(r"(\d+)")
 
 
@@ -73,6 +75,7 @@ class Values:
         self._counts: dict[tuple[str, str], int] = {}
         self._counted: set[str] = set()
         self._living: dict[str, int] = {}
+        self._stays: Stays | None = None
 
     def load(self, entries: Sequence[Entry], columns: Iterable[RosterColumn]) -> None:
         """Fetch what these columns of these entries refer to: one query per step of the longest path."""
@@ -99,6 +102,8 @@ class Values:
                 self._count(column, entries)
             elif column.derived == "lives_alone":
                 self._count_living(column, entries)
+            elif column.derived in _STAYS and self._stays is None:
+                self._stays = Stays(self._source)
 
     def _paths(self, column: RosterColumn) -> Iterable[Path]:
         """Paths of references that must be known for a column."""
@@ -107,6 +112,8 @@ class Values:
             return
         for start in column.paths:
             yield start
+            if column.derived == "left_here_on":
+                yield (*start, "person")
             for need in DERIVED[column.derived].needs:
                 yield (*start, *need.split(".")[:-1])
 
@@ -141,6 +148,14 @@ class Values:
         if holder.fields.get("vital_status") == "deceased" or holder.fields.get("presence") == "away_long":
             return False
         return self._living.get(home.fields.get("dwelling", "")) == 1
+
+    def _stay(self, name: str, holder: Entry) -> str | None:
+        """When a stay in the community began or ended; not told of who is outside the cells of a grid worker."""
+        if self._stays is None or (self._scope.streams is not None and holder.home not in self._scope.streams):
+            return None
+        if name == "came_here_on":
+            return self._stays.came_on(holder)
+        return self._stays.began_on(holder) if name == "stay_began_on" else self._stays.left_on(holder, self.follow(holder, ("person",)))
 
     def follow(self, entry: Entry | None, path: Path) -> Entry | None:
         """The record at the end of a path of references; None where a step leads nowhere."""
@@ -194,6 +209,8 @@ class Values:
             )
         if name == "lives_alone":
             return lambda entry: self._alone(holder) if (holder := self.follow(entry, start)) else None
+        if name in _STAYS:
+            return lambda entry: self._stay(name, holder) if (holder := self.follow(entry, start)) else None
         needs = [(need, tuple(need.split("."))) for need in DERIVED[name].needs]
 
         def read(entry: Entry) -> Any:
