@@ -59,6 +59,11 @@ def cell_text(cell: Any) -> str:
     return unicodedata.normalize("NFKC", str(cell)).strip()
 
 
+def says_nothing(text: str) -> bool:
+    """Whether the text of a cell stands for an empty one: a dash, a stroke, ``无``."""
+    return text.casefold() in _NOTHING
+
+
 def cell_value(target: str, spec: FieldSpec, cell: Any) -> Any:
     """The value of a field from a cell, None for an empty one; the form's own check comes after.
 
@@ -72,7 +77,7 @@ def cell_value(target: str, spec: FieldSpec, cell: Any) -> Any:
     CellRefused
     """
     text = cell_text(cell)
-    if not text or (text.casefold() in _NOTHING and spec.type not in ("boolean", "select_one")):
+    if not text or (says_nothing(text) and spec.type not in ("boolean", "select_one")):
         return None
     reader = _READERS.get(spec.type)
     return text if reader is None else reader(target, spec, text)
@@ -86,7 +91,7 @@ def birth_values(cell: Any) -> dict[str, str]:
     CellRefused
     """
     text = cell_text(cell)
-    if text.casefold() in _NOTHING:
+    if says_nothing(text):
         return {}
     year = _YEAR.fullmatch(text)
     if year is not None:
@@ -120,7 +125,7 @@ def _day_of(year: str, month: str, day: str) -> str:
 def _code(target: str, spec: FieldSpec, text: str) -> str | None:
     found = _codes(spec, target).get(text.casefold())
     if found is None:
-        if text.casefold() in _NOTHING:
+        if says_nothing(text):
             return None
         raise CellRefused("unknown_word", "不在代码表中", "not a word of the code list")
     return found

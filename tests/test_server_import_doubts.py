@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
+import openpyxl
 from test_server_imports import (  # noqa: F401
     CORRECTED,
     LI,
     WANG,
+    ZHAO,
     living,
     office,
     outcomes,
@@ -36,6 +39,33 @@ def test_two_stairways_of_a_building_without_entrances_stay_two_homes(office, se
     assert [one["place"] for one in rows_of_report(secretary, said)] == ["no_entrance", "no_entrance"]
     assert len({one["residence_household"] for one in living(office, "person")}) == len(living(office, "dwelling")) == 2
     assert outcomes(run_act(office, secretary, workbook(rows, headings=CORRECTED), "write")) == {"same": 2}
+
+
+def test_a_family_whose_address_is_merged_lives_behind_one_door(office, secretary):  # noqa: F811
+    """Building, door and head are written once beside a family, as on paper: everybody lives there; lines left blank in the block are none."""
+    headings = ["户主姓名", "楼栋", "单元", "室号", "姓名", "身份证号码"]
+    rows = [["李一", "3幢", "2单元", "501室", "李一", LI], [None, None, None, None, "王二", WANG], [], [None, None, None, None, "钱四", None]]
+    book = openpyxl.load_workbook(io.BytesIO(workbook(rows, headings=headings)))
+    page = book.active
+    last = page.max_row
+    for column in "ABCD":
+        page.merge_cells(f"{column}{last - 3}:{column}{last + 2}")
+    file = io.BytesIO()
+    book.save(file)
+    assert outcomes(run_act(office, secretary, file.getvalue(), "write")) == {"new": 3}
+    assert len({one["residence_household"] for one in living(office, "person")}) == len(living(office, "dwelling")) == 1
+    assert {one["home"] for one in living(office, "person")} == {"cell/cell-a"}
+
+
+def test_somebody_without_an_address_is_told_as_unplaced(office, secretary):  # noqa: F811
+    """Nobody new goes in as if the table had said where they live; one who is known already is not bothered. A dash for the entrance names none."""
+    add_building(secretary)
+    rows = [["李一", LI, "", "", "", ""], ["王二", WANG, "", "3", "2", ""], ["赵三", ZHAO, "", "8", "/", "101"]]
+    said = run_act(office, secretary, workbook(rows, headings=CORRECTED), "write")
+    assert outcomes(said) == {"unplaced": 2, "new": 1}
+    assert [one["place"] for one in rows_of_report(secretary, said)] == ["no_address", "no_address", "new_dwelling"]
+    again = run_act(office, secretary, workbook(rows, headings=CORRECTED), "plan")
+    assert outcomes(again) == {"same": 3} and not any(one.get("place") for one in rows_of_report(secretary, again))
 
 
 def test_who_lives_behind_a_door_without_entrance_does_not_move_out(office, secretary):  # noqa: F811

@@ -135,3 +135,20 @@ def test_many_different_texts_lie_in_a_file(tmp_path, monkeypatch):
     path = with_sheet(tmp_path / "a.xlsx", rows, "".join(f"<si><t>{text}</t></si>" for text in texts))
     with open_sheet(path) as (_, found):
         assert [cells[0] for _, cells in found] == texts[::-1]
+
+
+@pytest.mark.parametrize("piece", [1 << 16, 60])
+def test_what_is_merged_downwards_stands_in_every_row_below(tmp_path, monkeypatch, piece):
+    """Beside a family once, read for each of it, wherever a piece of the file ends; not where a cell has its own text, nor across, nor beyond the block."""
+    monkeypatch.setattr("server.services.sheet_cells._PIECE", piece)
+    book = openpyxl.Workbook()
+    page = book.active
+    for row in (["名册", None, None], ["3幢", "501", "李一"], [None, None, "王二"], [], [None, None, "赵三"], ["4幢", "101", "钱四"], [None, None, "孙五"]):
+        page.append(row)
+    for block in ("A1:C1", "B2:B5", "A2:A5"):
+        page.merge_cells(block)
+    book.save(tmp_path / "a.xlsx")
+    assert ours(tmp_path / "a.xlsx") == [
+        (1, ["名册"]), (2, ["3幢", "501", "李一"]), (3, ["3幢", "501", "王二"]), (5, ["3幢", "501", "赵三"]), (6, ["4幢", "101", "钱四"]),
+        (7, [None, None, "孙五"]),
+    ]  # fmt: skip

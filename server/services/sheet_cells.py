@@ -23,6 +23,8 @@ _IN_MEMORY = 1 << 22
 _ROW = re.compile(rb"<(?:\w+:)?row[\s>/]")
 _LONGEST = 40
 """A tag that `_ROW` finds is no longer, with what a piece may end in."""
+_MERGED = re.compile(rb"""<(?:\w+:)?mergeCell\s[^<>]*?\bref=["']([A-Za-z]{1,3})(\d{1,7}):[A-Za-z]{1,3}(\d{1,7})["']""")
+_LONGEST_MERGED = 200
 
 
 class BookUnreadable(Exception):
@@ -54,6 +56,8 @@ class Book:
     def rows(self, sheet: str, most_columns: int) -> Iterator[tuple[int, list[Any]]]:
         """(number of the row, its values from column A on) of every row that the sheet holds. Formulas are read as their last result.
 
+        What is merged downwards stands in each row that has anything of its own, as people read it.
+
         Raises
         ------
         BookUnreadable
@@ -61,14 +65,62 @@ class Book:
         made: list[tuple[int, list[Any]]] = []
         parser = _rows_into(made, self, most_columns)
         try:
+            merged = _Merged(self._merged_downwards(sheet, most_columns))
             with self.archive.open(self.sheets[sheet]) as source:
                 while piece := source.read(_PIECE):
                     parser.Parse(piece, False)
+                    if merged:
+                        for number, row in made:
+                            merged.fill(number, row)
                     yield from made
                     made.clear()
                 parser.Parse(b"", True)
         except (expat.ExpatError, ValueError, IndexError, OSError, zipfile.BadZipFile, zlib.error, EOFError) as error:
             raise BookUnreadable(type(error).__name__) from error
+
+    def _merged_downwards(self, sheet: str, most_columns: int) -> array[int]:
+        """The blocks of merged cells of more than one row, by their first row. They stand behind the rows, so the text is looked through before."""
+        found, tail = array("Q"), b""
+        with self.archive.open(self.sheets[sheet]) as source:
+            while piece := source.read(_PIECE):
+                text = tail + piece
+                last = 0
+                if b"mergeCell" in text:
+                    for match in _MERGED.finditer(text):
+                        last, top, bottom, column = match.end(), int(match[2]), int(match[3]), _column(match[1].decode())
+                        if top < bottom and column < most_columns:
+                            found.append(top << 40 | bottom << 16 | column)
+                tail = text[max(last, len(text) - _LONGEST_MERGED) :]
+        return array("Q", sorted(found))
+
+
+class _Merged:
+    """Writes what stands in the first row of merged cells into the rows below."""
+
+    __slots__ = ("_blocks", "_next", "_open")
+
+    def __init__(self, blocks: array[int]) -> None:
+        self._blocks, self._next = blocks, 0
+        self._open: dict[int, tuple[int, Any]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._blocks)
+
+    def fill(self, number: int, row: list[Any]) -> None:
+        """Fill one row; rows come in their order. A row that is blank but for merged cells stays blank."""
+        if any(cell not in (None, "") for cell in row):
+            for column in [column for column, (bottom, _) in self._open.items() if bottom < number]:
+                del self._open[column]
+            for column, (_, value) in self._open.items():
+                if column >= len(row):
+                    row.extend([None] * (column + 1 - len(row)))
+                if row[column] in (None, ""):
+                    row[column] = value
+        while self._next < len(self._blocks) and (block := self._blocks[self._next]) >> 40 <= number:
+            column = block & 0xFFFF
+            if block >> 40 == number and column < len(row):
+                self._open[column] = (block >> 16 & 0xFFFFFF, row[column])
+            self._next += 1
 
 
 @contextmanager

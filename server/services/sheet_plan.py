@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 NEW, CHANGED, SAME, UNPLACED = "new", "changed", "same", "unplaced"
 DUPLICATE, DOUBTFUL, REJECTED = "duplicate", "doubtful", "rejected"
 OUTCOMES = (NEW, CHANGED, SAME, UNPLACED, DUPLICATE, DOUBTFUL, REJECTED)
-"""``unplaced`` is new with an address that leads to no building; ``doubtful``: several persons would fit, or one nearly does."""
+"""``unplaced`` is new with no address or one that leads to no building; ``doubtful``: several persons would fit, or one nearly does."""
 MOST_CANDIDATES = 3
 
 _HEAD = "02"
@@ -60,7 +60,7 @@ class RowPlan:
     gone: bool = False
     """Doubtful because the person of the earlier table's row is deleted or merged."""
     place: str = ""
-    """Why its address leads into no building (see `sheet_ground.Lead`), or ``new_dwelling`` where it makes one in a building."""
+    """Why its address leads into no building (see `sheet_ground.Lead`), ``no_address`` where somebody new has none, or ``new_dwelling`` where it makes one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +271,7 @@ class Planner:
             if any(home.household_id == lives for one_near in door.near for home in one_near.homes):
                 door, kept = None, ["residence_household"]
         operations: list[dict[str, Any]] = []
-        home, placed = self._home(one, door, operations, told) if door else (None, True)
+        home, placed = self._home(one, door, operations, told) if door else (None, False)
         self._ground.scratch.saw(self._identity(one, home.household_id if home else ""), one.row)
         if home is not None:
             values["residence_household"] = home.household_id
@@ -285,7 +285,7 @@ class Planner:
         else:
             person_id = self._house.new_id()
             operations.append(_operation("create", "person", person_id, None, values))
-            outcome = NEW if placed else UNPLACED
+            outcome, place = NEW if placed else UNPLACED, place if door is not None else "no_address"
         if home is not None and home.head_id is None and one.person.get("relation_to_head") == _HEAD:
             home.head_id = person_id
             self._touch("household", home.household_id, home, {"head": person_id}, operations)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from forms.identity import resident_id_birth, resident_id_ok, resident_id_sex
 from forms.sheet_columns import EXTRA, TYPES
-from forms.sheet_values import CellRefused, birth_values, cell_text, cell_value
+from forms.sheet_values import CellRefused, birth_values, cell_text, cell_value, says_nothing
 from forms.validate import validator
 from server.services.sheet_ground import place_of
 from server.store.sheet_scratch import digest
@@ -71,7 +71,8 @@ class Reader:
             kind, _, name = target.partition(".")
             try:
                 if target in EXTRA:
-                    found.parts[target] = cell_text(cell)
+                    text = cell_text(cell)
+                    found.parts[target] = "" if says_nothing(text) else text
                 elif target == "person.birth_date":
                     found.person.update(birth_values(cell))
                 elif (value := cell_value(target, self._forms[kind].fields[name], cell)) is not None:

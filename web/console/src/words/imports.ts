@@ -59,6 +59,7 @@ export const imports = {
   keptLater: ["{fields}：后来有人改过，表中没有变，保留现在的", "{fields}: changed by somebody since and the same in the table; stays as it is now"],
   maybe: ["可能是谁 {n}", "Candidate {n}"],
   whyUnplaced: ["地址没有对上楼栋，会进入“未落格”待办", "The address leads to no building; it goes to the inbox, in no cell"],
+  place_no_address: ["表中没有写楼栋和门牌", "the table names no building and door"],
   place_no_building: ["没有这栋楼的记录", "no such building is recorded"],
   place_several_buildings: ["有几栋楼都叫这个号，请写明小区", "several buildings have this number: name the estate"],
   place_other_estate: ["这栋楼在别的小区，与表中小区不符", "the building stands in another estate than the one named"],
