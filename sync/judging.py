@@ -96,8 +96,8 @@ def _refusal_of_command(
     for record_id, expected in {**named, **new}.items():
         record = memory.records.get(record_id)
         actual = record.type if record is not None else made.get(record_id) or coming.get(record_id)
-        if actual is None and record_id in named:
-            return _moved(memory, writer, operation, n, [record_id]) or Refusal(HELD, "parent", record_id)
+        if actual is None and record_id in named and record_id not in memory.gone:
+            return Refusal(HELD, "parent", record_id)
         if actual is not None and actual != expected:
             error = _error(pointer_of(operation, record_id), "wrong_type", f"a {expected} is expected")
             return Refusal(QUARANTINED, "invalid", errors=[error])
@@ -107,9 +107,6 @@ def _refusal_of_command(
             error = _error("/arguments/command", "not_the_latest", "a later merge has to be undone first")
             return Refusal(QUARANTINED, "invalid", errors=[error])
         named = {**named, **({merge.merged: operation.type} if merge is not None else {})}
-    moved = _moved(memory, writer, operation, n, named)
-    if moved is not None:
-        return moved
     target = target_community(operation)
     if target is not None and target not in memory.communities:
         error = _error("/arguments/community", "no_such_community", "no other community of this house")
@@ -117,7 +114,10 @@ def _refusal_of_command(
     for record_id in named if writer.scope is not None else ():
         record = memory.records.get(record_id)
         if record is not None and not _in_scope(record, n, writer, memory):
-            return Refusal(HELD, PROPOSAL)  # somebody over all of it here, before anybody elsewhere is asked
+            return Refusal(HELD, PROPOSAL)  # somebody over all of it here, before anybody elsewhere is asked, or decides about who has moved
+    moved = _moved(memory, writer, operation, n, named)
+    if moved is not None:
+        return moved
     if target is not None and (memory.crossing is None or memory.crossing.community_id != target):
         said = _error("/arguments/community", ASKED_THERE, "the other community was asked, and has to accept it")
         return Refusal(HELD, PROPOSAL, ELSEWHERE + target, errors=[said])

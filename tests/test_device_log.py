@@ -237,6 +237,24 @@ def test_what_was_written_goes_from_phone_to_phone_as_a_file(tmp_path: Path) -> 
             new.take_in(wrong)
 
 
+def test_what_was_taken_over_from_another_phone_was_written_without_what_this_one_has_read(tmp_path: Path) -> None:
+    """C10, S18, S30: the file's operations are told as older than the pages that this phone has stored, whichever numbers they get."""
+    old, new = phone_at(tmp_path / "old"), phone_at(tmp_path / "new")
+    old.create("household", {"kind": "family"})
+    new.create("household", {"kind": "family"})
+    with new._store.change("page"):
+        new._store.run("UPDATE identity SET departures = 'e:7', departures_last_n = 1, scope_last_n = 1")
+    new.create("building", {"name": "1 幢"})
+    assert new.take_in(old.rescue_file()) == 1
+    known = new._store.identity()
+    assert known is not None and (known["departures"], known["departures_last_n"], known["scope_last_n"]) == ("e:7", 3, 3)
+    assert new.take_in(old.rescue_file()) == 0
+    new.create("building", {"name": "2 幢"})
+    assert new.take_in(old.rescue_file()) == 0
+    known = new._store.identity()
+    assert known is not None and known["departures_last_n"] == 3, "nothing new was taken over"
+
+
 def test_killed_while_a_file_is_taken_in_it_is_there_whole_or_not(tmp_path: Path) -> None:
     """C1, C10: stopped at any write of taking in, nothing of the file is there or all of it."""
     old = phone_at(tmp_path / "old")

@@ -135,6 +135,25 @@ def test_s30_what_was_read_in_another_life_of_the_database_counts_for_nothing(gr
         assert (answer.status_code, answer.json["errors"][0]["pointer"]) == (422, "/departures")
 
 
+def test_s30_work_that_a_phone_took_over_from_another_is_late_also_where_it_has_told_what_it_knows(ground):
+    """S30, C10: a rescued edit from before the move is decided there; what the taker writes of it afterwards is refused."""
+    near, _, _, taker, bases = moved_away(ground)
+    taker.pull()
+    taker.write(create("building", {"name": "新楼"}))  # by which it has told what it had read
+    rescued, known = (patch(ground, one, {"note": "救援"}, base=bases[one]) for one in near.persons)
+    taker.departures["last_n"] = taker.n + 1
+    assert taker.outcomes([rescued], [known]) == [("held", "moved"), ("quarantined", "moved_away")]
+    assert json.loads(there(ground, near.persons[0]).fields)["note"] == "救援"
+
+
+def test_s25_a_number_that_the_house_has_not_come_to_says_nothing(ground):
+    """S25, S30: a phone that read of moves which an older copy of the database lacks is not taken to know of later ones."""
+    near, _, _, away, bases = moved_away(ground)
+    away.pull()
+    away.departures = {"seen": away.departures["seen"].rpartition(":")[0] + ":999999", "last_n": 0}
+    assert away.outcomes([patch(ground, near.persons[0], {"note": "敲门"}, base=bases[near.persons[0]])]) == [("held", "moved")]
+
+
 @given(st.lists(st.one_of(st.just("leaves"), st.just("writes"), st.just("reads"), st.just("sends")), max_size=30))
 def test_s30_late_is_what_was_written_before_the_phone_read_of_the_departure(story):
     """S30: whenever the phone reads and sends, exactly its operations from before the reading are late, as the phone tells it."""

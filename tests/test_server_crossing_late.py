@@ -19,8 +19,9 @@ from crossing_kit import (
 )
 from server_kit import create, home, operation, patch, resident
 
+from server.errors import AlreadyDecided
 from server.jobs.worker import Worker
-from server.services import crossing, forwarding, push, release
+from server.services import crossing, deciding, forwarding, push, release
 from server.services.deciding import Waiting
 from server.services.push import accept_user_group, user_operation
 from server.simulation import laws
@@ -163,3 +164,42 @@ def test_s8_a_household_that_was_merged_before_it_is_accepted_is_placed_with_the
     survivor = there(ground, other.household)
     assert json.loads(survivor.fields)["dwelling"] == dwelling and survivor.home != "~unplaced"
     assert {there(ground, one).home for one in (*near.persons, *other.persons)} == {survivor.home}
+
+
+def change_head(ground, near, head):
+    return operation("command", "household", near.household, base=ground.base(near.household), name="change_head", arguments={"head": head})
+
+
+def decided_there(ground, near, stranger, command):
+    """The office of the old community confirms; what became of it there and what its author is told."""
+    said = deciding.confirm(ground.house, ground.secretary, Waiting(COMMUNITY, stranger.install_id, stranger.n))
+    assert (said[0]["now"]["outcome"], said[0]["now"]["reason"]) == ("held", "moved")
+    with pytest.raises(AlreadyDecided):
+        deciding.confirm(ground.house, ground.secretary, Waiting(COMMUNITY, stranger.install_id, stranger.n))
+    return json.loads(there(ground, near.household).fields).get("head"), told(stranger, command)[0]
+
+
+def test_s18_a_proposal_about_who_has_moved_since_is_confirmed_and_decided_there(ground):
+    """S18, S30, L5: the worker of another cell proposed before the move; the office confirms after it, and it takes effect there."""
+    phone, stranger = ground.worker(0), ground.worker(1)
+    near, _ = family(phone)
+    proposed = change_head(ground, near, near.persons[1])
+    assert stranger.outcomes([proposed]) == [("held", "proposal")]
+    _, waiting = ask(ground, phone, near.household)
+    accept(ground, waiting)
+    head, (outcome, reason) = decided_there(ground, near, stranger, proposed)
+    assert (head, reason) == (near.persons[1], "moved") and outcome in {"applied", "merged"}
+
+
+def test_s18_a_late_command_outside_my_cells_is_a_proposal_also_where_its_records_have_moved(ground):
+    """S18, S30: a move changes nothing about who may decide: somebody over all of it says yes before the other community enters it."""
+    phone, stranger = ground.worker(0), ground.worker(1)
+    near, _ = family(phone)
+    late = change_head(ground, near, near.persons[1])
+    before = json.loads(there(ground, near.household, COMMUNITY).fields).get("head")
+    _, waiting = ask(ground, phone, near.household)
+    accept(ground, waiting)
+    assert stranger.outcomes([late]) == [("held", "proposal")]
+    assert json.loads(there(ground, near.household).fields).get("head") == before != near.persons[1]
+    head, (outcome, reason) = decided_there(ground, near, stranger, late)
+    assert (head, reason) == (near.persons[1], "moved") and outcome in {"applied", "merged"}

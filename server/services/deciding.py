@@ -24,7 +24,7 @@ from server.store import push as reading
 from server.store.database import stamp, write
 from server.store.errors import Busy, PlanOutdated
 from sync.memory import Decided, Memory, Prepared
-from sync.outcome import ERASED, HELD, PROPOSAL, QUARANTINED, UNCHANGED, Refusal, asks_elsewhere
+from sync.outcome import ERASED, HELD, MOVED, PROPOSAL, QUARANTINED, UNCHANGED, Refusal, asks_elsewhere
 
 if TYPE_CHECKING:
     from server.house import House
@@ -212,7 +212,8 @@ def _transact(
 
     def keep(connection: Connection, memory: Memory, opened: Opened, entry: Entry, decided: list[Decided]) -> None:
         held = [one for one in decided if one.outcome == HELD]
-        passed_on = all(asks_elsewhere(one.waits_for) for one in held) and not asked_before
+        # about records that have moved since, it is decided there at once (S30)
+        passed_on = all(one.reason == MOVED or (asks_elsewhere(one.waits_for) and not asked_before) for one in held)
         if reason is not None and held and not passed_on:
             raise AlreadyDecided("this waits for a record that is not here yet")
         results.extend(keep_decision(connection, community_id, install_id, operations, opened, entry, decided))

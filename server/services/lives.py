@@ -17,6 +17,7 @@ import orjson
 from server.services.carry import ENGINE_VERSION
 from server.store import crossings, writing
 from server.store import push as reading
+from server.store.backup import number_given
 from server.store.database import next_journal_number, stamp, write
 from server.store.errors import CopiedBack
 from server.store.life import begin_next_life
@@ -65,10 +66,17 @@ def check_acknowledged(connection: Connection, shown: tuple[str | None, int], la
 
 
 def note_departures(connection: Connection, sender: Sender, told: tuple[str, int], noted: int) -> None:
-    """Write down which departures a phone knows of, where that is news; what it read in another life says nothing here (S30)."""
+    """Write down which departures a phone knows of, where that is news; what it read in another life says nothing here (S30).
+
+    Nor does a number that this house has not come to yet. The same departures with a larger n: it took another phone's work over.
+    """
     epoch, _, number = told[0].rpartition(":")
     seen = int(number) if number.isascii() and number.isdigit() and len(number) < 16 else 0
-    if seen > noted and epoch == present_epoch(connection):
+    if seen < max(noted, 1) or epoch != present_epoch(connection):
+        return
+    if seen == noted:
+        crossings.raise_told(connection, sender.community_id, sender.install_id, told[1])
+    elif seen <= number_given(connection):
         crossings.note_told(connection, sender.community_id, sender.install_id, seen, told[1])
 
 

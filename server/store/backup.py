@@ -139,13 +139,18 @@ def drop_everything(connection: Connection) -> None:
 
 
 # ---------------------------------------------------------------- journal numbers
-def journal_number(connection: Connection) -> int:
-    """A number that no journal entry is above."""
+def number_given(connection: Connection) -> int:
+    """The highest journal number that was given out, also by a transaction that was taken back."""
     source = "SELECT last_value FROM journal_number"
     if connection.dialect.name != "postgresql":
         source = "SELECT coalesce(max(value), 0) FROM sequence WHERE name = 'journal_number'"
+    return int(run(connection, source).scalar_one())
+
+
+def journal_number(connection: Connection) -> int:
+    """A number that no journal entry is above."""
     highest = run(connection, "SELECT coalesce(max(number), 0) FROM journal").scalar_one()
-    return max(int(run(connection, source).scalar_one()), int(highest))
+    return max(number_given(connection), int(highest))
 
 
 def set_journal_number(connection: Connection, number: int) -> None:

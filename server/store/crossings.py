@@ -51,6 +51,12 @@ def note_told(connection: Connection, community_id: str, install_id: str, seen: 
     run(connection, statement, (seen, community_id, install_id))
 
 
+def raise_told(connection: Connection, community_id: str, install_id: str, last_n: int) -> None:
+    """Say that a phone's operations up to ``last_n`` were made without knowing of any departure: another phone's are among them."""
+    statement = "UPDATE departure_told SET last_n = ? WHERE community_id = ? AND install_id = ? AND last_n < ?"
+    run(connection, statement, (last_n, community_id, install_id, last_n))
+
+
 def told(connection: Connection, community_id: str, install_id: str) -> tuple[tuple[int, int], ...]:
     """(departures up to here, own operations after there) of what a phone has said to know."""
     statement = "SELECT seen, last_n FROM departure_told WHERE community_id = ? AND install_id = ? ORDER BY seen"

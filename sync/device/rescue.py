@@ -61,4 +61,6 @@ def take_in(store: Store, content: bytes) -> int:
                 )  # fmt: skip
                 store.run_many("INSERT INTO part (n, record_id, type, text) VALUES (?, ?, ?, ?)", [(n, *part) for part in parts])
             taken += len(new)
+        if taken:  # written without what this phone has read meanwhile: late, like all that it has not sent (S18, S30)
+            store.run("UPDATE identity SET scope_last_n = ?, departures_last_n = ?", store.last_n(), store.last_n())
     return taken

@@ -84,6 +84,11 @@ export async function importRescue(ledger: Ledger, file: Uint8Array, passphrase:
       }
       change.rows.set(n, { ...row, ...UNSENT, n, group });
     }
+    if (fresh.length) {
+      // written without what this phone has read meanwhile: late, like all that it has not sent (S18, S30)
+      const told = change.core.departures;
+      change.patchCore({ scopeLastN: n, departures: told ? { ...told, last_n: n } : null });
+    }
     const blobs = { ...change.core.blobs };
     const taken = photos.filter(({ name }) => !blobs[name]);
     for (const { name, mime, size, sealed } of taken) {

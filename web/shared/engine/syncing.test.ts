@@ -325,3 +325,17 @@ test("S30: a push tells which departures this phone had read of, and which own w
   await engine.sync();
   expect(cell.echoed).toStrictEqual([{ seen: "e1:0", last_n: 0 }, { seen: "e1:7", last_n: 1 }]);
 });
+
+test("S30, S18: work of a rescue file is told as written without what this phone has read", async () => {
+  const old = await phone();
+  await old.engine.write([{ kind: "create", type: "person", set: { name: "甲" } }]);
+  const { file } = await old.engine.exportRescue("correct horse");
+  const { cell, engine } = await phone();
+  cell.departures = "e1:7";
+  await engine.sync();
+  await engine.write([{ kind: "create", type: "person", set: { name: "乙" } }]);
+  await engine.importRescue(file, "correct horse");
+  await engine.write([{ kind: "create", type: "person", set: { name: "丙" } }]);
+  await engine.sync();
+  expect(cell.echoed).toStrictEqual([{ seen: "e1:7", last_n: 2 }]);
+});
