@@ -327,7 +327,8 @@ class DeviceEngine extends Reader implements Engine {
       try {
         const { newId, parts } = this;
         const file = (name: string): Promise<Uint8Array<ArrayBuffer> | null> => openBlob(opened.ledger, parts.store, name);
-        const { report, problems } = await synchronise({ line, registry: () => opened.registry, newId, readBlob: file, progress, pageLimit: parts.pageLimit ?? null });
+        const shown = (ids: ReadonlySet<string>): unknown[] => [...[...ids].map((id) => opened.lookup.read(id)).filter((view) => view?.life === "live"), ...opened.drafts.all()];
+        const { report, problems } = await synchronise({ line, registry: () => opened.registry, newId, readBlob: file, shown, progress, pageLimit: parts.pageLimit ?? null });
         if (report.complete) await setAside(opened.ledger, parts.store).catch(() => undefined);
         else if (report.problem?.code === "no_room") await sendSealed(parts.store, parts.transport, this.clock()).catch(() => undefined); // it arrives, though this phone cannot note it
         if (report.erase) await this.leave(report.erase);
@@ -374,7 +375,7 @@ class DeviceEngine extends Reader implements Engine {
 
   async exportRescue(passphrase: string): Promise<RescueFile> {
     const { ledger } = this.ready();
-    const { held, ...rescue } = await this.attempt(exportRescue({ ledger, store: this.parts.store, passphrase, now: this.clock(), rounds: this.parts.pinRounds }));
+    const { held, ...rescue } = await this.attempt(exportRescue({ ledger, store: this.parts.store, passphrase, now: this.clock(), rounds: this.parts.pinRounds, room: this.parts.rescueRoom }));
     this.held = held;
     return rescue;
   }

@@ -72,4 +72,6 @@ export interface EngineParts {
   persist?: () => Promise<boolean>;
   /** Rows per page of a pull; left out: the server's own measure. */
   pageLimit?: number;
+  /** Bytes of photos in one rescue file; only for tests. */
+  rescueRoom?: number;
 }

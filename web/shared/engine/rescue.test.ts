@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
 import { device, EMPTY_PULL, enrolled, restarted, scripted } from "./kit.ts";
-import { MOST_PHOTO_BYTES } from "./rescue.ts";
 import { EngineError, type Engine } from "./types.ts";
 
 const PHOTO = new Uint8Array([255, 216, 255, 1]);
@@ -72,14 +71,33 @@ test("a rescue file holds the photos too: the other phone shows and uploads them
   expect(other.photos).toStrictEqual([PHOTO]);
 });
 
-test("what is written after the file was made is not counted as rescued; photos without room in it hold the sign-out back", async () => {
-  const engine = await enrolled(device(house().transport));
+test("what is written after the file was made is not counted as rescued; photos without room in it hold the sign-out back until the next file holds them", async () => {
+  const engine = await enrolled(device(house().transport, undefined, { rescueRoom: 100 }));
   await engine.exportRescue("correct horse");
   await withPhoto(engine);
   await engine.markRescueSaved();
   expect(await refusal(engine.signOut())).toBe("unsent");
-  await engine.keepBlob(new Uint8Array(MOST_PHOTO_BYTES), "image/jpeg");
+  await engine.keepBlob(new Uint8Array(100), "image/jpeg");
   expect((await engine.exportRescue("correct horse")).photosLeft).toBe(1);
   await engine.markRescueSaved();
   expect(await refusal(engine.signOut())).toBe("unsent");
+  const second = await engine.exportRescue("correct horse");
+  expect(second.photosLeft).toBe(0);
+  await engine.markRescueSaved();
+  const taker = await enrolled(device(house().transport));
+  expect(await taker.importRescue(second.file, "correct horse")).toMatchObject({ photos: 1 });
+  expect(await refusal(engine.signOut())).toBe("kept"); // the first file has the other one
+});
+
+test("a photo that does not open any more is told, is in no file, and does not hold the sign-out back", async () => {
+  const parts = device(house().transport);
+  const engine = await enrolled(parts);
+  const name = await withPhoto(engine);
+  parts.disk.blocks.set(`b/${name}`, new Uint8Array(40));
+  await engine.keepBlob(new Uint8Array([2]), "image/jpeg");
+  const { file, photosLeft, photosBroken } = await engine.exportRescue("correct horse");
+  expect([photosLeft, photosBroken]).toStrictEqual([0, 1]);
+  await engine.markRescueSaved();
+  expect(await (await enrolled(device(house().transport))).importRescue(file, "correct horse")).toMatchObject({ operations: 1, photos: 1 });
+  expect(await refusal(engine.signOut())).toBe("kept");
 });

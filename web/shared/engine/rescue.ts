@@ -1,18 +1,19 @@
 // Unsent work in a file: sealed with a passphrase, taken over by another install. Operations keep their op_ids and bytes,
 // so that one which did arrive under the first install is recognised and not applied twice (L6, S21). Photos that were not
-// uploaded are in it too, as many as a phone can seal at once; those that are not hold the sign-out back.
+// uploaded are in it too, as many as a phone can seal at once; the next file holds the next ones, and those that no file holds yet
+// hold the sign-out back.
 
 import { openBlob } from "./blobs.ts";
 import { toBytes, toText } from "./envelope.ts";
 import type { Core, LogRow } from "./kept-types.ts";
 import type { Change, Ledger } from "./ledger.ts";
 import type { BlockStore } from "./parts-types.ts";
-import { openFile, sealFile } from "./sealing.ts";
+import { openFile, SealBroken, sealFile } from "./sealing.ts";
 import { EngineError, type RescueFile, type TakenOver } from "./types.ts";
 import { UNSENT } from "./writing.ts";
 
 /** Bytes of photos in one file: the cheapest phone has to hold it three times over while it is sealed. */
-export const MOST_PHOTO_BYTES = 16_000_000;
+const MOST_PHOTO_BYTES = 16_000_000;
 
 interface Content {
   communityId: string;
@@ -23,7 +24,7 @@ interface Content {
   photos?: { name: string; mime: string; bytes: string }[];
 }
 
-/** What a file holds: everything up to `n`, and these photos. */
+/** What a file holds: everything up to `n`, and these photos; those too that nobody can open any more. */
 export interface Held {
   installId: string;
   n: number;
@@ -37,24 +38,30 @@ export const waitingPhotos = ({ blobs }: Core): string[] => Object.keys(blobs).f
 
 /** The file, and what it holds. */
 export async function exportRescue(
-  { ledger, store, passphrase, now, rounds }: { ledger: Ledger; store: Pick<BlockStore, "read">; passphrase: string; now: number; rounds: number | undefined },
+  { ledger, store, passphrase, now, rounds, room = MOST_PHOTO_BYTES }: { ledger: Ledger; store: Pick<BlockStore, "read">; passphrase: string; now: number; rounds: number | undefined; room?: number | undefined },
 ): Promise<RescueFile & { held: Held }> {
   if (passphrase.length < 6) throw new EngineError("passphrase", { zh: "口令至少 6 个字符", en: "a passphrase has six characters or more" });
   const n = ledger.lastN();
   const rows = unsentRows(ledger).map(({ n, group, opId, kind, type, id, text, claimedAt, steps, bases }) => ({ n, group, opId, kind, type, id, text, claimedAt, steps, bases }));
   const { core } = ledger;
   const waiting = waitingPhotos(core);
+  const fresh = waiting.filter((name) => !core.blobs[name]?.rescued);
   const photos: NonNullable<Content["photos"]> = [];
+  const over = new Set<string>(); // held by a file, or by nothing any more
   let size = 0;
-  for (const name of waiting) {
-    size += core.blobs[name]?.size ?? 0;
-    if (size > MOST_PHOTO_BYTES && photos.length) break;
-    const bytes = await openBlob(ledger, store, name).catch(() => null); // a damaged one leaves the others their way out
-    if (bytes) photos.push({ name, mime: core.blobs[name]?.mime ?? "", bytes: toText(bytes) });
+  for (const name of [...fresh, ...waiting.filter((one) => !fresh.includes(one))]) {
+    const next = size + (core.blobs[name]?.size ?? 0);
+    if (next > room && photos.length) break;
+    const bytes = await openBlob(ledger, store, name).catch((error: unknown) => (error instanceof SealBroken ? null : undefined));
+    if (bytes === undefined) continue; // not read this time: it leaves the others their way out
+    over.add(name);
+    if (bytes === null) continue; // damaged or gone: there is nothing that could be saved
+    size = next;
+    photos.push({ name, mime: core.blobs[name]?.mime ?? "", bytes: toText(bytes) });
   }
   const content: Content = { communityId: core.communityId, installId: core.installId, savedAt: new Date(now).toISOString(), rows, photos };
   const file = await sealFile(passphrase, content, rounds);
-  return { file, photosLeft: waiting.length - photos.length, held: { installId: core.installId, n, photos: new Set(photos.map((one) => one.name)) } };
+  return { file, photosLeft: fresh.filter((name) => !over.has(name)).length, photosBroken: over.size - photos.length, held: { installId: core.installId, n, photos: over } };
 }
 
 /** Takes the work of a file over, group by group, with new numbers; what is here already is left out. */

@@ -1,5 +1,6 @@
 // One synchronisation: what it sends and reads, in which order, and what it tells. It never throws.
 
+import { dropTakenOff } from "./blobs.ts";
 import { accepted, call, NotUnderstood, problemOf, servedAt, Stopped, wanted, type Line } from "./calls.ts";
 import { askDisputes } from "./disputes.ts";
 import { handOver } from "./erasing.ts";
@@ -25,6 +26,8 @@ export interface SyncDesk {
   registry: () => FormRegistry;
   newId: () => string;
   readBlob: (name: string) => Promise<Uint8Array<ArrayBuffer> | null>;
+  /** The live ones among these records as they are seen, and what is being typed. */
+  shown: (ids: ReadonlySet<string>) => readonly unknown[];
   progress: (progress: SyncProgress) => void;
   pageLimit?: number | null;
 }
@@ -82,6 +85,7 @@ export async function synchronise(desk: SyncDesk): Promise<{ report: SyncReport;
     }
     await offerWitnesses(line);
     await askDisputes(line);
+    await dropTakenOff(ledger, desk.shown);
     if (await uploadBlobs(line, desk.readBlob)) await pullAll();
     if (!report.referenceChanged) report.referenceChanged = await readReference(line, tell);
     await ledger.change("sync: done", (change) => change.patchCore({ lastSyncAt: new Date(line.now()).toISOString() }));

@@ -181,8 +181,10 @@ export interface SyncReport {
 /** A rescue file. */
 export interface RescueFile {
   file: Uint8Array;
-  /** Photos that are not uploaded and had no room in it. */
+  /** Photos that are not uploaded, are in no saved file, and had no room in this one: the next one takes them. */
   photosLeft: number;
+  /** Photos that do not open any more: in no file, and nothing waits for them. */
+  photosBroken: number;
 }
 /** What was taken over from one. */
 export interface TakenOver {

@@ -81,6 +81,37 @@ test("a photo that was taken off again is not sent; one that an entry names is",
   expect((await engine.readBlob(named))?.bytes).toStrictEqual(new Uint8Array([2]));
 });
 
+test("a photo that cannot be uploaded goes once it was taken off its record, not while anything shows it", async () => {
+  const { said, server } = picky();
+  const usual = server.request;
+  let applied = { n: 0, op_id: null as string | null };
+  server.request = async (method, path, options) => {
+    const answer = (body: Record<string, unknown>) => ({ status: 200, headers: {}, body, bytesDown: 0, bytesUp: 0 });
+    if (path.endsWith("/pull")) return answer({ ...EMPTY_PULL, applied });
+    if (!path.endsWith("/push")) return usual(method, path, options);
+    const ops = (options.body as { groups: { ops: { n: number; op: string }[] }[] }).groups.flatMap((group) => group.ops);
+    const results = ops.map(({ n, op }) => ({ n, op_id: (JSON.parse(op) as { op_id: string }).op_id, first: { outcome: "held", reason: "parent" }, now: { outcome: "held", reason: "parent", status: 1 }, record: null, errors: [] }));
+    applied = { n: results.at(-1)?.n ?? 0, op_id: results.at(-1)?.op_id ?? null };
+    return answer({ epoch: "e1", results, applied, safe_n: 0 });
+  };
+  const parts = device(server);
+  const engine = await enrolled(parts);
+  const [off, kept, form] = [await engine.keepBlob(new Uint8Array([1]), "image/jpeg"), await engine.keepBlob(new Uint8Array([2]), "image/jpeg"), await engine.keepBlob(new Uint8Array([3]), "image/jpeg")];
+  for (const name of [off, kept, form]) said.refused.add(name);
+  await engine.write([{ kind: "create", type: "resource", id: "r1", set: { name: "沙袋", kind: "supply", photos: [off, kept] } }]);
+  await engine.sync();
+  expect([engine.unsentCount(), engine.problems()]).toMatchObject([0, [{ code: "photo_stays", details: { n: 3 } }]]);
+  await engine.write([{ kind: "patch", id: "r1", set: { photos: [kept] } }]);
+  await engine.dropBlob(off);
+  await engine.sync();
+  expect(engine.problems()).toMatchObject([{ code: "photo_stays", details: { n: 2 } }]);
+  expect([off, kept, form].map((name) => parts.disk.blocks.has(`b/${name}`))).toStrictEqual([false, true, true]);
+  await engine.write([{ kind: "delete", id: "r1" }]);
+  await engine.dropBlob(form);
+  await engine.sync();
+  expect([engine.problems(), engine.outbox().photos]).toStrictEqual([[], 0]);
+});
+
 test("what nobody has thought of is told as a problem, never by silence; a line that breaks stays a line that broke", async () => {
   const { said, server } = picky();
   const engine = await enrolled(device(server));
