@@ -170,6 +170,31 @@ def test_a_pin_is_reopened_where_several_successors_fit(ground):
     assert sum("pin" in row.units for row in units) == 2
 
 
+def test_who_lives_in_a_pinned_building_without_a_location_keeps_a_cell(ground):
+    """S29: its cell is split: it goes with its estate, else with most of the ground, is asked about again, and nobody becomes unplaced."""
+    phone = ground.worker(0, 1, 2)
+    estate = create("estate", {"name": "某小区", "kind": "open_estate", "anchor": anchor(1.2)})
+    held, loose = (create("building", {"name": name, **more}) for name, more in (("一幢", {"estate": estate["id"]}), ("二幢", {})))
+    phone.write(estate, held, loose)
+    rooms = {}
+    for house in (held, loose):
+        pinned(ground, "building", house["id"], ground.cells[1])
+        rooms[house["id"]] = create("dwelling", {"door_number": "1", "building": house["id"]})
+    phone.write(*rooms.values())
+    publish_edition(ground.house, ground.secretary, COMMUNITY, divided(ground, 1, 1.6, 2, names=[ground.cells[0], "b", "c", ground.cells[2]]))
+    for names in (None, ["w", "b", "c", ground.cells[2]]):
+        if names is not None:  # another edition answers nothing
+            publish_edition(ground.house, ground.secretary, COMMUNITY, divided(ground, 1, 1.6, 2, names=names))
+        for house, cell in ((held, "cell/c"), (loose, "cell/b")):
+            assert {ground.record(one).home for one in (house["id"], rooms[house["id"]]["id"])} == {cell}
+            assert told(ground, "building", house["id"])["needs_confirmation"]
+        rows = waiting(ground)["rows"]
+        assert {(row["record"]["id"], row["reopened"]["cell_id"]) for row in rows} == {(one["id"], ground.cells[1]) for one in (held, loose)}
+    pinned(ground, "building", loose["id"], "b")
+    assert [row["record"]["id"] for row in waiting(ground)["rows"]] == [held["id"]]
+    assert not told(ground, "building", loose["id"])["needs_confirmation"]
+
+
 def test_unplaced_work_is_placed_by_a_pin_or_by_its_building(ground):
     """The unplaced queue can be worked off: name the cell of the building, or the building of the dwelling."""
     phone = ground.worker(0)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from forms.registry import Registry
     from server.store.database import Connection
 
-_CHAIN = 4  # dwelling → entrance → building → estate
+LONGEST_CHAIN = 4  # dwelling → entrance → building → estate
 
 
 class _Codes(dict[str, int]):
@@ -57,7 +57,7 @@ class Footing:
         """Longitude and latitude of what places each live household; those that nothing places are left out."""
         at = self.above[self.of_type("household") & (self.marks & store.LIVE > 0)]
         at = at[at >= 0]
-        for _ in range(_CHAIN - 1):
+        for _ in range(LONGEST_CHAIN - 1):
             higher = np.where(np.isnan(self.lon[at]), self.above[at], at)
             at = higher[higher >= 0]
         at = at[~np.isnan(self.lon[at])]

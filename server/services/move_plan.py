@@ -15,7 +15,7 @@ import orjson
 
 from geo.lineage import Lineage
 from geo.place import RULE_VERSION
-from server.services.footing import Footing, footing_of
+from server.services.footing import LONGEST_CHAIN, Footing, footing_of
 from server.services.places import Places
 from server.store import moving as store
 from sync.digest import record_hash
@@ -61,7 +61,8 @@ class MovePlan:
     had counted before; ``changed`` every record that was.
 
     ``notes`` are placement notes of records that stay but whose doubt changes; ``pins`` the records whose pin follows
-    (new cell) or is taken away (None); ``cards`` the owners of reference cards whose card moves.
+    (new cell) or is taken away (None); ``asked`` those whose pin stands provisionally, because nothing of their own tells which
+    successor they are in; ``cards`` the owners of reference cards whose card moves.
     """
 
     edition_id: str
@@ -71,6 +72,7 @@ class MovePlan:
     moves: dict[str, Moved] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
     pins: dict[str, str | None] = field(default_factory=dict)
+    asked: set[str] = field(default_factory=set)
     cards: set[str] = field(default_factory=set)
     renewed: dict[str, int] = field(default_factory=dict)
     changed: frozenset[str] = frozenset()
@@ -165,9 +167,13 @@ class Planner:
             fields = orjson.loads(body[0])
             place = self._places.place(fields["anchor"]) if fields.get("anchor") else None
             note = place.note if place is not None else None
-            pin = self._pin(one, fields, place, plan)
+            pin = self._pin(connection, footing.kinds[footing.kind[number]], one, fields, place, plan)
             if pin is not None:
+                old = orjson.loads(body[1]) if body[1] else {}
                 home, note, why = f"cell/{pin}", pinned_note(pin, plan.edition_id), PINNED
+                # Asked before and not answered since: an answer is a new pin with a note of its own.
+                if one in plan.asked or (old.get("reopened") and old.get("pin") == pinned_cell(fields)):
+                    note |= {"reopened": old.get("reopened") or pinned_cell(fields), "needs_confirmation": True}
             elif plan.pins.get(one, "") is None:
                 note = {**(note or {}), "reopened": pinned_cell(fields), "needs_confirmation": True}
             if home != was:
@@ -177,22 +183,52 @@ class Planner:
                 plan.notes[one] = orjson.dumps(note).decode()
         return fresh
 
-    def _pin(self, record_id: str, fields: dict[str, Any], place: Any, plan: MovePlan) -> str | None:
+    def _pin(
+        self, connection: Connection, kind: str, record_id: str, fields: dict[str, Any], place: Any, plan: MovePlan
+    ) -> str | None:
         """The cell that a pin names in the new edition: the one successor of its cell, or the one of several that fits.
 
-        Several fit: the pin is taken away and the record asked about again; it is never dropped (S29).
+        Several fit: the pin is taken away and the record asked about again; it is never dropped (S29). Without a location
+        nothing else would hold the record and all that stands in it: the pin goes to the cell of its holder, else to the
+        largest successor, and it is asked about all the same.
         """
         named = pinned_cell(fields)
         if named is None:
             return None
-        choices = self._lineage.successors(named) or ((named,) if named in self._known else ())
+        choices = self._heirs(named)
         if len(choices) > 1 and place is not None:
             near = {place.home.removeprefix("cell/"), *(one for one, _ in place.note.get("candidates", ()))}
             choices = tuple(one for one in choices if one in near)
         chosen = choices[0] if len(choices) == 1 else None
+        if chosen is None and place is None:
+            held = self._holders_cell(connection, kind, fields)
+            chosen = held if held in choices or not choices else choices[0]
+            if chosen is not None:
+                plan.asked.add(record_id)
         if chosen != named:
             plan.pins[record_id] = chosen
         return chosen
+
+    def _heirs(self, cell_id: str) -> tuple[str, ...]:
+        return self._lineage.successors(cell_id) or ((cell_id,) if cell_id in self._known else ())
+
+    def _holders_cell(self, connection: Connection, kind: str, fields: dict[str, Any]) -> str | None:
+        """The cell of what a record without a location stands in; None where nothing tells."""
+        for _ in range(LONGEST_CHAIN):
+            sources = (fields.get(one) for one in self._registry.latest(kind).placed_by if one != "@anchor")
+            holder = next((str(one) for one in sources if one), None)
+            rows = store.typed_bodies(connection, self._community_id, [holder]) if holder is not None else []
+            if not rows:
+                return None
+            kind, fields = rows[0].type, orjson.loads(rows[0].fields)
+            named = pinned_cell(fields)
+            heirs = self._heirs(named) if named is not None else ()
+            if len(heirs) == 1:
+                return heirs[0]
+            if fields.get("anchor"):
+                home = str(self._places.place(fields["anchor"]).home)
+                return home.removeprefix("cell/") if home != UNPLACED else None
+        return None
 
     # ------------------------------------------------------------ what follows
     def _follow(self, connection: Connection, fresh: dict[str, Moved], plan: MovePlan) -> None:

@@ -115,8 +115,8 @@ def dry_run(
         },
         "doubts": len(plan.notes),
         "pins": {
-            "follow": sum(1 for cell_id in plan.pins.values() if cell_id is not None),
-            "reopened": sum(1 for cell_id in plan.pins.values() if cell_id is None),
+            "follow": sum(1 for one, cell_id in plan.pins.items() if cell_id is not None and one not in plan.asked),
+            "reopened": sum(1 for cell_id in plan.pins.values() if cell_id is None) + len(plan.asked),
         },
         "lineage": counts_of(found.lineage.parts),
         "assignments": [

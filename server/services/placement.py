@@ -301,6 +301,7 @@ def _judge(places: Places, cells: Cells, chain: Sequence[Any], told: list[dict[s
     fields = orjson.loads(deciding.fields)
     anchor, pin_value = fields.get("anchor"), fields.get(PIN)
     decision = place_fix(places.index, anchor) if anchor else PlacementDecision(None, "unlocated")
+    note = orjson.loads(deciding.placement) if deciding.placement else {}
     pinned = pinned_cell(fields)
     is_pinned = pinned is not None and places.has_cell(pinned)
     lon, lat = (anchor["lon"], anchor["lat"]) if anchor else (0.0, 0.0)
@@ -337,7 +338,7 @@ def _judge(places: Places, cells: Cells, chain: Sequence[Any], told: list[dict[s
             "kind": pin_value.get("kind"),
             "holds": is_pinned,
         },
-        needs_confirmation=decision.needs_confirmation and not is_pinned,
+        needs_confirmation=(decision.needs_confirmation and not is_pinned) or bool(note.get("reopened")),
     )
 
 
