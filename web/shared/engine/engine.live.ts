@@ -112,6 +112,19 @@ test("two workers of one cell write offline, send twice, and end with what the s
     expect(engine.read(person)?.fields["birth_date"]).toBe("1981-01-01");
     expect(engine.dispute(person, "birth")).toBeNull();
   }
+
+  // a form stands open while the other's value is pulled behind it: a dispute, not a value that nobody has looked at written over
+  const other = ids.persons[1] as string;
+  const open = one.read(other);
+  await two.write([{ kind: "patch", id: other, set: { birth_date: "1970-01-01", phones: ["13900003333"] } }]);
+  await synced(two);
+  await synced(one);
+  await one.write([{ kind: "patch", id: other, set: { birth_date: "1971-01-01", phones: ["13900002222"] }, seen: open }]);
+  await synced(one);
+  expect(one.operations()[0]?.outcome).toBe("conflict");
+  expect(one.read(other)?.conflicts).toStrictEqual(["birth"]);
+  expect([...(one.read(other)?.fields["phones"] as string[])].sort()).toStrictEqual(["13900002222", "13900003333"]);
+  await synced(two);
   writeFileSync(scene.report, JSON.stringify({ digests: one.digests(), household: ids.household, persons: ids.persons }));
 });
 

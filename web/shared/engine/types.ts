@@ -97,6 +97,9 @@ export interface Confirmation {
   arrived_at: string | null;
 }
 
+/** What stood on the screen when somebody began to type: a view, or the part of it that says so. */
+export type Seen = Pick<RecordView, "version" | "fields">;
+
 /** Filter of `list`: field equals value, or contains it where the field is a list. Ref fields are indexed, others scanned. */
 export type Where = Readonly<Record<string, Value>>;
 
@@ -105,8 +108,9 @@ export type Where = Readonly<Record<string, Value>>;
 /** One thing that a person did. Drafts of one `write` apply together or not at all, here and on the server. */
 export type Draft =
   | { kind: "create"; type: string; /** Make it with `newId()` where a later draft refers to it. */ id?: string; set: Fields; fix?: Value }
-  /** `set`: only what was changed; null clears. A union field takes the whole set or `{add, remove}`, an add field a delta. */
-  | { kind: "patch"; id: string; set: Fields; fix?: Value }
+  /** `set`: only what was changed; null clears. A union field takes the whole set or `{add, remove}`, an add field a delta.
+   * `seen`: what the form showed, where that may be older than what the phone has by now; left out: what the phone has. */
+  | { kind: "patch"; id: string; set: Fields; seen?: Seen | null; fix?: Value }
   /** Seen and unchanged; without `units` every unit that has a value. */
   | { kind: "confirm"; id: string; units?: readonly string[]; fix?: Value }
   | { kind: "delete"; id: string }

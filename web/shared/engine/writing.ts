@@ -5,7 +5,7 @@ import { same, type Form, type FormRegistry } from "../forms/form.ts";
 import { validate } from "../forms/validate.ts";
 import { COMMAND_TYPES, expand } from "./commands.ts";
 import type { Step, LogRow } from "./kept-types.ts";
-import { EngineError, type Draft, type FieldError, type Fields, type RecordView, type Value, type Version, type Written } from "./types.ts";
+import { EngineError, type Draft, type FieldError, type Fields, type RecordView, type Seen, type Value, type Version, type Written } from "./types.ts";
 
 const TAKES_MEMBERS: ReadonlySet<string> = new Set(["move_household", "join_households"]);
 export const MAX_GROUP_OPS = 2000;
@@ -30,21 +30,25 @@ type Base = Version | null;
 
 const copyBase = (desk: Desk, id: string): Base => desk.read(id)?.version ?? null;
 
+/** The one that saw less; none is oldest of all. */
+const older = (one: Base, other: Base): Base => (one === null || other === null ? null : other.v < one.v ? other : one);
+
 /**
  * The units grouped by their base, in the order in which the bases first appear. A unit with an own unfinished write stays
- * at the base of the first such write: what somebody else wrote in between was hidden behind the own value.
+ * at the base of the first such write: what somebody else wrote in between was hidden behind the own value. And none is
+ * newer than what the form showed (`seen`): what was pulled behind an open form nobody has looked at.
  */
-function basesOfUnits(desk: Desk, form: Form, id: string, units: readonly string[]): [Base, string[]][] {
+function basesOfUnits(desk: Desk, form: Form, id: string, units: readonly string[], seen: Seen | null = null): [Base, string[]][] {
   const first = new Map<string, Base>();
   for (const row of desk.unfinished(id)) {
     for (const step of row.steps.filter((one) => one.id === id)) {
       for (const unit of form.byUnit(step.set).keys()) if (!first.has(unit)) first.set(unit, row.bases[id] ?? null);
     }
   }
-  const present = copyBase(desk, id);
+  const present = seen ? seen.version : copyBase(desk, id);
   const grouped: [Base, string[]][] = [];
   for (const unit of units) {
-    const base = first.has(unit) ? (first.get(unit) as Base) : present;
+    const base = !first.has(unit) ? present : seen ? older(first.get(unit) as Base, present) : (first.get(unit) as Base);
     const known = grouped.find(([other]) => same(other as unknown as Value, base as unknown as Value));
     if (known) known[1].push(unit);
     else grouped.push([base, [unit]]);
@@ -119,12 +123,13 @@ export class Group {
       }
       case "patch": {
         const { view, form } = this.seen(draft.id);
-        const set = changesOnly(form, view.fields, this.checked(form, withoutMasks(draft.set), false));
+        const shown = draft.seen ?? view;
+        const set = changesOnly(form, shown.fields, this.checked(form, withoutMasks(draft.set), false));
         const units = form.byUnit(set);
-        for (const [base, members] of basesOfUnits(desk, form, draft.id, [...units.keys()])) {
+        for (const [base, members] of basesOfUnits(desk, form, draft.id, [...units.keys()], draft.seen)) {
           const part = Object.assign({}, ...members.map((unit) => units.get(unit))) as Fields;
           const more: Fields = draft.fix === undefined ? {} : { fix: draft.fix };
-          this.keep(form, { kind: "patch", id: draft.id, set: part, was: valuesSeen(form, view.fields, members), base, more });
+          this.keep(form, { kind: "patch", id: draft.id, set: part, was: valuesSeen(form, shown.fields, members), base, more });
         }
         return draft.id;
       }

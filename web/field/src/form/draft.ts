@@ -1,8 +1,9 @@
 // What is being typed about one record: values, what is shown, what is wrong, and what will be written.
-import type { Definition, FieldDefinition, FieldError, Fields, Labels, RecordView, Value } from "@shared/engine/index.ts";
+import type { Definition, FieldDefinition, FieldError, Fields, Labels, RecordView, Seen, Value } from "@shared/engine/index.ts";
+import { plus } from "@shared/engine/view.ts";
 import { holds } from "@shared/forms/evaluate.ts";
 import { residentIdBirth, residentIdOk, residentIdSex } from "@shared/forms/identity.ts";
-import { computed, reactive, ref, type ComputedRef } from "vue";
+import { computed, reactive, ref, shallowRef, type ComputedRef } from "vue";
 import { t } from "../i18n.ts";
 import { localDay } from "../model/day.ts";
 import { ownCodes } from "../model/lines.ts";
@@ -20,7 +21,11 @@ export interface Finding {
 
 export interface FormDraft {
   form: ComputedRef<Definition | null>;
-  /** The record's fields with what was typed over them. */
+  /** The record's fields as they were when the form was opened, and what was written from it since. */
+  stored: ComputedRef<Fields>;
+  /** What a change is written against: never what was pulled behind the open form. */
+  seen(): Seen | null;
+  /** These fields with what was typed over them. */
   values: ComputedRef<Fields>;
   /** The fields that are shown now, in the order of the screen. */
   shown: ComputedRef<FieldDefinition[]>;
@@ -38,7 +43,7 @@ export interface FormDraft {
   /** What was typed, to be kept and put back. */
   typed(): Typed | null;
   putBack(typed: Typed): void;
-  /** These values were written: only what was typed since is still to be. */
+  /** These values were written: they stand now, and only what was typed since is still to be. */
   settle(written: Fields): void;
   /** Back to how it began. */
   reset(): void;
@@ -46,6 +51,8 @@ export interface FormDraft {
 export interface Typed {
   edits: Fields;
   touched: string[];
+  /** What was shown meanwhile: typed against it, written against it, be it days later. */
+  seen?: Seen | null;
 }
 
 /** What is masked was not sent to this phone: it can be replaced, not judged. */
@@ -68,7 +75,12 @@ export function useDraft(options: { type: string; record: () => RecordView | nul
   const filled = reactive<Record<string, string>>({});
   const showAll = ref(false);
   const form = computed(() => reference.value?.forms[options.type] ?? null);
-  const stored = computed<Fields>(() => options.record()?.fields ?? {});
+  const look = (): Seen | null => {
+    const view = options.record();
+    return view && { version: view.version, fields: view.fields };
+  };
+  const seen = shallowRef(look());
+  const stored = computed<Fields>(() => seen.value?.fields ?? {});
   const today = localDay(Date.now());
 
   const values = computed<Fields>(() => {
@@ -95,7 +107,7 @@ export function useDraft(options: { type: string; record: () => RecordView | nul
     }
     return result;
   });
-  const creating = () => options.record() === null;
+  const creating = () => seen.value === null;
   const errors = computed(() => {
     if (form.value === null) return [];
     const fields = creating() ? Object.fromEntries(Object.entries(changes.value).filter(([, value]) => value !== null)) : changes.value;
@@ -139,7 +151,8 @@ export function useDraft(options: { type: string; record: () => RecordView | nul
   }
 
   return {
-    form, values, shown, changes, errors, findings, filled, touched, showAll,
+    form, stored, values, shown, changes, errors, findings, filled, touched, showAll,
+    seen: () => seen.value,
     dirty: computed(() => Object.keys(changes.value).length > 0),
     set(name, value) {
       edits[name] = typeof value === "string" && value.trim() === "" ? null : value;
@@ -147,12 +160,22 @@ export function useDraft(options: { type: string; record: () => RecordView | nul
       delete filled[name];
       if (name === "document_number") fillFromNumber(value);
     },
-    typed: () => (Object.values(touched).some(Boolean) ? { edits: { ...edits }, touched: Object.keys(touched) } : null),
+    typed: () => (Object.values(touched).some(Boolean) ? { edits: { ...edits }, touched: Object.keys(touched), seen: seen.value } : null),
     putBack(typed) {
       Object.assign(edits, typed.edits);
+      if (typed.seen && seen.value) seen.value = typed.seen;
       for (const name of typed.touched) touched[name] = true;
     },
     settle(written) {
+      if (seen.value) {
+        const fields: Fields = { ...seen.value.fields };
+        for (const [name, value] of Object.entries(written)) {
+          const now = byName.value.get(name)?.policy === "add" ? plus(fields[name] ?? null, value) : value;
+          if (now === null) delete fields[name];
+          else fields[name] = now;
+        }
+        seen.value = { ...seen.value, fields }; // the own write is no reason to have seen what others wrote: the version stays
+      }
       for (const [name, value] of Object.entries(written)) {
         if (!same(edits[name] === "" ? null : edits[name], value)) continue;
         delete edits[name];
@@ -163,6 +186,7 @@ export function useDraft(options: { type: string; record: () => RecordView | nul
       for (const name of Object.keys(edits)) delete edits[name];
       for (const name of Object.keys(touched)) delete touched[name];
       Object.assign(edits, options.preset);
+      seen.value = look();
       showAll.value = false;
     },
   };

@@ -11,6 +11,8 @@ export interface Unsaved<T> {
   found: T | null;
   /** It was saved, or given up. */
   done(): void;
+  /** Part of it was saved: keep at once what is left, nothing where nothing is. */
+  keep(): void;
 }
 
 /** `snapshot`: what is typed now, as JSON can hold it, null where nothing is; `part`: which form of the screen. */
@@ -48,5 +50,5 @@ export function useUnsaved<T>({ part = "", title, snapshot }: { part?: string; t
     document.removeEventListener("visibilitychange", hidden);
     done(); // a phone that was locked meanwhile keeps it: nobody has left the form
   });
-  return { found, done };
+  return { found, done, keep };
 }

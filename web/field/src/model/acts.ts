@@ -1,5 +1,5 @@
 // What is done at a door, as groups of operations: all of a group is kept, or nothing.
-import type { Draft, Fields, RecordView } from "@shared/engine/index.ts";
+import type { Draft, Fields, RecordView, Seen } from "@shared/engine/index.ts";
 import { engine } from "../session.ts";
 import { localDay } from "./day.ts";
 import { sawSomebody } from "./freshness.ts";
@@ -46,9 +46,9 @@ export async function everythingUnchanged(householdId: string): Promise<void> {
   await engine().write([...unchangedDrafts(householdId), visitDraft(householdId, "met")]);
 }
 
-/** One fact has changed, everything else was seen unchanged. */
-export async function onlyThisChanged(householdId: string, recordId: string, set: Fields): Promise<void> {
-  await engine().write([{ kind: "patch", id: recordId, set }, ...unchangedDrafts(householdId), visitDraft(householdId, "met")]);
+/** One fact has changed, everything else was seen unchanged. `seen`: what was shown while it was typed. */
+export async function onlyThisChanged(householdId: string, recordId: string, set: Fields, seen: Seen | null): Promise<void> {
+  await engine().write([{ kind: "patch", id: recordId, set, seen }, ...unchangedDrafts(householdId), visitDraft(householdId, "met")]);
 }
 
 /** Whether somebody of the household was met on this day of the phone. */
