@@ -149,3 +149,8 @@ def care_disagrees(care_kind: str, derived: Arrangement) -> bool:
     if said is None or derived == "unknown":
         return False
     return derived != said and not (said == "empty_nest" and derived == "living_alone")
+
+
+def in_force(to_date: str | None, day: str) -> bool:
+    """Whether what ends on ``to_date`` (ISO; none: it does not end) holds on a day: the last day still counts, an end to come is none yet."""
+    return not to_date or to_date >= day

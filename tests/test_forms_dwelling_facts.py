@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forms.dwelling_facts import ARRANGEMENTS, PERSON_STATES, Resident, arrangement, care_disagrees, person_states
+from forms.dwelling_facts import ARRANGEMENTS, PERSON_STATES, Resident, arrangement, care_disagrees, in_force, person_states
 from forms.observed import DISAGREEMENTS, Door, HouseholdSaid, Member, disagreements
 from forms.registry import load_registry
 
@@ -46,6 +46,12 @@ def test_where_people_live_and_are_registered_is_derived(case):
 def test_living_alone_is_seen_by_the_door_not_by_the_household(case):
     """独居 and 空巢 count everybody behind the door, so a lodger in a household of their own is company."""
     assert arrangement(DWELLING, _people(case), DAY) == case["arrangement"]
+
+
+@pytest.mark.parametrize("case", CASES["in_force"], ids=lambda case: case["case"])
+def test_care_is_in_force_to_its_last_day(case):
+    """An end that was written down in advance ends nothing before it has come."""
+    assert in_force(case["to_date"], CASES["day"]) is case["in_force"]
 
 
 @given(PEOPLE)

@@ -48,7 +48,7 @@ def open_ones(office, role="secretary"):
 
 def test_living_alone_that_is_no_longer_so(office):
     """王五 is in care as living alone; a grandson moves in; the secretary is told in both languages, until he has left."""
-    care = made(office, "care_status", {"person": IDS["wang"], "kind": "living_alone", "level": "weekly", "from_date": "2026-03-01"})
+    care = made(office, "care_status", {"person": IDS["wang"], "kind": "living_alone", "level": "weekly", "from_date": "2026-03-01", "to_date": "2026-12-31"})
     assert disagreements.sweep(office.house) == 0 and open_ones(office) == {}
     changed(office, "child", {"residence_household": IDS["household_b"]})
     assert disagreements.sweep(office.house) == 1

@@ -48,6 +48,17 @@ def test_who_is_due_and_why(office):
     assert [(cell["due"], cell["escalated"]) for cell in told["cells"]] == [(1, 0), (1, 0)]
 
 
+def test_care_that_will_end_counts_until_its_last_day(office):
+    """A household in daily care stays so while the end that was written down has not come; yesterday's end has."""
+    for household, person, ends in (("household_a", "zhang", "2026-03-02"), ("household_b", "wang", "2026-03-01")):
+        care = {"person": IDS[person], "kind": "living_alone", "level": "daily", "from_date": "2026-01-01", "to_date": ends}
+        made = {"kind": "create", "type": "care_status", "id": uuid7(), "set": care}
+        assert accept_user_operation(office.house, actor_of(office, "secretary"), made)["now"]["outcome"] == "applied", household
+    told = listed(office.signed_in("secretary"))
+    assert told["today"] == "2026-03-02"
+    assert {row["household_id"]: row["group"] for row in told["rows"]} == {IDS["household_a"]: "care_daily", IDS["household_b"]: "alone_80"}
+
+
 def test_a_visit_sets_the_days_back_and_failed_ones_reach_the_office(office):
     """Met: off the list. Three tries in vain: the office has to look, and the hour that was not tried is named."""
     secretary = office.signed_in("secretary")

@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any
 
-from forms.dwelling_facts import Resident
+from forms.dwelling_facts import Resident, in_force
 from forms.observed import Door, HouseholdSaid, Member, disagreements
 from server.house import House
 from server.permissions import Scope
@@ -80,14 +80,14 @@ def compared(house: House, community_id: str, home: str, day: date) -> list[Foun
         def live(kind: str) -> list[Entry]:
             return live_entries(connection, Scope((community_id,)), community_id, kind, [home], only=_READ[kind])
 
-        found = {(DERIVED, *pair) for door in doors(live) for pair in disagreements(door, day)}
+        found = {(DERIVED, *pair) for door in doors(live, day) for pair in disagreements(door, day)}
         found |= {(ESCALATED, "office", household) for household in escalations(visit_rules_of(connection, community_id), live)}
         standing = store.open_of(connection, community_id, (DERIVED, ESCALATED), home)
     opened = [Found(*one, ()) for one in sorted(found - standing)]
     return opened + [Found(*one, (), False) for one in sorted(standing - found)]
 
 
-def doors(live: Any) -> list[Door]:
+def doors(live: Any, day: date) -> list[Door]:
     """Every door of a stream with what is on record behind it; ``live`` gives the live records of a type.
 
     A household whose dwelling is not known, or is elsewhere, has a door of its own without a dwelling.
@@ -111,7 +111,7 @@ def doors(live: Any) -> list[Door]:
     care: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for one in live("care_status"):
         at = place.get(str(one.fields.get("person")))
-        if at is not None and not one.fields.get("to_date"):
+        if at is not None and in_force(one.fields.get("to_date"), day.isoformat()):
             care[at].append((one.id, str(one.fields.get("kind"))))
     last = _last_visits(live("visit"))
     behind: dict[str, list[HouseholdSaid]] = defaultdict(list)

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from forms.derived import age_on
-from forms.dwelling_facts import Resident, arrangement
+from forms.dwelling_facts import Resident, arrangement, in_force
 from forms.visits import Due, HouseholdFacts, VisitFact, VisitRules, standing, urgency
 from server.errors import NotFound, OutsideScope
 from server.house import House
@@ -109,7 +109,7 @@ def _facts(households: dict[str, Entry], live: Any, day: date) -> list[Household
     care: dict[str, list[tuple[str | None, str | None]]] = defaultdict(list)
     for one in live("care_status"):
         home = homes.get(str(one.fields.get("person")))
-        if home is not None and not one.fields.get("to_date"):
+        if home is not None and in_force(one.fields.get("to_date"), day.isoformat()):
             care[home].append((one.fields.get("level"), one.fields.get("kind")))
     told = []
     for one in households.values():

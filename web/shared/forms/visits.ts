@@ -147,6 +147,11 @@ export function ageOn(birth: string | null | undefined, day: string): number | n
   return Number(day.slice(0, 4)) - Number(birth.slice(0, 4)) - (day.slice(5) < birth.slice(5) ? 1 : 0);
 }
 
+/** Whether what ends on a day (none: it does not end) holds on another: the last day still counts. Twin of `in_force`. */
+export function inForce(to: string | null | undefined, day: string): boolean {
+  return !to || to >= day;
+}
+
 /** 独居, 空巢 …: of everybody who lives in the dwelling, whichever household they belong to. Twin of `arrangement`. */
 export function arrangement(dwelling: string, persons: readonly Resident[], day: string): string {
   const living = persons.filter((one) => !one.deceased && one.residence_dwelling === dwelling && one.presence !== "away_long");

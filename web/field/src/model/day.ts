@@ -1,6 +1,6 @@
 // The day's work: every household on the phone with when it was last seen, oldest first.
 import type { RecordView } from "@shared/engine/index.ts";
-import { ageOn, arrangement, byUrgency, isDue, standing, type Due, type HouseholdFacts, type Resident, type VisitFact, type VisitRules } from "@shared/forms/visits.ts";
+import { ageOn, arrangement, byUrgency, inForce, isDue, standing, type Due, type HouseholdFacts, type Resident, type VisitFact, type VisitRules } from "@shared/forms/visits.ts";
 import { addressOf } from "./words.ts";
 import { orderKeys } from "./order.ts";
 import { localDay } from "./today.ts";
@@ -87,7 +87,7 @@ export function lookOver(nowMs: number): Day {
   }
   const cares = new Map<string, [string | null, string | null][]>();
   for (const care of from.list("care_status")) {
-    if (care.fields["to_date"]) continue;
+    if (!inForce(text(care.fields["to_date"]), today)) continue;
     const home = homes.get(String(care.fields["person"]));
     if (home !== undefined) push(cares, home, [text(care.fields["level"]), text(care.fields["kind"])]);
   }
