@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forms.dwelling_facts import ARRANGEMENTS, PERSON_STATES, Resident, arrangement, care_disagrees, in_force, person_states
+from forms.dwelling_facts import (
+    ARRANGEMENTS,
+    PERSON_STATES,
+    Resident,
+    arrangement,
+    care_disagrees,
+    in_force,
+    person_states,
+)
 from forms.observed import DISAGREEMENTS, Door, HouseholdSaid, Member, disagreements
 from forms.registry import load_registry
 
