@@ -134,6 +134,38 @@ def test_setting_a_third_value_settles_a_conflict(disagreement):
     assert '"floor_number":12' in row.fields and row.conflicts == "[]"
 
 
+def test_what_nobody_typed_is_left_as_it_stands(disagreement):
+    """Only the kind of document is corrected: the number, which the screen shows as a mask, stays."""
+    row = listed(disagreement)[0]
+    path = f"/api/v1/inbox/conflicts/{row['conflict_id']}/resolve"
+    answer = disagreement.signed_in("secretary").post(path, json={"set": {"document_type": "other"}})
+    assert answer.json["now"]["outcome"] == "applied", answer.json
+    with read(disagreement.house.engine) as connection:
+        fields = json.loads(connection.execute(select(record.c.fields).where(record.c.id == IDS["li"])).scalar_one())
+    assert fields["document_type"] == "other" and fields["document_number"] is not None
+
+
+def test_a_conflict_about_a_deletion_says_so_and_is_settled_by_itself(office, clock):
+    """S5: who deleted the record and when stands beside the value that they had not seen; many at once pass it over; it can come back."""
+    secretary, base = office.signed_in("secretary"), version(office, "li")
+    write_operation(office.house, actor_of(office, "grid_worker"), "patch", "li", {"occupation_text": "教师"}, base=base)
+    clock.advance(minutes=5)
+    gone = write_operation(office.house, actor_of(office, "secretary"), "delete", "li", base=base)
+    assert gone["now"]["outcome"] == "conflict", gone
+    (row,) = listed(office)
+    assert (row["kind"], row["record"]["life"]) == ("delete_over_edit", "deleted")
+    assert row["deletion"]["by"]["user_id"] == office.users["secretary"] and row["deletion"]["at"]
+    told = secretary.post("/api/v1/inbox/conflicts/resolve", json={"choose": "standing"}).json
+    assert (told["settled"], told["skipped"]) == ([], [{"conflict_id": row["conflict_id"], "reason": "deletion"}])
+    back = write_operation(office.house, actor_of(office, "secretary"), "restore", "li", base=version(office, "li"))
+    assert back["now"]["outcome"] == "applied", back
+    (row,) = listed(office)
+    assert (row["kind"], row["record"]["life"]) == ("delete_over_edit", "live") and row["deletion"]["by"] is not None
+    chosen = {"choose": row["siblings"][0]["op_id"], "base": version(office, "li")}
+    assert secretary.post(f"/api/v1/inbox/conflicts/{row['conflict_id']}/resolve", json=chosen).status_code == 200
+    assert listed(office) == []
+
+
 @pytest.mark.parametrize(
     ("body", "pointer"),
     [
@@ -315,6 +347,13 @@ def test_findings_and_waiting_work_are_handed_to_a_worker_and_taken_back(office)
         assert problem(secretary.post(path, json={"user_id": "nobody"})) == (422, "invalid-input")
         assert secretary.post(path, json={"user_id": to}).json == {"delegated_to": to}
         assert [row["delegated_to"] for row in worker.get(f"/api/v1/inbox/{kind}?mine=true").json["rows"]] == [to]
+    away = write_operation(office.house, actor_of(office, "grid_worker"), "patch", "dwelling_b", {"floor_number": "up"}, base=version(office, "dwelling_b"))
+    assert away["now"]["outcome"] == "quarantined", away
+    far = next(row for row in secretary.get("/api/v1/inbox/quarantine").json["rows"] if row["record_id"] == IDS["dwelling_b"])
+    path = f"/api/v1/inbox/operations/{far['install_id']}/{far['n']}/delegate"
+    refused = secretary.post(path, json={"user_id": to})
+    assert problem(refused) == (422, "invalid-input") and refused.json["errors"][0]["code"] == "not_their_cell"
+    assert secretary.get("/api/v1/inbox/quarantine?mine=true").json["rows"] == []
     assert problem(secretary.post("/api/v1/inbox/findings/none/delegate", json={"user_id": to})) == (404, "not-found")
     assert problem(secretary.post("/api/v1/inbox/operations/none/1/delegate", json={"user_id": to})) == (404, "not-found")
     assert problem(office.signed_in("planner").post(paths["findings"], json={"user_id": to})) == (403, "outside-your-scope")

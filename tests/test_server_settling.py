@@ -77,6 +77,8 @@ def test_a_conflict_is_handed_over_and_told_to_the_phone(ground):
     conflict_id = ground.rows("SELECT conflict_id FROM conflict")[0].conflict_id
     ask = office(ground)
     assert problem(ask(f"{conflict_id}/delegate", {"user_id": "nobody"})) == (422, "invalid-input")
+    away = ask(f"{conflict_id}/delegate", {"user_id": stranger.user_id})
+    assert problem(away) == (422, "invalid-input") and away.json["errors"][0]["code"] == "not_their_cell"
     assert ask(f"{conflict_id}/delegate", {"user_id": two.user_id}).json["delegated_to"] == two.user_id
     body = {"protocol": 1, "records": homes}
     told = two.post("disputes", body | {"install_id": two.install_id}).json["disputes"]

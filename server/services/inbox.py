@@ -87,7 +87,8 @@ def conflicts(
     -------
     dict
         ``as_of``, ``count`` of all, ``rows`` and ``next``. Each row names the record, the unit with its labels, the
-        value at base and the siblings, each with its writer, claimed and arrived time and form version.
+        value at base and the siblings, each with its writer, claimed and arrived time and form version; ``deletion`` who
+        deleted the record last and when, where the conflict is about that (``kind``, or the record's ``life``), else None.
     """
     limit = max(1, min(limit, MOST_PER_PAGE))
     use = f"inbox/conflicts/{community_id}"
@@ -134,7 +135,9 @@ def conflict_rows(
     of: dict[str, list[dict[str, Any]]] = {row["conflict_id"]: [] for row in found}
     for row in siblings:
         of[row["conflict_id"]].append(row)
-    people = store.people_of_installs(connection, community_id, (row["install_id"] for row in siblings))
+    gone = store.deletions(connection, community_id, (row["record_id"] for row in found if about_deletion(row)))
+    installs = [*(row["install_id"] for row in siblings), *(row.install_id for row in gone.values())]
+    people = store.people_of_installs(connection, community_id, installs)
     subject = {row["conflict_id"]: row["subject_id"] for row in found}
     bases = open_sealed(connection, house, community_id, [(row["subject_id"], row["sealed"]) for row in found])
     values = open_sealed(
@@ -159,6 +162,7 @@ def conflict_rows(
                 "policy": row["policy"],
                 "opened_at": row["opened_at"],
                 "delegated_to": row["delegated_to"],
+                "deletion": _deletion(gone.get(row["record_id"]), people) if about_deletion(row) else None,
                 "record": _record(form, row, cells, titles) | {"life": row["life"]},
                 "unit": row["unit"],
                 "label": unit.label if unit is not None and unit.label else field_label(form, names[0]),
@@ -181,6 +185,16 @@ def conflict_rows(
             }
         )
     return rows
+
+
+def about_deletion(row: Mapping[str, Any]) -> bool:
+    """Whether what is to be decided is not only a value but whether the record stays deleted (S5)."""
+    return row["kind"] != "value" or row["life"] == "deleted"
+
+
+def _deletion(row: Any | None, people: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Who deleted the record last and when; None where that is not told here (it came from another community)."""
+    return None if row is None else {"by": people.get(row.install_id), "at": row.at, "claimed_at": row.claimed_at}
 
 
 def _privacy(form: RecordType, name: str) -> str:

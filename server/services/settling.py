@@ -9,16 +9,20 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from server.errors import InputError, InvalidInput, NotFound
-from server.permissions import ACTIONS, Actor, Scope
+from server.permissions import ACTIONS, Actor, Scope, scope_of
+from server.services import accounts
 from server.services.audit import line_of
 from server.services.carry import utc_text
 from server.services.enrolment import user_install
+from server.services.inbox import about_deletion
 from server.services.labels import PERSONAL, form_of, shown
 from server.services.looks import Look, seen
 from server.services.push import TRIES, Batch, Sender, accept
 from server.services.unsealing import open_sealed
+from server.store import assignments as places
 from server.store import audit, people
 from server.store import inbox as store
+from server.store import places as grounds
 from server.store import push as reading
 from server.store.database import read, stamp, write
 from server.store.errors import Busy
@@ -49,8 +53,8 @@ def settle_many(
     Returns
     -------
     dict
-        ``settled`` (conflict ids), ``skipped`` (``{"conflict_id", "reason"}``: ``no_such_value`` or ``several``, or the outcome of its
-        operation), ``more``: whether others of this kind are left.
+        ``settled`` (conflict ids), ``skipped`` (``{"conflict_id", "reason"}``: ``no_such_value``, ``several``, ``deletion`` where the record
+        was deleted meanwhile, or the outcome of its operation), ``more``: whether others of this kind are left.
     """
     with read(house.engine) as connection:
         light = [row for row in store.open_conflicts(connection, scope, community_id) if _fits(row, which)]
@@ -97,6 +101,8 @@ def _operation(
     house: House, actor: Actor, row: dict[str, Any], siblings: Sequence[dict[str, Any]], choose: str
 ) -> dict[str, Any] | str:
     """The resolution of one conflict, or why there is none."""
+    if about_deletion(row):
+        return "deletion"  # whether a record stays deleted is looked at one by one (S5)
     form = form_of(house.registry, row["type"], None)
     spec = form.units.get(row["unit"])
     names = set(spec.fields) if spec is not None else {row["unit"]}
@@ -159,12 +165,14 @@ def delegate(
     NotFound
         No open conflict of this id in the scope.
     InvalidInput
-        There is no such user who works with records here.
+        There is no such user who works with records here, or it is in none of their cells.
     """
     with write(house.engine) as connection:
         if not store.conflicts_by_id(connection, scope, community_id, [conflict_id]):
             raise NotFound("no open conflict of this id within your scope")
-        demand_colleague(connection, community_id, user_id)
+        sees = demand_colleague(house, connection, community_id, user_id)
+        if sees is not None and not store.conflicts_by_id(connection, sees, community_id, [conflict_id]):
+            raise _elsewhere()
         store.delegate(connection, community_id, conflict_id, user_id)
         audit.append(connection, line_of(house, look, scope=f"conflict/{conflict_id}", community_id=community_id))
     return {"conflict_id": conflict_id, "delegated_to": user_id}
@@ -188,28 +196,47 @@ def delegate_waiting(
     NotFound
         No open finding, no waiting operation like this in the scope.
     InvalidInput
-        There is no such user who works with records here.
+        There is no such user who works with records here, or it is in none of their cells.
     """
     with write(house.engine) as connection:
-        demand_colleague(connection, community_id, user_id)
-        if finding_id is not None:
-            found, what = store.hand_finding(connection, scope, community_id, finding_id, user_id), f"finding/{finding_id}"
-        else:
-            install_id, n = operation or ("", 0)
-            found, what = store.hand_operation(connection, scope, community_id, install_id, n, user_id), f"operation/{install_id}/{n}"
-        if not found:
+        sees = demand_colleague(house, connection, community_id, user_id)
+        install_id, n = operation or ("", 0)
+        what = f"finding/{finding_id}" if finding_id is not None else f"operation/{install_id}/{n}"
+
+        def hand(seen_by: Scope) -> bool:
+            if finding_id is not None:
+                return store.hand_finding(connection, seen_by, community_id, finding_id, user_id)
+            return store.hand_operation(connection, seen_by, community_id, install_id, n, user_id)
+
+        if not hand(scope):
             raise NotFound("nothing of this kind waits within your scope")
+        if sees is not None and not hand(sees):
+            raise _elsewhere()
         audit.append(connection, line_of(house, look, scope=what, community_id=community_id))
     return {"delegated_to": user_id}
 
 
-def demand_colleague(connection: Any, community_id: str, user_id: str | None) -> None:
-    """InvalidInput where there is no such user who works with records here; None is nobody, and fine."""
+def demand_colleague(house: House, connection: Any, community_id: str, user_id: str | None) -> Scope | None:
+    """What somebody who is asked sees; None for nobody.
+
+    Raises
+    ------
+    InvalidInput
+        There is no such user who works with records here.
+    """
     if user_id is None:
-        return
+        return None
     user = people.user(connection, community_id, user_id)
     if user is None or user.closed_at is not None or user.role not in ACTIONS["resolve_conflicts"]:
         raise InvalidInput(errors=[InputError("/user_id", "no_such_user", "no such user who settles conflicts here")])
+    cells = places.assigned_cells(connection, community_id, user_id, accounts.today(house))
+    dedicated = grounds.dedicated_cells(connection, community_id)
+    return scope_of(Actor(user_id, user.role, community_id, topics=user.topics), cells, (), dedicated)
+
+
+def _elsewhere() -> InvalidInput:
+    """What is handed on is in none of the cells of who would get it: it would vanish for them."""
+    return InvalidInput(errors=[InputError("/user_id", "not_their_cell", "this is in none of the cells of this user")])
 
 
 def disputes_for_phone(

@@ -117,6 +117,19 @@ def conflicts_of(connection: Connection, scope: Scope, community_id: str, record
     return [row.conflict_id for row in found]
 
 
+def deletions(connection: Connection, community_id: str, record_ids: Iterable[str]) -> dict[str, Any]:
+    """The last deletion of each of these records, as (record_id, install_id, at, claimed_at); none where there was none."""
+    wanted, marks = among("h.record_id", sorted(set(record_ids)))
+    found = run(
+        connection,
+        "SELECT h.record_id, h.install_id, h.at, o.claimed_at FROM history h "
+        "LEFT JOIN operation o ON o.community_id = h.community_id AND o.op_id = h.op_id AND o.canonical = 1 "
+        f"WHERE h.community_id = ? AND h.life = 'deleted' AND {wanted} ORDER BY h.v",
+        (community_id, *marks),
+    )
+    return {row.record_id: row for row in found}
+
+
 def delegate(connection: Connection, community_id: str, conflict_id: str, user_id: str | None) -> None:
     """Say who is asked to settle a conflict."""
     run(

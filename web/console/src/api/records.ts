@@ -96,6 +96,8 @@ export interface ConflictRow {
   opened_at: string;
   delegated_to?: string | null;
   harm?: number;
+  /** Who deleted the record last, where the conflict is about that. */
+  deletion?: { by: By | null; at: string; claimed_at: string | null } | null;
   record: { id: string; type: string; type_label: Label; title: string | null; v: number; tag: string; life: string; cell: CellName | null };
   unit: string;
   label: Label;
@@ -112,7 +114,7 @@ export interface ConflictRow {
 }
 
 export interface WriteResult {
-  results: { op_id: string; now: { outcome: string; reason: string | null; status: string }; errors: { pointer: string; code: string; message: string }[] }[];
+  results: { op_id: string; record?: { id: string; v: number; tag: string } | null; now: { outcome: string; reason: string | null; status: string }; errors: { pointer: string; code: string; message: string }[] }[];
 }
 
 /** Send operations as one group; an op_id makes a second sending safe. */

@@ -25,4 +25,5 @@ export const problems = {
   code_not_neighbours: ["这两个网格没有共同的边界", "These two cells share no border"],
   code_same_cell: ["请选另一个网格", "Choose another cell"],
   code_stale_draft: ["别人刚改过这版草稿，请重新打开再改", "Somebody has changed this draft meanwhile: open it again"],
+  code_not_their_cell: ["这件事不在对方负责的网格内，交给对方也看不到", "It is in none of their cells: they would not see it"],
 } satisfies Words;

@@ -1,0 +1,40 @@
+import { describe, expect, test } from "vitest";
+import { aboutDeletion, answered, beginning, standingOf, typed } from "./deciding.ts";
+
+const sibling = (op_id: string, role: string) => ({ op_id, role, by: null, claimed_at: null, arrived_at: null, values: null });
+const row = (kind: string, life: string) => ({ kind, record: { id: "r", type: "person", type_label: { zh: "", en: "" }, title: null, v: 1, tag: "t", life, cell: null } });
+
+describe("a conflict about a deletion", () => {
+  test("is known by its kind, or by the record having been deleted since", () => {
+    expect(aboutDeletion(row("value", "live"))).toBe(false);
+    expect(aboutDeletion(row("value", "deleted"))).toBe(true);
+    expect(aboutDeletion(row("delete_over_edit", "live"))).toBe(true);
+  });
+  test("the value that stands is the newest that stood when it was listed", () => {
+    expect(standingOf([sibling("a", "current"), sibling("b", "set_aside")])?.op_id).toBe("a");
+    expect(standingOf([sibling("a", "overwritten"), sibling("b", "current")])?.op_id).toBe("b");
+    expect(standingOf([sibling("a", "overwritten")])?.op_id).toBe("a");
+    expect(standingOf([])).toBeUndefined();
+  });
+});
+
+describe("another value", () => {
+  const { draft, masks } = beginning(["document_type", "document_number", "note"], { document_type: { value: "passport", label: null }, document_number: { value: { mask: "****0001" }, label: null } });
+  test("begins with what stands, a secret empty beside its mask", () => {
+    expect(draft).toEqual({ document_type: "passport", document_number: null, note: null });
+    expect(masks).toEqual({ document_number: "****0001" });
+  });
+  test("sends only what was typed", () => {
+    expect(typed(draft, draft)).toEqual({});
+    expect(typed(draft, { ...draft, document_type: "resident" })).toEqual({ document_type: "resident" });
+    expect(typed(draft, { ...draft, document_type: null })).toEqual({ document_type: null });
+    expect(typed(draft, { ...draft, document_number: null, note: "x" })).toEqual({ note: "x" });
+  });
+});
+
+test("a repair goes off when each field has a value or is left out on purpose", () => {
+  expect(answered(["a", "b"], {}, new Set())).toBe(false);
+  expect(answered(["a", "b"], { a: "1", b: "" }, new Set())).toBe(false);
+  expect(answered(["a", "b"], { a: 0 }, new Set(["b"]))).toBe(true);
+  expect(answered(["a"], { a: [] }, new Set())).toBe(false);
+});
