@@ -2,8 +2,9 @@ import "./styles/vant.ts";
 import "./styles/base.css";
 import { numeric } from "@shared/engine/numeric.ts";
 import { browserParts, openEngine } from "./engine.ts";
+import { closeDialog } from "vant/es/dialog";
 import { setToastDefaultOptions } from "vant/es/toast";
-import { createApp } from "vue";
+import { createApp, watch } from "vue";
 import App from "./App.vue";
 import { i18n, language, speak } from "./i18n.ts";
 import { router } from "./router.ts";
@@ -11,7 +12,7 @@ import "./install.ts";
 import { keepNow } from "./model/glance.ts";
 import { followClock } from "./model/today.ts";
 import { lockWhenIdle } from "./locking.ts";
-import { attach, engine, syncing } from "./session.ts";
+import { attach, engine, state, syncing } from "./session.ts";
 import { keepProgram } from "./updates.ts";
 
 async function start(): Promise<void> {
@@ -22,6 +23,7 @@ async function start(): Promise<void> {
   attach(opened);
   createApp(App).use(i18n).use(router).mount("#app");
   if (engine().state() === "locked") window.setTimeout(numeric, 300); // while the PIN is typed: the first screen will want it
+  watch(state, (_, before) => before === "ready" && closeDialog()); // it hangs beside the app, and would stand over the lock
   followClock();
   lockWhenIdle({ lock: () => engine().lock(), busy: () => syncing.value });
   void keepProgram();

@@ -130,8 +130,10 @@ if (typeof window !== "undefined") {
   });
   window.addEventListener("offline", () => (online.value = false));
   document.addEventListener("visibilitychange", () => {
-    if (document.visibilityState === "visible") pace.seen(outbox.value.unsent > 0 || sealed.value.sent < sealed.value.count);
-    else if (outbox.value.unsent > 0) void sendLater();
+    // locked, what waits is known by its envelopes only
+    const waits = outbox.value.unsent > 0 || (state.value === "locked" && sealed.value.sent < sealed.value.count);
+    if (document.visibilityState === "visible") pace.seen(waits);
+    else if (waits) void sendLater();
   });
   for (const typing of ["input", "keydown", "compositionupdate"]) window.addEventListener(typing, () => (typedAt = performance.now()), { capture: true, passive: true });
 }

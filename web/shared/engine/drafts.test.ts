@@ -37,13 +37,14 @@ test("drafts are behind the PIN, go with everything else, and a damaged block ke
   expect([parts.disk.blocks.size, again.drafts()]).toStrictEqual([0, []]);
 });
 
-test("of very many drafts the latest twenty are kept; on a full phone the write is refused and the form still has it", async () => {
+test("of very many drafts the latest twenty are kept; on a full phone that is told, and the form still has it", async () => {
   const parts = device(scripted());
   const engine = await enrolled(parts);
   for (let at = 0; at < 23; at++) await engine.keepDraft(draft(`/new/${at}`, "沙袋"));
   expect((await restarted(parts)).drafts().map((one) => one.place)).toStrictEqual(Array.from({ length: 20 }, (_, at) => `/new/${22 - at}`));
   const last = await restarted(parts);
   parts.disk.room = 0;
-  await expect(last.keepDraft(draft("/new/full", "沙袋"))).rejects.toThrow();
+  await expect(last.keepDraft(draft("/new/full", "沙袋"))).rejects.toMatchObject({ code: "storage_full" });
+  expect(last.problems().map((one) => one.code)).toContain("storage_full");
   expect(last.draft("/new/full")?.content).toStrictEqual({ edits: { name: "沙袋" } });
 });

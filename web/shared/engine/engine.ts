@@ -265,7 +265,7 @@ class DeviceEngine extends Reader implements Engine {
   }
 
   /** What a failed change means to a person; a tab that lost its turn says so. */
-  private failed(error: unknown): unknown {
+  protected failed(error: unknown): unknown {
     if (error instanceof StorageFull) {
       const full = problem("storage_full");
       if (!this.known.some((one) => one.code === "storage_full")) this.mention([...this.known, full]);

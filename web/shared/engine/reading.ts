@@ -27,6 +27,8 @@ export interface Opened {
 export abstract class Reader {
   protected opened: Opened | null = null;
   protected early: Early | null = null; // while the records are being opened
+  /** What a failed change means to a person is told, too. */
+  protected abstract failed(error: unknown): unknown;
 
   protected ledger = (): Ledger | null => this.opened?.ledger ?? this.early?.ledger ?? null;
 
@@ -54,7 +56,12 @@ export abstract class Reader {
 
   drafts = (): KeptDraft[] => this.opened?.drafts.all() ?? [];
   draft = (place: string): KeptDraft | null => this.opened?.drafts.at(place) ?? null;
-  keepDraft = async (draft: KeptDraft): Promise<void> => this.opened?.drafts.keep(draft);
+  keepDraft = async (draft: KeptDraft): Promise<void> => {
+    const { opened } = this;
+    await opened?.drafts.keep(draft).catch((error: unknown) => {
+      throw this.opened === opened ? this.failed(error) : error; // locked meanwhile: nobody's trouble
+    });
+  };
   dropDraft = async (place: string): Promise<void> => this.opened?.drafts.drop(place);
 
   outbox = (): Outbox => outboxOf(this.ledger());
