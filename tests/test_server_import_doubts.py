@@ -77,3 +77,25 @@ def test_who_lives_behind_a_door_without_entrance_does_not_move_out(office, secr
     said = run_act(office, secretary, workbook(after, headings=[*CORRECTED, "民族"]), "write")  # no later edition of the same table
     assert outcomes(said) == {"same": 1, "doubtful": 1}
     assert len(living(office, "person")) == 2 and len(living(office, "household")) == 1
+
+
+def test_a_number_with_somebody_elses_name_overwrites_nobody(office, secretary):  # noqa: F811
+    """The row is doubtful and names whom the number belongs to; one character, or another one of the same sound, is a correction."""
+    first = [["李一", LI, "", "3", "2", "501"], ["王尔", WANG, "", "3", "2", "502"], ["赵三", ZHAO, "", "3", "1", "101"]]
+    assert outcomes(run_act(office, secretary, workbook(first, headings=CORRECTED), "write")) == {"new": 3}
+    there = {one["name"]: one["id"] for one in living(office, "person")}
+    second = [["周建国", LI, "", "3", "2", "501"], ["王二", WANG, "", "3", "2", "502"], ["肇叁", ZHAO, "", "3", "1", "101"]]
+    for headings in ([*CORRECTED, "民族"], CORRECTED):  # as a table of its own, and as the next edition of the first
+        said = run_act(office, secretary, workbook(second, headings=headings), "plan")
+        assert outcomes(said) == {"doubtful": 1, "changed": 2}
+        assert rows_of_report(secretary, said)[0]["candidates"] == [there["李一"]]
+
+
+def test_one_number_with_two_names_in_one_table_is_told(office, secretary):  # noqa: F811
+    """The second row is no repetition of the first: it is doubtful, and says of which row the number is."""
+    rows = [["李一", LI, "", "3", "2", "501"], ["周建国", LI, "", "3", "2", "502"], ["李壹", LI, "", "3", "2", "501"]]
+    said = run_act(office, secretary, workbook(rows, headings=CORRECTED), "write")
+    assert outcomes(said) == {"new": 1, "doubtful": 1, "duplicate": 1}
+    told = rows_of_report(secretary, said)
+    assert told[1]["of_row"] == told[2]["of_row"] == told[0]["row"]
+    assert [one["name"] for one in living(office, "person")] == ["李一"]

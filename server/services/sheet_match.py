@@ -10,6 +10,7 @@ from typing import Any
 
 from forms.index import normalise_for_search
 from server.services.duplicate_pairs import is_slip
+from server.services.pinyin import spellings
 
 Values = Mapping[str, Any]
 
@@ -51,6 +52,12 @@ def looks_like(row: Values, stored: Values, homes: frozenset[str]) -> bool:
     if mine and other:
         return mine == other
     return same is None and _one_character(str(row.get("name") or ""), str(stored.get("name") or ""))
+
+
+def may_be_one_name(mine: str, other: str) -> bool:
+    """Whether two names may be one person's as two people wrote it down: the same, of one sound, or one character apart."""
+    left, right = normalise_for_search(mine, None), normalise_for_search(other, None)
+    return left == right or _one_character(left, right) or not spellings(left).isdisjoint(spellings(right))
 
 
 def no_less_known(row: Values, stored: Values) -> Values:

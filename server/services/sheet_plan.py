@@ -17,7 +17,7 @@ from server.services.sheet_difference import Difference, corrected, difference
 from server.services.sheet_earlier import Earlier, Told, expect, learn_earlier, told_of
 from server.services.sheet_file import Row
 from server.services.sheet_ground import Dwelling, Ground, Home, Lead, Place, place_of
-from server.services.sheet_match import looks_like, means, no_less_known
+from server.services.sheet_match import looks_like, may_be_one_name, means, no_less_known
 from server.services.sheet_read import CellError, Reader, SheetRow
 from server.store import sheets as store
 from server.store.odk import tag_at
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 NEW, CHANGED, SAME, UNPLACED = "new", "changed", "same", "unplaced"
 DUPLICATE, DOUBTFUL, REJECTED = "duplicate", "doubtful", "rejected"
 OUTCOMES = (NEW, CHANGED, SAME, UNPLACED, DUPLICATE, DOUBTFUL, REJECTED)
-"""``unplaced`` is new with no address or one that leads to no building; ``doubtful``: several persons would fit, or one nearly does."""
+"""``unplaced`` is new with no address or one that leads to no building; ``doubtful``: several persons would fit, or one nearly
+does, or the document is one's and the name another's: a person's of the house, or of the row ``of_row``."""
 MOST_CANDIDATES = 3
 
 _HEAD = "02"
@@ -132,7 +133,7 @@ class Planner:
             if not one.errors:
                 door = self._door(one)
                 found = self._match(one, known, door)
-                certain.update(row.id for row in found)
+                certain.update(row.id for row in found if not self._renames(one, row))
                 if not found and door is not None:
                     open_doors.update(home.household_id for home in door.homes if home.base is not None)
         behind: dict[str, list[tuple[str, dict[str, Any]]]] = {}
@@ -175,6 +176,14 @@ class Planner:
             return by_document
         homes = frozenset({door.home_id} - {""}) if door else frozenset()
         return [row for row in known.get(self._name_key(one) or 0, []) if means(one.person, orjson.loads(row.fields), homes)]
+
+    def _renames(self, one: SheetRow, row: Any) -> bool:
+        """Whether a row has the document of a person and somebody else's name, which the earlier table did not have already."""
+        name, stored = str(one.person.get("name") or ""), str(orjson.loads(row.fields).get("name") or "")
+        if not stored or may_be_one_name(name, stored):
+            return False
+        told = told_of(self._ground.scratch, row.id) if self._earlier else None
+        return told is None or told.values["person"].get("name") != name
 
     def _alike(
         self, one: SheetRow, known: Mapping[int, list[Any]], door: _Door | None, certain: set[str],
@@ -245,12 +254,15 @@ class Planner:
         door = self._door(one)
         before = self._ground.scratch.row_of(self._identity(one, door.home_id if door else ""))
         if before is not None:
-            return RowPlan(one.row, DUPLICATE, of_row=before)
+            other = not may_be_one_name(str(one.person["name"]), before[1])
+            return RowPlan(one.row, DOUBTFUL if other else DUPLICATE, of_row=before[0])
         matches, of_earlier = self._match(one, known, door), None
         if not matches and (same := self._same_row(connection, one, certain)) is not None:
             if same.life != "live":
                 return RowPlan(one.row, DOUBTFUL, candidates=(same.id,), gone=True)
             matches = [same]
+        if len(matches) == 1 and self._renames(one, matches[0]):
+            return RowPlan(one.row, DOUBTFUL, candidates=(matches[0].id,))
         doubtful = [row.id for row in matches] if len(matches) > 1 else [] if matches else self._alike(one, known, door, certain, behind)
         if not matches and doubtful and (right := self._put_right(connection, one, doubtful)) is not None:
             matches, doubtful, of_earlier = [right[0]], [], right[1]
@@ -272,7 +284,7 @@ class Planner:
                 door, kept = None, ["residence_household"]
         operations: list[dict[str, Any]] = []
         home, placed = self._home(one, door, operations, told) if door else (None, False)
-        self._ground.scratch.saw(self._identity(one, home.household_id if home else ""), one.row)
+        self._ground.scratch.saw(self._identity(one, home.household_id if home else ""), one.row, str(one.person["name"]))
         if home is not None:
             values["residence_household"] = home.household_id
         found = Difference(values)

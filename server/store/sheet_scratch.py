@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from uuid import UUID
 
 _TABLES = """
-CREATE TABLE seen (key BLOB PRIMARY KEY, row INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE seen (key BLOB PRIMARY KEY, row INTEGER NOT NULL, name TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE taken (id BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE door (parent TEXT, door TEXT, dwelling TEXT, PRIMARY KEY (parent, door, dwelling)) WITHOUT ROWID;
 CREATE TABLE line (key BLOB PRIMARY KEY, dwelling TEXT NOT NULL) WITHOUT ROWID;
@@ -43,14 +43,14 @@ class Scratch:
         """Forget everything."""
         self._database.close()
 
-    def row_of(self, key: bytes) -> int | None:
-        """The row of the table that a key was first seen in."""
-        found = self._ask("SELECT row FROM seen WHERE key = ?", (key,)).fetchone()
-        return None if found is None else int(found[0])
+    def row_of(self, key: bytes) -> tuple[int, str] | None:
+        """The row of the table that a key was first seen in, and the name there."""
+        found = self._ask("SELECT row, name FROM seen WHERE key = ?", (key,)).fetchone()
+        return None if found is None else (int(found[0]), str(found[1]))
 
-    def saw(self, key: bytes, row: int) -> None:
-        """Note the row of a key."""
-        self._ask("INSERT INTO seen VALUES (?, ?)", (key, row))
+    def saw(self, key: bytes, row: int, name: str) -> None:
+        """Note the row of a key, and its name."""
+        self._ask("INSERT INTO seen VALUES (?, ?, ?)", (key, row, name))
 
     def took(self, person_ids: Iterable[str]) -> None:
         """Note persons that rows of the table are about."""

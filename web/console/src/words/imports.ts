@@ -53,6 +53,7 @@ export const imports = {
   column: ["{letter} 列", "Column {letter}"],
   whyDuplicate: ["与第 {row} 行是同一人，不再写入", "The same person as row {row}; not written again"],
   whyDoubtful: ["可能是已登记的人（号码、出生日期或姓名有出入，或几个人都符合），没有写入；打开核对，是同一人就在档案里改", "May be somebody recorded already (number, birth or name differ, or several fit); nothing is written. Look, and put the record right if it is the same person"],
+  whyOtherName: ["证件号码与第 {row} 行相同，姓名却不同，没有写入；请在表中核对是谁的号码", "The document number of row {row} with another name; nothing is written. See in the table whose number it is"],
   whyGone: ["上次导入的这个人后来被删除或合并了，没有再写入；打开核对", "Whom the earlier table made was deleted or merged since; nothing is written. Look"],
   ofEarlier: ["对应上次导入的第 {row} 行，表中更正了是谁", "Row {row} of the earlier table, put right"],
   against: ["{fields}：后来有人改过，表中也改了，写入后可能成为冲突，由您裁定", "{fields}: changed by somebody since, and corrected here too; may become a conflict for you to settle"],
