@@ -14,7 +14,10 @@ from forms.sheet_columns import sheet_words
 if TYPE_CHECKING:
     from forms.definition import FieldSpec
 
-_DATE = re.compile(r"(\d{4})\s*[-/.年]\s*(\d{1,2})(?:\s*[-/.月]\s*(\d{1,2})\s*日?|\s*月)?")
+_DATE = re.compile(
+    r"(\d{4})\s*[-/.年]\s*(\d{1,2})(?:\s*[-/.月]\s*(\d{1,2})\s*[日号]?|\s*月份?)?\s*(?:出?生)?"
+    r"(?:[T\s]\s*\d{1,2}[:时点]\d{1,2}(?:分|:\d{1,2}(?:\.\d+)?)?\s*(?:Z|[+-]\d{2}:?\d{2})?)?"
+)
 _DIGITS = re.compile(r"\d{8}|\d{6}")
 _YEAR = re.compile(r"(1[89]\d\d|20\d\d)\s*年?(?:出?生)?")
 _NUMBER = re.compile(r"(-?\d+(?:\.\d+)?)\s*(?:m2|平方米|平米|人|层|岁|间)?")
@@ -76,7 +79,7 @@ def cell_value(target: str, spec: FieldSpec, cell: Any) -> Any:
     ------
     CellRefused
     """
-    text = cell_text(cell)
+    text = _date_text(cell) if spec.type == "date" else cell_text(cell)
     if not text or (says_nothing(text) and spec.type not in ("boolean", "select_one")):
         return None
     reader = _READERS.get(spec.type)
@@ -90,7 +93,7 @@ def birth_values(cell: Any) -> dict[str, str]:
     ------
     CellRefused
     """
-    text = cell_text(cell)
+    text = _date_text(cell)
     if says_nothing(text):
         return {}
     year = _YEAR.fullmatch(text)
@@ -100,13 +103,24 @@ def birth_values(cell: Any) -> dict[str, str]:
     return {"birth_date": _day_of(*parts)} | ({} if parts[2] else {"birth_precision": "month"})
 
 
+def _date_text(cell: Any) -> str:
+    """The text of a cell that holds a date. Raises CellRefused at a number such as 1950.1: typed 1950.10 it would be the same number."""
+    text = cell_text(cell)
+    if isinstance(cell, float) and text.partition(".")[2] == "1":
+        raise CellRefused(
+            "digits_lost", "单元格是数字格式，1 月和 10 月已分不清，请改为文本后重填",
+            "the cell is a number; January and October are the same there: make it text and type it again",
+        )  # fmt: skip
+    return text
+
+
 def _date(_target: str, _spec: FieldSpec, text: str) -> str:
     return _day_of(*_parts(text))
 
 
 def _parts(text: str) -> tuple[str, str, str]:
     """Year, month and day of a date as people write it; no day where it names a month."""
-    parts = _DATE.match(text)
+    parts = _DATE.fullmatch(text)
     if parts is not None:
         return parts[1], parts[2], parts[3] or ""
     if _DIGITS.fullmatch(text):

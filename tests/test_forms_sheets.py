@@ -55,6 +55,12 @@ def test_every_word_of_the_table_of_headings_leads_to_a_field_and_a_code():
         ("person.birth_date", datetime(1990, 1, 2), "1990-01-02"),  # noqa: DTZ001 - a date cell knows no zone
         ("person.birth_date", date(1990, 1, 2), "1990-01-02"),
         ("person.birth_date", "1990年1月", "1990-01-01"),  # the month alone: its first day
+        ("person.birth_date", "1990-01-02 00:00:00", "1990-01-02"),  # as a program writes it out
+        ("person.birth_date", "1990-01-02T08:30:00+08:00", "1990-01-02"),
+        ("person.birth_date", "1990年1月2日 8时30分", "1990-01-02"),
+        ("person.birth_date", "1990年1月2号生", "1990-01-02"),
+        ("person.birth_date", 1990.11, "1990-11-01"),  # a number cell that says one month only
+        ("person.birth_date", "1990.10", "1990-10-01"),
         ("person.sex", "男", "1"),
         ("person.sex", "女性", "2"),
         ("person.sex", "2", "2"),  # the code itself
@@ -79,6 +85,17 @@ def test_cells_are_read_as_people_write_them(target, cell, value):
     assert read(target, cell) == value
 
 
+def test_a_number_cell_that_may_be_january_or_october_is_no_birth():
+    """1950.10 as a number is 1950.1: the row says so instead of making October January; a text keeps its zero."""
+    with pytest.raises(CellRefused) as caught:
+        birth_values(1950.10)
+    assert caught.value.code == "digits_lost"
+    with pytest.raises(CellRefused):
+        birth_values("1950-1-15至今")
+    for cell, month in ((1950.11, "11"), (1950.01, "01"), (1950.9, "09"), ("1950.10", "10"), ("1950.1", "01")):
+        assert birth_values(cell) == {"birth_date": f"1950-{month}-01", "birth_precision": "month"}
+
+
 @pytest.mark.parametrize(
     ("cell", "wanted"),
     [
@@ -100,6 +117,11 @@ def test_a_birth_is_known_as_far_as_it_was_written_down(cell, wanted):
     [
         ("person.birth_date", "1990-02-30", "not_a_date"),
         ("person.birth_date", "不详的日期", "not_a_date"),
+        ("person.birth_date", "1950-1-15至今", "not_a_date"),
+        ("person.birth_date", "1950.1.15-1960.2.3", "not_a_date"),
+        ("person.birth_date", "1950年1月15日（农历）", "not_a_date"),
+        ("person.birth_date", "1990-01-02 25", "not_a_date"),
+        ("person.birth_date", 1950.10, "digits_lost"),  # January or October: a number cell has lost the last zero
         ("person.sex", "外星人", "unknown_word"),
         ("person.document_number", 320506199001010000, "digits_lost"),  # Excel keeps 15 digits of a number
         ("person.document_number", 3.20506199001e17, "digits_lost"),
