@@ -2,6 +2,7 @@
 import { shallowRef, watch } from "vue";
 import { address, get } from "./api/client.ts";
 import type { CellFeature, CodeEntry, Community, Form, FormField, Label, Reference } from "./api/types.ts";
+import { turns } from "./latest.ts";
 import { communityId, ofTheHouse, user } from "./session.ts";
 import { language, t } from "./words/index.ts";
 
@@ -9,21 +10,26 @@ export const reference = shallowRef<Reference | null>(null);
 /** Those that somebody above the communities may choose among. */
 export const communities = shallowRef<Community[]>([]);
 let under: Promise<Reference> | null = null;
+const turn = turns();
 
 /** The reference data of the community; `again` after a new edition was published. */
 export function loadReference(again = false): Promise<Reference> {
   if (again || under === null) {
+    const lasts = turn();
     const query = ofTheHouse.value ? communityId.value : "";
     under = get<Reference>(address("/api/v1/reference", { community_id: query })).then((read) => {
+      // Another community, or somebody else, was asked for meanwhile: nobody is shown these cells.
+      if (!lasts()) return read;
       communities.value = read.communities ?? [];
       return (reference.value = read);
     });
-    under.catch(() => (under = null));
+    under.catch(() => lasts() && (under = null));
   }
   return under;
 }
 
 watch([user, communityId], () => {
+  turn();
   under = null;
   reference.value = null;
 });

@@ -1,6 +1,7 @@
 // One queue of the inbox, page by page.
 import { onMounted, ref, shallowRef, watch } from "vue";
 import { address, get } from "../../api/client.ts";
+import { turns } from "../../latest.ts";
 import { communityId, ofTheHouse } from "../../session.ts";
 import { why } from "../../tell.ts";
 
@@ -14,15 +15,15 @@ export function useQueue<Row, More = object>(kind: string, size = 50, asked: () 
   const next = ref<string | null>(null);
   const problem = ref("");
   const answered = ref(false);
-  let turn = 0;
+  const turn = turns();
 
   async function load(more = false): Promise<void> {
-    const mine = ++turn;
+    const lasts = turn();
     try {
       const told = await get<{ as_of: string; count?: number; rows: Row[]; next: string | null } & More>(
         address(`/api/v1/inbox/${kind}`, { limit: size, next: more ? next.value : null, ...asked(), community: ofTheHouse.value ? communityId.value : null }),
       );
-      if (mine !== turn) return; // something else was asked for meanwhile
+      if (!lasts()) return; // something else was asked for meanwhile
       rows.value = more ? [...rows.value, ...told.rows] : told.rows;
       about.value = told;
       asOf.value = told.as_of;
@@ -30,7 +31,7 @@ export function useQueue<Row, More = object>(kind: string, size = 50, asked: () 
       count.value = told.count ?? null;
       problem.value = "";
     } catch (error) {
-      if (mine !== turn) return;
+      if (!lasts()) return;
       problem.value = why(error);
     }
     answered.value = true;
