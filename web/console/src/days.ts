@@ -18,3 +18,8 @@ export function boundsOf(day: string): [string, string] {
   const begins = new Date(`${day}T00:00:00+08:00`).getTime();
   return [new Date(begins).toISOString(), new Date(begins + DAY_MS).toISOString()];
 }
+
+/** The day so many days before a given one; `null` stands for today. */
+export function daysBeforeDay(days: number, day: string | null): string {
+  return day ? daysBefore(days, new Date(`${day}T12:00:00+08:00`).getTime()) : daysBefore(days);
+}

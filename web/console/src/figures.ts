@@ -1,6 +1,6 @@
 // What the map can be coloured by: how each figure is read from a cell, told in words, and where its list is.
 import type { BaselineCell, BaselineFigures, RosterFilterAsked } from "./api/types.ts";
-import { daysBefore } from "./days.ts";
+import { daysBeforeDay } from "./days.ts";
 import { number, percent } from "./tell.ts";
 import { t } from "./words/index.ts";
 
@@ -13,7 +13,21 @@ export interface Figure {
   /** Edges of the classes where they mean something by themselves; otherwise they follow the values. */
   edges?: number[];
   /** The list that is counted; of a share or a median: the rows that make it worse. */
-  list: { roster: string; filters?: RosterFilterAsked[]; sort?: string[] } | { inbox: string } | null;
+  list: RosterBehind | { inbox: string } | null;
+}
+
+export interface RosterBehind {
+  roster: string;
+  filters?: RosterFilterAsked[];
+  sort?: string[];
+  /** Rows whose day in this column is so many days before the day that is looked at. */
+  before?: { column: string; days: number };
+}
+
+/** The filters of a list on a day; null for now. */
+export function filtersOn(list: RosterBehind, day: string | null): RosterFilterAsked[] {
+  const { before } = list;
+  return [...(list.filters ?? []), ...(before ? [{ column: before.column, op: "lt", value: daysBeforeDay(before.days, day) }] : [])];
 }
 
 /** Stands for a cell's code where what is in no cell is meant. */
@@ -56,12 +70,20 @@ export const FIGURES: Figure[] = [
   { name: "conflicts", tone: "care", of: (cell) => cell.open_conflicts, tell: (n) => number(n), list: { inbox: "conflicts" } },
   { name: "density", tone: "plain", of: (cell) => (cell.area_m2 ? ((cell.counts.resident_person ?? cell.counts.person ?? 0) * 10_000) / cell.area_m2 : null), tell: (n) => (n === null ? "–" : t("overview.perHectare", { n: number(Math.round(n)) })), list: { roster: "persons", filters: [LIVING] } },
   { name: "open", tone: "care", of: (cell) => (cell.open ? cell.open.conflicts + cell.open.findings + cell.open.held + cell.open.quarantined : null), tell: (n) => number(n), list: { inbox: "" } },
-  { name: "stale", tone: "care", edges: [0, 0.25, 0.5, 0.75, 0.9], of: (cell) => older(cell), tell: percent, get list() { return { roster: "household_book", filters: [{ column: "confirmed_on", op: "lt", value: daysBefore(HALF_A_YEAR) }], sort: ["confirmed_on"] }; } },
+  { name: "stale", tone: "care", edges: [0, 0.25, 0.5, 0.75, 0.9], of: (cell) => older(cell), tell: percent, list: { roster: "household_book", before: { column: "confirmed_on", days: HALF_A_YEAR }, sort: ["confirmed_on"] } },
   aged("aged_60", 60), aged("aged_80", 80),
   { name: "share_60", tone: "plain", of: (cell) => cell.ages?.share_60 ?? null, tell: percent, list: { roster: "persons", filters: [LIVING, { column: "age", op: "gte", value: 60 }] } },
   { name: "under_3", tone: "plain", of: (cell) => cell.ages?.under_3 ?? null, tell: (n) => number(n), list: { roster: "persons", filters: [LIVING, { column: "age", op: "lt", value: 3 }] } },
   ...["household", "person", "resident_person", "dwelling", "building", "party_member", "organization", "resource"].map(counted),
 ];
+
+export const figureOf = (name: string): Figure => FIGURES.find((one) => one.name === name)!;
+
+/** The figures of the table; `chosen` colours the map and is added where it is not among them and known of some cell. */
+export function columnsWith(chosen: Figure | null, cells: BaselineCell[]): Figure[] {
+  const usual = ["count_household", "count_person", "count_dwelling", "coverage", "freshness", "conflicts"].map(figureOf);
+  return chosen && !usual.includes(chosen) && cells.some((cell) => chosen.of(cell) !== null) ? [...usual, chosen] : usual;
+}
 
 /** The figures shown as tiles, most asked first. */
 export const TILES = ["household", "person", "resident_person", "dwelling", "building", "party_member", "organization", "resource"].map(

@@ -1,5 +1,5 @@
 // From a figure to the list behind it.
-import type { Figure } from "../../figures.ts";
+import { filtersOn, type Figure } from "../../figures.ts";
 import { router } from "../../router.ts";
 import { PLACE_LISTS, setAsked } from "../../rosterState.ts";
 import { may } from "../../session.ts";
@@ -21,6 +21,6 @@ export function openList(figure: Figure, cell: string | null, day: string | null
     void router.push({ path: `/inbox/${figure.list.inbox}`, query });
     return;
   }
-  setAsked(figure.list.roster, { filters: figure.list.filters ?? [], sort: figure.list.sort ?? [], day });
+  setAsked(figure.list.roster, { filters: filtersOn(figure.list, day), sort: figure.list.sort ?? [], day });
   void router.push({ path: `/rosters/${figure.list.roster}`, query });
 }

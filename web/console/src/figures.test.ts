@@ -1,0 +1,26 @@
+// @vitest-environment jsdom
+import { expect, test } from "vitest";
+import type { BaselineCell } from "./api/types.ts";
+import { columnsWith, figureOf, filtersOn, type RosterBehind } from "./figures.ts";
+
+const cell = { counts: { household: 3, resident_person: 7 }, ages: { aged_60: 2, aged_80: 1, under_3: null, share_60: 0.25 }, area_m2: 10_000 } as unknown as BaselineCell;
+const named = (chosen: string | null) => columnsWith(chosen ? figureOf(chosen) : null, [cell]).map((one) => one.name);
+
+test("the figure on the map stands in the table too, once, with its list behind it", () => {
+  const usual = named(null);
+  for (const name of ["share_60", "aged_60", "density"]) {
+    expect(named(name)).toEqual([...usual, name]);
+    expect(figureOf(name).list).not.toBeNull();
+  }
+  expect(named("count_household")).toEqual(usual);
+});
+
+test("a figure that no cell tells makes no column", () => {
+  expect(named("under_3")).toEqual(named(null));
+});
+
+test("who was not confirmed for half a year is asked from the day that is looked at", () => {
+  const list = figureOf("stale").list as RosterBehind;
+  expect(filtersOn(list, "2026-03-02")).toEqual([{ column: "confirmed_on", op: "lt", value: "2025-09-03" }]);
+  expect(filtersOn(figureOf("aged_60").list as RosterBehind, "2026-03-02")).toEqual((figureOf("aged_60").list as RosterBehind).filters);
+});
