@@ -46,6 +46,14 @@ def test_a_saved_list_is_asked_as_it_was_saved(office):
     assert [row["name"] for row in answer.json["rows"]] == ["张三"]
 
 
+def test_a_saved_question_knows_its_question_and_a_saved_day_its_day(office):
+    """What made the filters comes back with them, so that days are counted from when the list is opened."""
+    assert save(office, question="children_under_3", list="children", as_of="2026-03-02").status_code == 201
+    assert save(office, name="不是日子", as_of="2026-03-99").status_code == 422
+    (one,) = saved(office)
+    assert (one["question"], one["list"], one["as_of"]) == ("children_under_3", "children", "2026-03-02")
+
+
 def test_what_somebody_is_called_is_sealed(office):
     """A filter may hold a name: it does not stand in the table."""
     save(office)

@@ -147,6 +147,7 @@ def test_a_past_day_shows_its_own_figures_and_opens_its_own_lists(
     cell = told["cells"][0]
     office_page.goto(f"{demo_site.url}/#/?day={day}")
     office_page.get_by_role("region", name="底数表").get_by_role("link", name=cell["name"]).click()
+    expect(office_page.get_by_role("heading", level=1)).to_have_text(cell["name"])
     expect(office_page.get_by_text(f"{day} 当天的情况")).to_be_visible()
     office_page.get_by_label("底数", exact=True).get_by_role("button", name=re.compile("常住人口")).click()
     assert shown_count(office_page) == cell["counts"]["resident_person"]

@@ -39,6 +39,9 @@ class SavedGiven(Schema):
     columns = fields.List(fields.String(), allow_none=True, validate=validate.Length(max=100))
     filters = fields.List(fields.Nested(FilterSchema), allow_none=True, validate=validate.Length(max=30))
     sort = fields.List(fields.String(), allow_none=True, validate=validate.Length(max=10))
+    question = fields.String(allow_none=True, validate=validate.Length(max=64))
+    list = fields.String(allow_none=True, validate=validate.Length(max=64))
+    as_of = fields.String(allow_none=True, validate=validate.Length(max=10))
     shared = fields.Boolean(load_default=False)
 
 

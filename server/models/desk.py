@@ -16,7 +16,7 @@ saved_roster = keyed(
     need("shared", Integer, server_default="0"),  # 1: everybody of the community who may see such a roster
     need("created_at"),
     need("changed_at"),
-    need("sealed", LargeBinary),  # sealed JSON {"columns", "filters", "sort"}: a filter may hold what somebody is called
+    need("sealed", LargeBinary),  # sealed JSON {"columns", "filters", "sort", ...}: a filter may hold what somebody is called
 )
 Index("ix_saved_roster_user", saved_roster.c.community_id, saved_roster.c.user_id)
 

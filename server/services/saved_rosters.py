@@ -24,6 +24,9 @@ from server.store.inbox import names_of_users
 
 MOST_SAVED = 200
 _ASKED = ("columns", "filters", "sort")
+# Which question made the filters, so that its days are counted anew when the list is opened; and the past day looked at.
+_MEANT = ("question", "list", "as_of")
+_KEPT = _ASKED + _MEANT
 
 
 def saved_rosters(house: House, actor: Actor, scope: Scope, look: Look) -> list[dict[str, Any]]:
@@ -50,7 +53,7 @@ def saved_rosters(house: House, actor: Actor, scope: Scope, look: Look) -> list[
         told.append(
             {
                 "saved_id": row.saved_id, "name": row.name, "roster": row.roster, "cell_code": row.cell_code,
-                **{name: asked.get(name) for name in _ASKED}, "shared": bool(row.shared), "mine": mine,
+                **{name: asked.get(name) for name in _KEPT}, "shared": bool(row.shared), "mine": mine,
                 "usable": query is not None, "by": names.get(row.user_id), "created_at": row.created_at,
                 "changed_at": row.changed_at,
             }
@@ -64,7 +67,8 @@ def save(house: House, actor: Actor, scope: Scope, given: Mapping[str, Any], *, 
 
     Parameters
     ----------
-    given : ``name``, ``roster``, and if wanted ``cell_code``, ``columns``, ``filters``, ``sort``, ``shared``
+    given : ``name``, ``roster``, and if wanted ``cell_code``, ``columns``, ``filters``, ``sort``, ``shared``; ``question`` and
+        ``list`` where a question made the filters, ``as_of`` a past day that is looked at
 
     Raises
     ------
@@ -73,7 +77,7 @@ def save(house: House, actor: Actor, scope: Scope, given: Mapping[str, Any], *, 
     OutsideScope, InvalidInput
         The roster is not for this actor; or it cannot be asked like this, every place being named.
     """
-    asked = {name: given.get(name) for name in _ASKED}
+    asked = {name: given.get(name) for name in _KEPT}
     _query(house, scope, given["roster"], asked)
     name = " ".join(str(given["name"]).split())
     if not name:

@@ -44,6 +44,8 @@ interface Answering {
   given?: RosterFilterAsked[];
   /** A past day that is asked about; what carries no dates is answered for today, and says so. */
   day?: string | null;
+  /** Another order than the question's own. */
+  sort?: string[];
 }
 
 /** Open the list that answers; `cell` narrows it. */
@@ -56,6 +58,9 @@ export async function answer(question: Question, options: Answering = {}): Promi
   const day = list.of_the_present ? null : (options.day ?? null);
   const then = day ? (await questionsOn(day)).find((one) => one.name === question.name)?.lists.find((one) => one.name === list.name) : null;
   const filters = [...(then ?? list).filters, ...(options.given ?? [])];
-  setAsked(list.roster, { filters, sort: list.sort ?? [], question: question.name, list: list.name, day, notOn: list.of_the_present ? (options.day ?? null) : null });
+  setAsked(list.roster, { filters, sort: options.sort ?? list.sort ?? [], question: question.name, list: list.name, day, notOn: list.of_the_present ? (options.day ?? null) : null });
   await router.push({ path: `/rosters/${list.roster}`, query: options.cell ? { cell: options.cell } : {} });
 }
+
+/** What was answered to the question's own question, such as the door: it stands after the filters of the list. */
+export const givenTo = (list: QuestionList, filters: RosterFilterAsked[]): RosterFilterAsked[] => filters.slice(list.filters.length);

@@ -25,6 +25,7 @@ export const rosters = {
   csv: ["导出 CSV", "CSV"],
   saveOwn: ["存为我的名册", "Save as my own"],
   saveName: ["名册名称", "Name of the roster"],
+  savedDay: ["存下的名册固定看 {day} 当天；要随日子更新，先回到今天再存", "It is kept as it was on {day}; to follow the days, go back to today before saving"],
   saved: ["已保存", "Saved"],
   shared: ["本社区同事也能用", "Colleagues of the community may use it"],
   removed: ["已删除", "Removed"],
