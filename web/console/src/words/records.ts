@@ -48,7 +48,7 @@ export const records = {
   confirmAll: ["确认无变化", "Confirm unchanged"],
   confirmed: ["已确认无变化", "Confirmed unchanged"],
   related: ["相关", "Related"],
-  relatedMore: ["还有更多", "and more"],
+  relatedMore: ["这里列出最近登记的 {n} 条；另有 {m} 条没有列出", "The newest {n} are listed here; {m} more are not"],
   relatedRest: ["再显示其余 {n} 条", "Show the other {n}"],
   findings: ["疑点", "Findings"],
   conflicts: ["两人填的不一样", "Two values"],
