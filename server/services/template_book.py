@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from forms.errors import PlaceholderError
 from forms.template_grammar import Listing, Placeholder, personal_columns, read_listing, read_text
 from server.errors import InputError, InvalidInput
+from server.services.template_losses import Fault, losses
 
 if TYPE_CHECKING:
     from forms.registry import Registry
@@ -33,17 +34,6 @@ _LOST = (
     ("xl/pivotTables/", "pivot", "数据透视表", "a pivot table"),
 )
 _COORDINATE = re.compile(r"[A-Z]{1,3}[0-9]{1,7}\Z")
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """Why a template cannot be used: sheet and cell (empty for the whole workbook), kind, words."""
-
-    sheet: str
-    cell: str
-    code: str
-    message_zh: str
-    message_en: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +80,9 @@ def read_template(content: bytes, registry: Registry) -> tuple[Any, BookPlan]:
     InvalidInput
         Every fault with its place: ``/sheets/<sheet>/<cell>``.
     """
-    book = _open(content)
+    book, lost = _open(content)
     plan, faults = _planned(book, registry)
-    if faults:
+    if faults := lost + faults:
         raise InvalidInput("this template cannot be used", errors=[_input_error(one) for one in faults])
     return book, plan
 
@@ -100,10 +90,11 @@ def read_template(content: bytes, registry: Registry) -> tuple[Any, BookPlan]:
 def check_template(content: bytes, registry: Registry) -> tuple[BookPlan | None, list[Fault]]:
     """What is filled, and everything that is wrong; no plan where anything is."""
     try:
-        book = _open(content)
+        book, lost = _open(content)
     except InvalidInput as error:
         return None, [Fault("", "", one.code, one.message.partition(" / ")[0], one.message.partition(" / ")[2]) for one in error.errors]
     plan, faults = _planned(book, registry)
+    faults = lost + faults
     return (None if faults else plan), faults
 
 
@@ -111,7 +102,8 @@ def _input_error(one: Fault) -> InputError:
     return InputError(f"/sheets/{one.sheet}/{one.cell}", one.code, f"{one.message_zh} / {one.message_en}")
 
 
-def _open(content: bytes) -> Any:
+def _open(content: bytes) -> tuple[Any, list[Fault]]:
+    """The workbook, and what filling would lose of its sheets."""
     from openpyxl import load_workbook
 
     faults: list[InputError] = []
@@ -127,10 +119,21 @@ def _open(content: bytes) -> Any:
                 if any(name.startswith(start) for name in names):
                     faults.append(InputError("/file", f"{code}_lost", f"工作簿里有{zh}，填表后会丢失，请先删去 / the workbook holds {en}, which filling would lose: remove it"))
             if not faults:
-                return load_workbook(io.BytesIO(content), rich_text=False)
+                return _plain_where_filled(load_workbook(io.BytesIO(content), rich_text=True)), losses(content)
         except (zipfile.BadZipFile, KeyError, ValueError, TypeError, OSError, SyntaxError):
             faults = [InputError("/file", "unreadable", "不是可读的 XLSX 工作簿 / no XLSX workbook that can be read")]
     raise InvalidInput("this template cannot be used", errors=faults)
+
+
+def _plain_where_filled(book: Any) -> Any:
+    """Text in several fonts is kept in its cell; where a placeholder is filled, it takes the font of the cell."""
+    from openpyxl.cell.rich_text import CellRichText
+
+    for page in book.worksheets:
+        for cell in page._cells.values():
+            if isinstance(cell.value, CellRichText) and "{{" in (text := str(cell.value)):
+                cell.value = text
+    return book
 
 
 def _planned(book: Any, registry: Registry) -> tuple[BookPlan, list[Fault]]:
