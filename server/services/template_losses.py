@@ -75,7 +75,7 @@ def _shapes(archive: zipfile.ZipFile, path: str) -> Iterator[str]:
             continue
         for anchor in fromstring(archive.read(drawing.target)):
             if {_kind(one) for one in anchor.iter()} & _SHAPES:
-                corner = {_kind(one): one.text for start in anchor.iter() if _kind(start) == "from" for one in start}
+                corner = {_kind(one): one.text or "0" for start in anchor.iter() if _kind(start) == "from" for one in start}
                 yield f"{get_column_letter(int(corner['col']) + 1)}{int(corner['row']) + 1}" if corner.keys() >= {"col", "row"} else ""
 
 
