@@ -128,7 +128,7 @@ def test_s30_what_was_read_in_another_life_of_the_database_counts_for_nothing(gr
     """S25, S30: numbers of another epoch may name other departures: such work is late. What is unreadable as a whole is 422."""
     near, _, _, away, bases = moved_away(ground)
     away.pull()
-    away.departures = {"seen": "another:999999", "last_n": 0}
+    away.departures = {"seen": "another:" + away.departures["seen"].rpartition(":")[2], "last_n": 0}
     assert away.outcomes([patch(ground, near.persons[0], {"note": "敲门"}, base=bases[near.persons[0]])]) == [("held", "moved")]
     for wrong in ("x", {"seen": 7, "last_n": 0}, {"seen": "a:1"}, {"seen": "a:1", "last_n": -1}):
         answer = away.post("push", away.batch([]) | {"departures": wrong})

@@ -6,8 +6,11 @@ import json
 
 import pytest
 from crossing_kit import NOWHERE, accept, ask, family, there, two_communities
-from server_kit import PASSWORD, create, patch
+from server_kit import COMMUNITY, PASSWORD, create, patch
 from test_server_blobs import Uploader, name_of, picture
+
+from server.store import installs
+from server.store.database import write
 
 
 @pytest.fixture
@@ -70,4 +73,51 @@ def test_s30_photos_of_late_work_are_seen_where_it_was_decided(ground):
     uploads_of(ground, phone).upload(blue)  # who has not written of it
     assert seen_by(ground, "secretary-2", blue)[0] == 404
     uploads_of(ground, away).upload(blue)
+    assert seen_by(ground, "secretary-2", blue) == (200, True)
+
+
+def forked(ground, phone):
+    """A phone that goes on from this one as an install of its own."""
+    fork = ground.enrol(phone.user_id)
+    with write(ground.house.engine) as connection:
+        installs.set_parent(connection, COMMUNITY, fork.install_id, phone.install_id, phone.n)
+    return fork
+
+
+def test_s21_a_photo_is_seen_whichever_of_a_phone_and_its_fork_wrote_of_it(ground):
+    """S21, S26, S30: uploaded by the fork, or before it was one; here and where they moved; another fork's upload opens nothing."""
+    phone = ground.worker(0)
+    near, _ = family(phone)
+    red, blue, green, late = picture("red"), picture("blue"), picture("green"), picture("yellow")
+    phone.write(visit_with(near, red), visit_with(near, late))
+    uploads_of(ground, phone).upload(blue)
+    fork, other = forked(ground, phone), forked(ground, phone)
+    fork.write(visit_with(near, blue), visit_with(near, green))
+    for uploader, content in ((fork, red), (other, green)):
+        uploads_of(ground, uploader).upload(content)
+    assert [seen_by(ground, "secretary-1", one)[0] for one in (red, blue, green, late)] == [200, 200, 404, 404]
+    _, waiting = ask(ground, phone, near.household)
+    accept(ground, waiting, NOWHERE)
+    uploads_of(ground, fork).upload(late)
+    assert [seen_by(ground, "secretary-2", one)[0] for one in (red, blue, green, late)] == [200, 200, 404, 200]
+
+
+def test_s26_a_photo_that_another_phone_took_over_with_its_work_is_seen(ground):
+    """C10, S26, S30: the visit had arrived, the photo comes from the phone that read the file; whoever has not sent that work opens nothing."""
+    lost, taker, stranger = ground.worker(0), ground.worker(0), ground.worker(0)
+    near, _ = family(lost)
+    red, blue = picture("red"), picture("blue")
+    visits = [visit_with(near, red), visit_with(near, blue)]
+    lost.write(*visits)
+    for one in (red, blue):
+        uploads_of(ground, stranger).upload(one)
+    assert seen_by(ground, "secretary-1", red)[0] == 404
+    uploads_of(ground, taker).upload(red)
+    assert seen_by(ground, "secretary-1", red)[0] == 404
+    taker.push(*[[one] for one in visits])
+    assert [seen_by(ground, "secretary-1", one)[0] for one in (red, blue)] == [200, 404]
+    _, waiting = ask(ground, lost, near.household)
+    accept(ground, waiting, NOWHERE)
+    assert [seen_by(ground, "secretary-2", one)[0] for one in (red, blue)] == [200, 404]
+    uploads_of(ground, taker).upload(blue)
     assert seen_by(ground, "secretary-2", blue) == (200, True)

@@ -10,6 +10,7 @@ from forms.registry import load_registry
 from server.services.deciding import Waiting, repair
 from server.services.release import release_waiting, sweep
 from server.services.verify import verify
+from server.store.errors import Busy
 
 
 @pytest.fixture
@@ -146,6 +147,43 @@ def test_the_sweeper_finds_what_nobody_released(ground, monkeypatch):
     assert sweep(ground.house) == 0
     two.pull()
     assert two.statuses[person["op_id"]]["outcome"] == "applied"
+
+
+def test_what_stops_at_one_group_or_in_one_community_leaves_the_others_their_release(ground, monkeypatch):
+    """S14, S17: one held group that cannot be released now, and a whole community that cannot, wait for the next sweep alone."""
+    from server.services import push, release
+
+    one, two, three = ground.worker(0), ground.worker(0), ground.worker(0)
+    made = home(0)
+    early = [resident(made.household, "张一"), resident(made.household, "张二")]
+    two.push([early[0]])
+    three.push([early[1]])
+    with monkeypatch.context() as patched:
+        patched.setattr(push, "release_waiting", lambda *_arguments, **_options: 0)
+        one.push(made.operations)
+    really, found = release._release_group, release.reading.communities_with_held
+
+    def stops(house, community_id, install_id, group_n):
+        if community_id == "c-broken":
+            raise AssertionError("nothing waits there")
+        if install_id == two.install_id:
+            raise Busy(retry_after_s=1)
+        return really(house, community_id, install_id, group_n)
+
+    def no_forms(house, community_id, *more):
+        if community_id == "c-broken":
+            raise KeyError(community_id)
+        return at_home(house, community_id, *more)
+
+    at_home = release.at_home
+    with monkeypatch.context() as patched:
+        patched.setattr(release, "_release_group", stops)
+        patched.setattr(release, "at_home", no_forms)
+        patched.setattr(release.reading, "communities_with_held", lambda connection: ["c-broken", *found(connection)])
+        assert sweep(ground.house) == 1
+    assert waiting(ground) == 1
+    assert sweep(ground.house) == 1
+    assert waiting(ground) == 0
 
 
 def test_the_sweeper_releases_what_waited_for_a_form(ground, monkeypatch):

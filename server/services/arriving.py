@@ -84,8 +84,11 @@ def bring(connection: Connection, there: House, here: House, route: Route, left:
     entry = Entry(next_journal_number(connection), "move_in", route.at, route.actor_id, route.install_id, "console", configuration)
     entry.more["arrived"] = {"from": from_community, "op_id": asked.op_id, "records": len(arrivals)}
     _bring_conflicts(connection, here, route, entry, ours, conflicts, siblings)
-    photos = set[str]().union(*(photos_along.named_in(one.record.fields) for one in arrivals))
-    photos_along.bring(connection, here, from_community, to_community, photos, route.at)
+    shown_by: dict[str, list[str]] = {}
+    for one in arrivals:
+        for name in photos_along.named_in(one.record.fields):
+            shown_by.setdefault(name, []).append(one.record.id)
+    photos_along.bring(connection, here, from_community, to_community, shown_by, route.at)
     carry_out(connection, here, to_community, memory, opened, entry)
     reading.raise_placement_version(connection, to_community)
 

@@ -34,6 +34,7 @@ from server.services.audit import Look, note
 from server.services.labels import PERSONAL
 from server.services.photos import FORMATS, without_places
 from server.store import blobs as store
+from server.store import installs
 from server.store import push as reading
 from server.store.database import read, stamp, write
 
@@ -300,13 +301,14 @@ def fetch(house: House, actor: Actor, scope: Scope, sha256: str, look: Look) -> 
 def _showing(
     connection: Any, house: House, scope: Scope, community_id: str, sha256: str, had: set[str]
 ) -> tuple[str, str, str] | None:
-    """(type, id, privacy class) of a record in the scope that shows the photo, by somebody who had it."""
+    """(type, id, privacy class) of a record in the scope that shows the photo, by somebody who had it, or whose log somebody went on with who has."""
+    had = installs.with_relatives(connection, community_id, had)
     key = house.keys.search_key(store.PHOTOS, sha256)
     for row in store.referring(connection, scope, community_id, key):
         spec = house.registry.latest(row.type).fields.get(store.PHOTOS)
         if spec is None or (scope.fields != "all" and spec.privacy in PERSONAL):
             continue
-        if had & (store.writers_of_photos(connection, community_id, row.id)):
+        if any(sender in had for _, sender in store.writers_of_photos(connection, community_id, row.id)):
             return row.type, row.id, spec.privacy
     return None
 

@@ -68,7 +68,11 @@ def forward_waiting(house: House, community_id: str, release: Callable[..., int]
             return settled
         for install_id, group_n in groups:
             tried.add((install_id, group_n))
-            freed = _forward(house, community_id, install_id, group_n)
+            try:
+                freed = _forward(house, community_id, install_id, group_n)
+            except Exception as error:  # it waits on, and the others do not wait for it
+                LOG.error("a held group was left to the next sweep: %s", place_of(error))
+                continue
             if freed is not None:
                 settled += 1
                 release(house, community_id, sorted(freed), any_held=False)
@@ -154,7 +158,7 @@ def _transact(
         submission = Submission(community_id=target, kind="forwarded", **common)
         decide_and_write(connection, at_target, submission, [[again[one.n] for one in going]], attempts.there, keep=collect)
         photos = set[str]().union(*(photos_along.named_in(one.values) for one in going))
-        photos_along.bring(connection, house, community_id, target, photos, at)
+        photos_along.bring(connection, house, community_id, target, dict.fromkeys(photos, ()), at)
     parts = _parts(group, there, refused)
     status = {one.n: one.status + 1 for one in rows}
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from server.services import blob_store
-from server.store import blobs, crossings
+from server.store import blobs, crossings, installs
 
 if TYPE_CHECKING:
     from server.house import House
@@ -25,12 +25,17 @@ def named_in(fields: Mapping[str, Any]) -> set[str]:
     return {name for name in value if isinstance(name, str)} if isinstance(value, list) else set()
 
 
-def bring(connection: Connection, house: House, from_community: str, to_community: str, names: Iterable[str], at: str) -> None:
-    """Let another community have these photos too. Done twice it changes nothing; one that was erased in either stays so.
+def bring(
+    connection: Connection, house: House, from_community: str, to_community: str, shown_by: Mapping[str, Iterable[str]], at: str
+) -> None:
+    """Let another community have these photos too, each with the records that show it there and had a past here.
+
+    Done twice it changes nothing; one that was erased in either stays so. Whose work somebody took over who has the bytes counts as having
+    them from now on: the operations by which that is seen stay here.
 
     Names of which nothing has arrived yet are left out: `follow` brings them once they have.
     """
-    for name in sorted(names):
+    for name in sorted(shown_by):
         row = blobs.blob_of(connection, from_community, name)
         if row is None or row.wrapped_key is None:
             continue
@@ -44,13 +49,20 @@ def bring(connection: Connection, house: House, from_community: str, to_communit
             blobs.add_blob(connection, values)
         elif present.wrapped_key is None:
             continue
-        for install_id in sorted(blobs.holders(connection, from_community, name)):
+        had = installs.with_relatives(connection, from_community, blobs.holders(connection, from_community, name))
+        pairs = {pair for one in shown_by[name] for pair in blobs.writers_of_photos(connection, from_community, one)}
+        for install_id in sorted(had | {writer for writer, sender in pairs if sender in had}):
             blobs.add_holder(connection, to_community, name, install_id, at)
 
 
 def follow(connection: Connection, house: House, community_id: str, install_id: str, name: str, at: str) -> None:
     """Bring a photo that an install has just uploaded to the communities where its work about departed records was decided."""
     key = house.keys.search_key(blobs.PHOTOS, name)
+    same = installs.with_relatives(connection, community_id, [install_id])
     for other in crossings.reached_from(connection, community_id):
-        if any(install_id in blobs.writers_of_photos(connection, other, one) for one in blobs.showing(connection, other, key)):
-            bring(connection, house, community_id, other, [name], at)
+        pairs = [pair for one in blobs.showing(connection, other, key) for pair in blobs.writers_of_photos(connection, other, one, home=community_id)]
+        known = {writer for writer, sender in pairs if sender in same}
+        if known:
+            bring(connection, house, community_id, other, {name: ()}, at)
+        for writer in sorted(known):  # who took its log over has brought it what it wrote of
+            blobs.add_holder(connection, other, name, writer, at)

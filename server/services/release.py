@@ -13,6 +13,7 @@ from server.permissions import SCOPED
 from server.sealing import unseal
 from server.services.carry import Entry, Opened
 from server.services.community_forms import at_home
+from server.services.faults import place_of
 from server.services.keys import COMMUNITY, DataKeys
 from server.services.prepare import prepare
 from server.services.transact import Attempt, Submission, decide_and_write, keep_targets, statuses_changed, waits_of
@@ -64,7 +65,11 @@ def _release_ready(house: House, community_id: str, created: Sequence[str], *, a
             ready = reading.ready_groups(connection, community_id, waits_for)
         fresh: set[str] = set()
         for install_id, group_n in ready:
-            memory = _release_group(house, community_id, install_id, group_n)
+            try:
+                memory = _release_group(house, community_id, install_id, group_n)
+            except Exception as error:  # it waits on, and the others do not wait for it
+                LOG.error("a held group was left to the next sweep: %s", place_of(error))
+                continue
             if memory is not None:
                 released += 1
                 fresh.update(memory.touched)
@@ -84,10 +89,13 @@ def sweep(house: House) -> int:
         forms = {one: reading.forms_awaited(connection, one) for one in communities}
         confirmed = {one: installs.confirmed_awaited(connection, one) for one in communities}
     for community_id in communities:
-        home = at_home(house, community_id)
-        there = [one for one in forms[community_id] if _has_form(home, one)]
-        released += release_waiting(home, community_id, there + confirmed[community_id], any_held=False)
-        released += release_waiting(home, community_id, [], any_held=True)
+        try:
+            home = at_home(house, community_id)
+            there = [one for one in forms[community_id] if _has_form(home, one)]
+            released += release_waiting(home, community_id, there + confirmed[community_id], any_held=False)
+            released += release_waiting(home, community_id, [], any_held=True)
+        except Exception as error:  # the others' work does not wait for what is wrong with one
+            LOG.error("the sweep of one community stopped: %s; it comes back to it", place_of(error))
     return released
 
 

@@ -129,7 +129,18 @@ def showing(connection: Connection, community_id: str, key: int) -> list[str]:
     return [record_id for _, record_id in found_under(connection, community_id, [key])]
 
 
-def writers_of_photos(connection: Connection, community_id: str, record_id: str) -> set[str]:
-    """The installs whose writes of this record's photos stand in its history."""
-    statement = "SELECT DISTINCT install_id FROM history WHERE community_id = ? AND record_id = ? AND units LIKE ?"
-    return {row[0] for row in run(connection, statement, (community_id, record_id, f'%"{PHOTOS}"%'))}
+def writers_of_photos(connection: Connection, community_id: str, record_id: str, *, home: str | None = None) -> set[tuple[str, str]]:
+    """(install whose write of this record's photos stands in its history, install that has sent the very same operation).
+
+    The second is the first itself, or one that took its log over: a fork, or a phone that read a rescue file. ``home`` is the community to
+    which they sent it, where that is another one.
+    """
+    statement = (
+        "SELECT DISTINCT h.install_id, h.install_id FROM history h WHERE h.community_id = ? AND h.record_id = ? AND h.units LIKE ? "
+        "UNION SELECT h.install_id, o.install_id FROM history h "
+        "JOIN operation f ON f.community_id = ? AND f.install_id = h.install_id AND f.n = h.n "
+        "JOIN operation o ON o.community_id = f.community_id AND o.op_id = f.op_id AND o.content_hash = f.content_hash "
+        "WHERE h.community_id = ? AND h.record_id = ? AND h.units LIKE ?"
+    )
+    which = (community_id, record_id, f'%"{PHOTOS}"%')
+    return {(row[0], row[1]) for row in run(connection, statement, (*which, home or community_id, *which))}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -185,6 +185,24 @@ def ancestors_of(connection: Connection, community_id: str, install_id: str) -> 
     while line is not None and line[0] is not None and line[0] not in found:
         found[line[0]] = line[1]
         line = parent_of(connection, community_id, line[0])
+    return found
+
+
+def with_relatives(connection: Connection, community_id: str, install_ids: Iterable[str]) -> set[str]:
+    """These installs, those that they were forked from, and those that were forked from them (S21)."""
+    statement = "SELECT install_id, parent_install_id FROM install WHERE community_id = ? AND parent_install_id IS NOT NULL"
+    parents = {row.install_id: row.parent_install_id for row in run(connection, statement, (community_id,))}
+    found = wanted = set(install_ids)
+    for one in parents:
+        line, step = [one], parents.get(one)
+        while step is not None and step not in line:
+            line.append(step)
+            step = parents.get(step)
+        if one in wanted:
+            found = found | set(line)
+        first = next((place for place, older in enumerate(line) if older in wanted), None)
+        if first is not None:  # whatever stands before a wanted one comes from it
+            found = found | set(line[:first])
     return found
 
 
