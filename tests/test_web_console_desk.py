@@ -328,6 +328,7 @@ def test_what_a_phone_could_not_get_in_is_settled_panel_by_panel(office_page: Pa
     expect(page.get_by_role("row").filter(has_text="走访")).to_contain_text("所属的记录还没有到")
     page.get_by_role("link", name="提议").click()
     card = page.get_by_role("article").filter(has_text="整户搬迁")
+    expect(card).to_contain_text("迁往")  # what is agreed to is told, not only that something is asked
     card.get_by_role("button", name="同意", exact=True).click()
     expect(card).to_be_hidden()
     assert rows_of(demo_site, "household")[household.id]["dwelling"] == other.id

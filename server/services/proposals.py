@@ -10,7 +10,7 @@ import orjson
 from server.permissions import Scope
 from server.services.inbox import cells_by_home
 from server.services.keys import COMMUNITY
-from server.services.labels import form_of, title_of
+from server.services.labels import PERSONAL, form_of, shown, title_of
 from server.services.looks import Look, seen
 from server.services.paging import make_cursor, read_cursor
 from server.services.unsealing import open_sealed
@@ -79,7 +79,7 @@ def proposals(
             "type": row["record_type"],
             "record_id": row["record_id"],
             "name": text.name if text is not None else None,
-            "arguments": text.arguments if text is not None else {},
+            "arguments": _asked(house, text, personal) if text is not None else {},
             "records": {one: _shown(house, records[one], personal) | {"cell": cells.get(records[one].home or "")} for one in _named(text) if one in records} if text else {},
             "harm": row["harm"],
             "delegated_to": row["delegated_to"],
@@ -110,6 +110,16 @@ def texts_of_rows(connection: Any, house: House, community_id: str, page: list[d
         except (MalformedOperation, KeyError):
             found.append(None)
     return found
+
+
+def _asked(house: House, operation: Operation, personal: set[str]) -> dict[str, Any]:
+    """The arguments, secret fields among the values of a merge masked."""
+    given = dict(operation.arguments)
+    if isinstance(given.get("set"), dict):
+        form = form_of(house.registry, operation.type, None)
+        given["set"] = {name: shown(form.fields.get(name), value, unmask=False) for name, value in given["set"].items()}
+        personal |= {f"{form.name}.{name}" for name in given["set"] if name in form.fields and form.fields[name].privacy in PERSONAL}
+    return given
 
 
 def _named(operation: Operation) -> list[str]:
