@@ -11,10 +11,12 @@ from stream_oracle import recount
 from test_server_editions import divided
 
 from server.errors import InvalidInput, NotFound, OutsideScope
-from server.permissions import Scope
+from server.permissions import Actor, Scope
 from server.services import inbox, placement
+from server.services import waiting as waiting_room
 from server.services.audit import Look
 from server.services.editions import publish_edition
+from server.services.record_page import record_page
 from server.services.verify import verify
 from sync.memory import UNPLACED
 
@@ -112,6 +114,40 @@ def test_the_secretarys_pin_beats_geometry_and_moves_everything_along(ground):
     assert ground.record(made.household).home == ground.streams[2], "a new fix does not undo the pin"
     placement.pin(ground.house, ground.secretary, WHOLE, COMMUNITY, "building", made.building, cell=None)
     assert ground.record(made.household).home == ground.streams[1]
+
+
+def test_who_reads_no_personal_fields_reads_no_reason(ground):
+    """A reason is free text: a planner reads that a cell was chosen and when, neither why in whose words nor by whom."""
+    phone = ground.worker(0)
+    made = home(0, "张一")
+    phone.write(*made.operations)
+    pinned(ground, "building", made.building, ground.cells[2])
+    blind = told(ground, "building", made.building, Scope((COMMUNITY,), fields="internal", topics=()))
+    assert blind["decision"] == "pinned" and set(blind["pin"]) == {"cell", "at", "kind", "holds"}
+    written = json.dumps(blind, ensure_ascii=False)
+    assert "院门在这一侧" not in written and ground.secretary.name not in written
+    assert told(ground, "building", made.building)["pin"]["by"] == ground.secretary.name
+    look = Look(ground.secretary, "read", "record", None)
+    planner = Actor("u-p", "planner", COMMUNITY, name="某规划师")
+    page = record_page(ground.house, planner, Scope((COMMUNITY,), fields="internal", topics=()), COMMUNITY, "building", made.building, look)
+    assert "院门在这一侧" not in json.dumps(page, ensure_ascii=False)
+
+
+def test_the_unplaced_queue_names_the_nearest_cell_in_force(ground):
+    """After an edition the nearest cell of what lies outside is one of the new cells, never one that is gone."""
+    phone = ground.worker(0)
+    house = create("building", {"name": "远楼", "anchor": anchor(40)})
+    dwelling = create("dwelling", {"door_number": "1"})
+    phone.write(house, dwelling)
+
+    def near():
+        rows = waiting_room.unplaced(ground.house, WHOLE, COMMUNITY, Look(ground.secretary, "read", "queue", None))["rows"]
+        return {row["record"]["id"]: (row["placement"] or {}).get("nearest") for row in rows}
+
+    before = near()
+    assert before[house["id"]][0] == ground.cells[2] and before[dwelling["id"]] is None
+    publish_edition(ground.house, ground.secretary, COMMUNITY, divided(ground, 1, 2, names=["a", "b", "c"]))
+    assert near() == {house["id"]: ["c", before[house["id"]][1]], dwelling["id"]: None}
 
 
 def test_who_may_pin_what(ground):

@@ -48,7 +48,7 @@ _PLACEMENT: dict[str, Any] = {
         },
         "nearest": {"type": ["object", "null"]},
         "datum_suspect": {"type": "array", "items": {"type": "string"}},
-        "pin": {"type": ["object", "null"]},
+        "pin": {"type": ["object", "null"], "description": "reason and by only for readers of personal fields"},
         "needs_confirmation": {"type": "boolean"},
         "history": {"type": "array", "items": {"type": "object"}},
         "zh": {"type": "string", "description": "一句话说明 / the whole in a sentence"},

@@ -44,6 +44,7 @@ def explain(house: House, scope: Scope, community_id: str, kind: str, record_id:
         ``home`` (cell or None), ``decision`` (of the record that decides), ``chain`` (from the record to the one that
         decides), ``location``, ``candidates`` with probability and distance, ``nearest``, ``datum_suspect``, ``pin``,
         ``needs_confirmation``, ``history`` of homes, and the whole in a sentence, ``zh`` and ``en``.
+        Whoever reads no personal fields is told neither the reason of a pin nor who said it.
 
     Raises
     ------
@@ -61,7 +62,7 @@ def explain(house: House, scope: Scope, community_id: str, kind: str, record_id:
     personal = scope.fields == "all"
     told, names = _chain_told(house, chain, personal)
     seen(house, look, scope, community_id, fields=names, count=1, record_type=kind, record_id=record_id)
-    said = _judge(places, cells, chain, told, by)
+    said = _judge(places, cells, chain, told, by, personal=personal)
     zh, en = say(said)
     return {
         "as_of": stamp(house.clock()),
@@ -107,7 +108,7 @@ def queue(
     for row in page:
         told, names = _chain_told(house, [row], personal)
         named.update(names)
-        said = _judge(places, cells, [row], told, {})
+        said = _judge(places, cells, [row], told, {}, personal=personal)
         zh, en = say(said)
         rows.append(
             {
@@ -296,7 +297,9 @@ def _chain_told(house: House, chain: Sequence[Any], personal: bool) -> tuple[lis
     return told, tuple(sorted(names))
 
 
-def _judge(places: Places, cells: Cells, chain: Sequence[Any], told: list[dict[str, Any]], by: dict[str, str]) -> Said:
+def _judge(
+    places: Places, cells: Cells, chain: Sequence[Any], told: list[dict[str, Any]], by: dict[str, str], *, personal: bool
+) -> Said:
     deciding = chain[-1]
     fields = orjson.loads(deciding.fields)
     anchor, pin_value = fields.get("anchor"), fields.get(PIN)
@@ -332,12 +335,12 @@ def _judge(places: Places, cells: Cells, chain: Sequence[Any], told: list[dict[s
         if not isinstance(pin_value, dict)
         else {
             "cell": cell_told(cells, f"cell/{pinned}") if pinned else None,
-            "reason": pin_value.get("reason"),
-            "by": by.get(str(pin_value.get("by"))),
             "at": pin_value.get("at"),
             "kind": pin_value.get("kind"),
             "holds": is_pinned,
-        },
+        }
+        # A reason is free text, and may speak of those who live there.
+        | ({"reason": pin_value.get("reason"), "by": by.get(str(pin_value.get("by")))} if personal else {}),
         needs_confirmation=(decision.needs_confirmation and not is_pinned) or bool(note.get("reopened")),
     )
 

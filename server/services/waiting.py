@@ -11,6 +11,7 @@ import orjson
 
 from forms.errors import UnknownRecordType
 from forms.observed import DISAGREEMENTS
+from geo.locate import CellIndex
 from server.house import House
 from server.permissions import Scope
 from server.services.disagreements import DERIVED
@@ -19,6 +20,7 @@ from server.services.inbox_names import names_of
 from server.services.labels import form_of, title_of
 from server.services.looks import Look, seen
 from server.services.paging import make_cursor, read_cursor
+from server.services.places import places_in_force
 from server.store import inbox as store
 from server.store.database import read, stamp
 from server.store.sieve import EVERYTHING, LESS, Sieve
@@ -90,7 +92,7 @@ def operations(
 def unplaced(
     house: House, scope: Scope, community_id: str, look: Look, *, cursor: str | None = None, limit: int = 50
 ) -> dict[str, Any]:
-    """Records that stand in no cell, with the decision of the placement: nearest cell, distance, candidates."""
+    """Records that stand in no cell, with the decision of the placement; nearest cell and distance by the cells in force."""
     limit = max(1, min(limit, MOST_PER_PAGE))
     use = f"inbox/unplaced/{community_id}"
     after = read_cursor(house.keys, use, cursor)
@@ -100,6 +102,7 @@ def unplaced(
         people = store.people_of_installs(connection, community_id, (row["created_install"] for row in page))
         names = names_of(connection, house, scope, community_id, [row["id"] for row in page])
         personal = {"person.name"} if names else set()
+        index = places_in_force(connection, str(house.engine.url), community_id).index
         rows = []
         for row in page:
             title, field = _title(house, row)
@@ -115,7 +118,7 @@ def unplaced(
                         "v": row["v"],
                         "tag": row["tag"],
                     },
-                    "placement": orjson.loads(row["placement"]) if row["placement"] else None,
+                    "placement": _placement(row, index),
                     "lon": row["lon"],
                     "lat": row["lat"],
                     "created_at": row["created_at"],
@@ -133,6 +136,17 @@ def unplaced(
         )
     last = [page[-1]["created_at"], page[-1]["id"]] if len(found) > limit else None
     return _answer(house, use, rows, last)
+
+
+def _placement(row: dict[str, Any], index: CellIndex) -> dict[str, Any] | None:
+    """The note of an unplaced record; the nearest cell anew, because an edition writes nothing of what stays unplaced (S29)."""
+    note: dict[str, Any] = orjson.loads(row["placement"]) if row["placement"] else {}
+    note.pop("nearest", None)
+    if row["lon"] is not None and row["lat"] is not None:
+        near = index.nearest(lon=row["lon"], lat=row["lat"])
+        if near is not None:
+            note["nearest"] = [near[0], round(near[1], 1)]
+    return note or None
 
 
 def _group_harm(house: House, row: dict[str, Any]) -> int:

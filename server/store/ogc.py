@@ -63,9 +63,9 @@ class Narrowed:
 
 
 def grounds(connection: Connection, scope: Scope) -> list[Ground]:
-    """The communities of a scope by id."""
-    rows = run(connection, "SELECT community_id, code, name FROM community ORDER BY community_id")
-    return [Ground(*row) for row in rows if scope.sees_community(row[0])]
+    """The communities of a scope by id, in the order in which Python compares ids: a database's own may be another."""
+    rows = run(connection, "SELECT community_id, code, name FROM community")
+    return sorted((Ground(*row) for row in rows if scope.sees_community(row[0])), key=lambda one: one.community_id)
 
 
 def served_cells(
