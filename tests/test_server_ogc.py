@@ -342,19 +342,6 @@ def test_pages_show_everything_exactly_once_while_others_write(office):
     assert {*made, IDS["building_a"], IDS["building_b"]} <= set(found)
 
 
-def test_communities_come_in_the_order_that_cursors_compare(office):
-    """A house whose database sorts letters in its own way reads on behind the same community as one that does not."""
-    found = ("alpha", "Zeta", "a-b", "ab", "B", "_c")
-    with write(office.house.engine) as connection:
-        row = dict(connection.exec_driver_sql(f"SELECT * FROM community WHERE community_id = '{COMMUNITY}'").mappings().one())
-        for number, one in enumerate(found):
-            row |= {"community_id": one, "code": f"99900000000{number}"}
-            marks = ", ".join(f"%({name})s" if connection.dialect.name == "postgresql" else f":{name}" for name in row)
-            connection.exec_driver_sql(f"INSERT INTO community ({', '.join(row)}) VALUES ({marks})", row)
-        seen = [one.community_id for one in store.grounds(connection, Scope(None))]
-    assert set(found) <= set(seen) and seen == sorted(seen)
-
-
 def test_filtered_pages_are_full(office):
     """A page of a filter is as long as was asked while there is more, however few features pass."""
     secretary = actor_of(office, "secretary")
