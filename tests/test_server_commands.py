@@ -182,6 +182,19 @@ def test_a_proposal_is_confirmed_or_declined_at_the_office(ground, yes):
     assert (entry.actor_id, entry.install_id) == (ground.secretary.user_id, phone.install_id)
 
 
+def test_a_proposal_tells_what_it_asks_for_and_masks_secrets(ground):
+    """The document number that a merge would write is a mask in the list; the rest is told as it was asked."""
+    phone, other = ground.worker(0), ground.worker(1)
+    near, far = home(0, "张一"), home(1, "张二")
+    phone.push(near.operations)
+    other.push(far.operations)
+    values = {"document_type": "passport", "document_number": "E00000001"}
+    merge = command(ground, "merge_persons", near.persons[0], {"merged": far.persons[0], "set": values}, far.persons[0])
+    assert phone.outcomes([merge]) == [("held", "proposal")]
+    row = next(one for one in office(ground)("/api/v1/inbox/proposals").json["rows"] if one["name"] == "merge_persons")
+    assert row["arguments"] == {"merged": far.persons[0], "set": values | {"document_number": {"mask": "****0001"}}}
+
+
 def test_who_wrote_meanwhile_is_not_written_over_by_a_confirmed_proposal(ground):
     """S2, S18: between proposing and confirming the household moved: a conflict."""
     phone, near, far, _ = proposed(ground)
