@@ -40,7 +40,7 @@ def test_the_overview_tells_the_figures_of_the_database_and_as_of_when(office_pa
 
 
 def test_the_map_is_coloured_by_another_figure_and_the_table_sorts_by_a_column(office_page: Page, demo_site: DemoSite):
-    """A figure is chosen from a list; its legend follows; a click on a heading puts the largest cell on top."""
+    """A figure is chosen from a list; its legend follows; a click on a heading puts the largest cell on top; the figure has a column and a list."""
     sign_in(office_page, demo_site)
     office_page.get_by_role("combobox", name="地图颜色").click()
     office_page.get_by_role("option", name="党员", exact=True).click()
@@ -50,6 +50,9 @@ def test_the_map_is_coloured_by_another_figure_and_the_table_sorts_by_a_column(o
     counts = [int(text) for text in table.locator("tbody tr td:nth-child(2)").all_inner_texts()]
     cells = [count for count in counts if count]
     assert cells == sorted(cells, reverse=True)
+    expect(table.get_by_role("columnheader", name="党员")).to_be_visible()
+    table.locator("tfoot tr").get_by_role("button").last.click()
+    expect(office_page.get_by_role("heading", level=1)).to_have_text("党员名册")
 
 
 def test_a_cell_opens_from_the_table_and_its_households_from_the_cell(office_page: Page, demo_site: DemoSite):
