@@ -3,7 +3,7 @@ import "./styles/base.css";
 import { numeric } from "@shared/engine/numeric.ts";
 import { browserParts, openEngine } from "./engine.ts";
 import { closeDialog } from "vant/es/dialog";
-import { setToastDefaultOptions } from "vant/es/toast";
+import { closeToast, setToastDefaultOptions } from "vant/es/toast";
 import { createApp, watch } from "vue";
 import App from "./App.vue";
 import { i18n, language, speak } from "./i18n.ts";
@@ -23,7 +23,11 @@ async function start(): Promise<void> {
   attach(opened);
   createApp(App).use(i18n).use(router).mount("#app");
   if (engine().state() === "locked") window.setTimeout(numeric, 300); // while the PIN is typed: the first screen will want it
-  watch(state, (_, before) => before === "ready" && closeDialog()); // it hangs beside the app, and would stand over the lock
+  watch(state, (_, before) => {
+    if (before !== "ready") return;
+    closeDialog(); // both hang beside the app, and would stand over the lock
+    closeToast();
+  });
   followClock();
   lockWhenIdle({ lock: () => engine().lock(), busy: () => syncing.value });
   void keepProgram();
