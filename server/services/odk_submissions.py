@@ -34,6 +34,9 @@ MOST_TEXT = 255
 _SIGNS = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG\r\n\x1a\n", "image/png"))
 
 
+_ON_RECORD = frozenset({"applied", "merged", "unchanged", "conflict"})
+
+
 @dataclass(frozen=True, slots=True)
 class Taken:
     """What became of a filled form: whether it came before, and how many of its operations have which outcome."""
@@ -153,8 +156,12 @@ def _take_first(
         )  # fmt: skip
         if not new:
             raise _CameBefore
+
+    def advance(connection: Any, outcomes: Mapping[str, str]) -> None:
+        """A chain goes on where its answers are on record; where they wait, an earlier form still brings its own."""
+        waiting = {one["id"] for one in operations if outcomes.get(one["op_id"]) not in _ON_RECORD}
         for one in current:
-            if one.branch_id and not one.creates:
+            if one.branch_id and not one.creates and one.record_id not in waiting:
                 store.advance_branch(connection, community_id, one.branch_id, one.record_id, one.base_version or 0)
 
     if not texts:
@@ -163,8 +170,9 @@ def _take_first(
             if row is None:
                 raise _NoPhone
             keep_row(connection, int(row.last_n))
+            advance(connection, {})
         return {}
-    batch = Batch((tuple(enumerate(texts, 1)),), 0, None, scope=(scope_version, 0), at_end=True, beside=keep_row)
+    batch = Batch((tuple(enumerate(texts, 1)),), 0, None, scope=(scope_version, 0), at_end=True, beside=keep_row, behind=advance)
     try:
         return _counted(accept(house, _sender(writer), batch)["results"])
     except NotFound as error:

@@ -64,6 +64,8 @@ class Batch:
     at_end: bool = False  # one group of a sender without a log of its own, numbered when the install is locked
     beside: Callable[[Connection, int], None] | None = None
     """Writes what belongs to the group in the same transaction; gets the number that was reached before."""
+    behind: Callable[[Connection, Mapping[str, str]], None] | None = None
+    """Writes what follows from the outcomes, in the same transaction; gets the outcome of each operation by its id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,6 +295,8 @@ def _transact(
         )
         for decided in memory.decided:
             answer.results[decided.prepared.n] = answered(decided)
+        if batch.behind is not None:
+            batch.behind(connection, {one.prepared.op_id: one.outcome for one in memory.decided})
         flag_reused(connection, sender, memory.decided)
     return answer
 
