@@ -287,27 +287,6 @@ def test_an_earlier_form_of_a_chain_that_arrives_late_takes_nothing_back(ground,
     assert conflicts(ground) == []
 
 
-def test_an_earlier_form_is_not_dropped_behind_a_later_one_that_waits(ground, place):
-    """The later form of a chain is quarantined and then discarded: what the earlier one said is in the journal and on record (L5)."""
-    made, _ = place
-    phone = collect(ground, 0)
-    row = phone.fetch("building")[made.building]
-    branch = str(uuid.uuid4())
-    first = filled("building", opened("building", row, {"built_year": "1990"}, branchId=branch, trunkVersion="1"))
-    local = row | {"built_year": "1990", "__version": str(int(row["__version"]) + 1)}
-    second = filled("building", opened("building", local, {"floors_count": "many"}, branchId=branch, trunkVersion="1"))
-    assert "待社区核对" in phone.send(second)
-    assert "在等" in phone.send(first)  # behind what waits for the secretary
-    assert [one[2] for one in written(ground, phone)] == ["quarantined", "held"]
-    assert phone.send(second) and len(written(ground, phone)) == 2  # sent again it changes nothing
-    [waiting] = ground.rows("SELECT install_id, n FROM operation WHERE now = 'quarantined'")
-    secretary = Person(ground.app.test_client())
-    secretary.sign_in("secretary-1")
-    answer = secretary.post(f"/api/v1/inbox/quarantine/{waiting[0]}/{waiting[1]}/discard", json={})
-    assert answer.status_code == 200, answer.data
-    assert ground.fields(made.building)["built_year"] == 1990
-
-
 def test_an_update_that_overtakes_its_creation_brings_the_record_along(ground, place):
     """Made and changed without a network, sent in the wrong order: the later form has all answers, the earlier one takes nothing back."""
     made, _ = place
