@@ -60,6 +60,7 @@ def test_a_forgotten_pin_loses_no_entry_and_no_photo_without_being_told(phone: F
     phone.tap("锁上")
     phone.tap("忘记密码")
     phone.page.get_by_text("还有 2 条没有上传，不能清空。").wait_for()
+    expect(phone.page.locator(".van-toast")).to_be_hidden()  # the word of the last save fades
     assert phone.barriers() == []
     with phone.page.expect_download() as download:
         phone.tap("存成文件")
