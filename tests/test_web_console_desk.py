@@ -325,6 +325,7 @@ def test_what_a_phone_could_not_get_in_is_settled_panel_by_panel(office_page: Pa
     card.get_by_role("button").first.click()
     expect(card).to_be_hidden()
     page.get_by_role("link", name="等另一条").click()
+    page.get_by_role("combobox", name="网格", exact=True).select_option("全部网格")  # the cell that was chosen is kept from tab to tab
     expect(page.get_by_role("row").filter(has_text="走访")).to_contain_text("所属的记录还没有到")
     page.get_by_role("link", name="提议").click()
     card = page.get_by_role("article").filter(has_text="整户搬迁")

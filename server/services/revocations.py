@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from server.store import assignments, installs, people
+from server.store import assignments, installs, jobs, people
 from server.store.database import stamp
 
 if TYPE_CHECKING:
@@ -48,18 +48,27 @@ def apply_again(connection: Connection, house: House, path: Path) -> int:
     passed over.
     """
     from server.services.erasing import erase_again  # which writes lines here
+    from server.services.erasure_reach import SCRUB
 
     again = 0
+    erased: set[str] = set()
     for raw in path.read_bytes().splitlines() if path.exists() else []:
         try:
             line = orjson.loads(raw)
             if line["kind"] == ERASURE:
-                again += erase_again(connection, house, line)
+                if erase_again(connection, house, line):
+                    again += 1
+                    erased.add(line["community_id"])
                 continue
             apply, given = _KINDS[line["kind"]], (line["community_id"], line["id"], line["at"], line.get("reason"))
         except (orjson.JSONDecodeError, KeyError, TypeError):
             continue
         again += bool(apply(connection, house, *given))
+    for community_id in sorted(erased)[:1]:  # once for all: the files of the whole database are written anew
+        jobs.add(
+            connection, community_id=community_id, job_id=house.new_id(), kind=SCRUB, arguments={}, requested_by="~system",
+            at=house.clock(),
+        )  # fmt: skip
     return again
 
 
