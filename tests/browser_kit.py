@@ -20,6 +20,10 @@ from playwright.sync_api import Browser, BrowserContext, Page
 DEMO_PASSWORD = "dishu-demo"
 OFFICE = {"width": 1366, "height": 768}
 PHONE = {"width": 360, "height": 740}
+#: How a browser is a cheap phone: its size, touch, Chinese, the clock of where it is.
+CHEAP_PHONE: dict[str, Any] = {
+    "viewport": PHONE, "device_scale_factor": 2, "is_mobile": True, "has_touch": True, "locale": "zh-CN", "timezone_id": "Asia/Shanghai",
+}  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -95,7 +99,7 @@ def serving(folder: Path, port: int = 0) -> Iterator[DemoSite]:
 @pytest.fixture
 def phone_context(browser: Browser) -> Iterator[BrowserContext]:
     """A cheap phone: 360×740, touch, Chinese."""
-    context = browser.new_context(viewport=PHONE, device_scale_factor=2, is_mobile=True, has_touch=True, locale="zh-CN", timezone_id="Asia/Shanghai")
+    context = browser.new_context(**CHEAP_PHONE)
     yield context
     context.close()
 

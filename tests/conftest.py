@@ -26,6 +26,7 @@ from browser_kit import (  # noqa: F401 - fixtures of every suite that uses a br
     phone_context,
     phone_page,
 )
+from field_phone import office  # noqa: F401 - of every story of the field app
 from hypothesis import HealthCheck, settings
 from werkzeug.routing import Rule
 

@@ -229,3 +229,9 @@ def invented_number(seventeen: str) -> str:
     """A resident ID number of the region that does not exist, with its right check character."""
     assert seventeen.startswith("999999")
     return seventeen + resident_id_check_character(seventeen)
+
+
+@pytest.fixture
+def office(office_page: Page, demo_site: DemoSite) -> Office:
+    """What the server has, as the secretary may read it."""
+    return Office(office_page, demo_site)

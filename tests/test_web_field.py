@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from browser_kit import PHONE, DemoSite
+from browser_kit import CHEAP_PHONE, DemoSite
 from field_phone import PACES, PIN, FieldPhone, Office, invented_number, paced
 from playwright.sync_api import Browser, Page, expect
 
@@ -25,15 +25,9 @@ def phone(request: pytest.FixtureRequest, phone_page: Page, demo_site: DemoSite)
 @pytest.fixture
 def other_phone(browser: Browser, demo_site: DemoSite) -> Iterator[FieldPhone]:
     """A second phone beside it."""
-    context = browser.new_context(viewport=PHONE, device_scale_factor=2, is_mobile=True, has_touch=True, locale="zh-CN", timezone_id="Asia/Shanghai")
+    context = browser.new_context(**CHEAP_PHONE)
     yield FieldPhone(context.new_page(), demo_site)
     context.close()
-
-
-@pytest.fixture
-def office(office_page: Page, demo_site: DemoSite) -> Office:
-    """What the server has, as the secretary may read it."""
-    return Office(office_page, demo_site)
 
 
 @PACES

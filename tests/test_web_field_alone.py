@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 from between import Between, between
-from browser_kit import PHONE, DemoSite
+from browser_kit import CHEAP_PHONE, DemoSite
 from field_phone import FieldPhone, Office
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 pytestmark = pytest.mark.long
 
@@ -25,7 +25,7 @@ def line(demo_site: DemoSite) -> Iterator[Between]:
 @pytest.fixture(scope="module")
 def enrolled(browser: Browser, demo_site: DemoSite, line: Between) -> Iterator[FieldPhone]:
     """One phone for all of it, one after the other; its timers are moved by hand."""
-    context = browser.new_context(viewport=PHONE, device_scale_factor=2, is_mobile=True, has_touch=True, locale="zh-CN", timezone_id="Asia/Shanghai")
+    context = browser.new_context(**CHEAP_PHONE)
     page = context.new_page()
     page.clock.install()
     phone = FieldPhone(page, replace(demo_site, url=line.url)).enrol()
@@ -40,12 +40,6 @@ def phone(enrolled: FieldPhone) -> FieldPhone:
     enrolled.context.set_offline(False)
     enrolled.go_home()
     return enrolled
-
-
-@pytest.fixture
-def office(office_page: Page, demo_site: DemoSite) -> Office:
-    """What the server has, as the secretary may read it."""
-    return Office(office_page, demo_site)
 
 
 def good_time(phone: FieldPhone, household: str, words: str) -> None:

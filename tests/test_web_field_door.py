@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from browser_kit import PHONE, DemoSite
+from browser_kit import CHEAP_PHONE, DemoSite
 from field_phone import FieldPhone
 from playwright.sync_api import Browser, expect
 
@@ -19,7 +19,7 @@ COUNT = """() => {
 @pytest.fixture(scope="module")
 def enrolled(browser: Browser, demo_site: DemoSite) -> Iterator[FieldPhone]:
     """The first worker's phone after its first sync, out of reach of any network."""
-    context = browser.new_context(viewport=PHONE, device_scale_factor=2, is_mobile=True, has_touch=True, locale="zh-CN", timezone_id="Asia/Shanghai")
+    context = browser.new_context(**CHEAP_PHONE)
     phone = FieldPhone(context.new_page(), demo_site).enrol()
     phone.program_is_kept()
     phone.page.evaluate(COUNT)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser_kit import PHONE, DemoSite
+from browser_kit import CHEAP_PHONE, DemoSite
 from field_phone import FieldPhone, Office
 from playwright.sync_api import Browser, Locator, Page, expect
 
@@ -23,15 +23,9 @@ def phone(phone_page: Page, demo_site: DemoSite) -> FieldPhone:
 @pytest.fixture
 def other_phone(browser: Browser, demo_site: DemoSite) -> Iterator[FieldPhone]:
     """A second phone beside it."""
-    context = browser.new_context(viewport=PHONE, device_scale_factor=2, is_mobile=True, has_touch=True, locale="zh-CN", timezone_id="Asia/Shanghai")
+    context = browser.new_context(**CHEAP_PHONE)
     yield FieldPhone(context.new_page(), demo_site)
     context.close()
-
-
-@pytest.fixture
-def office(office_page: Page, demo_site: DemoSite) -> Office:
-    """What the server has, as the secretary may read it."""
-    return Office(office_page, demo_site)
 
 
 def good_time(phone: FieldPhone, household: str, words: str) -> None:

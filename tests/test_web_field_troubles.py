@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 from between import Between, between
-from browser_kit import DEMO_PASSWORD, PHONE, DemoSite
+from browser_kit import CHEAP_PHONE, DEMO_PASSWORD, DemoSite
 from field_phone import FieldPhone, Office
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 SYNCING = "navigator.serviceWorker.getRegistration('/field/').then(one => one.sync.getTags())"
 
@@ -24,7 +24,7 @@ def line(demo_site: DemoSite) -> Iterator[Between]:
 @pytest.fixture(scope="module")
 def enrolled(browser: Browser, demo_site: DemoSite, line: Between) -> Iterator[FieldPhone]:
     """One phone for all troubles, one after the other."""
-    context = browser.new_context(viewport=PHONE, device_scale_factor=2, is_mobile=True, has_touch=True, locale="zh-CN", timezone_id="Asia/Shanghai")
+    context = browser.new_context(**CHEAP_PHONE)
     phone = FieldPhone(context.new_page(), replace(demo_site, url=line.url)).enrol()
     phone.program_is_kept()
     yield phone
@@ -37,12 +37,6 @@ def phone(enrolled: FieldPhone) -> FieldPhone:
     enrolled.context.set_offline(False)
     enrolled.go_home()
     return enrolled
-
-
-@pytest.fixture
-def office(office_page: Page, demo_site: DemoSite) -> Office:
-    """What the server has, as the secretary may read it."""
-    return Office(office_page, demo_site)
 
 
 def good_time(phone: FieldPhone, household: str, words: str) -> None:

@@ -20,12 +20,6 @@ def phone(request: pytest.FixtureRequest, phone_page: Page, demo_site: DemoSite)
         yield FieldPhone(phone_page, demo_site, is_slow).enrol()
 
 
-@pytest.fixture
-def office(office_page: Page, demo_site: DemoSite) -> Office:
-    """What the server has, as the secretary may read it."""
-    return Office(office_page, demo_site)
-
-
 def people(phone: FieldPhone, household: str) -> list[str]:
     """Ids of who lives in a household, the head first."""
     phone.household(household)

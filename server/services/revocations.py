@@ -64,9 +64,9 @@ def apply_again(connection: Connection, house: House, path: Path) -> int:
         except (orjson.JSONDecodeError, KeyError, TypeError):
             continue
         again += bool(apply(connection, house, *given))
-    for community_id in sorted(erased)[:1]:  # once for all: the files of the whole database are written anew
+    if erased:  # one job for all: the files of the whole database are written anew
         jobs.add(
-            connection, community_id=community_id, job_id=house.new_id(), kind=SCRUB, arguments={}, requested_by="~system",
+            connection, community_id=min(erased), job_id=house.new_id(), kind=SCRUB, arguments={}, requested_by="~system",
             at=house.clock(),
         )  # fmt: skip
     return again
