@@ -26,8 +26,9 @@ def other_project(tmp_path):
     (tmp_path / "tests").mkdir()
     (tmp_path / "bench").mkdir()
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    for name in ("conftest.py", "browser_kit.py"):
-        shutil.copy(ROOT / "tests" / name, tmp_path / "tests")
+    for source in (ROOT / "tests").glob("*.py"):
+        if not source.name.startswith("test_"):  # the conftest and all that it may import
+            shutil.copy(source, tmp_path / "tests")
     shutil.copy(ROOT / "bench" / "postgres.py", tmp_path / "bench")
     (tmp_path / "tests" / "test_quick.py").write_text(QUICK, encoding="utf-8")
     (tmp_path / "tests" / "test_quick_field_data.py").write_text(FIELD, encoding="utf-8")
