@@ -16,7 +16,8 @@ from forms.sheet_columns import TYPES
 from server.services.sheet_difference import Difference, corrected, difference
 from server.services.sheet_earlier import Earlier, Told, expect, learn_earlier, told_of
 from server.services.sheet_file import Row
-from server.services.sheet_ground import Dwelling, Ground, Home, Lead, Place, place_of
+from server.services.sheet_ground import Dwelling, Ground, Home, place_of
+from server.services.sheet_homes import OTHER_HEAD, Door, Homes, is_head
 from server.services.sheet_match import looks_like, may_be_one_name, means, no_less_known
 from server.services.sheet_read import CellError, Reader, SheetRow
 from server.store import sheets as store
@@ -32,10 +33,9 @@ NEW, CHANGED, SAME, UNPLACED = "new", "changed", "same", "unplaced"
 DUPLICATE, DOUBTFUL, REJECTED = "duplicate", "doubtful", "rejected"
 OUTCOMES = (NEW, CHANGED, SAME, UNPLACED, DUPLICATE, DOUBTFUL, REJECTED)
 """``unplaced`` is new with no address or one that leads to no building; ``doubtful``: several persons would fit, or one nearly
-does, or the document is one's and the name another's: a person's of the house, or of the row ``of_row``."""
+does, or the document is one's and the name another's: a person's of the house, or of the row ``of_row``; or the household is not certain."""
 MOST_CANDIDATES = 3
 
-_HEAD = "02"
 _PLACES = ("estate", "building", "entrance")
 
 
@@ -61,27 +61,8 @@ class RowPlan:
     gone: bool = False
     """Doubtful because the person of the earlier table's row is deleted or merged."""
     place: str = ""
-    """Why its address leads into no building (see `sheet_ground.Lead`), ``no_address`` where somebody new has none, or ``new_dwelling`` where it makes one."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Door:
-    """What an address leads to before its row is decided. Asking changes nothing."""
-
-    place: Place
-    dwelling: Dwelling | None
-    home: Home | None
-    lead: Lead
-    near: tuple[Dwelling, ...] = ()
-
-    @property
-    def home_id(self) -> str:
-        return self.home.household_id if self.home else ""
-
-    @property
-    def homes(self) -> list[Home]:
-        """The households that stand behind the door, or may."""
-        return [home for one in (self.dwelling, *self.near) if one is not None for home in one.homes]
+    """Why its address leads into no building (see `sheet_ground.Lead`), ``no_address`` where somebody new has none, or ``new_dwelling`` where it makes one.
+    Of a doubtful row: ``several_homes`` or ``other_head`` where its household is not certain (see `sheet_homes.Choice`)."""
 
 
 class Planner:
@@ -98,6 +79,7 @@ class Planner:
         self._forms = {kind: house.registry.latest(kind) for kind in TYPES}
         self.reader = Reader(house.registry, headings, targets)
         self._ground = Ground()
+        self._homes = Homes(self._ground)
         self._earlier: frozenset[str] = frozenset()
 
     def close(self) -> None:
@@ -113,7 +95,7 @@ class Planner:
         for kind, learn in (("dwelling", ground.learn_dwellings), ("household", ground.learn_homes)):
             for rows in store.living(connection, where, (kind,)):
                 learn((row.id, orjson.loads(row.fields), {"v": row.v, "tag": row.tag}) for row in rows)
-        if "household.head_name" in self._targets:
+        if {"household.head_name", "person.relation_to_head"} & set(self._targets):
             for rows in store.living(connection, where, ("person",)):
                 ground.scratch.name_heads((str(orjson.loads(row.fields).get("name") or ""), row.id) for row in rows)
 
@@ -139,7 +121,12 @@ class Planner:
         behind: dict[str, list[tuple[str, dict[str, Any]]]] = {}
         for row in store.persons_of(connection, self._community_id, open_doors):
             behind.setdefault(row.place_parent, []).append((row.id, orjson.loads(row.fields)))
-        plans = [self._plan(connection, one, known, certain, behind) for one in read]
+        plans = []
+        for one in read:
+            door = self._door(one)
+            planned, home = self._plan(connection, one, known, certain, behind, door)
+            self._homes.stood(one, door.place if door is not None else None, home)
+            plans.append(planned)
         self._ground.scratch.took(one.record_id for one in plans if one.record_id is not None)
         return plans
 
@@ -169,12 +156,13 @@ class Planner:
     def _key(self, name: str, text: str) -> int:
         return self._house.keys.search_key(name, normalise_for_search(text, self._forms["person"].fields[name].format))
 
-    def _match(self, one: SheetRow, known: Mapping[int, list[Any]], door: _Door | None) -> list[Any]:
+    def _match(self, one: SheetRow, known: Mapping[int, list[Any]], door: Door | None) -> list[Any]:
         """The persons that a row means: by document, else by name with birth date or household and nothing against it."""
         by_document = known.get(self._document_key(one) or 0, [])
         if by_document:
             return by_document
-        homes = frozenset({door.home_id} - {""}) if door else frozenset()
+        named = self._homes.named(one, door.dwelling.homes) if door is not None and door.dwelling is not None else ()
+        homes = frozenset(home.household_id for home in named)
         return [row for row in known.get(self._name_key(one) or 0, []) if means(one.person, orjson.loads(row.fields), homes)]
 
     def _renames(self, one: SheetRow, row: Any) -> bool:
@@ -186,7 +174,7 @@ class Planner:
         return told is None or told.values["person"].get("name") != name
 
     def _alike(
-        self, one: SheetRow, known: Mapping[int, list[Any]], door: _Door | None, certain: set[str],
+        self, one: SheetRow, known: Mapping[int, list[Any]], door: Door | None, certain: set[str],
         behind: Mapping[str, list[tuple[str, dict[str, Any]]]],
     ) -> list[str]:  # fmt: skip
         """Persons that a row which means nobody for certain may be about. Whom another row of the table means is not this one."""
@@ -247,41 +235,53 @@ class Planner:
     # ------------------------------------------------------------ deciding
     def _plan(
         self, connection: Connection, one: SheetRow, known: Mapping[int, list[Any]], certain: set[str],
-        behind: Mapping[str, list[tuple[str, dict[str, Any]]]],
-    ) -> RowPlan:  # fmt: skip
+        behind: Mapping[str, list[tuple[str, dict[str, Any]]]], door: Door | None,
+    ) -> tuple[RowPlan, Home | None]:  # fmt: skip
+        """The plan of a row, and the household that it names."""
         if one.errors:
-            return RowPlan(one.row, REJECTED, errors=tuple(one.errors))
-        door = self._door(one)
+            return RowPlan(one.row, REJECTED, errors=tuple(one.errors)), None
+        unsure = ""
+        if door is not None:
+            choice = self._homes.choose(one, door.place, door.dwelling)
+            door, unsure = replace(door, home=choice.home, head=choice.head), choice.doubt
+        stood = door.home if door is not None else None
         before = self._ground.scratch.row_of(self._identity(one, door.home_id if door else ""))
         if before is not None:
             other = not may_be_one_name(str(one.person["name"]), before[1])
-            return RowPlan(one.row, DOUBTFUL if other else DUPLICATE, of_row=before[0])
+            return RowPlan(one.row, DOUBTFUL if other else DUPLICATE, of_row=before[0]), stood
         matches, of_earlier = self._match(one, known, door), None
         if not matches and (same := self._same_row(connection, one, certain)) is not None:
             if same.life != "live":
-                return RowPlan(one.row, DOUBTFUL, candidates=(same.id,), gone=True)
+                return RowPlan(one.row, DOUBTFUL, candidates=(same.id,), gone=True), stood
             matches = [same]
         if len(matches) == 1 and self._renames(one, matches[0]):
-            return RowPlan(one.row, DOUBTFUL, candidates=(matches[0].id,))
+            return RowPlan(one.row, DOUBTFUL, candidates=(matches[0].id,)), stood
         doubtful = [row.id for row in matches] if len(matches) > 1 else [] if matches else self._alike(one, known, door, certain, behind)
         if not matches and doubtful and (right := self._put_right(connection, one, doubtful)) is not None:
             matches, doubtful, of_earlier = [right[0]], [], right[1]
         if doubtful:
-            return RowPlan(one.row, DOUBTFUL, candidates=tuple(doubtful[:MOST_CANDIDATES]))
+            return RowPlan(one.row, DOUBTFUL, candidates=tuple(doubtful[:MOST_CANDIDATES])), stood
         told = told_of(self._ground.scratch, matches[0].id) if matches and self._earlier else None
         values, kept = dict(one.person), []
+        stored = orjson.loads(matches[0].fields) if matches else {}
+        lives = stored.get("residence_household")
+        behind_it = door.dwelling.homes if door is not None and door.dwelling is not None else ()
+        home = next((one for one in behind_it if one.household_id == lives), None)
         if told is not None and door is not None and _same_door(told, one):
-            lives = orjson.loads(matches[0].fields).get("residence_household")
-            home = next((one for one in door.dwelling.homes if one.household_id == lives), None) if door.dwelling else None
             if home is None:  # moved since by somebody who knows; the table says as before
                 door, kept = None, ["residence_household"]
             else:
-                door = replace(door, home=home)
+                door, unsure = replace(door, home=home), ""
+        elif door is not None and home is not None and home in self._homes.named(one, [home]):
+            door, unsure = replace(door, home=home), ""  # who lives behind the door stays in the household
         place = "" if door is None else door.lead.doubt or ("" if door.dwelling is not None else "new_dwelling")
-        if matches and door is not None and door.near:  # who lives there already does not move out because no entrance is recorded
-            lives = orjson.loads(matches[0].fields).get("residence_household")
-            if any(home.household_id == lives for one_near in door.near for home in one_near.homes):
-                door, kept = None, ["residence_household"]
+        near = [one for found in door.near for one in found.homes] if matches and door is not None else []
+        if any(one.household_id == lives for one in near):  # who lives there already does not move out because no entrance is recorded
+            door, kept = None, ["residence_household"]
+        if door is not None and door.home is not None and is_head(one) and stored.get("relation_to_head") != values["relation_to_head"]:
+            unsure = unsure if door.home.head_id in (None, *(row.id for row in matches)) else OTHER_HEAD
+        if door is not None and unsure:
+            return RowPlan(one.row, DOUBTFUL, matches[0].id if matches else None, place=unsure), None
         operations: list[dict[str, Any]] = []
         home, placed = self._home(one, door, operations, told) if door else (None, False)
         self._ground.scratch.saw(self._identity(one, home.household_id if home else ""), one.row, str(one.person["name"]))
@@ -298,14 +298,14 @@ class Planner:
             person_id = self._house.new_id()
             operations.append(_operation("create", "person", person_id, None, values))
             outcome, place = NEW if placed else UNPLACED, place if door is not None else "no_address"
-        if home is not None and home.head_id is None and one.person.get("relation_to_head") == _HEAD:
-            home.head_id = person_id
+        if home is not None and home.head_id is None and is_head(one):
+            home.head_id, home.head_name = person_id, str(one.person["name"])
             self._touch("household", home.household_id, home, {"head": person_id}, operations)
             outcome = CHANGED if outcome == SAME else outcome
         return RowPlan(
             one.row, outcome, person_id, fields=tuple(sorted({*found.write, *found.against})), operations=operations, place=place,
             of_earlier=of_earlier, kept=(*kept, *sorted(found.kept)), against=tuple(sorted(found.against)),
-        )  # fmt: skip
+        ), home or stood  # fmt: skip
 
     def _identity(self, one: SheetRow, home_id: str) -> bytes:
         number = one.person.get("document_number")
@@ -313,7 +313,7 @@ class Planner:
             return digest("document", str(number))
         return digest("name", str(one.person["name"]), str(one.person.get("birth_date")), home_id)
 
-    def _door(self, one: SheetRow) -> _Door | None:
+    def _door(self, one: SheetRow) -> Door | None:
         """What the address of a row leads to, None where it has none."""
         place = place_of(one.parts)
         if not place:
@@ -321,14 +321,10 @@ class Planner:
         lead = self._ground.lead_of(place)
         dwelling = self._ground.dwelling(lead.dwelling) if lead.dwelling is not None else None
         near = tuple(found for found in map(self._ground.dwelling, lead.near) if found is not None)
-        number, head = one.parts.get("household.number", ""), one.parts.get("household.head_name", "")
-        for home in dwelling.homes if dwelling is not None else ():
-            if (number == home.number) if number and home.number else (not head or self._ground.head_name(home) in ("", head)):
-                return _Door(place, dwelling, home, lead, near)
-        return _Door(place, dwelling, None, lead, near)
+        return Door(place, dwelling, lead, near)
 
     def _home(
-        self, one: SheetRow, door: _Door, operations: list[dict[str, Any]], told: Told | None
+        self, one: SheetRow, door: Door, operations: list[dict[str, Any]], told: Told | None
     ) -> tuple[Home, bool]:
         """The household that a row belongs to, made with its dwelling where there is none; whether it stands in a building."""
         place, dwelling, building = door.place, door.dwelling, door.lead.building
@@ -342,13 +338,14 @@ class Planner:
         else:
             self._touch("dwelling", dwelling.dwelling_id, dwelling, one.values["dwelling"], operations, told)
         placed = building is not None or bool(dwelling.fields.get("entrance") or dwelling.fields.get("building"))
+        own = one.parts.get("household.number", "")
+        said = one.values["household"] | ({"household_number": own} if own and not door.home_number else {})
         if door.home is not None:
-            self._touch("household", door.home_id, door.home, one.values["household"], operations, told)
+            door.home.number = door.home.number or own
+            self._touch("household", door.home_id, door.home, said, operations, told)
             return door.home, placed
-        own, head = one.parts.get("household.number", ""), one.parts.get("household.head_name", "")
-        fields = {"dwelling": dwelling.dwelling_id, "kind": "family"} | one.values["household"]
-        fields |= {"household_number": own} if own else {}
-        made = Home(self._house.new_id(), own, None, head, fields, None)
+        fields = {"dwelling": dwelling.dwelling_id, "kind": "family"} | said
+        made = Home(self._house.new_id(), own, None, door.head, fields, None)
         operations.append(_operation("create", "household", made.household_id, None, fields))
         dwelling.homes.append(made)
         return made, placed

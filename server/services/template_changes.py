@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from forms.template_grammar import Listing, source_of
+from forms.template_grammar import Listing, Placeholder, source_of
 from server.errors import InputError, InvalidInput
 from server.permissions import Actor, Scope
 from server.services import audit, templates
@@ -29,10 +29,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """One filling read again: lines of every list by record id, in order, and the figures by place."""
+    """One filling read again: lines of every list by record id, in order, and the figures by place; a text with several has all of them.
+
+    A figure of each row of a list (``本行网格``) is a column of it, named by its cell.
+    """
 
     lists: dict[tuple[str, int], dict[str, dict[str, Any]]]
-    figures: dict[tuple[str, str], Any]
+    figures: dict[tuple[str, str], list[Any]]
 
 
 def changes(house: House, actor: Actor, scope: Scope, before: Job, now: Job, look: Look) -> dict[str, Any]:
@@ -57,14 +60,14 @@ def changes(house: House, actor: Actor, scope: Scope, before: Job, now: Job, loo
     if (asked["template_id"], asked["cell"]) != (was["template_id"], was["cell"]):
         raise InvalidInput(errors=[InputError("/against", "another_table", "another template, or another cell")])
     first, second = sorted((before, now), key=lambda one: str((one.result or {})["as_of"]))
-    _name, _book, plan = templates.opened(house, now.community_id, asked["template_id"])
+    _name, book, plan = templates.opened(house, now.community_id, asked["template_id"])
     told = [_told(house, scope, plan, one) for one in (first, second)]
     answer: dict[str, Any] = {
         "before": _run(first), "now": _run(second), "name": asked["name"], "lists": [], "figures": _figures(told[0], told[1]),
     }  # fmt: skip
     for sheet in plan.sheets.values():
         for row, listing in sorted(sheet.lists.items()):
-            answer["lists"].append(_list(house, plan, sheet.title, row, listing, told[0], told[1]))
+            answer["lists"].append(_list(house, book, plan, sheet.title, row, listing, told[0], told[1]))
     if plan.personal:
         count = sum(len(one["came"]) + len(one["went"]) + len(one["changed"]) for one in answer["lists"])
         audit.note(
@@ -112,15 +115,16 @@ def _told(house: House, scope: Scope, plan: BookPlan, run: Job) -> _Told:
         lists = {}
         for sheet in plan.sheets.values():
             for row, listing in sheet.lists.items():
-                columns = _columns(plan, sheet.title, row)
+                columns, counted = _columns(plan, sheet.title, row), _figures_of_rows(plan, sheet.title, row)
                 lists[sheet.title, row] = {
-                    line.record_id: {name: _value(data, listing, name, line) for name in columns} for line in data.lines(listing)
+                    line.record_id: {name: _value(data, listing, name, line) for name in columns}
+                    | {name: _plain(data.figure(one, line).value) for name, one in counted.items()}
+                    for line in data.lines(listing)
                 }
-        figures = {
-            (sheet, spot.coordinate): _plain(data.figure(one, None).value)
-            for sheet, spot, one in plan.placeholders
-            if one.kind == "figure" and one.listing is not None and not one.listing.by_row
-        }
+        figures: dict[tuple[str, str], list[Any]] = {}
+        for title, spot, one in plan.placeholders:
+            if one.kind == "figure" and one.listing is not None and not one.listing.by_row:
+                figures.setdefault((title, spot.coordinate), []).append(_plain(data.figure(one, None).value))
     return _Told(lists, figures)
 
 
@@ -130,11 +134,30 @@ def _columns(plan: BookPlan, sheet: str, row: int) -> list[str]:
     return list(dict.fromkeys(name for name in shown if name is not None))
 
 
+def _figures_of_rows(plan: BookPlan, sheet: str, row: int) -> dict[str, Placeholder]:
+    """The figures that each row of a list has of its own, by their cell; the second of one cell is ``F5 (2)``."""
+    found: dict[str, Placeholder] = {}
+    for spot in plan.sheets[sheet].spots.get(row, ()):
+        counted = [one for one in spot.placeholders if one.kind == "figure" and one.listing is not None and one.listing.by_row]
+        found |= {spot.coordinate if at == 1 else f"{spot.coordinate} ({at})": one for at, one in enumerate(counted, 1)}
+    return found
+
+
+def _headed(book: Any, plan: BookPlan, sheet: str, row: int, name: str) -> str:
+    """What stands above a figure of a list, its cell where nothing does."""
+    column = next(spot.column for spot in plan.sheets[sheet].spots[row] if spot.coordinate == name.split(" ")[0])
+    above = book[sheet].cell(row - 1, column).value if row > 1 else None
+    return above.strip() if isinstance(above, str) and above.strip() and "{{" not in above else name
+
+
 def _list(
-    house: House, plan: BookPlan, sheet: str, row: int, listing: Listing, first: _Told, second: _Told
+    house: House, book: Any, plan: BookPlan, sheet: str, row: int, listing: Listing, first: _Told, second: _Told
 ) -> dict[str, Any]:
     source = source_of(house.registry, listing.source)
-    names = _columns(plan, sheet, row)
+    shown = _columns(plan, sheet, row)
+    labels = {name: (source.columns[name].label["zh"], source.columns[name].label["en"]) for name in shown}
+    labels |= {name: (_headed(book, plan, sheet, row, name),) * 2 for name in _figures_of_rows(plan, sheet, row)}
+    names = list(labels)
     before, now = first.lists[sheet, row], second.lists[sheet, row]
     changed = []
     for one, values in now.items():
@@ -145,7 +168,7 @@ def _list(
             changed.append({"id": one, "values": values, "changes": differing})
     return {
         "sheet": sheet, "row": row, "source": listing.source,
-        "columns": [{"name": name, "label": source.columns[name].label["zh"], "label_en": source.columns[name].label["en"]} for name in names],
+        "columns": [{"name": name, "label": zh, "label_en": en} for name, (zh, en) in labels.items()],
         "came": [{"id": one, "values": values} for one, values in now.items() if one not in before],
         "went": [{"id": one, "values": values} for one, values in before.items() if one not in now],
         "changed": changed,
@@ -155,9 +178,13 @@ def _list(
 
 def _figures(first: _Told, second: _Told) -> list[dict[str, Any]]:
     return [
-        {"sheet": sheet, "cell": cell, "before": first.figures.get((sheet, cell)), "now": value}
-        for (sheet, cell), value in second.figures.items() if first.figures.get((sheet, cell)) != value
+        {"sheet": sheet, "cell": cell, "before": _one(first.figures.get((sheet, cell), [None])), "now": _one(values)}
+        for (sheet, cell), values in second.figures.items() if first.figures.get((sheet, cell)) != values
     ]  # fmt: skip
+
+
+def _one(values: list[Any]) -> Any:
+    return values[0] if len(values) == 1 else " / ".join("" if value is None else str(value) for value in values)
 
 
 def _value(data: Data, listing: Listing, name: str, line: Line) -> Value:
