@@ -155,15 +155,37 @@ def test_another_edition_undoes_no_suppression(office, clock):
     assert later.values[TOTAL]["person_count"] != first.values[TOTAL]["person_count"]
 
 
-def test_ground_that_was_redrawn_is_counted_anew(office, clock):
-    """Cells whose border moves are other cells: their figures are told by what they hold, the community's once a month."""
-    crowd(office, "cell-b", 48)
+def test_a_border_over_empty_ground_undoes_no_suppression(office, clock):
+    """A border that moves where nobody lives makes no other cell: what was withheld of those in it stays withheld."""
+    crowd(office, "cell-b", 48, like="wang")
     first = figures(office.house, COMMUNITY).values
     assert first["cell-b"]["person_count"] is None
     crowd(office, "cell-a", 63)
     clock.advance(days=31)
     renamed(office, "甲", "乙", west=(120.6, 120.611, 120.62))
-    assert told(office)["cell-b"]["person_count"] is not None
+    assert told(office)["cell-b"]["person_count"] is None
+
+
+@pytest.mark.parametrize("crossing", [3, 20])
+def test_a_border_that_moves_over_a_few_people_tells_neither_side(office, clock, crossing):
+    """Three people who come to another cell with their ground do not follow from two editions' files; of twenty both sides are told."""
+    crowd(office, "cell-a", 63)
+    crowd(office, "cell-b", 48, like="wang")
+    crowd(office, "cell-a", crossing, households=3)
+    move = "UPDATE record SET {} WHERE id IN (SELECT id FROM record WHERE {} ORDER BY id DESC LIMIT %d)" % crossing  # noqa: UP031
+    with write(office.house.engine) as connection:
+        connection.exec_driver_sql(move.format("lon = 120.609, lat = 31.304", "home = 'cell/cell-a' AND type = 'person'"))
+    first = told(office)
+    renamed(office, "甲", "乙", west=(120.6, 120.6085, 120.62))
+    with write(office.house.engine) as connection:
+        connection.exec_driver_sql(move.format("home = 'cell/cell-b'", "lon = 120.609"))
+    for days in (0, 31):
+        clock.advance(days=days)
+        values = told(office)
+        assert values[TOTAL]["person_count"] == first[TOTAL]["person_count"] is not None
+        assert first["cell-a"]["person_count"] is not None
+        is_told = [values[cell]["person_count"] is not None for cell in ("cell-a", "cell-b")]
+        assert is_told == ([True, True] if crossing == 20 else [False, False])
 
 
 def test_figures_are_kept_for_everybody(office):

@@ -1,6 +1,6 @@
 """The baseline 底数: how many of what stand in each cell, how much of it was surveyed, and how fresh it is.
 
-No personal value passes through here, so planners and auditors may ask too; planners get rounded counts of people.
+No personal value passes through here, so planners and auditors may ask too; both get counts of people as they are told (ADR 0016).
 """
 
 from __future__ import annotations

@@ -43,7 +43,9 @@ class Sum:
     parts: tuple[Hashable, ...]
 
 
-def withheld(figures: Mapping[Key, Figure], sums: Sequence[Sum], before: Collection[Key] = ()) -> frozenset[Key]:
+def withheld(
+    figures: Mapping[Key, Figure], sums: Sequence[Sum], before: Collection[Key] = (), told: Collection[Key] = ()
+) -> frozenset[Key]:
     """Which figures may not be told.
 
     Parameters
@@ -51,28 +53,38 @@ def withheld(figures: Mapping[Key, Figure], sums: Sequence[Sum], before: Collect
     figures : every figure that could be told
     sums : how they hang together; every key of a sum is a figure
     before : what was withheld when figures of the same places were told earlier, and so stays withheld
+    told : what is out already and cannot be taken back: never among what is withheld
 
     Returns
     -------
     frozenset
         Of every sum none, or at least two are withheld, and where its total is told, what is withheld of it together
-        passes threshold and dominance; no withheld figure follows from all sums together. All, where nothing less will do.
+        passes threshold and dominance; no withheld figure follows from all sums together, but for what ``told`` gives away
+        by itself. All that can be, where nothing less will do.
     """
-    hidden = {key for key, figure in figures.items() if _primary([figure])}
-    hidden |= {key for key in before if key in figures}
+    out = frozenset(told)
+    hidden = {key for key, figure in figures.items() if key not in out and is_risky([figure])}
+    hidden |= {key for key in before if key in figures and key not in out}
+    lost = _determined(sums, frozenset(figures) - out) if out else set()
+    given_up: set[int] = set()
     while True:
-        weak = next((one for one in sums if _weak(figures, one, hidden)), None)
-        if weak is None:
-            exposed = _determined(sums, hidden)
+        at = next((n for n, one in enumerate(sums) if n not in given_up and _weak(figures, one, hidden)), None)
+        if at is None:
+            exposed = _determined(sums, hidden) - lost
             if not exposed:
                 return frozenset(hidden)
-            weak = next((one for one in sums if _members(one) & exposed and _members(one) - hidden), None)
-            if weak is None:
-                return frozenset(figures)
-        hidden.add(_complement(figures, weak, hidden))
+            free = hidden | out
+            at = next((n for n, one in enumerate(sums) if _members(one) & exposed and _members(one) - free), None)
+            if at is None:
+                return frozenset(figures) - out
+        found = _complement(figures, sums[at], hidden, out)
+        if found is None:
+            given_up.add(at)
+        else:
+            hidden.add(found)
 
 
-def _primary(together: Iterable[Figure]) -> bool:
+def is_risky(together: Iterable[Figure]) -> bool:
     """Whether these figures, known as one sum, may not be told."""
     known = list(together)
     value = sum(figure.value for figure in known)
@@ -90,14 +102,16 @@ def _weak(figures: Mapping[Key, Figure], one: Sum, hidden: Collection[Hashable])
         return not parts and bool(one.parts)
     if not parts:
         return False
-    return len(parts) == 1 or _primary(figures[part] for part in parts)  # type: ignore[index]
+    return len(parts) == 1 or is_risky(figures[part] for part in parts)  # type: ignore[index]
 
 
-def _complement(figures: Mapping[Key, Figure], one: Sum, hidden: Collection[Hashable]) -> Key:
-    """The next figure to withhold: the smallest part that is told, else the total."""
-    told = [part for part in one.parts if part not in hidden]
-    order = sorted(told, key=lambda part: (figures[part].value, repr(part)))  # type: ignore[index]
-    return order[0] if order else one.total  # type: ignore[return-value]
+def _complement(figures: Mapping[Key, Figure], one: Sum, hidden: Collection[Hashable], out: Collection[Hashable]) -> Key | None:
+    """The next figure to withhold: the smallest part that is told, else the total; None where all that is left is out."""
+    free = [part for part in one.parts if part not in hidden and part not in out]
+    order = sorted(free, key=lambda part: (figures[part].value, repr(part)))  # type: ignore[index]
+    if order:
+        return order[0]  # type: ignore[return-value]
+    return None if one.total in hidden or one.total in out else one.total  # type: ignore[return-value]
 
 
 def _determined(sums: Sequence[Sum], hidden: Collection[Hashable]) -> set[Hashable]:

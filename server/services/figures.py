@@ -1,8 +1,8 @@
 """Figures that may be told to people without personal fields: of cells and communities, once a month, kept as told.
 
 They are told of the cells of an edition and of their sum, never of other areas. A publication is made when somebody first
-asks in a month and kept: every export of that month tells the same. What was withheld once stays withheld, and another
-edition changes nothing for the cells whose ground it leaves as it was.
+asks in a month and kept: every export of that month tells the same. What was withheld once stays withheld, and whatever the
+borders of another edition are, what was told under one and under the other singles nobody out (`disclosure_editions`).
 """
 
 from __future__ import annotations
@@ -16,13 +16,12 @@ from typing import Any
 from server.house import House
 from server.permissions import Scope
 from server.services.accounts import today
-from server.services.disclosure import Figure, Sum, rounded, withheld
+from server.services.disclosure import Figure, Sum, rounded
+from server.services.disclosure_editions import TOTAL, Earlier, Grain, Ground, ground_of, hidden_beside
+from server.services.grains import Grains, grains_of
 from server.store import baseline
 from server.store import figures as store
 from server.store.database import read, stamp, write
-
-TOTAL = "~total"
-"""Stands for the sum of all cells."""
 
 MEASURES: Mapping[str, str] = {
     "household_count": "住户数",
@@ -75,10 +74,8 @@ def figures(house: House, community_id: str) -> Told | None:
         edition_id = cells[0].edition_id
         rows = store.told(connection, community_id, edition_id, period)
         if not rows:
-            true = _true(connection, community_id, [cell.cell_id for cell in cells], day)
-            before, said = _told_before(connection, community_id, edition_id, period)
+            made = _made(house, connection, community_id, edition_id, period, day)
     if not rows:
-        made = _made(house, community_id, true, before, said)
         with write(house.engine) as connection:
             # Another process may have been faster: then its publication stands, whole.
             if not store.told(connection, community_id, edition_id, period):
@@ -90,78 +87,88 @@ def figures(house: House, community_id: str) -> Told | None:
     return Told(edition_id, period, rows[0][3], dict(values))
 
 
-def _told_before(connection: Any, community_id: str, edition_id: str, period: str) -> tuple[set[Key], dict[Key, int]]:
-    """What stays withheld of an edition's cells, and what this month has told of them already under an earlier edition.
-
-    A withheld sum of all cells stays withheld under every edition: nearly the same people stand behind it.
-    """
-    before = store.ever_withheld(connection, community_id, edition_id)
-    said: dict[Key, int] = {}
-    for earlier, cells in store.unchanged_since(connection, community_id, edition_id):
-        now = cells | {TOTAL: TOTAL}
-        before |= {(now[one], measure) for one, measure in store.ever_withheld(connection, community_id, earlier) if one in now}
-        rows = store.told(connection, community_id, earlier, period)
-        is_whole = all(row[0] in now for row in rows)
-        for one, measure, value, _ in rows:
-            if value is not None and one in now and (one != TOTAL or is_whole):
-                said.setdefault((now[one], measure), value)
-    return before, said
-
-
 def _made(
-    house: House, community_id: str, true: Mapping[Key, Figure], before: set[Key], said: Mapping[Key, int]
+    house: House, connection: Any, community_id: str, edition_id: str, period: str, day: date
 ) -> list[tuple[str, str, int | None]]:
-    hidden = withheld(true, sums_of(sorted({cell for cell, _ in true if cell != TOTAL})), before)
+    """The rows of a publication."""
+    told: dict[str, set[Key]] = defaultdict(set)
+    hidden: dict[str, set[Key]] = defaultdict(set)
+    for edition, cell, measure, is_withheld in store.told_ever(connection, community_id):
+        (hidden if is_withheld else told)[edition].add((cell, measure))
+    editions = sorted({*told, *hidden} - {edition_id})
+    cells = [cell.cell_id for cell in baseline.published_cells(connection, community_id)]
+    stands = grains_of(connection, str(house.engine.url), community_id, edition_id, cells, editions)
+    true, grains = _true(connection, community_id, cells, stands, day)
+    earlier = [Earlier(frozenset(told[one]), frozenset(hidden[one])) for one in editions]
+    withheld = hidden_beside(true, grains, earlier, hidden[edition_id], sums_of, sums_within)
+    said = _said(connection, community_id, editions, period, ground_of(grains, cells, len(editions)))
     return [
-        (cell, measure, None if (cell, measure) in hidden else said[cell, measure] if (cell, measure) in said else rounded(
+        (cell, measure, None if (cell, measure) in withheld else said[cell, measure] if (cell, measure) in said else rounded(
             house.keys.hashing, f"{community_id}/{cell}/{measure}", figure.value
         ))
         for (cell, measure), figure in sorted(true.items())
     ]  # fmt: skip
 
 
+def _said(connection: Any, community_id: str, editions: list[str], period: str, ground: Ground) -> dict[Key, int]:
+    """What this month has told already of the same people under another edition."""
+    said: dict[Key, int] = {}
+    for regions, edition in zip(ground.earlier, editions, strict=True):
+        for cell, measure, value, _ in store.told(connection, community_id, edition, period):
+            if value is not None and cell in regions:
+                for name in ground.names[regions[cell]]:
+                    said.setdefault((name, measure), value)
+    return said
+
+
 def sums_of(cells: list[str]) -> list[Sum]:
     """How the figures of these cells hang together: cells make the community; ages, and sexes, make the residents."""
     across = [Sum((TOTAL, measure), tuple((cell, measure) for cell in cells)) for measure in MEASURES]
-    within = [
-        Sum((cell, total), tuple((cell, part) for part in parts))
-        for cell in [*cells, TOTAL]
-        for total, parts in _WITHIN
-    ]
-    return across + within
+    return across + [one for cell in [*cells, TOTAL] for one in sums_within(cell)]
 
 
-def _true(connection: Any, community_id: str, cells: list[str], day: date) -> dict[Key, Figure]:
-    """The true counts with their largest contributors."""
-    homes = {f"cell/{cell}": cell for cell in cells}
+def sums_within(cell: str) -> list[Sum]:
+    """How the figures of one cell, or of whatever has this name, hang together."""
+    return [Sum((cell, total), tuple((cell, part) for part in parts)) for total, parts in _WITHIN]
+
+
+def _true(
+    connection: Any, community_id: str, cells: list[str], stands: Grains, day: date
+) -> tuple[dict[Key, Figure], dict[Grain, dict[str, Figure]]]:
+    """The true counts with their largest contributors: of the cells and their sum, and of the grains."""
     counted: dict[Key, Counter[str]] = defaultdict(Counter)  # by contributor: the household of a person
+    in_grain: dict[Grain, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
 
-    def add(cell: str, measure: str, who: str) -> None:
-        counted[cell, measure][who] += 1
-        counted[TOTAL, measure][who] += 1
+    def add(grain: Grain, measure: str, who: str) -> None:
+        in_grain[grain][measure][who] += 1
+        if grain[-1] is not None:
+            counted[grain[-1], measure][who] += 1
+            counted[TOTAL, measure][who] += 1
 
-    for number, (home, household, birth, sex) in enumerate(store.persons(connection, community_id)):
-        cell = homes.get(home)
-        if cell is None:
-            continue
+    for number, (*spot, household, birth, sex) in enumerate(store.persons(connection, community_id, is_placed=stands.is_placed)):
+        grain = stands.of(*spot)
         who = household or f"~{number}"  # who lives in no household contributes alone
-        add(cell, "person_count", who)
+        add(grain, "person_count", who)
         if household is not None:
-            add(cell, "resident_person_count", who)
+            add(grain, "resident_person_count", who)
             for measure in (*_ages(birth, day), *_SEXES.get(sex or "", ())):
-                add(cell, measure, who)
-    made = {
-        (cell, measure): Figure(sum(by.values()), max(by.values(), default=0))
-        for cell in [*cells, TOTAL]
-        for measure in MEASURES
-        for by in (counted.get((cell, measure), Counter()),)
-    }
+                add(grain, measure, who)
+    made = {(cell, measure): _figure(counted.get((cell, measure))) for cell in [*cells, TOTAL] for measure in MEASURES}
+    grains = {grain: {name: _figure(by) for name, by in found.items()} for grain, found in in_grain.items()}
     for measure, kind in (("household_count", "household"), ("party_member_count", "party_member")):
-        by_home = store.counts(connection, community_id, kind)
-        for home, cell in homes.items():
-            made[cell, measure] = Figure(by_home.get(home, 0))
-        made[TOTAL, measure] = Figure(sum(by_home.get(home, 0) for home in homes))
-    return made
+        by_grain: Counter[Grain] = Counter()
+        for *spot, number in store.counts(connection, community_id, kind, is_placed=stands.is_placed):
+            by_grain[stands.of(*spot)] += number
+        for cell in cells:
+            made[cell, measure] = Figure(sum(number for grain, number in by_grain.items() if grain[-1] == cell))
+        made[TOTAL, measure] = Figure(sum(number for grain, number in by_grain.items() if grain[-1] is not None))
+        for grain, number in by_grain.items():
+            grains.setdefault(grain, {})[measure] = Figure(number)
+    return made, grains
+
+
+def _figure(by: Counter[str] | None) -> Figure:
+    return Figure(sum(by.values()), max(by.values(), default=0)) if by else Figure(0, 0)
 
 
 def _ages(birth: str | None, day: date) -> tuple[str, ...]:
@@ -176,7 +183,7 @@ def _ages(birth: str | None, day: date) -> tuple[str, ...]:
     return ("age_60_up", "age_60_79") if years < 80 else ("age_60_up", "age_80_up")
 
 
-# ---------------------------------------------------------------- the baseline of people without personal fields
+# ---------------------------------------------------------------- the baseline of people without personal fields: planners, auditors
 _OF_BASELINE = {
     "household": "household_count",
     "person": "person_count",
@@ -195,7 +202,7 @@ def guarded(
     answer : of `baseline.baseline`; changed in place
     past : of another day or other cells: then nothing about people is told, because it would be one more publication
     """
-    if scope.fields != "internal":
+    if scope.fields == "all":
         return answer
     told = None if past else figures(house, community_id)
     values = told.values if told is not None else {}

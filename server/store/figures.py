@@ -23,13 +23,16 @@ def told(connection: Connection, community_id: str, edition_id: str, period: str
     return list(run(connection, statement, (community_id, edition_id, period)))
 
 
-def ever_withheld(connection: Connection, community_id: str, edition_id: str) -> set[tuple[str, str]]:
-    """(cell_id, measure) that some publication of this edition has withheld."""
+def told_ever(connection: Connection, community_id: str) -> list[Any]:
+    """Rows (edition_id, cell_id, measure, is_withheld) of everything that was ever told or withheld of a community.
+
+    ``is_withheld`` is 1 where some publication of that edition has withheld it.
+    """
     statement = (
-        "SELECT DISTINCT f.cell_id, f.measure FROM published_figure f "
-        "WHERE f.community_id = ? AND f.edition_id = ? AND f.value IS NULL"
+        "SELECT f.edition_id, f.cell_id, f.measure, MAX(CASE WHEN f.value IS NULL THEN 1 ELSE 0 END) FROM published_figure f "
+        "WHERE f.community_id = ? GROUP BY f.edition_id, f.cell_id, f.measure"
     )
-    return {(row[0], row[1]) for row in run(connection, statement, (community_id, edition_id))}
+    return list(run(connection, statement, (community_id,)))
 
 
 def unchanged_since(connection: Connection, community_id: str, edition_id: str) -> Iterator[tuple[str, dict[str, str]]]:
@@ -65,21 +68,44 @@ def keep(
     )  # fmt: skip
 
 
-def persons(connection: Connection, community_id: str) -> Iterator[tuple[str, str | None, str | None, str | None]]:
-    """(home, household, birth date, sex) of every living person of a community; not cut by a scope: only sums leave."""
+_CHAIN = (
+    "LEFT JOIN record a ON a.community_id = r.community_id AND a.id = r.place_parent "
+    "LEFT JOIN record b ON b.community_id = a.community_id AND b.id = a.place_parent "
+    "LEFT JOIN record c ON c.community_id = b.community_id AND c.id = b.place_parent "
+    "LEFT JOIN record d ON d.community_id = c.community_id AND d.id = c.place_parent "
+)  # person → household → dwelling → entrance → building
+
+
+def _spot(is_placed: bool) -> tuple[str, str, str]:
+    """SQL of longitude, latitude and the joins that give them; nothing where places are not asked for."""
+    if not is_placed:
+        return "NULL", "NULL", ""
+    return "COALESCE(r.lon, a.lon, b.lon, c.lon, d.lon)", "COALESCE(r.lat, a.lat, b.lat, c.lat, d.lat)", _CHAIN
+
+
+def persons(connection: Connection, community_id: str, *, is_placed: bool = False) -> Iterator[tuple[Any, ...]]:
+    """(home, lon, lat, household, birth date, sex) of every living person of a community; not cut by a scope: only sums leave.
+
+    The point is that of the entrance or building where they live, None without one and unless ``is_placed``.
+    """
     household, birth, sex, vital = (
         json_text(connection, "r", name) for name in ("residence_household", "birth_date", "sex", "vital_status")
     )
+    lon, lat, joins = _spot(is_placed)
     for row in run(
         connection,
-        f"SELECT r.home, {household}, {birth}, {sex} FROM record r WHERE r.community_id = ? AND r.type = 'person' "
+        f"SELECT r.home, {lon}, {lat}, {household}, {birth}, {sex} FROM record r {joins}WHERE r.community_id = ? AND r.type = 'person' "
         f"AND r.life = 'live' AND COALESCE({vital}, '') <> 'deceased'",
         (community_id,),
     ):
-        yield row[0], row[1], row[2], row[3]
+        yield tuple(row)
 
 
-def counts(connection: Connection, community_id: str, kind: str) -> dict[str, int]:
-    """How many live records of a type stand in each home; not cut by a scope: only sums leave."""
-    statement = "SELECT r.home, COUNT(*) FROM record r WHERE r.community_id = ? AND r.type = ? AND r.life = 'live' GROUP BY r.home"
-    return {row[0]: int(row[1]) for row in run(connection, statement, (community_id, kind))}
+def counts(connection: Connection, community_id: str, kind: str, *, is_placed: bool = False) -> list[tuple[Any, ...]]:
+    """(home, lon, lat, how many) of the live records of a type; not cut by a scope: only sums leave."""
+    lon, lat, joins = _spot(is_placed)
+    statement = (
+        f"SELECT r.home, {lon} AS lon, {lat} AS lat, COUNT(*) FROM record r {joins}"
+        "WHERE r.community_id = ? AND r.type = ? AND r.life = 'live' GROUP BY 1, 2, 3"
+    )
+    return [(row[0], row[1], row[2], int(row[3])) for row in run(connection, statement, (community_id, kind))]
