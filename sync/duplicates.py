@@ -52,10 +52,15 @@ def compare(form: RecordType, survivor: Record, merged: Record) -> list[Compared
     What only the other has is taken over, sets are joined, notes are put one behind the other; where both have a value and
     they differ, the survivor's stands unless somebody decides otherwise.
     """
+    return compare_fields(form, survivor.fields, merged.fields)
+
+
+def compare_fields(form: RecordType, survivor: Fields, merged: Fields) -> list[Compared]:
+    """`compare` for the bare values of two records, or of a record and a copy of it."""
     found = []
-    for unit in sorted(by_unit(form, {**survivor.fields, **merged.fields})):
+    for unit in sorted(by_unit(form, {**survivor, **merged})):
         names = unit_fields(form, unit)
-        mine, other = survivor.unit_value(names), merged.unit_value(names)
+        mine, other = {name: survivor.get(name) for name in names}, {name: merged.get(name) for name in names}
         state, becomes = _compared(form.policy_of(unit), mine, other)
         found.append(Compared(unit, state, mine, other, becomes))
     return found

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 import pytest
 from front_door import Person
-from server_kit import COMMUNITY, Ground, anchor, building, furnish, open_ground
+from server_kit import COMMUNITY, Ground, anchor, building, furnish, open_ground, operation
 
 from forms.registry import load_registry
 from server.house import uuid7
@@ -221,6 +221,47 @@ def test_s25_what_no_author_brings_back_is_offered_by_others(ground, tmp_path):
     settled(ground, one, two)
     assert names_of(two) == {"王壹", "李丢"}
     assert secretary.get("/api/v1/inbox/recovery").json["rows"] == []
+
+
+def test_s25_a_copy_is_written_back_as_far_as_somebody_ticks_it(ground):
+    """S25: What a phone still has goes back as an operation of whoever ticked it; what was written since is never written over unseen."""
+    phone = ground.worker(0)
+    gone, other, dropped = uuid7(), uuid7(), uuid7()
+    for one in (other, dropped):
+        phone.write(operation("create", "building", one, {"name": "2 幢", "anchor": anchor(0), "note": "甲"}))
+    told = {"name": "老名", "floors_count": 6, "note": "乙", "photos": [], "anchor": ground.fields(other)["anchor"]}
+    copies = [{"id": one, "type": "building", "v": 7, "tag": "7" * 16, "home": ground.streams[0], "fields": told} for one in (gone, other, dropped)]
+    witnesses = [{"epoch": "before", "record": one} for one in copies]
+    sent = phone.post("witness", {"protocol": 1, "install_id": phone.install_id, "witnesses": witnesses})
+    assert sent.json["kept"] == 3
+    secretary = Person(ground.app.test_client())
+    secretary.sign_in("secretary-1")
+
+    def waiting() -> dict[str, Any]:
+        return {row["record"]["id"]: row for row in secretary.get("/api/v1/inbox/recovery").json["rows"]}
+
+    def write(one: str, *units: str, base: Any = "seen") -> Any:
+        row = waiting()[one]
+        seen = row["present"] and {"v": row["present"]["v"], "tag": row["present"]["tag"]}
+        return secretary.post(f"/api/v1/inbox/recovery/{row['recovery_id']}/write", {"units": units, "base": seen if base == "seen" else base})
+
+    states = {unit["unit"]: unit["state"] for unit in waiting()[other]["units"]}
+    assert (states["name"], states["floors_count"], states["note"], states["anchor"]) == ("differs", "only_copy", "joined", "same")
+    assert write(other, "name", base=None).json["errors"][0]["code"] == "changed_meanwhile"
+    assert write(gone, "name", base=ground.base(other)).json["errors"][0]["code"] == "changed_meanwhile"
+    assert write(other, "anchor").status_code == write(other, "nothing").status_code == 422
+    before = ground.base(other)
+    phone.write(operation("patch", "building", other, {"name": "新名"}, base=before))
+    assert write(other, "name", base=before).json["errors"][0]["code"] == "changed_meanwhile"
+    assert ground.fields(other)["name"] == "新名" and set(waiting()) == {gone, other, dropped}
+    assert write(other, "floors_count", "note").json["state"] == "closed"
+    assert (ground.fields(other)["name"], ground.fields(other)["floors_count"], ground.fields(other)["note"]) == ("新名", 6, "甲\n乙")
+    assert write(gone, "name", "anchor").json["results"][0]["now"]["outcome"] == "applied"
+    assert ground.fields(gone)["name"] == "老名" and ground.record(gone).home == ground.streams[0]
+    phone.write(operation("delete", "building", dropped, base=ground.base(dropped)))
+    assert write(dropped, "name").json["state"] == "closed"
+    assert (ground.record(dropped).life, ground.fields(dropped)["name"]) == ("live", "老名") and waiting() == {}
+    assert not ground.rows("SELECT 1 FROM conflict") and verify(ground.house).agrees
 
 
 def test_what_is_no_witness_is_refused(ground):

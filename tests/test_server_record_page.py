@@ -11,6 +11,8 @@ from sqlalchemy import select
 
 from server.models import audit, record
 from server.permissions import Scope
+from server.services import record_relatives
+from server.services.push import accept_user_operation
 from server.store.database import read, run, stamp
 from server.store.record_page import looks_at
 
@@ -51,6 +53,28 @@ def audited(office, **wanted):
 
 
 # ---------------------------------------------------------------- the page
+def test_what_belongs_to_a_record_goes_on_page_by_page(office, clock, monkeypatch):
+    """Where more belongs to a record than its page lists, the count says so and the rest follows, each once, to who may see it."""
+    monkeypatch.setattr(record_relatives, "MOST_ROWS", 2)
+    made = [f"01950000-0000-7000-8000-000000000f0{n}" for n in range(5)]
+    values = {"household": IDS["household_a"], "method": "door", "outcome": "met", "visited_at": stamp(clock())}
+    for one in made:
+        accept_user_operation(office.house, actor_of(office, "secretary"), {"kind": "create", "type": "visit", "id": one, "set": values})
+    told = next(one for one in page(office, "household", "household_a")["related"] if one["relation"] == "visit.household")
+    listed, cursor = [one["id"] for one in told["rows"]], told["next"]
+    assert (told["count"], told["more"], len(listed)) == (5, True, 2)
+    while cursor:
+        more = page(office, "household", "household_a", tail=f"/related/visit.household?limit=2&next={cursor}")
+        assert more["count"] == 5
+        listed, cursor = [*listed, *(one["id"] for one in more["rows"])], more["next"]
+    assert sorted(listed) == sorted(made) and len(listed) == 5
+    secretary = office.signed_in("secretary")
+    at = f"/api/v1/records/household/{IDS['household_a']}/related"
+    assert problem(secretary.get(f"{at}/person.name")) == (404, "not-found")
+    assert problem(secretary.get(f"{at}/visit.household?next=x")) == (422, "invalid-input")
+    assert problem(secretary.get(f"{at}/person.residence_household?next={told['next']}")) == (422, "invalid-input")  # of another list
+
+
 def test_a_person_is_told_with_words_and_sources(office, clock):
     """Every value stands with its label, in words, with who wrote it, when, and how it came in."""
     told = page(office, "person", "zhang")

@@ -296,6 +296,9 @@ def test_what_a_phone_could_not_get_in_is_settled_panel_by_panel(office_page: Pa
     names = [cell["properties"]["name"] for cell in cells.values() if cell["properties"]["code"] != within["code"]]
     page.get_by_role("combobox", name="网格", exact=True).select_option(names[0])
     expect(page.get_by_text("这里没有待办")).to_be_visible()
+    expect(page.get_by_text("其他网格还有 1 项")).to_be_visible()  # the tab counts it
+    page.get_by_role("button", name="看全部网格").click()
+    expect(row).to_be_visible()
     page.get_by_role("combobox", name="网格", exact=True).select_option(within["name"])
     expect(row).to_contain_text(within["name"])
     row.get_by_role("button", name=re.compile("交给网格员核实")).click()

@@ -63,8 +63,9 @@ def test_what_a_restore_lost_is_offered_by_phones_and_an_unknown_phone_is_claime
         card = page.get_by_role("article").filter(has_text="北门沙袋")
         expect(card).to_contain_text("手机上的副本")
         expect(card).to_contain_text("现在：无")
-        card.get_by_role("button", name="已核对").click()
+        card.get_by_role("button", name=re.compile("重建档案")).click()
         expect(card).to_be_hidden()
+        assert rows_of(site, "resource")[box]["name"] == "北门沙袋"
         page.goto(f"{site.url}/#/people/devices")
         row = page.get_by_role("row").filter(has_text="恢复后还不认识")
         row.get_by_role("button", name="认领").click()

@@ -79,6 +79,24 @@ def show_history(kind: str, record_id: str) -> Response:
     )  # fmt: skip
 
 
+@blueprint.get("/api/v1/records/<kind>/<record_id>/related/<relation>")
+@describe(
+    zh="一条记录的某类相关记录，接着列出", en="What belongs to one record by one relation, page by page, the newest first",
+    tag=_TAG, query=PAGE, response=PAGED, problems=("not-found", "invalid-input"),
+    more="`relation` and the first `next` are those of the record's page; every page with personal fields is written into the audit log.",
+)  # fmt: skip
+def show_related(kind: str, record_id: str, relation: str) -> Response:
+    """Needs ``read_records``."""
+    actor, community_id = actor_in_community("read_records")
+    look = auth.look(actor, "read", "record page")
+    return json_answer(
+        record_page.related_page(
+            auth.house(), auth.scope(actor), community_id, kind, record_id, relation, look,
+            cursor=request.args.get("next"), limit=page_limit(),
+        )
+    )  # fmt: skip
+
+
 @blueprint.get("/api/v1/records/<kind>/<record_id>/looks")
 @describe(
     zh="谁看过这条记录", en="Who looked at one record, the newest first; how many lists may have shown it too",

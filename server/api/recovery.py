@@ -6,13 +6,15 @@ from typing import Any
 
 import orjson
 from flask import Blueprint, Response, request
+from marshmallow import Schema, fields, validate
 
 from server import auth
 from server.api.body import read_json
+from server.api.inbox import BaseSchema
 from server.api.pages import COMMUNITY, PAGE, PAGED, actor_in_community, page_limit
 from server.errors import InputError, InvalidInput
 from server.openapi import describe
-from server.services import recovery
+from server.services import recovered, recovery
 from server.services.recovery import Witness
 from sync.operation import is_uuid
 
@@ -113,6 +115,34 @@ def close_recovery(recovery_id: str) -> Response:
     look = auth.look(actor, "change", "inbox: recovery closed")
     recovery.close(auth.house(), actor, auth.scope(actor), community_id, recovery_id, look)
     return _json({"state": "closed"})
+
+
+class WriteBackGiven(Schema):
+    """What of a copy goes back into its record."""
+
+    units = fields.List(fields.String(), required=True, validate=validate.Length(1, 200), metadata={"description": "units of the copy, as the queue names them"})
+    base = fields.Nested(BaseSchema, required=True, allow_none=True, metadata={"description": "v and tag of `present` that was on the screen, null for none"})
+
+
+@blueprint.post("/api/v1/inbox/recovery/<recovery_id>/write")
+@describe(
+    zh="把副本里选中的内容写回档案",
+    en="Write chosen units of a copy back into its record, as an operation like everybody's; the copy leaves the queue",
+    tag="待办",
+    request=WriteBackGiven,
+    query=COMMUNITY,
+    response={"type": "object", "required": ["state", "results"]},
+    problems=("invalid-input", "malformed-body", "not-found", "outside-your-scope", "busy"),
+    more="A record that is not there is made with its former id, a deleted one is restored. Refused with `changed_meanwhile` where "
+    "the record has another version than `base`: nothing newer is written over unseen.",
+)
+def write_back_recovery(recovery_id: str) -> Response:
+    """Needs ``resolve_conflicts``."""
+    actor, community_id = actor_in_community("resolve_conflicts")
+    given = WriteBackGiven().load(read_json(100_000))
+    look = auth.look(actor, "change", "inbox: recovery written back")
+    told = recovered.write_back(auth.house(), actor, auth.scope(actor), community_id, recovery_id, given["units"], given["base"], look)
+    return _json(told)
 
 
 def _is_word(value: Any) -> bool:

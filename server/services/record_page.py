@@ -105,6 +105,32 @@ def record_page(
     return told
 
 
+def related_page(
+    house: House, scope: Scope, community_id: str, kind: str, record_id: str, relation: str, look: Look, *,
+    cursor: str | None, limit: int,
+) -> dict[str, Any]:  # fmt: skip
+    """One more page of what belongs to a record by one relation, newest first: ``as_of``, ``count`` of all, ``rows``, ``next``.
+
+    Raises
+    ------
+    NotFound, InvalidInput
+        No such record in the scope or no such relation of its type; a cursor of another one.
+    """
+    with read(house.engine) as connection:
+        row = found_in(connection, house, scope, community_id, kind, record_id)
+        fields: dict[str, Any] = orjson.loads(row.fields)
+        found = record_relatives.following(
+            connection, house, scope, community_id, form_of(house.registry, kind, None), row, fields,
+            cells_by_home(connection, community_id), relation, cursor=cursor, limit=limit,
+        )  # fmt: skip
+    if found is None:
+        raise NotFound("records of this type have no such relation")
+    told, personal = found
+    seen(house, look, scope, community_id, fields=sorted(personal), count=len(told["rows"]), where=f"related={relation}",
+         record_type=kind, record_id=record_id)  # fmt: skip
+    return {"as_of": stamp(house.clock())} | told
+
+
 def found_in(connection: Any, house: House, scope: Scope, community_id: str, kind: str, record_id: str) -> Any:
     """The stored row of a record in the scope; NotFound otherwise, whatever is the reason."""
     if kind not in house.registry.types():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -16,9 +16,10 @@ from server.permissions import Scope
 from server.services.accounts import today
 from server.services.addresses import Addresses
 from server.services.labels import PERSONAL, form_of, shown, title_of, words_of
+from server.services.paging import make_cursor, read_cursor
 from server.store import commands, rosters
 from server.store import record_page as store
-from server.store.scoping import Condition, json_text
+from server.store.scoping import Condition, among, json_text
 
 MOST_ROWS = 200
 _MOST_FACTS = 8
@@ -52,27 +53,58 @@ def related(
     """
     told: list[dict[str, Any]] = []
     personal: set[str] = set()
-
-    def add(name: str, kind: str, condition: Condition, skip: str) -> list[Any]:
-        rows, count = store.related(connection, scope, community_id, kind, condition, MOST_ROWS)
+    for name, kind, condition in _relations(connection, house, scope, community_id, form, row, fields):
+        rows, count, more = store.related(connection, scope, community_id, kind, condition, MOST_ROWS)
         if rows:
             its_form = house.registry.latest(kind)
             told.append(
                 {
                     "relation": name, "label": _LABELS.get(name, its_form.label), "type": kind,
-                    "type_label": its_form.label, "count": count, "more": count > len(rows),
-                    "rows": [_row(house, scope, one, skip, cells, personal) for one in rows],
+                    "type_label": its_form.label, "count": count, "more": more,
+                    "next": _cursor(house, community_id, row.id, name, rows[-1]) if more else None,
+                    "rows": [_row(house, scope, one, name, cells, personal) for one in rows],
                 }
             )  # fmt: skip
-        return rows
+    return told, personal
 
+
+def following(
+    connection: Any, house: House, scope: Scope, community_id: str, form: RecordType, row: Any,
+    fields: Mapping[str, Any], cells: Mapping[str, Any], relation: str, *, cursor: str | None, limit: int,
+) -> tuple[dict[str, Any], set[str]] | None:  # fmt: skip
+    """One more page of a relation that `related` tells of, and the personal fields that were shown; None if there is no such relation."""
+    after = read_cursor(house.keys, _use(community_id, row.id, relation), cursor)
+    limit = max(1, min(limit, MOST_ROWS))
+    personal: set[str] = set()
+    for name, kind, condition in _relations(connection, house, scope, community_id, form, row, fields):
+        if name == relation:
+            rows, count, more = store.related(connection, scope, community_id, kind, condition, limit, after)
+            told = {
+                "count": count, "next": _cursor(house, community_id, row.id, name, rows[-1]) if more else None,
+                "rows": [_row(house, scope, one, name, cells, personal) for one in rows],
+            }  # fmt: skip
+            return told, personal
+    return None
+
+
+def _use(community_id: str, record_id: str, relation: str) -> str:
+    return f"related/{community_id}/{record_id}/{relation}"
+
+
+def _cursor(house: House, community_id: str, record_id: str, relation: str, last: Any) -> str:
+    return make_cursor(house.keys, _use(community_id, record_id, relation), [last.created_at, last.id])
+
+
+def _relations(
+    connection: Any, house: House, scope: Scope, community_id: str, form: RecordType, row: Any, fields: Mapping[str, Any]
+) -> Iterator[tuple[str, str, Condition]]:
+    """Name, type and condition of every relation that a record may have."""
     if form.name == "person" and isinstance(home := fields.get("residence_household"), str):
         led = commands.redirects_of(connection, community_id, [home])
         while home in led:
             home = led[home]
         same = _living_in(connection, community_id, home)
-        others: Condition = (f"{same[0]} AND r.id <> ?", [*same[1], row.id])
-        add("relatives", "person", others, "residence_household")
+        yield "relatives", "person", (f"{same[0]} AND r.id <> ?", [*same[1], row.id])
     targets = [row.id, *commands.leading_to(connection, community_id, [row.id])]
     for kind in house.registry.types():
         if kind in _NEVER:
@@ -83,12 +115,12 @@ def related(
             condition = _condition(connection, house, community_id, house.registry.latest(kind), spec.name, targets)
             if condition is None:
                 continue
-            found = add(f"{kind}.{spec.name}", kind, condition, spec.name)
+            yield f"{kind}.{spec.name}", kind, condition
             if (kind, spec.name) == ("party_member", "person"):
-                for member in found:
+                members = store.related(connection, scope, community_id, kind, condition, MOST_ROWS)[0]
+                if members:
                     text = json_text(connection, "r", "party_member")
-                    add("check_in.party_member", "check_in", (f"{text} = ?", [member.id]), "party_member")
-    return told, personal
+                    yield "check_in.party_member", "check_in", among(text, [one.id for one in members])
 
 
 def _condition(
@@ -112,8 +144,9 @@ def _living_in(connection: Any, community_id: str, household: str) -> Condition:
 
 
 def _row(
-    house: House, scope: Scope, row: Any, skip: str, cells: Mapping[str, Any], personal: set[str]
+    house: House, scope: Scope, row: Any, relation: str, cells: Mapping[str, Any], personal: set[str]
 ) -> dict[str, Any]:
+    skip = "residence_household" if relation == "relatives" else relation.partition(".")[2]
     form = form_of(house.registry, row.type, None)
     fields: dict[str, Any] = orjson.loads(row.fields)
     all_fields = scope.fields == "all"
@@ -184,7 +217,7 @@ def derived(
 def residents_of(connection: Any, scope: Scope, community_id: str, dwelling: str) -> list[Resident]:
     """Everybody who lives in a dwelling and whom the scope sees."""
     placed = store.referring_by(connection, community_id, "dwelling", [dwelling], placed=True)
-    households, _ = store.related(connection, scope, community_id, "household", placed, MOST_ROWS)
+    households = store.related(connection, scope, community_id, "household", placed, MOST_ROWS)[0]
     found = []
     for household in households:
         kind = orjson.loads(household.fields).get("kind")

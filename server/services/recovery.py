@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from forms.definition import RecordType
 from server.errors import NotFound
 from server.permissions import Actor, Scope
 from server.sealing import seal
 from server.services.audit import Look, line_of
+from server.services.inbox_names import names_of, referred
 from server.services.keys import DataKeys, SubjectErased
-from server.services.labels import PERSONAL, title_of
+from server.services.labels import PERSONAL, field_label, title_of
 from server.services.looks import seen
 from server.services.paging import make_cursor, read_cursor
 from server.services.unsealing import learn, open_sealed
@@ -23,7 +25,9 @@ from server.store import recovery as store
 from server.store.database import read, stamp, write
 from server.store.errors import Busy, PlanOutdated
 from sync.digest import made_id
+from sync.duplicates import Compared, compare_fields
 from sync.entering import subject_of
+from sync.operation import Fields
 
 if TYPE_CHECKING:
     from server.house import House
@@ -113,23 +117,35 @@ def waiting(
         page = found[:limit]
         people = inbox.people_of_installs(connection, community_id, (row["install_id"] for row in page))
         copies = open_sealed(connection, house, community_id, [(row["subject_id"], row["sealed"]) for row in page])
+        led_to: set[str] = set()
+        for row, copy in zip(page, copies, strict=True):
+            if row["record_type"] in house.registry.types():
+                held = [(copy or {}).get("fields"), orjson.loads(row["present_fields"] or "{}")]
+                led_to |= referred(house.registry.latest(row["record_type"]), held)
+        titles = names_of(connection, house, scope, community_id, led_to)
     personal: set[str] = set()
     rows = []
     for row, copy in zip(page, copies, strict=True):
         fields = (copy or {}).get("fields") or {}
-        rows.append(_row(house, row, fields, erased=copy is None) | {"by": people.get(row["install_id"])})
-        personal |= _personal(house, row["record_type"], fields)
+        rows.append(_row(house, scope, row, fields, titles, erased=copy is None) | {"by": people.get(row["install_id"])})
+        beside = {one["name"]: one["now"]["value"] for unit in rows[-1]["units"] for one in unit["fields"]}
+        personal |= _personal(house, row["record_type"], beside | fields)
     seen(house, look, scope, community_id, fields=sorted(personal), count=len(rows), where="inbox=recovery")
     last = [page[-1]["offered_at"], page[-1]["recovery_id"]] if len(found) > limit else None
     following = make_cursor(house.keys, use, last) if last is not None else None
     return {"as_of": stamp(house.clock()), "rows": rows, "next": following}
 
 
-def _row(house: House, row: dict[str, Any], fields: dict[str, Any], *, erased: bool) -> dict[str, Any]:
+def _row(
+    house: House, scope: Scope, row: dict[str, Any], fields: dict[str, Any], titles: Mapping[str, str], *, erased: bool
+) -> dict[str, Any]:
     form = house.registry.latest(row["record_type"]) if row["record_type"] in house.registry.types() else None
     present = None
     if row["present_v"] is not None:
         present = {"v": row["present_v"], "tag": row["present_tag"], "life": row["present_life"]}
+    # What stands now may stand in a cell that is not theirs.
+    beside = present is None or scope.streams is None or row["present_home"] in scope.streams
+    now = orjson.loads(row["present_fields"]) if present is not None else None
     return {
         "recovery_id": row["recovery_id"],
         "epoch": row["epoch"],
@@ -145,7 +161,57 @@ def _row(house: House, row: dict[str, Any], fields: dict[str, Any], *, erased: b
         },
         "fields": None if erased else fields,
         "present": present,
+        "units": units_of(form, fields, now, titles) if form is not None and beside and not erased and not form.server_made else [],
     }
+
+
+def units_of(form: RecordType, copy: Fields, present: Fields | None, titles: Mapping[str, str]) -> list[dict[str, Any]]:
+    """What a copy says beside what stands now, unit by unit in the order of the form.
+
+    Returns
+    -------
+    list of dict
+        ``unit``, ``label``, ``fields`` (``name``, ``label``, ``copy`` and ``now``, each a value and what it leads to in words), ``state`` (same, only_here, only_copy, differs,
+        joined) and ``why_not``: None where it can be written back, else ``masked`` (the copy has a number's tail only) or
+        ``counted`` (a stock is counted, not put back).
+    """
+    order = {name: place for place, name in enumerate(form.unit_of_field(one) for one in form.fields)}
+    found = compare_fields(form, present or {}, copy)
+    return [_told(form, one, titles) for one in sorted(found, key=lambda one: (order.get(one.unit, len(order)), one.unit))]
+
+
+_STATES = {"only_survivor": "only_here", "only_merged": "only_copy"}
+
+
+def _told(form: RecordType, one: Compared, titles: Mapping[str, str]) -> dict[str, Any]:
+    spec = form.units.get(one.unit)
+    names = list(one.merged)
+    return {
+        "unit": one.unit,
+        "label": spec.label if spec is not None and spec.label else field_label(form, names[0]),
+        "fields": [
+            {"name": name, "label": field_label(form, name)}
+            | {side: {"value": value, "label": titles.get(str(value))} for side, value in (("copy", one.merged[name]), ("now", one.survivor[name]))}
+            for name in names
+        ],
+        "state": _STATES.get(one.state, one.state),
+        "why_not": why_not(form, one),
+    }
+
+
+def why_not(form: RecordType, one: Compared) -> str | None:
+    """Why a unit of a copy cannot be written back; None where it can, or where there is nothing to write."""
+    if one.state != "only_merged" and form.policy_of(one.unit) == "add":
+        return "counted"
+    masked = [name for name, value in one.merged.items() if is_mask(value)]
+    if masked and (one.state == "differs" or all(value is None or name in masked for name, value in one.merged.items())):
+        return "masked"
+    return None
+
+
+def is_mask(value: Any) -> bool:
+    """Whether a value is only the mask of a secret one."""
+    return isinstance(value, dict) and "mask" in value
 
 
 def _personal(house: House, record_type: str, fields: dict[str, Any]) -> set[str]:

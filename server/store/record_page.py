@@ -179,23 +179,29 @@ def referring_by(
 
 
 def related(
-    connection: Connection, scope: Scope, community_id: str, kind: str, condition: Condition, limit: int
-) -> tuple[list[Any], int]:
-    """Live records of a type in the scope that meet a condition: at most ``limit`` of them, newest first, and how many in all."""
+    connection: Connection, scope: Scope, community_id: str, kind: str, condition: Condition, limit: int,
+    after: Sequence[str] | None = None,
+) -> tuple[list[Any], int, bool]:  # fmt: skip
+    """Live records of a type in the scope that meet a condition: at most ``limit`` of them, newest first, how many in all, whether
+    more follow. ``after`` is (created_at, id) of the last one seen.
+    """
     cut, values = record_cut(connection, scope, community_id)
     where, given = both((cut, values), ("r.type = ? AND r.life = 'live'", [kind]), condition)
+    later: tuple[str, list[str]] = ("1 = 1", [])
+    if after is not None:
+        later = "(r.created_at < ? OR (r.created_at = ? AND r.id > ?))", [after[0], *after]
     rows = list(
         run(
             connection,
-            "SELECT r.id, r.type, r.v, r.life, r.home, r.fields, r.form_version, r.updated_at FROM record r "
-            f"WHERE {where} ORDER BY r.created_at DESC, r.id LIMIT ?",
-            (*given, limit + 1),
+            "SELECT r.id, r.type, r.v, r.life, r.home, r.fields, r.form_version, r.updated_at, r.created_at FROM record r "
+            f"WHERE {where} AND {later[0]} ORDER BY r.created_at DESC, r.id LIMIT ?",
+            (*given, *later[1], limit + 1),
         )
     )
-    if len(rows) <= limit:
-        return rows, len(rows)
+    if after is None and len(rows) <= limit:
+        return rows, len(rows), False
     count = run(connection, f"SELECT COUNT(*) FROM record r WHERE {where}", given).scalar_one()
-    return rows[:limit], int(count)
+    return rows[:limit], int(count), len(rows) > limit
 
 
 # ---------------------------------------------------------------- who looked

@@ -58,15 +58,18 @@ def _where(scope: Scope, community_id: str) -> Condition:
 
 
 def open_offers(
-    connection: Connection, scope: Scope, community_id: str, *, after: Sequence[Any] | None, limit: int
+    connection: Connection, scope: Scope, community_id: str, *, after: Sequence[Any] | None, limit: int, only: str | None = None
 ) -> list[dict[str, Any]]:
-    """Copies that wait, oldest first, with the version that the record has now (None: it is not there)."""
+    """Copies that wait, oldest first, with the version that the record has now (None: it is not there); ``only`` the one of this id."""
     text, values = _where(scope, community_id)
+    if only is not None:
+        text, values = f"{text} AND q.recovery_id = ?", [*values, only]
     if after is not None:
         text, values = f"{text} AND (q.offered_at, q.recovery_id) > (?, ?)", [*values, *after]
     found = run(
         connection,
-        f"SELECT q.{', q.'.join(_COLUMNS)}, r.v AS present_v, r.tag AS present_tag, r.life AS present_life "
+        f"SELECT q.{', q.'.join(_COLUMNS)}, r.v AS present_v, r.tag AS present_tag, r.life AS present_life, "
+        "r.fields AS present_fields, r.home AS present_home "
         "FROM recovery q LEFT JOIN record r ON r.community_id = q.community_id AND r.id = q.record_id "
         f"WHERE {text} ORDER BY q.offered_at, q.recovery_id LIMIT ?",
         (*values, limit),

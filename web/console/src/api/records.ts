@@ -43,6 +43,8 @@ export interface Related {
   type_label: Label;
   count: number;
   more: boolean;
+  /** Where the next page begins, where more are on record than the page of the record tells. */
+  next: string | null;
   rows: RelatedRow[];
 }
 

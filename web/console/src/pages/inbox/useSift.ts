@@ -2,6 +2,9 @@
 import { computed, ref, watch } from "vue";
 import { useRoute, useRouter } from "vue-router";
 
+/** What narrows a queue: nothing, its cell alone, or more than that. */
+export type Narrowed = "" | "cell" | "more";
+
 export function useSift() {
   const route = useRoute();
   const router = useRouter();
@@ -13,5 +16,11 @@ export function useSift() {
   const name = ref("");
   watch([cell, mine], () => (name.value = "")); // it may not be among what is left
   const asked = () => ({ cell: cell.value, mine: mine.value ? "true" : "", name: name.value });
-  return { cell, mine, name, asked };
+  const narrowed = computed<Narrowed>(() => (mine.value || name.value ? "more" : cell.value ? "cell" : ""));
+  function widen(): void {
+    mine.value = false;
+    name.value = "";
+    cell.value = "";
+  }
+  return { cell, mine, name, asked, narrowed, widen };
 }
