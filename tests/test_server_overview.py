@@ -135,9 +135,18 @@ def test_work_is_told_by_cell(office, clock):
     assert [(one["name"], one["duty"], one["from_on"]) for one in west["workers"]] == [("某某", "lead", "2026-02-01")]
     assert east["workers"] == [] and (west["visits"], east["visits"]) == (1, 0)
     assert (west["stale_households"], west["households"]) == (0, 1)
-    clock.advance(days=91)
-    assert told(office, path=WORK)["cells"][0]["stale_households"] == 1
-    assert told(office, path=WORK)["cells"][0]["visits"] == 0
+
+    def listed(roster, column, op, value):
+        asked = {"filters": [{"column": column, "op": op, "value": value}]}
+        return len(office.signed_in("secretary").post(f"/api/v1/cells/{west['code']}/roster/{roster}/search", asked).json["rows"])
+
+    for days in (0, 29, 62):
+        clock.advance(days=days)
+        work = told(office, path=WORK)
+        now = work["cells"][0]
+        # Each figure opens a list with as many rows.
+        assert now["visits"] == listed("visits", "visited_at", "gte", work["visits_since"]) == (days < 62)
+        assert now["stale_households"] == listed("household_book", "confirmed_on", "lt", work["stale_before"]) == (days == 62)
 
 
 def test_devices_with_what_waits(office):

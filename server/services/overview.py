@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from server.house import House
@@ -82,6 +82,11 @@ def _open(connection: Any, scope: Scope, community_id: str) -> dict[str, dict[st
     return found
 
 
+def _begins(day: str) -> str:
+    """The moment at which a day begins here."""
+    return stamp(datetime.fromisoformat(f"{day}T00:00:00+08:00"))
+
+
 def work(house: House, actor: Actor, scope: Scope, community_id: str) -> dict[str, Any]:
     """How the work stands in each cell: who works it, what is surveyed, stale and open, and when its phones were last heard of.
 
@@ -94,14 +99,17 @@ def work(house: House, actor: Actor, scope: Scope, community_id: str) -> dict[st
     """
     now, day = house.clock(), today(house)
     told = baseline(house, scope, community_id)
+    # By whole days, so that the lists behind these figures can be asked for with as many rows.
+    stale_before = (date.fromisoformat(day) - timedelta(days=_STALE_DAYS)).isoformat()
+    visits_since = _begins((date.fromisoformat(day) - timedelta(days=_WORK_DAYS)).isoformat())
     with read(house.engine) as connection:
         names = {one.user_id: one.name for one in people.users(connection, (community_id,))}
         duties = assignments.assignments(connection, (community_id,), on=day)
         devices = installs.installs(connection, (community_id,))
         waiting = overview.waiting_by_install(connection, community_id)
         opened = _open(connection, scope, community_id)
-        stale = overview.stale_households(connection, scope, community_id, stamp(now - timedelta(days=_STALE_DAYS)))
-        visits = overview.visits_since(connection, scope, community_id, stamp(now - timedelta(days=_WORK_DAYS)))
+        stale = overview.stale_households(connection, scope, community_id, _begins(stale_before))
+        visits = overview.visits_since(connection, scope, community_id, visits_since)
     heard: dict[str, str] = {}
     for one in devices:
         if one.revoked_at is None and one.user_id and one.last_seen_at:
@@ -126,7 +134,8 @@ def work(house: House, actor: Actor, scope: Scope, community_id: str) -> dict[st
             }
         )  # fmt: skip
     answer: dict[str, Any] = {
-        "as_of": stamp(now), "stale_days": _STALE_DAYS, "visit_days": _WORK_DAYS, "cells": cells,
+        "as_of": stamp(now), "stale_days": _STALE_DAYS, "stale_before": stale_before, "visit_days": _WORK_DAYS,
+        "visits_since": visits_since, "cells": cells,
     }  # fmt: skip
     if may(actor, "manage_devices", community_id=community_id):
         answer["devices"] = [

@@ -149,6 +149,7 @@ export const people = {
   inbox_distinct: ["不是同一人", "not the same"],
   inbox_distinct_taken_back: ["撤回不是同一人", "not the same, taken back"],
   inbox_recovery_closed: ["恢复副本已核对", "recovered copy dealt with"],
+  inbox_recovery_written_back: ["恢复副本已写回", "recovered copy written back"],
   list_household_book: ["住户台账", "Household book"],
   list_persons: ["人员花名册", "Persons"],
   list_care_groups: ["重点关爱名册", "Care groups"],
@@ -158,5 +159,6 @@ export const people = {
   list_dwellings: ["房屋台账", "Dwellings"],
   list_organizations: ["单位名册", "Organizations"],
   list_resources: ["资源台账", "Resources"],
+  list_visits: ["走访记录", "Visits"],
   list_residences: ["迁出与变更记录", "Departures and changes"],
 } satisfies Words;

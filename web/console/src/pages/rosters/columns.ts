@@ -2,7 +2,7 @@
 import type { RosterColumn, RosterRow } from "../../api/types.ts";
 import type { Column } from "../../parts/VirtualTable.vue";
 import { cellName } from "../../reference.ts";
-import { day, number } from "../../tell.ts";
+import { day, number, when } from "../../tell.ts";
 import { language, say, t, word } from "../../words/index.ts";
 
 const USUAL: Record<string, string[]> = {
@@ -18,7 +18,7 @@ const WIDE: Record<string, number> = {
   phones: 124, phone: 124, contact_phone: 124, owner_phone: 124, members_count: 80, document_number: 108, relation_to_head: 104, presence: 84, residence_state: 104,
   organization: 180, branch_text: 170, credit_code: 180, address_text: 200, registration_address_text: 220, responsible_text: 150, emergency_contacts: 200, keyholder_text: 170, anchor: 150,
 };
-const BY_TYPE: Record<string, number> = { integer: 84, decimal: 92, boolean: 76, date: 104, select_one: 104, select_multiple: 160, text_set: 150, text: 130, location: 150 };
+const BY_TYPE: Record<string, number> = { integer: 84, decimal: 92, boolean: 76, date: 104, datetime: 132, select_one: 104, select_multiple: 160, text_set: 150, text: 130, location: 150 };
 
 const kept = (roster: string) => `dishu.columns.${roster}`;
 
@@ -61,6 +61,7 @@ export function cellText(column: RosterColumn, row: RosterRow): string {
   if (typeof value === "number") return column.name === "age" || column.name === "floor_number" ? String(value) : number(value, 2);
   if (Array.isArray(value)) return value.join("、");
   if (column.type === "date") return day(String(value));
+  if (column.type === "datetime") return when(String(value));
   if (typeof value === "object") {
     const place = value as { lon?: number; lat?: number };
     return place.lon === undefined ? "" : `${place.lon.toFixed(6)}, ${(place.lat ?? 0).toFixed(6)}`;
