@@ -28,9 +28,12 @@ MOVED = "moved"
 MOVED_AWAY = "moved_away"
 """The reason of what is about such a record by somebody who could know that it had left: their office decides (S30)."""
 
+NOT_ALONE = "not_alone"
+"""The reason of a group in which anything stands beside a move to another community: that one leaves by itself (S30)."""
+
 OUTCOMES = (APPLIED, MERGED, UNCHANGED, CONFLICT, HELD, QUARANTINED, ERASED)
 REASONS = (
-    "parent", "form", "behind", "install", PROPOSAL, MOVED, MOVED_AWAY, "malformed", "oversized", "invalid", "unknown_type", "type_differs",
+    "parent", "form", "behind", "install", PROPOSAL, MOVED, MOVED_AWAY, NOT_ALONE, "malformed", "oversized", "invalid", "unknown_type", "type_differs",
     "server_made", "out_of_scope", "op_id_reused", "survey_closed", "unexpected", "declined", "discarded", "group",
 )  # fmt: skip
 """Every reason that the server gives for an outcome; clients have words for each of them."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sync.arguments import made_records
+from sync.arguments import made_records, target_community
 from sync.commanding import enter_command, targets_of
 from sync.entering import enter
 from sync.judging import is_erased, refusal_of
 from sync.memory import Decided, Memory, Prepared, Writer
-from sync.outcome import ERASED, OPEN, PROPOSAL, Refusal, asks_elsewhere, worst
+from sync.outcome import ERASED, NOT_ALONE, OPEN, PROPOSAL, QUARANTINED, Refusal, asks_elsewhere, worst
 from sync.redirects import followed
 
 
@@ -34,6 +34,10 @@ def _decide_group(group: Sequence[Prepared], writer: Writer, memory: Memory) -> 
         return
     if len(group) == 1:
         _decide_single(group[0], writer, memory)
+        return
+    mixed = _beside_a_move(group)
+    if mixed is not None:
+        _refuse(group, mixed, {}, memory)
         return
     coming: dict[str, str] = {}
     for prepared in group:
@@ -69,6 +73,15 @@ def _decide_group(group: Sequence[Prepared], writer: Writer, memory: Memory) -> 
     for prepared in _parents_first(group, coming):
         decided[prepared.n] = _enter(prepared, group[0].n, writer, memory)
     memory.decided.extend(decided[prepared.n] for prepared in group)
+
+
+def _beside_a_move(group: Sequence[Prepared]) -> Refusal | None:
+    """S30: who goes, goes as they stood before the group: what else it wrote would be left behind, or taken along unseen."""
+    for prepared in group:
+        operation = prepared.operation
+        if operation is not None and prepared.refusal is None and prepared.repeat_of is None and target_community(operation) is not None:
+            return Refusal(QUARANTINED, NOT_ALONE)
+    return None
 
 
 _NOBODY: dict[str, str] = {}

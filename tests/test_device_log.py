@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sync.device import GroupTooLarge, InvalidFields, Offline, Phone, RescueUnreadable, UnknownRecord
+from sync.device import GroupTooLarge, InvalidFields, NotAlone, Offline, Phone, RescueUnreadable, UnknownRecord
 from sync.device.words import OUTCOME_WORDS, words
 from sync.outcome import REASONS
 from tests.device_kit import answer_all, keep, phone_at, put, totals
@@ -193,6 +193,23 @@ def test_every_outcome_has_words_in_both_languages(outcome: str) -> None:
     zh, en = words("answered", outcome, None, False)
     assert zh != outcome and en != outcome and any("\u4e00" <= letter <= "\u9fff" for letter in zh)
     assert words("answered", "something_new", "why", False) == ("something_new（why）", "something_new (why)")
+
+
+@pytest.mark.parametrize("first", ["edit", "move"])
+def test_s30_a_move_to_another_community_is_never_written_beside_anything_else(phone: Phone, first: str) -> None:
+    """S30: the phone writes nothing of a group that the server would set apart; by itself the move is written."""
+    new = phone.create("household", {"kind": "family"})
+
+    def move() -> None:
+        phone.command("move_household", new, community="c2", on="2026-03-01")
+
+    with pytest.raises(NotAlone), phone.group():
+        steps = [lambda: phone.patch(new, note="一"), move]
+        for step in steps if first == "edit" else steps[::-1]:
+            step()
+    assert len(_texts(phone)) == 1
+    move()
+    assert [one["kind"] for one in _texts(phone)] == ["create", "command"]
 
 
 @pytest.mark.parametrize("reason", REASONS)

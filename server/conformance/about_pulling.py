@@ -202,6 +202,19 @@ def nowhere(ground: Ground) -> None:
     must(ground.one.seen(home["household"])["v"] == before["v"], "a move that was refused has changed the household")
 
 
+@rule("S30c")
+def leaves_alone(ground: Ground) -> None:
+    """A move to another community stands in a group of its own: beside anything else the whole group is quarantined as not_alone."""
+    home, other = ground.home(), ground.stored()
+    before = ground.one.seen(home["household"])
+    move = operation("command", "household", home["household"], base=ground.one.base(home["household"]), name="move_household",
+                     arguments={"community": "no-such-community"}, others={})  # fmt: skip
+    said = ground.one.push([ground.patch(ground.one, "building", other, {"number": "9"}), move])
+    told = [(one["now"]["outcome"], one["now"]["reason"]) for one in said]
+    must(told == [("quarantined", "not_alone")] * 2, f"an edit beside a move to another community is answered {told[0]}, the move {told[1]}")
+    must("number" not in ground.one.seen(other)["fields"] and ground.one.seen(home["household"])["v"] == before["v"], "a group that was refused has changed something")
+
+
 @rule("S30b")
 def departures(ground: Ground) -> None:
     """A complete page tells how far it tells of who has left, a push that says it back is taken, and what is no such text is 422."""

@@ -17,8 +17,9 @@ blob = keyed(
     may("wrapped_key", LargeBinary),
 )
 
-# Installs that have uploaded or fetched a blob: a reference counts only from one of them.
-blob_holder = keyed("blob_holder", key("sha256"), key("install_id"), need("since"), clustered=True)
+# Whose reference to a photo counts: of an install that has uploaded it, everywhere (record_id ""); of one that could read it only, in the
+# records where it has read it, or has named it while it could.
+blob_holder = keyed("blob_holder", key("sha256"), key("install_id"), key("record_id"), need("since"), clustered=True)
 
 # Uploads by the tus protocol; the bytes wait in a file of the data folder. What was received beyond offset_bytes is ignored.
 upload = keyed(

@@ -10,7 +10,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -34,7 +34,6 @@ from server.services.audit import Look, note
 from server.services.labels import PERSONAL
 from server.services.photos import FORMATS, without_places
 from server.store import blobs as store
-from server.store import installs
 from server.store import push as reading
 from server.store.database import read, stamp, write
 
@@ -240,7 +239,7 @@ def _keep(house: House, community_id: str, install_id: str, sha256: str, media_t
             blob_store.put(house, community_id, sha256, seal(cipher(plain), kept))
             digest = hashlib.sha256(kept).hexdigest()
             store.add_blob(connection, (community_id, sha256, media_type, len(kept), digest, at, wrapped))
-        store.add_holder(connection, community_id, sha256, install_id, at)
+        store.add_holders(connection, community_id, [(sha256, install_id, store.UPLOADED)], at)
         photos_along.follow(connection, house, community_id, install_id, sha256, at)
 
 
@@ -271,7 +270,7 @@ def sweep_uploads(house: House) -> None:
 
 # ---------------------------------------------------------------- giving
 def fetch(house: House, actor: Actor, scope: Scope, sha256: str, look: Look) -> Photo:
-    """A photo that this actor has uploaded, or that a record in their scope shows.
+    """A photo that this actor has uploaded, or that a record in their scope shows now.
 
     Raises
     ------
@@ -281,8 +280,8 @@ def fetch(house: House, actor: Actor, scope: Scope, sha256: str, look: Look) -> 
     community_id = actor.community_id
     with read(house.engine) as connection:
         row = store.blob_of(connection, community_id, sha256)
-        had = store.holders(connection, community_id, sha256) if row is not None else set()
-        own = actor.install_id in had
+        had = store.holders(connection, community_id, [sha256]).get(sha256, {}) if row is not None else {}
+        own = actor.install_id in had.get(store.UPLOADED, ())
         shown = None if own or row is None else _showing(connection, house, scope, community_id, sha256, had)
     if row is None or row.wrapped_key is None or not (own or shown):
         raise NotFound("there is no such photo within your scope")
@@ -291,24 +290,23 @@ def fetch(house: House, actor: Actor, scope: Scope, sha256: str, look: Look) -> 
     sealed = blob_store.get(house, community_id, sha256)
     if sealed is None:
         raise StorageUnreachable("the file of this photo is not in the storage")
-    if not own and actor.install_id is not None:
+    if shown is not None and actor.install_id is not None:
         with write(house.engine) as connection:
-            store.add_holder(connection, community_id, sha256, actor.install_id, stamp(house.clock()))
+            photos_along.note_reading(connection, house, community_id, actor.install_id, sha256, shown[1], stamp(house.clock()))
     content = unseal(cipher(house.keys.unwrap(row.wrapped_key)), sealed)
     return Photo(content, row.media_type, row.kept_sha256)
 
 
 def _showing(
-    connection: Any, house: House, scope: Scope, community_id: str, sha256: str, had: set[str]
+    connection: Any, house: House, scope: Scope, community_id: str, sha256: str, had: Mapping[str, set[str]]
 ) -> tuple[str, str, str] | None:
-    """(type, id, privacy class) of a record in the scope that shows the photo, by somebody who had it, or whose log somebody went on with who has."""
-    had = installs.with_relatives(connection, community_id, had)
+    """(type, id, privacy class) of a record in the scope where somebody has named the photo whose word counts there."""
     key = house.keys.search_key(store.PHOTOS, sha256)
     for row in store.referring(connection, scope, community_id, key):
         spec = house.registry.latest(row.type).fields.get(store.PHOTOS)
         if spec is None or (scope.fields != "all" and spec.privacy in PERSONAL):
             continue
-        if any(sender in had for _, sender in store.writers_of_photos(connection, community_id, row.id)):
+        if photos_along.counts(connection, community_id, row.id, had):
             return row.type, row.id, spec.privacy
     return None
 

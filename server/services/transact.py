@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from server.services import loading
+from server.services import loading, photos_along
 from server.services.authors import writer_of
 from server.services.carry import (
     Entry,
@@ -146,6 +146,7 @@ def decide_and_write(
         {"edition": places.edition_id, "forms": forms_id(house.registry)},
     )
     if keep is None:
+        photos_along.note_references(connection, house, community_id, groups, writer, submission.at)
         _keep_fresh(connection, submission, memory, opened, entry, learn)
     else:
         keep(connection, memory, opened, entry, memory.decided)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection
@@ -103,15 +103,24 @@ def every_blob(connection: Connection) -> list[Any]:
 
 
 # ---------------------------------------------------------------- who may read
-def add_holder(connection: Connection, community_id: str, sha256: str, install_id: str, at: str) -> None:
-    """This install has the bytes."""
-    columns = ("community_id", "sha256", "install_id", "since")
-    insert_rows(connection, blob_holder, columns, [(community_id, sha256, install_id, at)], "ON CONFLICT DO NOTHING")
+UPLOADED = ""
+"""In the place of a record: what this install says of the photo counts everywhere."""
 
 
-def holders(connection: Connection, community_id: str, sha256: str) -> set[str]:
-    """The installs that have had the bytes."""
-    return {row[0] for row in rows_of(connection, blob_holder, ("install_id",), community_id, "sha256", [sha256])}
+def add_holders(connection: Connection, community_id: str, held: Iterable[tuple[str, str, str]], at: str) -> None:
+    """(SHA-256, install, record or `UPLOADED`): what the install says of the photo counts there from now on."""
+    columns = ("community_id", "sha256", "install_id", "record_id", "since")
+    rows = [(community_id, *one, at) for one in sorted(held)]
+    if rows:
+        insert_rows(connection, blob_holder, columns, rows, "ON CONFLICT DO NOTHING")
+
+
+def holders(connection: Connection, community_id: str, names: Sequence[str]) -> dict[str, dict[str, set[str]]]:
+    """SHA-256 → record, or `UPLOADED` → the installs whose word counts there."""
+    found: dict[str, dict[str, set[str]]] = {}
+    for row in rows_of(connection, blob_holder, ("sha256", "record_id", "install_id"), community_id, "sha256", names):
+        found.setdefault(row[0], {}).setdefault(row[1], set()).add(row[2])
+    return found
 
 
 def referring(connection: Connection, scope: Scope, community_id: str, key: int) -> list[Any]:

@@ -133,6 +133,10 @@ class GroupTooLarge(PhoneError):
     """The group would never fit one batch; nothing of it was written."""
 
 
+class NotAlone(PhoneError):
+    """A move to another community is written by itself, never in a group with anything else (S30); nothing of it was written."""
+
+
 class RescueUnreadable(PhoneError):
     """What was given is no rescue file of this community; nothing of it was written."""
 

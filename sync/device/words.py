@@ -40,6 +40,7 @@ REASON_WORDS = {
     "declined": ("没有通过", "declined"),
     "discarded": ("已作废", "discarded"),
     "moved_away": ("已迁往其他社区，交由本社区处理", "it lives in another community by now: the office of this one decides"),
+    "not_alone": ("迁往其他社区要单独提交", "a move to another community has to be sent by itself"),
     "out_of_scope": ("不在负责范围内", "outside the cells or lines of work this phone is responsible for"),
 }
 

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from forms.definition import RecordType
-from sync.device.errors import GroupTooLarge
+from sync.device.errors import GroupTooLarge, NotAlone
 from sync.device.store import Store
 from sync.device.view import Fields, policy_of
 from sync.record import by_unit, unit_fields
@@ -99,6 +99,8 @@ def freeze(store: Store, operations: list[dict[str, Any]], group_n: int | None, 
     ------
     GroupTooLarge
         The group would not fit one batch.
+    NotAlone
+        A move to another community stands in a group with anything else.
     """
     if claimed_at.tzinfo is None:
         raise ValueError("the clock must say its offset")
@@ -111,6 +113,8 @@ def freeze(store: Store, operations: list[dict[str, Any]], group_n: int | None, 
     )
     if count + len(texts) > MAX_GROUP_OPS or size + sum(len(text.encode()) for text in texts) > MAX_GROUP_BYTES:
         raise GroupTooLarge(f"more than {MAX_GROUP_OPS} operations or {MAX_GROUP_BYTES} bytes in one group")
+    if count + len(texts) > 1 and (any(map(_crosses, operations)) or any(_crosses(orjson.loads(row["text"])) for row in _commands(store, group))):
+        raise NotAlone("a move to another community is a group of its own")
     for operation, text in zip(operations, texts, strict=True):
         n += 1
         store.run(
@@ -124,3 +128,12 @@ def freeze(store: Store, operations: list[dict[str, Any]], group_n: int | None, 
             text,
         )
     return group
+
+
+def _crosses(operation: Mapping[str, Any]) -> bool:
+    """Whether an operation asks to move somebody to another community."""
+    return operation["kind"] == "command" and "community" in operation["arguments"]
+
+
+def _commands(store: Store, group: int) -> list[Any]:
+    return store.rows("SELECT text FROM log WHERE n >= ? AND kind = 'command'", group)

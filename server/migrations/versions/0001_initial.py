@@ -82,7 +82,7 @@ def upgrade() -> None:
         key("community_id"), key("sha256"), need("media_type"), need("size_bytes", BigInteger), need("kept_sha256"),
         need("stored_at"), may("wrapped_key", LargeBinary))
     table("blob_holder",
-        key("community_id"), key("sha256"), key("install_id"), need("since"), clustered=True)
+        key("community_id"), key("sha256"), key("install_id"), key("record_id"), need("since"), clustered=True)
     table("cell",
         key("community_id"), key("edition_id"), key("cell_id"), need("code"), need("name"),
         need("order_number", Integer), need("geometry", LargeBinary), need("area_m2", Float),

@@ -7,6 +7,7 @@ export type EngineErrorCode =
   | "invalid" // fields break the form: see `errors`
   | "unknown_record"
   | "unknown_type"
+  | "not_alone" // a move to another community in a group with anything else
   | "too_large" // the group would not fit one batch
   | "storage_full"
   | "storage_broken"

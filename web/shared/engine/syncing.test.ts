@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { device, enrolled, restarted, scripted } from "./kit.ts";
 import { Cell, phone } from "./kit-cell.ts";
+import type { Draft } from "./types.ts";
 
 test("a record that leaves says so; a deleted one keeps its envelope and loses its values", async () => {
   const { cell, engine } = await phone();
@@ -288,6 +289,20 @@ test("S28: a token under the house's new secret is used from then on, also after
   const used = (what: string): (string | undefined)[] => transport.asked.filter(({ path }) => path.endsWith(what)).map(({ token }) => token);
   expect(used("/pull").slice(-2)).toStrictEqual(["t2", "t2"]);
   expect(used("/config").slice(0, 2)).toStrictEqual(["t", "t"]);
+});
+
+test("a move to another community is not written beside anything else", async () => {
+  const { cell, engine } = await phone();
+  cell.put("p1", 1, { name: "甲" });
+  await engine.sync();
+  const move: Draft = { kind: "command", name: "move_person", id: "p1", arguments: { community: "c2", on: "2026-03-01" } };
+  const edit: Draft = { kind: "patch", id: "p1", set: { name: "乙" } };
+  for (const group of [[edit, move], [move, edit], [move, move]]) {
+    await expect(engine.write(group)).rejects.toMatchObject({ code: "not_alone" });
+  }
+  expect(engine.operations()).toHaveLength(0);
+  expect(engine.read("p1")?.fields["name"]).toBe("甲");
+  expect((await engine.write([move])).opIds).toHaveLength(1);
 });
 
 test("who is to move to another community stays until it has accepted, and the phone says in words what it waits for", async () => {

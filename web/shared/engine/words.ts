@@ -29,6 +29,7 @@ const REASON_WORDS: Record<string, Labels> = {
   declined: { zh: "未同意", en: "declined" },
   group: { zh: "同组的其他内容有问题", en: "another part of the same group has a problem" },
   moved_away: { zh: "已迁往其他社区，由本社区处理", en: "it lives in another community by now: the office of this one decides" },
+  not_alone: { zh: "迁往其他社区要单独提交", en: "a move to another community has to be sent by itself" },
   out_of_scope: { zh: "不在负责的范围内", en: "outside the cells or lines of work this phone is responsible for" },
   invalid: { zh: "填写内容有误", en: "what was filled in is not acceptable" },
   malformed: { zh: "内容读不出来", en: "it cannot be read" },

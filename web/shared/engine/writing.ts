@@ -106,6 +106,9 @@ export class Group {
       this.ids.push(this.one(draft));
     });
     if (this.errors.length) throw new EngineError("invalid", { zh: "填写内容有误", en: "what was filled in is not acceptable" }, this.errors);
+    if (this.opIds.length > 1 && drafts.some((draft) => draft.kind === "command" && draft.arguments["community"] !== undefined)) {
+      throw new EngineError("not_alone", { zh: "迁往其他社区要单独提交", en: "a move to another community has to be sent by itself" });
+    }
     return { opIds: this.opIds, ids: this.ids, groupN: this.opIds.length ? this.group : null };
   }
 

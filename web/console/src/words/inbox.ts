@@ -115,6 +115,7 @@ export const inbox = {
   reason_proposal: ["待有权限的人确认", "Somebody over all of it has to confirm"],
   reason_moved: ["人已迁到其他社区，这条内容在那边办不了", "They live in another community now, and this could not be done there"],
   reason_moved_away: ["人已迁到其他社区，填写时已经知道；如仍属实，请告知对方社区", "They live in another community now, and whoever wrote this could know: if it is true, tell that community"],
+  reason_not_alone: ["迁往其他社区要单独提交，同组的其他内容也没有写入", "A move to another community has to be sent by itself; nothing of its group was entered"],
   reason_group: ["同组的其他内容有问题", "Another part of its group has a problem"],
   reason_out_of_scope: ["不在负责的网格内", "Outside the cells of this phone"],
   reason_invalid: ["填写的值不合规定", "A value is not acceptable"],
