@@ -222,7 +222,7 @@ class RoadNetwork:
 
 
 def reach_by_cell(
-    index: CellIndex, *, lons: ArrayLike, lats: ArrayLike, dwellings: ArrayLike, is_within: ArrayLike
+    index: CellIndex, *, position: ArrayLike, dwellings: ArrayLike, is_within: ArrayLike
 ) -> list[CellReach]:
     """Dwellings within reach, cell by cell.
 
@@ -230,20 +230,20 @@ def reach_by_cell(
     ----------
     index : CellIndex
         The edition.
-    lons, lats : array_like, shape (n,)
-        Buildings (their entrances) in CGCS2000 degrees.
+    position : array_like of int, shape (n,)
+        The cell of each place where people live, by its position in the edition; -1 outside every cell.
     dwellings : array_like of int, shape (n,)
-        Dwellings of each building.
+        Dwellings of each place.
     is_within : array_like of bool, shape (n,)
         From :meth:`Reach.within`.
 
     Returns
     -------
     list of CellReach
-        Every cell in tie order, without dwellings too; last, when there are any, the buildings outside every cell.
+        Every cell in tie order, without dwellings too; last, when there are any, those outside every cell.
     """
-    position = index.locate_many(lons=lons, lats=lats)
-    slot = np.where(position < 0, len(index), position)
+    at_cell = np.asarray(position, dtype=np.intp)
+    slot = np.where(at_cell < 0, len(index), at_cell)
     counts = np.asarray(dwellings, dtype=np.int64)
     total = np.bincount(slot, weights=counts, minlength=len(index) + 1)
     near = np.bincount(slot, weights=counts * np.asarray(is_within, dtype=bool), minlength=len(index) + 1)

@@ -163,10 +163,10 @@ def test_dwellings_within_a_quarter_of_an_hour_by_cell():
     )
     lons, lats = at((100, 100), (900, 100), (1500, 500), (-50, 100))
     found = straight_reach(lons=lons, lats=lats, place_lons=[lons[0]], place_lats=[lats[0]])
-    rows = reach_by_cell(index, lons=lons, lats=lats, dwellings=[10, 20, 30, 4], is_within=found.within(11))
+    rows = reach_by_cell(index, position=index.locate_many(lons=lons, lats=lats), dwellings=[10, 20, 30, 4], is_within=found.within(11))
     assert rows == [CellReach("c0", 30, 30), CellReach("c1", 30, 0), CellReach("c2", 0, 0), CellReach(None, 4, 4)]
     assert [row.share for row in rows] == [1.0, 0.0, None, 1.0]
-    inner = reach_by_cell(index, lons=lons[:3], lats=lats[:3], dwellings=[1, 1, 1], is_within=[True] * 3)
+    inner = reach_by_cell(index, position=index.locate_many(lons=lons[:3], lats=lats[:3]), dwellings=[1, 1, 1], is_within=[True] * 3)
     assert len(inner) == 3
     assert Reach(np.array([0]), np.array([800.0])).within(10).tolist() == [True]
 

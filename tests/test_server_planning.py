@@ -39,8 +39,8 @@ def office(prepared_database, tmp_path, clock):
     found.house.engine.dispose()
 
 
-def settle(office):
-    """A row of twelve buildings, each with a few homes."""
+def adder(office):
+    """Creates one record as the secretary; its id."""
     secretary = actor_of(office, "secretary")
 
     def add(kind, values):
@@ -49,6 +49,12 @@ def settle(office):
         assert result["now"]["outcome"] == "applied", result
         return record_id
 
+    return add
+
+
+def settle(office):
+    """A row of twelve buildings, each with a few homes."""
+    add = adder(office)
     for number in range(8):
         house = add("building", {"number": f"{20 + number}", "anchor": point(120.6012 + number * 0.0024, 31.306)})
         for door in range(1 + number % 3):
@@ -152,6 +158,41 @@ def test_households_without_the_neighbours_clinic_and_what_lies_nowhere(office, 
     monkeypatch.setattr(reach, "MOST_BUILDINGS", 3)
     [cut] = secretary.get(path).json["categories"]
     assert (len(cut["buildings"]), cut["left_off"]) == (3, len(clinic["buildings"]) - 3)
+
+
+def test_dwellings_walk_from_their_entrance_and_count_where_they_are_placed(office, secretary):
+    """A building across the border whose entrance is here is here; one that has no point but its entrance's counts as located; a pin decides
+    the cell. The division weighs households at the entrance, too, and leaves no such building out."""
+    add = adder(office)
+    path = f"/api/v1/communities/{COMMUNITY}/coverage?category=clinic&minutes=5"
+    [before] = secretary.get(path).json["categories"]
+    far = add("building", {"number": "40", "anchor": point(120.6185, 31.306)})
+    door = add("entrance", {"building": far, "number": "1", "anchor": point(120.6015, 31.306)})
+    nowhere = add("building", {"number": "41"})
+    gate = add("entrance", {"building": nowhere, "number": "1", "anchor": point(120.6016, 31.306)})
+    for entrance in (door, gate):
+        add("household", {"dwelling": add("dwelling", {"entrance": entrance, "door_number": "1", "expected": True}), "kind": "family"})
+    answer = secretary.get(path).json
+    [clinic] = answer["categories"]
+    assert answer["unlocated"] == {"dwellings": 0, "households": 0}
+    assert clinic["total"]["within"] == before["total"]["within"] + 2
+    west, east = clinic["cells"]
+    assert (west["dwellings"], east["dwellings"]) == (before["cells"][0]["dwellings"] + 2, before["cells"][1]["dwellings"])
+    assert west["households"] == before["cells"][0]["households"] + 2
+    shown = {one["building"]["number"]: one for one in clinic["buildings"]}
+    assert shown["40"]["within"] and shown["41"]["within"] and shown["41"]["building"]["lon"] == 120.6016
+    with write(office.house.engine) as connection:
+        connection.execute(
+            text("UPDATE record SET home = :home WHERE type IN ('dwelling', 'household') AND place_parent = :parent"),
+            {"home": f"cell/{east['cell_id']}", "parent": door},
+        )
+    [pinned] = secretary.get(path).json["categories"]
+    assert [one["dwellings"] for one in pinned["cells"]] == [west["dwellings"] - 1, east["dwellings"] + 1]
+    assert pinned["cells"][1]["within"] == clinic["cells"][1]["within"] + 1
+    made = secretary.post(f"{path_of()}/propose", {"cells": 2}).json
+    assert made["balance"]["total"] == 19 and made["outside"] == []
+    told = secretary.get(f"{path_of()}/{made['edition_id']}/balance").json
+    assert {one["code"]: one["households"] for one in told["cells"]} == {one["code"]: one["households"] for one in made["balance"]["cells"]}
 
 
 def test_tiles_tell_no_small_counts(office, secretary):

@@ -59,7 +59,7 @@ _COVERAGE: dict[str, Any] = {
         "snap": {"type": ["object", "null"], "description": "how far buildings are from the roads: count, median_m, p95_m, beyond"},
         "roads": {"type": ["object", "null"], "description": "the network that the community keeps, used or not"},
         "households": {"enum": ["counted", "estimated"], "description": "estimated from publications for readers without personal fields"},
-        "unlocated": {"type": "object", "description": "dwellings and households in no building with a location"},
+        "unlocated": {"type": "object", "description": "dwellings and households whose entrance and building have no location"},
         "categories": {
             "type": "array",
             "items": {

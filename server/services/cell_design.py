@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -60,7 +61,8 @@ def propose(
     ----------
     cells : how many; None: as the profile's target says
     seed : another one may give another division of like quality
-    outlines : GeoJSON of building outlines, else buildings are points; households are those on record inside
+    outlines : GeoJSON of building outlines, else buildings are points, at the entrance where most of their households are placed;
+        households are those on record inside, and of a building all, whichever entrance is theirs
     lines : GeoJSON of roads and walls that borders may follow
     datum : of outlines and lines
     keeps : whether the division is kept as a draft, to be edited and published like any other
@@ -81,8 +83,9 @@ def propose(
         row = store.community_row(connection, community_id)
         if row is None:
             raise NotFound("there is no such community")
-        on_record = ground.buildings(connection, community_id)
-        households = ground.households_by_building(connection, community_id)
+        on_record = ground.building_fields(connection, community_id)
+        own = {one.id: (one.lon, one.lat) for one in ground.buildings(connection, community_id)}
+        dwellings, households = ground.dwelling_spots(connection, community_id), ground.household_spots(connection, community_id)
         retired = store.retired_codes(connection, community_id, "")
     boundary = outline_of(row)
     if boundary is None:
@@ -91,7 +94,7 @@ def propose(
         raise _wrong("/cells", "range", f"1 to {MOST_CELLS}")
     profile = profile_of(house, row)
     drawn = _outlines(outlines, datum)
-    buildings = _buildings(on_record, households, drawn)
+    buildings = _buildings(_standing(on_record, own, dwellings, households), drawn)
     try:
         made = propose_cells(
             boundary, buildings, lines=_lines(lines, datum), cells=cells, profile=profile, community_code=row.code,
@@ -172,14 +175,42 @@ def _balance(households: Mapping[str, int], profile: CodeProfile) -> dict[str, A
     }
 
 
-def _buildings(on_record: Sequence[Any], households: dict[str, int], drawn: Sequence[tuple[str, Any]]) -> list[Building]:
+class _Standing(NamedTuple):
+    """A building on record: its name, where it stands, and its households."""
+
+    name: str
+    point: Any
+    households: int
+
+
+def _standing(
+    on_record: Mapping[str, str], own: Mapping[str, tuple[float, float]], dwellings: Sequence[ground.Spot], households: Sequence[ground.Spot]
+) -> list[_Standing]:
+    """Buildings where they are placed by: the entrance of most households, else of most dwellings, else their own point.
+
+    Of as many the first by longitude and latitude. A building without any of these is left out, households of no building likewise.
+    """
+    at: dict[str, Counter[tuple[float, float]]] = defaultdict(Counter)
+    lived: Counter[str] = Counter()
+    for weight, spots in ((1, dwellings), (1_000_000, households)):
+        for one in spots:
+            if one.building is not None and one.building in on_record:
+                at[one.building][one.lon, one.lat] += weight * one.number
+                lived[one.building] += one.number if spots is households else 0
+    made = []
+    for building, fields in sorted(on_record.items()):
+        points = at.get(building)
+        point = min(points, key=lambda one: (-points[one], one)) if points else own.get(building)
+        if point is not None:
+            made.append(_Standing(_name(building, fields), shapely.Point(point), lived[building]))
+    return made
+
+
+def _buildings(standing: Sequence[_Standing], drawn: Sequence[tuple[str, Any]]) -> list[Building]:
     """Outlines with the households of the buildings on record that stand in them; others as points."""
-    points = np.array([shapely.Point(one.lon, one.lat) for one in on_record], dtype=object)
-    counts = [households.get(one.id, 0) for one in on_record]
     if not drawn:
-        return [
-            Building(_name(one), point, count) for one, point, count in zip(on_record, points, counts, strict=True)
-        ]
+        return [Building(*one) for one in standing]
+    points = np.array([one.point for one in standing], dtype=object)
     shapes = np.array([shape for _, shape in drawn], dtype=object)
     held = np.zeros(len(drawn), dtype=np.int64)
     taken = np.zeros(len(points), dtype=bool)
@@ -187,16 +218,14 @@ def _buildings(on_record: Sequence[Any], households: dict[str, int], drawn: Sequ
         for point, shape in zip(*shapely.STRtree(shapes).query(points, predicate="intersects"), strict=True):
             if not taken[point]:
                 taken[point] = True
-                held[shape] += counts[point]
+                held[shape] += standing[point].households
     made = [Building(name, shape, int(count)) for (name, shape), count in zip(drawn, held, strict=True)]
-    return made + [
-        Building(_name(one), points[at], counts[at]) for at, one in enumerate(on_record) if not taken[at]
-    ]
+    return made + [Building(*one) for at, one in enumerate(standing) if not taken[at]]
 
 
-def _name(row: Any) -> str:
-    fields = orjson.loads(row.fields)
-    return str(fields.get("number") or fields.get("name") or row.id)
+def _name(building: str, fields: str) -> str:
+    known = orjson.loads(fields)
+    return str(known.get("number") or known.get("name") or building)
 
 
 def _outlines(document: Any, datum: str | None) -> list[tuple[str, Any]]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from geo.errors import GeoError
 from geo.metric import metres_per_degree
 from geo.walking import TOWN_DETOUR, WALK_M_PER_MINUTE, CellReach, Reach, RoadNetwork, reach_by_cell, straight_reach
 from server.errors import InputError, InvalidInput, OutsideScope
-from server.permissions import Scope
+from server.permissions import Scope, cell_stream
 from server.services.cell_design import read_lines
 from server.services.figures import TOTAL, Told, figures
 from server.services.places import Places, places_in_force
@@ -69,7 +71,9 @@ def coverage(
         households), ``total``, ``buildings`` (nearest place, metres, minutes, ``within``) and ``left_off`` (buildings that
         are not listed). Share None where there is no dwelling. ``households`` says how they were found: ``counted``, or
         ``estimated`` for readers without personal fields: what was published of the cell, by the share of its dwellings.
-        ``unlocated`` are dwellings and households in no building with a location: nobody knows whether they reach anything.
+        Dwellings and households are counted in the cell that they are placed in, by a pin too, and walk from their entrance, else
+        from their building; a building is within where all its dwellings are, and shown by the farthest of them.
+        ``unlocated`` are those whose entrance and building have no location: nobody knows whether they reach anything.
 
     Raises
     ------
@@ -87,21 +91,22 @@ def coverage(
                 message = "there is no road network of this community"
                 raise InvalidInput(message, errors=[InputError("/by", "no_roads", message)])
         kept = road_store.facts(connection, community_id)
-        buildings = ground.buildings(connection, community_id)
-        dwellings = ground.dwellings_by_building(connection, community_id)
-        households = ground.households_by_building(connection, community_id) if scope.fields == "all" else {}
+        names_of = ground.building_fields(connection, community_id)
+        spots = _Spots(
+            ground.dwelling_spots(connection, community_id),
+            ground.household_spots(connection, community_id) if scope.fields == "all" else [],
+        )
         everything = {kind: ground.count_of(connection, community_id, kind) for kind in ("dwelling", "household")}
         names = {one.community_id: one.name for one in assignments.communities(connection)}
         resources = ground.resources(connection, community_id)
         if across:
             walk_m = max(minutes * metres_per_minute, _NEAR_M)
-            resources += _beyond(connection, scope, community_id, names, buildings, walk_m)
+            resources += _beyond(connection, scope, community_id, names, spots, walk_m)
         places = places_in_force(connection, str(house.engine.url), community_id)
-    counted = _Households(scope, households, buildings, None if scope.fields == "all" else figures(house, community_id), places)
-    lons = np.array([one.lon for one in buildings], dtype=np.float64)
-    lats = np.array([one.lat for one in buildings], dtype=np.float64)
+    position = spots.position(places)
+    counted = _Households(scope, spots, position, None if scope.fields == "all" else figures(house, community_id), places)
+    lons, lats, counts = spots.lons, spots.lats, spots.dwellings
     off = None if network is None else network.off_road(lons=lons, lats=lats)
-    counts = np.array([dwellings.get(one.id, 0) for one in buildings], dtype=np.int64)
     present = {one.category for one in resources if one.category}
     _demand_known(categories, present | set(house.registry.codelist("resource_category").entries))
     wanted = list(categories) or sorted(present)
@@ -111,10 +116,10 @@ def coverage(
         these = [one for one in resources if one.category == category]
         reach = _reach(network, lons, lats, these)
         within = reach.within(minutes, metres_per_minute=metres_per_minute)
-        by_cell = reach_by_cell(places.index, lons=lons, lats=lats, dwellings=counts, is_within=within)
+        by_cell = reach_by_cell(places.index, position=position, dwellings=counts, is_within=within)
         total, near = int(counts.sum()), int(counts[within].sum())
-        homes = counted.by_cell(lons, lats, within, by_cell)
-        rows, left_off = _listed(buildings, counts, these, reach, within, metres_per_minute, off, names, community_id, counted)
+        homes = counted.by_cell(within, by_cell)
+        rows, left_off = _listed(spots, names_of, these, reach, within, metres_per_minute, off, names, community_id, counted)
         found.append(
             {
                 "category": category,
@@ -152,7 +157,7 @@ def coverage(
         "households": counted.how,
         "unlocated": {
             "dwellings": everything["dwelling"] - int(counts.sum()),
-            "households": everything["household"] - sum(counted.counts) if counted.how == "counted" else None,
+            "households": everything["household"] - int(spots.households.sum()) if counted.how == "counted" else None,
         },
         "categories": found,
     }
@@ -182,23 +187,50 @@ def _reach(network: RoadNetwork | None, lons: Any, lats: Any, places: Sequence[A
     return network.reach(lons=lons, lats=lats, place_lons=place_lons, place_lats=place_lats)
 
 
+class _Spots:
+    """Where dwellings and households are: columns of one length, one line for each building, cell and point."""
+
+    def __init__(self, dwellings: Sequence[ground.Spot], households: Sequence[ground.Spot]) -> None:
+        held = Counter({one[:4]: one.number for one in dwellings})
+        lived = Counter({one[:4]: one.number for one in households})
+        keys = sorted({*held, *lived}, key=lambda one: (one[0] or "", one[1:]))
+        self.buildings = [key[0] for key in keys]
+        self.homes = [key[1] for key in keys]
+        self.lons = np.array([key[2] for key in keys], dtype=np.float64)
+        self.lats = np.array([key[3] for key in keys], dtype=np.float64)
+        self.dwellings = np.array([held[key] for key in keys], dtype=np.int64)
+        self.households = np.array([lived[key] for key in keys], dtype=np.int64)
+
+    def position(self, places: Places) -> NDArray[np.intp]:
+        """The cell of each line among those in force; -1 for none."""
+        number = {cell_stream(cell_id): at for at, cell_id in enumerate(places.index.cell_ids)}
+        return np.array([number.get(home, -1) for home in self.homes], dtype=np.intp)
+
+    def lines(self) -> dict[str, list[int]]:
+        """The lines of each building that has dwellings on record."""
+        found: dict[str, list[int]] = defaultdict(list)
+        for at, building in enumerate(self.buildings):
+            if building is not None and self.dwellings[at]:
+                found[building].append(at)
+        return found
+
+
 class _Households:
     """Households that reach a place: counted for those who see them, else estimated from what was published of each cell."""
 
-    def __init__(self, scope: Scope, by_building: Mapping[str, int], buildings: Sequence[Any], told: Told | None, places: Places) -> None:
+    def __init__(self, scope: Scope, spots: _Spots, position: NDArray[np.intp], told: Told | None, places: Places) -> None:
         self.how = "counted" if scope.fields == "all" else "estimated"
-        self.counts = [by_building.get(one.id, 0) for one in buildings]
-        self._places = places
+        self._spots, self._position, self._places = spots, position, places
         published = told.values if told is not None and told.edition_id == places.edition_id else {}
         self._published = {name: values.get("household_count") for name, values in published.items()}
 
-    def by_cell(self, lons: Any, lats: Any, within: Any, dwellings: Sequence[CellReach]) -> dict[str | None, dict[str, Any]]:
+    def by_cell(self, within: Any, dwellings: Sequence[CellReach]) -> dict[str | None, dict[str, Any]]:
         """``households`` and ``households_without`` of each cell that is told; None where nothing may be."""
         if self.how == "estimated":
             return {one.cell_id: self._estimated(one.cell_id, one.within, one.dwellings) for one in dwellings}
         counted = {
             one.cell_id: one
-            for one in reach_by_cell(self._places.index, lons=lons, lats=lats, dwellings=self.counts, is_within=within)
+            for one in reach_by_cell(self._places.index, position=self._position, dwellings=self._spots.households, is_within=within)
         }
         found = {}
         for one in dwellings:
@@ -211,13 +243,12 @@ class _Households:
         """The same of the community."""
         if self.how == "estimated":
             return self._estimated(TOTAL, near, of)
-        whole = sum(self.counts)
-        reached = int(np.array(self.counts, dtype=np.int64)[within].sum()) if whole else 0
+        whole, reached = int(self._spots.households.sum()), int(self._spots.households[within].sum())
         return {"households": whole, "households_without": whole - reached}
 
-    def of_building(self, at: int) -> int | None:
-        """Households of the building at this place in the list; None where single buildings are not told."""
-        return self.counts[at] if self.how == "counted" else None
+    def at(self, lines: Sequence[int]) -> int | None:
+        """Households of these lines; None where single buildings are not told."""
+        return int(self._spots.households[lines].sum()) if self.how == "counted" else None
 
     def _estimated(self, name: str | None, near: int, of: int) -> dict[str, Any]:
         whole = self._published.get(name or "")
@@ -227,16 +258,16 @@ class _Households:
 
 
 def _beyond(
-    connection: Connection, scope: Scope, community_id: str, communities: Collection[str], buildings: Sequence[Any], walk_m: float
+    connection: Connection, scope: Scope, community_id: str, communities: Collection[str], spots: _Spots, walk_m: float
 ) -> list[Any]:
-    """Places of other communities not farther than a walk from the buildings' extent that this reader may know of."""
+    """Places of other communities not farther than a walk from the dwellings' extent that this reader may know of."""
     others = sorted(one for one in communities if one != community_id)
-    if not others or not buildings:
+    if not others or not len(spots.lons):
         return []
-    lons, lats = [one.lon for one in buildings], [one.lat for one in buildings]
-    east_m, north_m = metres_per_degree((min(lats) + max(lats)) / 2)
-    east, north = walk_m / float(east_m), walk_m / float(north_m)
-    bounds = (min(lons) - east, min(lats) - north, max(lons) + east, max(lats) + north)
+    west, south, east, north = (float(one) for one in (spots.lons.min(), spots.lats.min(), spots.lons.max(), spots.lats.max()))
+    east_m, north_m = metres_per_degree((south + north) / 2)
+    aside, up = walk_m / float(east_m), walk_m / float(north_m)
+    bounds = (west - aside, south - up, east + aside, north + up)
     return [
         one
         for one in ground.resources_beyond(connection, others, bounds)
@@ -245,25 +276,25 @@ def _beyond(
 
 
 def _listed(
-    buildings: Sequence[Any], counts: Any, places: Sequence[Any], reach: Reach, within: Any, metres_per_minute: float,
+    spots: _Spots, names_of: Mapping[str, str], places: Sequence[Any], reach: Reach, within: Any, metres_per_minute: float,
     off: Any, names: Mapping[str, str], community_id: str, homes: _Households,
 ) -> tuple[list[dict[str, Any]], int]:  # fmt: skip
     """Buildings with dwellings, those without a place in reach first, farthest first; and how many more there are."""
-    order = np.lexsort((np.arange(len(buildings)), -np.nan_to_num(reach.metres, posinf=1e12), within))
+    far = np.nan_to_num(reach.metres, posinf=1e12)
+    found = [(max(lines, key=lambda at: (far[at], -at)), building, lines) for building, lines in spots.lines().items()]
+    found.sort(key=lambda one: (bool(within[one[0]]), -far[one[0]], one[1]))
     rows = []
-    for at in order.tolist():
-        if counts[at] == 0:
-            continue
-        fields, place = orjson.loads(buildings[at].fields), int(reach.place[at])
+    for at, building, lines in found[:MOST_BUILDINGS]:
+        fields, place = orjson.loads(names_of.get(building, "{}")), int(reach.place[at])
         metres = None if place < 0 else round(float(reach.metres[at]), 1)
         rows.append(
             {
                 "building": {
-                    "id": buildings[at].id, "name": fields.get("name"), "number": fields.get("number"),
-                    "lon": buildings[at].lon, "lat": buildings[at].lat,
+                    "id": building, "name": fields.get("name"), "number": fields.get("number"),
+                    "lon": float(spots.lons[at]), "lat": float(spots.lats[at]),
                 },
-                "dwellings": int(counts[at]),
-                "households": homes.of_building(at),
+                "dwellings": int(spots.dwellings[lines].sum()),
+                "households": homes.at(lines),
                 "nearest": None if place < 0 else {
                     "id": places[place].id, "name": places[place].name,
                     "community": None if places[place].community_id == community_id else names.get(places[place].community_id),
@@ -274,6 +305,4 @@ def _listed(
                 "within": bool(within[at]),
             }
         )  # fmt: skip
-        if len(rows) == MOST_BUILDINGS:
-            break
-    return rows, int(np.count_nonzero(counts)) - len(rows)
+    return rows, len(found) - len(rows)

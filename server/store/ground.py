@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
@@ -31,29 +31,54 @@ def _building_of(connection: Connection, dwelling: str, holder: str) -> str:
     )
 
 
-def dwellings_by_building(connection: Connection, community_id: str) -> dict[str, int]:
-    """How many live dwellings each building has, by its id."""
-    rows = run(
-        connection,
-        f"SELECT {_building_of(connection, 'd', 'p')} AS building, count(*) AS number FROM record d "
-        "LEFT JOIN record p ON p.community_id = d.community_id AND p.id = d.place_parent "
-        "WHERE d.community_id = ? AND d.type = 'dwelling' AND d.life = 'live' GROUP BY 1",
-        (community_id,),
-    )
-    return {row.building: int(row.number) for row in rows if row.building is not None}
+class Spot(NamedTuple):
+    """So many dwellings or households at one point: that of their own, of their entrance, else of their building.
+
+    ``home`` is where they are placed, by a secretary's pin too. ``building`` None: of no building on record.
+    """
+
+    building: str | None
+    home: str
+    lon: float
+    lat: float
+    number: int
 
 
-def households_by_building(connection: Connection, community_id: str) -> dict[str, int]:
-    """How many live households each building has, by its id."""
+_AT = ", ".join(
+    f"COALESCE(d.{axis}, p.{axis}, CASE q.type WHEN 'building' THEN q.{axis} END) AS {axis}" for axis in ("lon", "lat")
+)
+_HELD = (
+    "LEFT JOIN record p ON p.community_id = d.community_id AND p.id = d.place_parent AND p.type IN ('entrance', 'building') "
+    "LEFT JOIN record q ON q.community_id = p.community_id AND q.id = p.place_parent "
+)
+
+
+def dwelling_spots(connection: Connection, community_id: str) -> list[Spot]:
+    """Where the live dwellings are that have an entrance or a building with a location."""
+    return _spots(connection, "d.home", "record d", "d.community_id = ? AND d.type = 'dwelling' AND d.life = 'live'", community_id)
+
+
+def household_spots(connection: Connection, community_id: str) -> list[Spot]:
+    """Where the live households are whose dwelling has an entrance or a building with a location."""
+    source = "record h JOIN record d ON d.community_id = h.community_id AND d.id = h.place_parent"
+    return _spots(connection, "h.home", source, "h.community_id = ? AND h.type = 'household' AND h.life = 'live'", community_id)
+
+
+def _spots(connection: Connection, home: str, source: str, where: str, community_id: str) -> list[Spot]:
     rows = run(
         connection,
-        f"SELECT {_building_of(connection, 'd', 'p')} AS building, count(*) AS number FROM record h "
-        "JOIN record d ON d.community_id = h.community_id AND d.id = h.place_parent "
-        "LEFT JOIN record p ON p.community_id = d.community_id AND p.id = d.place_parent "
-        "WHERE h.community_id = ? AND h.type = 'household' AND h.life = 'live' GROUP BY 1",
+        f"SELECT {_building_of(connection, 'd', 'p')} AS building, {home} AS home, {_AT}, count(*) FROM {source} {_HELD}"
+        f"WHERE {where} GROUP BY 1, 2, 3, 4",
         (community_id,),
     )
-    return {row.building: int(row.number) for row in rows if row.building is not None}
+    found = [Spot(row[0], row[1], row[2], row[3], int(row[4])) for row in rows if row[2] is not None]
+    return sorted(found, key=lambda one: (one.building or "", one.home, one.lon, one.lat))
+
+
+def building_fields(connection: Connection, community_id: str) -> dict[str, str]:
+    """The fields of every live building, as JSON text, by its id; those without a location too."""
+    statement = "SELECT r.id, r.fields FROM record r WHERE r.community_id = ? AND r.type = 'building' AND r.life = 'live'"
+    return {row[0]: row[1] for row in run(connection, statement, (community_id,))}
 
 
 def count_of(connection: Connection, community_id: str, record_type: str) -> int:
