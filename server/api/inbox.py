@@ -107,7 +107,8 @@ def _operations(now: str) -> Response:
     actor, community_id = actor_in_community("read_inbox")
     cursor = request.args.get("next")
     sieve = sieve_asked(actor, community_id)
-    return _json(waiting.operations(auth.house(), auth.scope(actor), community_id, now, cursor=cursor, limit=page_limit(), sieve=sieve))
+    look = auth.look(actor, "read", f"inbox: {now}")
+    return _json(waiting.operations(auth.house(), auth.scope(actor), community_id, now, look, cursor=cursor, limit=page_limit(), sieve=sieve))
 
 
 @blueprint.get("/api/v1/inbox/unplaced")

@@ -14,6 +14,7 @@ from server.api.pages import COMMUNITY, actor_in_community
 from server.errors import InputError, InvalidInput
 from server.openapi import describe
 from server.services import settling
+from server.services.asked import asked_for_phone
 
 blueprint = Blueprint("settling", __name__)
 
@@ -122,6 +123,29 @@ def list_disputes() -> Response:
     look = auth.look(actor, "read", "sync: disputes")
     found = settling.disputes_for_phone(auth.house(), auth.scope(actor), actor.community_id, look, records)
     return _json({"disputes": found})
+
+
+@blueprint.post("/api/v1/sync/asked")
+@describe(
+    zh="请这位工作人员上门核实的事项",
+    en="What the office has asked the user of this phone to see to at the door",
+    tag="同步", auth="device",
+    request={
+        "type": "object",
+        "required": ["protocol", "install_id"],
+        "properties": {"protocol": {"const": 1}, "install_id": {"type": "string"}},
+    },
+    response={"type": "object", "required": ["mark", "asked"]},
+    problems=("malformed-body", "invalid-input"),
+)  # fmt: skip
+def list_asked() -> Response:
+    """All of it every time, within the install's scope; ``mark`` is what a complete page of a pull says in ``asked``."""
+    actor = auth.device()
+    auth.demand(actor, "sync")
+    body = read_json(10_000)
+    if body.get("protocol") != 1 or body.get("install_id") != actor.install_id:
+        raise _wrong("/install_id", "protocol 1 and the install of this token")
+    return _json(asked_for_phone(auth.house(), actor.community_id, actor.user_id, actor.role, auth.scope(actor)))
 
 
 def _wrong(pointer: str, expected: str) -> InvalidInput:

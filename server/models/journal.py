@@ -60,6 +60,7 @@ operation = keyed(
     may("repaired_number", BigInteger),  # the entry that holds its text as it was repaired (S13)
     may("repaired_subject"),
     may("delegated_to"),  # who was asked to see to it while it waits
+    may("delegated_at"),
     clustered=True,
 )
 Index(
@@ -76,6 +77,13 @@ Index(
     operation.c.entered_id,
     sqlite_where=text("entered_id IS NOT NULL"),
     postgresql_where=text("entered_id IS NOT NULL"),
+)
+Index(
+    "ix_operation_asked",
+    operation.c.community_id,
+    operation.c.delegated_to,
+    sqlite_where=text("delegated_to IS NOT NULL"),
+    postgresql_where=text("delegated_to IS NOT NULL"),
 )
 Index(
     "ix_operation_open",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, Text, text
 
 from server.models.base import key, keyed, may, metadata, need
 
@@ -24,8 +24,16 @@ finding = keyed(
     may("closed_at"),
     may("detail"),  # JSON without personal values
     may("delegated_to"),  # who was asked to see to it
+    may("delegated_at"),
 )
 Index("ix_finding_record", finding.c.community_id, finding.c.record_id)
+Index(
+    "ix_finding_asked",
+    finding.c.community_id,
+    finding.c.delegated_to,
+    sqlite_where=text("delegated_to IS NOT NULL"),
+    postgresql_where=text("delegated_to IS NOT NULL"),
+)
 
 job = keyed(
     "job",

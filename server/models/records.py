@@ -85,6 +85,7 @@ conflict = keyed(
     need("policy"),
     need("state"),  # open | closed
     may("delegated_to"),  # who was asked to settle it at the door
+    may("delegated_at"),
     need("opened_at"),
     need("opened_number", BigInteger),
     may("closed_at"),
@@ -103,6 +104,13 @@ Index(
     postgresql_where=text("state = 'open'"),
 )
 Index("ix_conflict_record", conflict.c.community_id, conflict.c.record_id)
+Index(
+    "ix_conflict_asked",
+    conflict.c.community_id,
+    conflict.c.delegated_to,
+    sqlite_where=text("delegated_to IS NOT NULL"),
+    postgresql_where=text("delegated_to IS NOT NULL"),
+)
 Index("ix_conflict_state", conflict.c.community_id, conflict.c.state, conflict.c.opened_at)
 
 conflict_sibling = keyed(

@@ -182,7 +182,7 @@ def _bring_conflicts(
     learn(keys, connection, route.to_community, {one["subject_id"] for one in conflicts})
     subject = {one["conflict_id"]: one["subject_id"] for one in conflicts}
     for one in conflicts:
-        one["opened_number"], one["delegated_to"] = entry.number, None
+        one["opened_number"], one["delegated_to"] = entry.number, None  # who was asked there is nobody here
         one["closed_number"] = entry.number if one["closed_number"] is not None else None
         one["sealed"] = keys.seal(one["subject_id"], one["sealed"]) if one["sealed"] is not None else None
     for one in siblings:

@@ -12,6 +12,7 @@ from forms.definition import RecordType
 from server.errors import InputError, InvalidInput, NotFound, OutsideScope
 from server.house import House
 from server.permissions import Scope, cell_stream, may
+from server.services.checks import add_checks
 from server.services.inbox_names import names_of, referred
 from server.services.labels import PERSONAL, code_labels, field_label, form_of, shown, title_of
 from server.services.looks import Look, seen
@@ -109,12 +110,14 @@ def conflicts(
         rows = conflict_rows(house, connection, scope, community_id, [entry[2] for entry in page], unmask=unmask)
         for row, entry in zip(rows, page, strict=True):
             row["harm"] = entry[0]
+        items = [f"conflict/{row['conflict_id']}" for row in rows]
+        found_there = add_checks(house, connection, scope, community_id, rows, items)
         seen(
             house,
             look_at(rows, look, community_id),
             scope,
             community_id,
-            fields=personal_names(house, rows),
+            fields=(*personal_names(house, rows), *found_there),
             count=len(rows),
             where="inbox=conflicts",
         )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from server.permissions import Scope
+from server.services.checks import add_checks
 from server.services.inbox import cells_by_home
 from server.services.keys import COMMUNITY
 from server.services.labels import PERSONAL, form_of, shown, title_of
@@ -90,6 +91,8 @@ def proposals(
         }
         for row, text in zip(page, texts, strict=True)
     ]
+    with read(house.engine) as connection:
+        personal |= add_checks(house, connection, scope, community_id, rows, [f"operation/{row['install_id']}/{row['n']}" for row in rows])
     seen(house, look, scope, community_id, fields=sorted(personal), count=len(rows), where="inbox=proposals")
     last = [page[-1][name] for name in ("harm", "arrived_at", "install_id", "n")] if len(found) > limit else None
     following = make_cursor(house.keys, use, last) if last is not None else None

@@ -14,6 +14,7 @@ import orjson
 from server.errors import NotFound
 from server.permissions import Projection
 from server.services import snapshots
+from server.services.asked import mark_of
 from server.services.audit import Look, note
 from server.services.lives import begin_again, check_cursor
 from server.services.scope import REFERENCE, InstallScope, install_scope, settle_expired
@@ -206,6 +207,7 @@ def _page(
         }
         answer["applied"] = {"n": int(head.last_n), "op_id": head.last_op_id}
         answer["departures"] = f"{life}:{crossings.newest(connection, reader.community_id)}"
+        answer["asked"] = mark_of(connection, reader.community_id, reader.user_id, scope)
         _, answer["safe_n"] = standing(connection, reader.community_id, reader.install_id)
     return answer, waiting
 

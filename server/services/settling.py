@@ -173,7 +173,7 @@ def delegate(
         sees = demand_colleague(house, connection, community_id, user_id)
         if sees is not None and not store.conflicts_by_id(connection, sees, community_id, [conflict_id]):
             raise _elsewhere()
-        store.delegate(connection, community_id, conflict_id, user_id)
+        store.delegate(connection, community_id, conflict_id, user_id, stamp(house.clock()))
         audit.append(connection, line_of(house, look, scope=f"conflict/{conflict_id}", community_id=community_id))
     return {"conflict_id": conflict_id, "delegated_to": user_id}
 
@@ -202,11 +202,12 @@ def delegate_waiting(
         sees = demand_colleague(house, connection, community_id, user_id)
         install_id, n = operation or ("", 0)
         what = f"finding/{finding_id}" if finding_id is not None else f"operation/{install_id}/{n}"
+        at = stamp(house.clock())
 
         def hand(seen_by: Scope) -> bool:
             if finding_id is not None:
-                return store.hand_finding(connection, seen_by, community_id, finding_id, user_id)
-            return store.hand_operation(connection, seen_by, community_id, install_id, n, user_id)
+                return store.hand_finding(connection, seen_by, community_id, finding_id, user_id, at)
+            return store.hand_operation(connection, seen_by, community_id, install_id, n, user_id, at)
 
         if not hand(scope):
             raise NotFound("nothing of this kind waits within your scope")

@@ -14,6 +14,7 @@ from forms.observed import DISAGREEMENTS
 from geo.locate import CellIndex
 from server.house import House
 from server.permissions import Scope
+from server.services.checks import add_checks
 from server.services.disagreements import DERIVED
 from server.services.inbox import cells_by_home, harm_of
 from server.services.inbox_names import names_of
@@ -44,12 +45,16 @@ def operations(
     scope: Scope,
     community_id: str,
     now: str,
+    look: Look,
     *,
     cursor: str | None = None,
     limit: int = 50,
     sieve: Sieve = EVERYTHING,
 ) -> dict[str, Any]:
-    """Operations that are ``held`` or ``quarantined``, the most harmful first: who, when, what about and why; never values."""
+    """Operations that are ``held`` or ``quarantined``, the most harmful first: who, when, what about and why; never values.
+
+    What was found at the door about one is told with it (``checks``), and who read that is written down.
+    """
     limit = max(1, min(limit, MOST_PER_PAGE))
     use = f"inbox/{now}/{community_id}"
     after = read_cursor(house.keys, use, cursor)
@@ -63,28 +68,31 @@ def operations(
         waits = {}
         if now == "held":
             waits = store.waits_for(connection, community_id, [(row["install_id"], row["group_n"]) for row in page])
-    rows = [
-        {
-            "install_id": row["install_id"],
-            "n": row["n"],
-            "op_id": row["op_id"],
-            "kind": row["kind"],
-            "type": row["record_type"],
-            "type_label": _type_label(house, row["record_type"]),
-            "record_id": row["record_id"],
-            "known": row["present_type"] is not None,
-            "cell": cells.get(row["home"] or ""),
-            "harm": row["harm"],
-            "delegated_to": row["delegated_to"],
-            "reason": row["now_reason"],
-            "errors": orjson.loads(row["detail"]) if row["detail"] else [],
-            "by": people.get(row["install_id"]),
-            "claimed_at": row["claimed_at"],
-            "arrived_at": row["arrived_at"],
-            "waits_for": waits.get((row["install_id"], row["group_n"]), []),
-        }
-        for row in page
-    ]
+        rows = [
+            {
+                "install_id": row["install_id"],
+                "n": row["n"],
+                "op_id": row["op_id"],
+                "kind": row["kind"],
+                "type": row["record_type"],
+                "type_label": _type_label(house, row["record_type"]),
+                "record_id": row["record_id"],
+                "known": row["present_type"] is not None,
+                "cell": cells.get(row["home"] or ""),
+                "harm": row["harm"],
+                "delegated_to": row["delegated_to"],
+                "reason": row["now_reason"],
+                "errors": orjson.loads(row["detail"]) if row["detail"] else [],
+                "by": people.get(row["install_id"]),
+                "claimed_at": row["claimed_at"],
+                "arrived_at": row["arrived_at"],
+                "waits_for": waits.get((row["install_id"], row["group_n"]), []),
+            }
+            for row in page
+        ]
+        items = [f"operation/{row['install_id']}/{row['n']}" for row in rows]
+        personal = add_checks(house, connection, scope, community_id, rows, items)
+        seen(house, look, scope, community_id, fields=sorted(personal), count=len(rows), where=f"inbox={now}")
     last = [page[-1][name] for name in ("harm", "arrived_at", "install_id", "n")] if len(found) > limit else None
     return _answer(house, use, rows, last) | {"count": count}
 
@@ -221,6 +229,8 @@ def findings(
                     },
                 }
             )
+        items = [f"finding/{row['finding_id']}" for row in rows]
+        personal |= add_checks(house, connection, scope, community_id, rows, items)
         seen(
             house,
             look,

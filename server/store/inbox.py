@@ -44,7 +44,7 @@ def counts(connection: Connection, scope: Scope, community_id: str) -> dict[str,
         ).scalar_one()
     }
     for kind, now in (("quarantine", "quarantined"), ("held", "held")):
-        text, given = _operations_where(connection, scope, community_id, now)
+        text, given = operations_where(connection, scope, community_id, now)
         found[kind] = run(connection, f"SELECT COUNT(*) {text}", given).scalar_one()
     if scope.streams is None and scope.fields == "all" and scope.topics is None:
         # Live records of a stream are what its counter counts; no index begins with the home alone.
@@ -56,7 +56,7 @@ def counts(connection: Connection, scope: Scope, community_id: str) -> dict[str,
             f"SELECT COUNT(*) FROM record r WHERE {cut} AND r.home = ? AND r.life = 'live'",
             (*values, UNPLACED),
         ).scalar_one()
-    text, given = _findings_where(connection, scope, community_id)
+    text, given = findings_where(connection, scope, community_id)
     found["findings"] = run(connection, f"SELECT COUNT(*) {text}", given).scalar_one()
     found["visits"] = run(
         connection,
@@ -69,7 +69,7 @@ def counts(connection: Connection, scope: Scope, community_id: str) -> dict[str,
 
 # ---------------------------------------------------------------- conflicts
 _CONFLICT = (
-    "SELECT k.conflict_id, k.record_id, k.unit, k.kind, k.policy, k.opened_at, k.delegated_to, k.subject_id, k.sealed, "
+    "SELECT k.conflict_id, k.record_id, k.unit, k.kind, k.policy, k.opened_at, k.delegated_to, k.delegated_at, k.subject_id, k.sealed, "
     "r.type, r.home, r.v, r.tag, r.life, r.fields, r.form_version "
     "FROM conflict k JOIN record r ON r.community_id = k.community_id AND r.id = k.record_id "
 )
@@ -130,12 +130,12 @@ def deletions(connection: Connection, community_id: str, record_ids: Iterable[st
     return {row.record_id: row for row in found}
 
 
-def delegate(connection: Connection, community_id: str, conflict_id: str, user_id: str | None) -> None:
-    """Say who is asked to settle a conflict."""
+def delegate(connection: Connection, community_id: str, conflict_id: str, user_id: str | None, at: str) -> None:
+    """Say who is asked to settle a conflict, and since when."""
     run(
         connection,
-        "UPDATE conflict SET delegated_to = ? WHERE community_id = ? AND conflict_id = ?",
-        (user_id, community_id, conflict_id),
+        "UPDATE conflict SET delegated_to = ?, delegated_at = ? WHERE community_id = ? AND conflict_id = ?",
+        (user_id, at, community_id, conflict_id),
     )
 
 
@@ -153,9 +153,10 @@ def siblings(connection: Connection, community_id: str, conflict_ids: Sequence[s
 
 
 # ---------------------------------------------------------------- operations that wait
-def _operations_where(
+def operations_where(
     connection: Connection, scope: Scope, community_id: str, now: str, *, proposals: bool = False
 ) -> Condition:
+    """FROM and WHERE of operations ``o`` that are ``now`` so, and their records ``r``, in the scope."""
     see_community(scope, community_id)
     text = (
         "FROM operation o LEFT JOIN record r ON r.community_id = o.community_id AND r.id = o.record_id "
@@ -187,7 +188,7 @@ def waiting_operations(
 
     ``after`` is (harm, arrived_at, install_id, n) of the last one seen.
     """
-    text, values = _operations_where(connection, scope, community_id, now)
+    text, values = operations_where(connection, scope, community_id, now)
     chosen, asked = sifted("o", sieve)
     harm, harms = operation_rank(sieve)
     later, given = _after("harm, arrived_at, install_id, n", after)
@@ -204,22 +205,22 @@ def waiting_operations(
 
 def count_operations(connection: Connection, scope: Scope, community_id: str, now: str, sieve: Sieve = EVERYTHING) -> int:
     """How many operations `waiting_operations` lists."""
-    text, values = _operations_where(connection, scope, community_id, now)
+    text, values = operations_where(connection, scope, community_id, now)
     chosen, asked = sifted("o", sieve)
     return int(run(connection, f"SELECT COUNT(*) {text} AND {chosen}", (*values, *asked)).scalar_one())
 
 
 def hand_operation(
-    connection: Connection, scope: Scope, community_id: str, install_id: str, n: int, user_id: str | None
+    connection: Connection, scope: Scope, community_id: str, install_id: str, n: int, user_id: str | None, at: str
 ) -> bool:
     """Say who is asked to see to an operation that waits; whether there is one in the scope."""
     for now in ("held", "quarantined"):
-        text, values = _operations_where(connection, scope, community_id, now, proposals=True)
+        text, values = operations_where(connection, scope, community_id, now, proposals=True)
         if run(connection, f"SELECT 1 {text} AND o.install_id = ? AND o.n = ?", (*values, install_id, n)).first() is not None:
             run(
                 connection,
-                "UPDATE operation SET delegated_to = ? WHERE community_id = ? AND install_id = ? AND n = ?",
-                (user_id, community_id, install_id, n),
+                "UPDATE operation SET delegated_to = ?, delegated_at = ? WHERE community_id = ? AND install_id = ? AND n = ?",
+                (user_id, at, community_id, install_id, n),
             )
             return True
     return False
@@ -260,7 +261,8 @@ def unplaced(
     )
 
 
-def _findings_where(connection: Connection, scope: Scope, community_id: str) -> Condition:
+def findings_where(connection: Connection, scope: Scope, community_id: str) -> Condition:
+    """FROM and WHERE of open findings ``f`` and their records ``r`` in the scope."""
     cut, values = record_cut(connection, scope, community_id)
     text = (
         "FROM finding f LEFT JOIN record r ON r.community_id = f.community_id AND r.id = f.record_id "
@@ -283,7 +285,7 @@ def group_key(kind: str, name: str, record_type: str | None) -> str:
 
 def finding_groups(connection: Connection, scope: Scope, community_id: str, sieve: Sieve = EVERYTHING) -> Rows:
     """Open findings counted by what they say: kind, name, type, units, number."""
-    text, values = _findings_where(connection, scope, community_id)
+    text, values = findings_where(connection, scope, community_id)
     chosen, asked = sifted("f", sieve)
     return _rows(
         run(
@@ -305,7 +307,7 @@ def open_findings(
     sieve: Sieve = EVERYTHING,
 ) -> Rows:
     """Open findings, by harm, then the oldest. ``after`` is (harm, opened_at, finding_id) of the last one seen."""
-    text, values = _findings_where(connection, scope, community_id)
+    text, values = findings_where(connection, scope, community_id)
     chosen, asked = sifted("f", sieve)
     if sieve.only is not None:
         these, names = among(_GROUP, sieve.only)
@@ -323,13 +325,13 @@ def open_findings(
     )
 
 
-def hand_finding(connection: Connection, scope: Scope, community_id: str, finding_id: str, user_id: str | None) -> bool:
+def hand_finding(connection: Connection, scope: Scope, community_id: str, finding_id: str, user_id: str | None, at: str) -> bool:
     """Say who is asked to see to a finding; whether it is open in the scope."""
-    text, values = _findings_where(connection, scope, community_id)
+    text, values = findings_where(connection, scope, community_id)
     if run(connection, f"SELECT 1 {text} AND f.finding_id = ?", (*values, finding_id)).first() is None:
         return False
-    statement = "UPDATE finding SET delegated_to = ? WHERE community_id = ? AND finding_id = ?"
-    run(connection, statement, (user_id, community_id, finding_id))
+    statement = "UPDATE finding SET delegated_to = ?, delegated_at = ? WHERE community_id = ? AND finding_id = ?"
+    run(connection, statement, (user_id, at, community_id, finding_id))
     return True
 
 

@@ -100,8 +100,9 @@ def upgrade() -> None:
     table("community_rule", key("community_id"), key("name"), need("document"), need("changed_at"), need("changed_by"))
     table("conflict",
         key("community_id"), key("conflict_id"), need("record_id"), need("unit"), need("kind"), need("policy"),
-        need("state"), may("delegated_to"), need("opened_at"), need("opened_number", BigInteger), may("closed_at"),
-        may("closed_number", BigInteger), may("closed_by"), may("subject_id"), may("sealed", LargeBinary))
+        need("state"), may("delegated_to"), may("delegated_at"), need("opened_at"), need("opened_number", BigInteger),
+        may("closed_at"), may("closed_number", BigInteger), may("closed_by"), may("subject_id"), may("sealed", LargeBinary))
+    index("ix_conflict_asked", "conflict", ["community_id", "delegated_to"], where="delegated_to IS NOT NULL")
     index("ix_conflict_record", "conflict", ["community_id", "record_id"])
     index("ix_conflict_state", "conflict", ["community_id", "state", "opened_at"])
     index("uq_conflict_open", "conflict", ["community_id", "record_id", "unit"], unique=True, where="state = 'open'")
@@ -138,7 +139,8 @@ def upgrade() -> None:
     table("finding",
         key("community_id"), key("finding_id"), need("kind"), need("name"), may("record_id"),
         need("units", default="[]"), need("state"), need("opened_at"), need("opened_number", BigInteger),
-        may("closed_at"), may("detail"), may("delegated_to"))
+        may("closed_at"), may("detail"), may("delegated_to"), may("delegated_at"))
+    index("ix_finding_asked", "finding", ["community_id", "delegated_to"], where="delegated_to IS NOT NULL")
     index("ix_finding_record", "finding", ["community_id", "record_id"])
     table("held_wait",
         key("community_id"), key("waits_for"), key("install_id"), key("group_n", BigInteger), need("since"),
@@ -183,8 +185,9 @@ def upgrade() -> None:
         may("record_type"), may("record_id"), may("subject_id"), need("kind"), need("first"), may("first_reason"),
         need("now"), may("now_reason"), need("status", Integer, default="1"), may("v", Integer), may("tag"),
         may("detail"), may("claimed_at"), need("arrived_at"), may("entered_id"), may("repaired_number", BigInteger),
-        may("repaired_subject"), may("delegated_to"), clustered=True)
+        may("repaired_subject"), may("delegated_to"), may("delegated_at"), clustered=True)
     index("uq_operation_op_id", "operation", ["community_id", "op_id"], unique=True, where="canonical = 1")
+    index("ix_operation_asked", "operation", ["community_id", "delegated_to"], where="delegated_to IS NOT NULL")
     index("ix_operation_entered", "operation", ["community_id", "entered_id"], where="entered_id IS NOT NULL")
     index("ix_operation_open", "operation", ["community_id", "install_id", "group_n"],
         where="now IN ('held', 'quarantined')")

@@ -2,7 +2,7 @@
 
 import type { Reference } from "./reference-types.ts";
 import type { RowHash } from "./digest.ts";
-import type { Confirmation, Dispute, Fields, Value, Version } from "./types.ts";
+import type { AskedItem, Confirmation, Dispute, Fields, Value, Version } from "./types.ts";
 
 /** A copy of a record at the highest version that any held stream brought. `type` null: every field is hidden (S23). */
 export interface Copy {
@@ -148,6 +148,9 @@ export interface Core {
   forkId: string | null;
   /** `record id/unit` → the open conflict as the server showed it. */
   disputes: Readonly<Record<string, Dispute>>;
+  /** What the last complete page told of what the office asks, and what was fetched under which mark; missing: never told. */
+  askedMark?: string | null;
+  asked?: { mark: string | null; items: readonly AskedItem[] };
   streams: Readonly<Record<string, StreamState>>;
   witnesses: readonly Witness[];
   overwritten: readonly Overwritten[];

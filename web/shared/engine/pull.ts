@@ -1,6 +1,7 @@
 // Following the streams: rows and cursor in one transaction per page; conclusions only at a complete page (S19-S24).
 // The twin of sync/device/pull.py.
 
+import { keepMark } from "./asked.ts";
 import { call, PROTOCOL, Stopped, wanted, type Line } from "./calls.ts";
 import { differing, dropStream, keepRows, keepWitnesses, rebuild, sweep } from "./copies.ts";
 import { anotherLife, isOwn, prune } from "./keeping.ts";
@@ -192,6 +193,7 @@ function conclude(change: Change, epoch: string, answer: Record<string, unknown>
   const seen = answer["departures"];
   // who has left is not shown any more: from here on nobody writes of them unknowingly
   if (typeof seen === "string" && seen !== change.core.departures?.seen) change.patchCore({ departures: { seen, last_n: change.lastN() } });
+  keepMark(change, answer["asked"]);
   const safeN = Number(answer["safe_n"] ?? 0);
   change.patchCore({ safeN, completed: change.core.completed + 1 });
   report.pruned += prune(change, Math.min(safeN, n));

@@ -1,5 +1,6 @@
 // What a screen reads of an engine: all of it from memory, and empty while the PIN has not been given.
 
+import { checkDrafts } from "./asked.ts";
 import { validate } from "../forms/validate.ts";
 import type { Form, FormRegistry } from "../forms/form.ts";
 import type { Drafts, KeptDraft } from "./drafts.ts";
@@ -12,7 +13,7 @@ import { Places } from "./places.ts";
 import type { Reference } from "./reference-types.ts";
 import type { SearchHit, SearchOptions } from "./search-types.ts";
 import { noticesOf, operationsOf, outboxOf, type Which } from "./standing.ts";
-import type { Dispute, FieldError, Fields, Labels, Notice, Outbox, PlaceGuess, RecordView, Standing, Value, Where } from "./types.ts";
+import type { AskedItem, Dispute, Draft, FieldError, Fields, Labels, Notice, Outbox, PlaceGuess, RecordView, Standing, Value, Where } from "./types.ts";
 
 /** Everything that is there only while the PIN has been given. */
 export interface Opened {
@@ -69,6 +70,8 @@ export abstract class Reader {
   operations = (which: Which = {}): Standing[] => operationsOf(this.opened?.ledger ?? null, which);
   notices = (): Notice[] => (this.opened ? noticesOf(this.opened.ledger, this.opened.lookup, this.opened.registry) : []);
   dispute = (recordId: string, unit: string): Dispute | null => this.opened?.ledger.core.disputes[`${recordId}/${unit}`] ?? null;
+  checked = (item: AskedItem, outcome: string, note: string): Draft[] | null =>
+    this.opened ? checkDrafts(this.opened.lookup, this.opened.registry, item, outcome, note, new Date()) : null;
 
   private readonly places = new Places(() => this.opened?.ledger.reference?.content);
   locate = (lon: number, lat: number): string | null => this.places.locate(lon, lat);

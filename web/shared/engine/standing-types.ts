@@ -27,7 +27,7 @@ export interface Standing {
 /** Something that became of the person's own value, or that is asked of them. Read until `dismiss`ed. `id` is stable. */
 export interface Notice {
   id: string;
-  /** `asked`: the office asked this person to settle a conflict (see `dispute`). */
+  /** `asked`: the office asked this person to see to something at the door; of a conflict see `dispute`. */
   kind: "conflict" | "asked" | "overwritten" | "held" | "quarantined" | "declined" | "erased" | "released";
   opId: string;
   recordId: string;
@@ -41,6 +41,33 @@ export interface Notice {
   /** What a held entry waits for: the first of the own entries in its way, or the record that has not arrived. */
   waitsFor?: { recordId: string; says: Labels } | null;
   needsMe: boolean;
+  /** What is asked of this person. */
+  asked?: AskedItem;
+}
+
+/** Something of the office's inbox that was handed on to this person. */
+export interface AskedItem {
+  /** What it is called when something is told about it. */
+  item: string;
+  /** conflict, finding, held, quarantined. */
+  kind: string;
+  askedAt: string | null;
+  /** The record that it is about; null where there is none. */
+  id: string | null;
+  type: string;
+  /** Units, or fields, that are in doubt. */
+  units: readonly string[];
+  /** Kind of the finding, of the conflict, or of the operation that waits. */
+  finding: string | null;
+  name: string | null;
+  /** Why it is in doubt, in the form's own words. */
+  message: Labels | null;
+  /** Why an operation waits. */
+  reason: string | null;
+  errors: readonly { pointer: string; code: string; message: string }[];
+  /** Who wrote what waits, and when they say so. */
+  by: string | null;
+  claimedAt: string | null;
 }
 
 /** An open conflict with the values that stand side by side: to be settled at the door by a `resolve` draft. */

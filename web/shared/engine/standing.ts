@@ -1,5 +1,6 @@
 // What became of the own operations, and what this person should hear of it.
 
+import { noticesAsked } from "./asked.ts";
 import type { FormRegistry } from "../forms/form.ts";
 import type { LogRow } from "./kept-types.ts";
 import type { Ledger } from "./ledger.ts";
@@ -85,7 +86,6 @@ export function outboxOf(ledger: Ledger | null): Outbox {
 const SAYS = {
   released: { zh: "等的那一条到了，你填的已写入", en: "What it waited for arrived: your entry is recorded" },
   crossed: { zh: "对方社区已接收，资料已转过去", en: "The other community has accepted: the records are there now" },
-  asked: { zh: "两人填的不一样，社区请你问清楚是哪一个", en: "Two people wrote different things: the office asks you to find out which is right" },
   conflict: { zh: "两人填的不一样：你的值和别人的值都已保留，等人决定", en: "Two people wrote different things: your value and the other one are both kept, somebody decides" },
   stands: { zh: "两人填的不一样，现在记的是你的值", en: "Two people wrote different things; yours is the one that stands now" },
   decided: { zh: "两人填的不一样，已经决定，现在记的是另一个值", en: "Two people wrote different things; it was decided, and another value stands now" },
@@ -108,16 +108,6 @@ function noticesOfConflict(row: LogRow, lookup: Lookup, registry: FormRegistry):
       const shown = valuesOf(now, form.unitFields(unit));
       return [{ id: `${row.opId}/${unit}`, kind: "conflict" as const, opId: row.opId, recordId: step.id, type: step.type, unit, mine, now: shown, says, needsMe: false }];
     });
-  });
-}
-
-/** Conflicts that the office asked this person to settle. */
-function noticesAsked(ledger: Ledger, lookup: Lookup, registry: FormRegistry): Notice[] {
-  return Object.values(ledger.core.disputes).flatMap((one) => {
-    const view = lookup.read(one.id);
-    if (!view?.conflicts.includes(one.unit) || one.delegatedTo !== ledger.core.user.user_id) return [];
-    const now = valuesOf(view.fields, registry.get(view.type)?.unitFields(one.unit) ?? [one.unit]);
-    return [{ id: `asked/${one.id}/${one.unit}/${one.v}`, kind: "asked" as const, opId: "", recordId: one.id, type: view.type, unit: one.unit, mine: {}, now, says: SAYS.asked, needsMe: true }];
   });
 }
 

@@ -1,5 +1,6 @@
 // One synchronisation: what it sends and reads, in which order, and what it tells. It never throws.
 
+import { askAsked } from "./asked.ts";
 import { dropTakenOff } from "./blobs.ts";
 import { accepted, call, NotUnderstood, problemOf, servedAt, Stopped, wanted, type Line } from "./calls.ts";
 import { askDisputes } from "./disputes.ts";
@@ -85,6 +86,7 @@ export async function synchronise(desk: SyncDesk): Promise<{ report: SyncReport;
     }
     await offerWitnesses(line);
     await askDisputes(line);
+    await askAsked(line);
     await dropTakenOff(ledger, desk.shown);
     if (await uploadBlobs(line, desk.readBlob)) await pullAll();
     if (!report.referenceChanged) report.referenceChanged = await readReference(line, tell);

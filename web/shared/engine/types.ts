@@ -10,7 +10,7 @@ import type { Suspect } from "./duplicates.ts";
 import type { Answer } from "./parts-types.ts";
 import type { KeptDraft } from "./drafts.ts";
 import type { Problem } from "./problem-types.ts";
-import type { Dispute, Notice, Outbox, Standing } from "./standing-types.ts";
+import type { AskedItem, Dispute, Notice, Outbox, Standing } from "./standing-types.ts";
 import type { Reference } from "./reference-types.ts";
 import type { SealedReport } from "./sealed-outbox.ts";
 import type { SearchHit, SearchOptions } from "./search-types.ts";
@@ -319,6 +319,8 @@ export interface Engine {
   notices(): Notice[];
   /** The values of an open conflict; null before a synchronisation has fetched them. */
   dispute(recordId: string, unit: string): Dispute | null;
+  /** The group that tells the office what was found at the door about something it asked; null where the record is not here. */
+  checked(item: AskedItem, outcome: string, note: string): Draft[] | null;
   /** A notice by its id, or the problem `scope_changed`, was read. */
   dismiss(noticeId: string): Promise<void>;
   /** `{stream: {count, digest}}`, computed from the rows on this phone. */

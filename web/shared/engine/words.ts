@@ -64,6 +64,9 @@ export function outcomeWords(state: string, outcome: string | null, reason: stri
   return isRecorded ? { zh: said.zh + CONTAINED.zh, en: said.en + CONTAINED.en } : said;
 }
 
+/** Why an operation waits. What this phone does not know is shown as it came. */
+export const reasonWords = (reason: string): Labels => REASON_WORDS[reason] ?? plain(reason);
+
 type Words = [severity: Problem["severity"], says: [string, string], next: [string, string]];
 
 const PROBLEM_WORDS: Record<ProblemCode, Words> = {

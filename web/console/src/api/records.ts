@@ -1,7 +1,7 @@
 // One record as the server tells it, and writing to it through the operations that everybody uses.
 import { post } from "./client.ts";
 import { newId } from "./ids.ts";
-import type { By, CellName, Label } from "./types.ts";
+import type { By, CellName, DoorCheck, Label } from "./types.ts";
 
 export interface FactField {
   name: string;
@@ -97,6 +97,7 @@ export interface ConflictRow {
   policy: string;
   opened_at: string;
   delegated_to?: string | null;
+  checks?: DoorCheck[];
   harm?: number;
   /** Who deleted the record last, where the conflict is about that. */
   deletion?: { by: By | null; at: string; claimed_at: string | null } | null;

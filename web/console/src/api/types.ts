@@ -17,6 +17,17 @@ export interface By {
   label: string | null;
 }
 
+/** What somebody found at the door about an item of the inbox. */
+export interface DoorCheck {
+  id: string;
+  by: By | null;
+  at: string;
+  outcome: string;
+  label: string | null;
+  note: string | null;
+  asked_at: string | null;
+}
+
 export interface User {
   user_id: string;
   name: string;

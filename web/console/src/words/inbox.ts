@@ -184,6 +184,7 @@ export const inbox = {
   delegate: ["交给网格员核实", "Hand to a worker"],
   delegatedTo: ["已交给{name}核实", "Handed to {name}"],
   delegateTake: ["收回", "Take back"],
+  checks: ["上门核实的结果", "What was found at the door"],
   delegateBack: ["已收回", "Taken back"],
   mine: ["交给我的", "Handed to me"],
   me: ["我", "me"],
