@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -23,14 +24,18 @@ _LOCK = 0x6469736875
 
 def head() -> str:
     """The newest revision that this program knows."""
-    newest = ScriptDirectory.from_config(_config()).get_current_head()
-    assert newest is not None
-    return newest
+    return revisions()[-1]
 
 
 def revisions() -> list[str]:
     """Every revision, oldest first."""
-    return [script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()][::-1]
+    return list(_known())
+
+
+@cache
+def _known() -> tuple[str, ...]:
+    """Read once: every readiness check and every backup asks, and the files are those of this program."""
+    return tuple(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())[::-1]
 
 
 def current(engine: Engine) -> str | None:

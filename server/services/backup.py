@@ -287,11 +287,19 @@ def revision_of(house: House, archive: Path, key_file: Path) -> str:
 
 
 def new_file(house: House, path: Path, revision: str) -> House:
-    """A house on a new SQLite file whose tables are those of a revision, and empty."""
-    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    """A house on a new SQLite file whose tables are those of a revision, and empty. A process makes such a file once, and copies it then."""
+    content = _empty.get(revision)
+    with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600), "wb") as file:
+        file.write(content or b"")
     engine = open_engine(f"sqlite:///{path}")
-    migrations.upgrade(engine, revision)
+    if content is None:
+        migrations.upgrade(engine, revision)
+        engine.dispose()  # everything is in the file
+        _empty[revision] = path.read_bytes()
     return replace(house, engine=engine)
+
+
+_empty: dict[str, bytes] = {}
 
 
 def _verified(
