@@ -51,8 +51,23 @@ DERIVED: dict[str, Derived] = {
             "lives_alone", "person", "boolean", "personal", "独自居住", "Lives alone",
             ("residence_household.dwelling",), stored=True,
         ),
+        Derived(
+            "arrangement", "person", "text", "personal", "居住结构", "How it is lived in",
+            ("residence_household.dwelling",), stored=True,
+        ),
+        Derived(
+            "registration_hangs", "person", "boolean", "personal", "空挂户", "Registered here, nobody of the register lives at the door",
+            ("registration_dwelling.door_number",), stored=True,
+        ),
+        Derived("moved_in_on", "person", "date", "personal", "迁入日期", "Moved in on", stored=True),
+        Derived("born_here_on", "person", "date", "personal", "出生入户日期", "Joined by birth on", stored=True),
+        Derived(
+            "died_in_household_on", "person", "date", "personal", "去世日期（仍在户）", "Died, still in the household",
+            ("residence_household", "vital_status", "died_on"),
+        ),
         Derived("came_here_on", "person", "date", "personal", "来本社区日期", "Came here on", stored=True),
         Derived("stay_began_on", "residence", "date", "personal", "当初来本社区日期", "Had come here on", stored=True),
+        Derived("left_by_death", "residence", "boolean", "personal", "因死亡", "Left by death", stored=True),
         Derived("left_here_on", "residence", "date", "personal", "离开本社区日期", "Left here on", stored=True),
         Derived("age", "person", "integer", "personal", "年龄", "Age", ("birth_date", "died_on")),
         Derived("is_head", "person", "boolean", "personal", "是否户主", "Is head", ("residence_household.head",)),
@@ -72,16 +87,21 @@ DERIVED: dict[str, Derived] = {
                 "registration_dwelling",
                 "registration_address_text",
                 "registration_division_code",
+                "presence",
             ),
         ),
     )
 }
 
+#: Beside ``needs`` of ``residence_state``: whether somebody of the register lives in the dwelling of the registration.
+TIED = "~tied"
+
 #: Values of ``residence_state`` with their labels.
 RESIDENCE_STATES: dict[str, tuple[str, str]] = {
-    "same_place": ("人户一致", "Lives where registered"),
+    "same_place": ("人在户在", "Lives where registered"),
     "lives_not_registered": ("人在户不在", "Lives here, registered elsewhere"),
     "registered_not_living": ("户在人不在", "Registered here, lives elsewhere"),
+    "registered_hanging": ("空挂", "Registered here, nobody of the register lives at the door"),
     "unknown": ("不详", "Unknown"),
 }
 
@@ -105,13 +125,18 @@ def residence_state(
     residence_dwelling: str | None,
     registration_dwelling: str | None,
     registered_outside: bool,
+    away_long: bool = False,
+    tied: bool = True,
 ) -> str:
     """One of ``RESIDENCE_STATES``, from where a person lives and is registered.
 
+    Who is away for long lives where they went. ``tied``: somebody of the register lives in the dwelling of the registration; only
+    everybody of that dwelling tells (`dwelling_facts.tied`).
+
     A residence whose dwelling is not known says nothing about a registration in a known dwelling: ``unknown``.
     """
-    if residence_household is None:
-        return "registered_not_living" if registration_dwelling is not None else "unknown"
+    if residence_household is None or away_long:
+        return ("registered_not_living" if tied else "registered_hanging") if registration_dwelling is not None else "unknown"
     if registration_dwelling is not None:
         if residence_dwelling is None:
             return "unknown"
@@ -152,5 +177,10 @@ def derive(name: str, values: Mapping[str, Any], *, record_id: str, today: date)
             registered_outside=any(
                 values.get(key) is not None for key in ("registration_address_text", "registration_division_code")
             ),
+            away_long=values.get("presence") == "away_long",
+            tied=values.get(TIED) is not False,
         )
+    if name == "died_in_household_on":  # written as a fact, not by the step that takes the dead out of their household
+        dead = values.get("vital_status") == "deceased" and values.get("residence_household") is not None
+        return values.get("died_on") if dead else None
     raise KeyError(name)

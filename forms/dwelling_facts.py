@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from forms.derived import age_on
+from forms.derived import RESIDENCE_STATES, age_on
 
 #: Completed years from which a person counts as old: 老年人权益保障法 §2.
 OLD_FROM = 60
@@ -42,6 +42,10 @@ ARRANGEMENTS: dict[str, tuple[str, str]] = {
 }
 
 
+#: Derived values that are codes, with the labels of their codes.
+DERIVED_CODES: dict[str, dict[str, tuple[str, str]]] = {"residence_state": RESIDENCE_STATES, "arrangement": ARRANGEMENTS}
+
+
 @dataclass(frozen=True, slots=True)
 class Resident:
     """What is known of one person who lives or is registered somewhere.
@@ -66,6 +70,11 @@ class Resident:
         return not self.deceased and self.residence_dwelling == dwelling_id and self.presence != "away_long"
 
 
+def tied(dwelling_id: str, persons: Iterable[Resident]) -> bool:
+    """Whether anybody of those registered in a dwelling lives in it; where nobody does, their registrations hang (空挂)."""
+    return any(one.registration_dwelling == dwelling_id and one.lives_in(dwelling_id) for one in persons)
+
+
 def person_states(dwelling_id: str, persons: Iterable[Resident]) -> dict[str, PersonState]:
     """What each person is to a dwelling.
 
@@ -83,7 +92,7 @@ def person_states(dwelling_id: str, persons: Iterable[Resident]) -> dict[str, Pe
         member of the register still lives there, the others are registered here and live elsewhere.
     """
     here = [p for p in persons if not p.deceased]
-    tied = any(p.registration_dwelling == dwelling_id and p.lives_in(dwelling_id) for p in here)
+    held = tied(dwelling_id, here)
     states: dict[str, PersonState] = {}
     for person in here:
         registered = person.registration_dwelling == dwelling_id
@@ -95,7 +104,7 @@ def person_states(dwelling_id: str, persons: Iterable[Resident]) -> dict[str, Pe
             else:
                 states[person.person_id] = "lives_unknown"
         elif registered:
-            states[person.person_id] = "registered_elsewhere" if tied else "registered_hanging"
+            states[person.person_id] = "registered_elsewhere" if held else "registered_hanging"
     return states
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _KEYS = frozenset({"name", "place", "label", "note", "lists", "ask", "queue"})
 _LIST_KEYS = frozenset({"name", "label", "roster", "filters", "sort", "of_the_present"})
 _FILTER_KEYS = frozenset({"column", "op", "value"})
-_RELATIVE = frozenset({"today", "month_start"})
+_RELATIVE = frozenset({"today", "month_start", "month_end"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,5 +120,9 @@ def filters_on(asked: QuestionList, day: date) -> list[dict[str, Any]]:
 def _value(value: Any, day: date) -> Any:
     if not isinstance(value, Mapping):
         return value
-    start = day.replace(day=1) if value["relative"] == "month_start" else day
+    start = day
+    if value["relative"] != "today":
+        start = day.replace(day=1)
+    if value["relative"] == "month_end":
+        start = (start + timedelta(days=31)).replace(day=1) - timedelta(days=1)
     return (start + timedelta(days=int(value.get("days", 0)))).isoformat()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from forms.codelist import CodeList
 from forms.definition import FieldType, Labels, Privacy
-from forms.derived import RESIDENCE_STATES
+from forms.dwelling_facts import DERIVED_CODES
 
 if TYPE_CHECKING:
     from forms.registry import Registry
@@ -89,8 +89,8 @@ def _of_roster(roster: Roster, registry: Registry) -> Source:
     columns = {}
     for column in roster.columns:
         codes = registry.codelist(column.codelist) if column.codelist else None
-        names = _words_of(codes) if column.derived != "residence_state" else {
-            plain_word(word): code for code, labels in RESIDENCE_STATES.items() for word in (code, *labels)
+        names = _words_of(codes) if column.derived not in DERIVED_CODES else {
+            plain_word(word): code for code, labels in DERIVED_CODES[column.derived].items() for word in (code, *labels)
         }  # fmt: skip
         columns[column.name] = SourceColumn(column.name, column.label, column.type, column.privacy, names)
     return Source(roster.name, roster.label, columns, _known(roster.name, columns))

@@ -68,13 +68,13 @@ def _broken(change):
     [
         (lambda d: d.update(base="planet"), "/base"),
         (lambda d: d.update(colour="red"), "/colour"),
-        (lambda d: d["columns"].append({"name": "x", "path": "nothing"}), "/columns/34/path"),
-        (lambda d: d["columns"].append({"name": "x", "path": "name.length"}), "/columns/34/path"),
-        (lambda d: d["columns"].append({"name": "x", "path": ["name", "sex"]}), "/columns/34/path"),
-        (lambda d: d["columns"].append({"name": "name", "path": "name"}), "/columns/34/name"),
-        (lambda d: d["columns"].append({"name": "x"}), "/columns/34"),
-        (lambda d: d["columns"].append({"name": "x", "derived": "horoscope"}), "/columns/34/derived"),
-        (lambda d: d["columns"].append({"name": "x", "derived": "members_count"}), "/columns/34/derived"),
+        (lambda d: d["columns"].append({"name": "x", "path": "nothing"}), "/columns/39/path"),
+        (lambda d: d["columns"].append({"name": "x", "path": "name.length"}), "/columns/39/path"),
+        (lambda d: d["columns"].append({"name": "x", "path": ["name", "sex"]}), "/columns/39/path"),
+        (lambda d: d["columns"].append({"name": "name", "path": "name"}), "/columns/39/name"),
+        (lambda d: d["columns"].append({"name": "x"}), "/columns/39"),
+        (lambda d: d["columns"].append({"name": "x", "derived": "horoscope"}), "/columns/39/derived"),
+        (lambda d: d["columns"].append({"name": "x", "derived": "members_count"}), "/columns/39/derived"),
         (lambda d: d["sort"].insert(0, {"column": "document_number"}), "/sort/0/column"),
         (lambda d: d["filters"].insert(0, {"column": "document_number", "ops": ["starts_with"]}), "/filters/0/ops"),
         (lambda d: d["filters"].insert(0, {"column": "nothing", "ops": ["eq"]}), "/filters/0/column"),
@@ -82,7 +82,7 @@ def _broken(change):
 )
 def test_a_broken_roster_is_refused_at_its_place(change, pointer):
     """A roster that names an unknown column never reaches the office."""
-    assert len(REGISTRY.roster("persons").columns) == 34
+    assert len(REGISTRY.roster("persons").columns) == 39
     with pytest.raises(DefinitionError) as caught:
         read_roster(_broken(change), REGISTRY)
     assert caught.value.pointer == pointer
@@ -124,6 +124,14 @@ def test_residence_and_registration_are_compared_never_asked(household, dwelling
         registration_dwelling=registered,
         registered_outside=outside,
     )
+
+
+def test_a_registration_hangs_where_nobody_of_the_register_lives():
+    """空挂 is told apart from 户在人不在 by the others of the register; who is away for long lives where they went."""
+    where = {"residence_household": "h", "residence_dwelling": "d", "registration_dwelling": "d", "registered_outside": False}
+    assert [residence_state(**where, away_long=away, tied=tied) for away, tied in ((False, False), (True, True), (True, False))] == [
+        "same_place", "registered_not_living", "registered_hanging"
+    ]  # fmt: skip
 
 
 def test_derived_values_are_computed_from_what_they_need():

@@ -18,6 +18,7 @@ from test_server_imports import (  # noqa: F401
     workbook,
 )
 
+from server.services.sheet_import import folder
 from server.services.verify import verify
 from server.store.database import read, run
 
@@ -120,6 +121,29 @@ def test_who_has_moved_or_gone_since_is_not_brought_back(office, secretary):  # 
     assert people(office)["李三"]["residence_household"] == there["赵四"]["residence_household"]
     rows[0][5] = "503"  # now the table says another door than before: that is a correction
     assert outcomes(run_act(office, secretary, workbook(rows, headings=CORRECTED), "plan"))["changed"] == 1
+
+
+def test_a_table_that_comes_after_its_earlier_one_is_forgotten_replaces_nothing_unseen(office, secretary):  # noqa: F811
+    """Nothing tells any more which cells were corrected: what only tables have written is put right, what somebody wrote by hand is a conflict."""
+    run_act(office, secretary, workbook(family()), "write")
+    there = people(office)
+    change(office, secretary, there["王二"]["id"], political_code="13", birth_date="1982-03-05")
+    for file in folder(office.house).iterdir():  # as after thirty days
+        file.unlink()
+    rows = family(phone="13800000000")
+    rows[2][10] = "党员"
+    plan = run_act(office, secretary, workbook(rows), "plan")
+    assert [(one["fields"], one["against"], one["kept"]) for one in rows_of_report(secretary, plan)] == [
+        (["phones"], [], []), (["birth_date"], ["birth_date"], ["political_code"]), (["political_code"], [], []),
+    ]  # fmt: skip
+    assert outcomes(run_act(office, secretary, workbook(rows), "write")) == {"changed": 2, "conflict": 1}
+    now = people(office)
+    assert now["李一"]["phones"] == ["13912340000", "13800000000"] and now["赵三"]["political_code"] == "01"
+    assert now["王二"]["political_code"] == "13"
+    with read(office.house.engine) as connection:
+        open_ones = run(connection, "SELECT record_id, unit FROM conflict").all()
+    assert [tuple(one) for one in open_ones] == [(there["王二"]["id"], "birth")]
+    assert verify(office.house).difference is None
 
 
 def test_an_import_that_was_taken_back_is_no_earlier_table(office, secretary):  # noqa: F811

@@ -9,14 +9,16 @@ from typing import Any
 import orjson
 
 from forms.definition import RecordType
-from forms.derived import DERIVED, RESIDENCE_STATES, derive
-from forms.dwelling_facts import ARRANGEMENTS, Resident, arrangement
+from forms.derived import DERIVED, TIED, derive
+from forms.dwelling_facts import ARRANGEMENTS, DERIVED_CODES, Resident, arrangement
 from server.house import House
 from server.permissions import Scope
 from server.services.accounts import today
 from server.services.addresses import Addresses
 from server.services.labels import PERSONAL, form_of, shown, title_of, words_of
 from server.services.paging import make_cursor, read_cursor
+from server.services.roster_doors import Doors
+from server.services.roster_source import Now
 from server.store import commands, rosters
 from server.store import record_page as store
 from server.store.scoping import Condition, among, json_text
@@ -200,11 +202,29 @@ def derived(
         values = {**fields}
         if home is not None:
             values |= {f"residence_household.{name}": home.fields.get(name) for name in ("dwelling", "head")}
+        source = Now(connection, scope, community_id)
+        lives, registered = (
+            source.root(one) if isinstance(one := values.get(name), str) else None
+            for name in ("residence_household.dwelling", "registration_dwelling")
+        )
+        doors = Doors(source, day, None)
+        doors.load(one for one in (lives, registered) if one is not None)
+        told: dict[str, Any] = {}
+        if registered is not None:
+            values[TIED] = doors.is_tied(registered)
+        for name in ("age", "is_head", "residence_state"):
+            told[name] = derive(name, values, record_id=row.id, today=day)
+        alive = fields.get("vital_status") != "deceased"
+        if lives is not None and alive and fields.get("presence") != "away_long":
+            told["arrangement"] = doors.lived_in(lives)
+        stands = rosters.entries_by_id(connection, community_id, [registered]) if registered is not None else {}
+        seen = scope.streams is None or any(one.home in scope.streams for one in stands.values())
+        if registered is not None and alive and seen and not values[TIED]:
+            told["registration_hangs"] = True
         return [
             {"name": name, "label": {"zh": DERIVED[name].label_zh, "en": DERIVED[name].label_en}, "value": value,
-             "text": RESIDENCE_STATES[value][0] if name == "residence_state" else words_of(None, value)}
-            for name in ("age", "is_head", "residence_state")
-            if (value := derive(name, values, record_id=row.id, today=day)) is not None
+             "text": DERIVED_CODES[name][value][0] if name in DERIVED_CODES else words_of(None, value)}
+            for name, value in told.items() if value is not None
         ]  # fmt: skip
     dwelling = row.id if form.name == "dwelling" else fields.get("dwelling") if form.name == "household" else None
     if not isinstance(dwelling, str):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from forms.dwelling_facts import Resident
 from server.permissions import cell_stream
 from server.services.roster_source import Counting, Source
 from server.store import rosters as store
@@ -73,6 +74,10 @@ class Elsewhere:
         """See `Source`."""
         return self._inner.living(dwellings, None)
 
+    def residents(self, dwellings: Sequence[str], homes: Sequence[str] | None) -> dict[str, list[Resident]]:
+        """See `Source`."""
+        return self._inner.residents(dwellings, None)
+
     def root(self, record_id: str) -> str:
         """See `Source`."""
         return self._inner.root(record_id)
@@ -117,6 +122,10 @@ class OnDay(Counting):
     def living(self, dwellings: Sequence[str], homes: Sequence[str] | None) -> dict[str, int]:
         """See `Source`."""
         return super().living(dwellings, None)
+
+    def residents(self, dwellings: Sequence[str], homes: Sequence[str] | None) -> dict[str, list[Resident]]:
+        """See `Source`."""
+        return super().residents(dwellings, None)
 
     def root(self, record_id: str) -> str:
         """See `Source`; a merge says that there was one of them all along."""

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
+from forms.dwelling_facts import Resident
 from forms.index import mask_value
 from server.house import House
 from server.permissions import Scope
@@ -36,6 +37,9 @@ class Source(Protocol):
 
     def living(self, dwellings: Sequence[str], homes: Sequence[str] | None) -> dict[str, int]:
         """How many persons live in each of these dwellings, whatever their household; who is away for long does not."""
+
+    def residents(self, dwellings: Sequence[str], homes: Sequence[str] | None) -> dict[str, list[Resident]]:
+        """Who belongs to the households of each of these dwellings, whatever their presence; dwellings without anybody are left out."""
 
     def root(self, record_id: str) -> str:
         """The record that an id leads to: itself, or the survivor of the merges that it went into (S8)."""
@@ -79,6 +83,19 @@ class Now:
     def living(self, dwellings: Sequence[str], homes: Sequence[str] | None) -> dict[str, int]:
         """See `Source`."""
         return store.count_living(self._connection, self._community_id, dwellings)
+
+    def residents(self, dwellings: Sequence[str], homes: Sequence[str] | None) -> dict[str, list[Resident]]:
+        """See `Source`; who is registered at a merged dwelling is registered at its survivor (S8)."""
+        found: dict[str, list[Resident]] = {}
+        for one in store.residents(self._connection, self._community_id, dwellings):
+            registered = self.root(one.registered) if one.registered else None
+            found.setdefault(one.dwelling, []).append(
+                Resident(
+                    one.id, one.dwelling, registered, presence=one.presence, birth_date=one.birth_date,
+                    deceased=one.vital_status == "deceased", collective=one.kind == "collective",
+                )
+            )  # fmt: skip
+        return found
 
 
 def _led_on(
@@ -131,6 +148,24 @@ class Counting:
             if entry.fields.get("vital_status") != "deceased" and entry.fields.get("presence") != "away_long"
         )
         return {one: number for one, number in counts.items() if one in wanted}
+
+    def residents(self, dwellings: Sequence[str], homes: Sequence[str] | None) -> dict[str, list[Resident]]:
+        """See `Source`."""
+        wanted = set(dwellings)
+        households = {entry.id: (self._named(entry, "dwelling"), entry.fields.get("kind")) for entry in self.base("household", homes)}
+        found: dict[str, list[Resident]] = {}
+        for entry in self.base("person", homes):
+            dwelling, kind = households.get(self._named(entry, "residence_household") or "", (None, None))
+            if dwelling is not None and dwelling in wanted:
+                fields = entry.fields
+                found.setdefault(dwelling, []).append(
+                    Resident(
+                        entry.id, dwelling, self._named(entry, "registration_dwelling"), presence=fields.get("presence"),
+                        birth_date=fields.get("birth_date"), deceased=fields.get("vital_status") == "deceased",
+                        collective=kind == "collective",
+                    )
+                )  # fmt: skip
+        return found
 
 
 class Then(Counting):

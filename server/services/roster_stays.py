@@ -33,6 +33,21 @@ class Stays:
             return None
         return self._began(person.id, person.fields)
 
+    def joined_on(self, person: Entry, *, by_birth: bool) -> str | None:
+        """The day on which a resident moved into the community, or was born into it: of the two never both, for one stay.
+
+        Born into it is who came by birth, or in the month of birth, or of whom no coming is known: on the day of birth, or on that of coming
+        where it is later. All others moved in on the day on which they came. Days of moving in and of birth of a month add up to
+        those of a year.
+        """
+        if person.fields.get("residence_household") is None:
+            return None
+        (came, reason), birth = self._begun(person.id, person.fields), person.fields.get("birth_date")
+        born = isinstance(birth, str) and (came is None or reason == "born" or came[:7] == birth[:7])
+        if not by_birth:
+            return None if born or reason == "born" else came
+        return max(str(birth), came or "") if born else None
+
     def began_on(self, episode: Entry) -> str | None:
         """The day on which the stay began that a closed residence belongs to; None as in `came_on`."""
         return self._began(self._root(str(episode.fields.get("person"))), episode.fields)
@@ -45,8 +60,8 @@ class Stays:
         until, fields = episode.fields.get("resident_to"), episode.fields
         if until is None or fields.get("kind") == "registration" or fields.get("left_reason") in _NO_LEAVING:
             return None
-        if fields.get("left_reason") == "died":
-            return str(until)
+        if self.by_death(episode, person):
+            return str((person.fields.get("died_on") if person is not None else None) or until)
         if person is not None and person.fields.get("residence_household") is not None and (person.fields.get("resident_from") or "") <= until:
             return None
         for one in self._closed[self._root(str(fields.get("person")))]:
@@ -55,7 +70,20 @@ class Stays:
                 return None
         return str(until)
 
+    @staticmethod
+    def by_death(episode: Entry, person: Entry | None) -> bool:
+        """Whether a closed residence ended by death: by the step that says so, or of somebody who was dead by then."""
+        if episode.fields.get("left_reason") == "died":
+            return True
+        fields = person.fields if person is not None else {}
+        until = episode.fields.get("resident_to") or ""
+        return fields.get("vital_status") == "deceased" and "" < (fields.get("died_on") or "") <= until
+
     def _began(self, person: str, fields: Mapping[str, object]) -> str | None:
+        return self._begun(person, fields)[0]
+
+    def _begun(self, person: str, fields: Mapping[str, object]) -> tuple[str | None, object]:
+        """(day on which a stay began, the reason given for it)."""
         since, reason = fields.get("resident_from"), fields.get("joined_reason")
         going_on = True
         while going_on and isinstance(since, str):
@@ -65,4 +93,4 @@ class Stays:
                 if (begun or "") < since <= (one.fields.get("resident_to") or ""):
                     since, reason, going_on = begun, one.fields.get("joined_reason"), True
                     break
-        return since if isinstance(since, str) and reason not in _KNOWN_LATE else None
+        return (since if isinstance(since, str) and reason not in _KNOWN_LATE else None), reason

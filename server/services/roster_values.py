@@ -9,12 +9,14 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from forms.derived import DERIVED, RESIDENCE_STATES, derive
+from forms.derived import DERIVED, TIED, derive
+from forms.dwelling_facts import DERIVED_CODES
 from forms.index import normalise_for_search
 from forms.registry import Registry
 from forms.roster import RosterColumn
 from server.permissions import Scope
 from server.services.labels import code_labels
+from server.services.roster_doors import Doors
 from server.services.roster_query import Filter
 from server.services.roster_source import Source
 from server.services.roster_stays import Stays
@@ -46,7 +48,8 @@ _COUNTS = {
     "members_known_count": _Counted("party_member", "organization", placed=False),
     "check_ins_count": _Counted("check_in", "party_member", placed=False, unless=("state", "ended")),
 }
-_STAYS = frozenset({"came_here_on", "stay_began_on", "left_here_on"})
+_STAYS = frozenset({"came_here_on", "moved_in_on", "born_here_on", "stay_began_on", "left_here_on", "left_by_death"})
+_OF_DOORS = frozenset({"residence_state", "registration_hangs", "arrangement"})
 _DIGITS = re.compile(r"(\d+)")
 
 
@@ -76,6 +79,7 @@ class Values:
         self._counted: set[str] = set()
         self._living: dict[str, int] = {}
         self._stays: Stays | None = None
+        self._doors = Doors(source, today, homes)
 
     def load(self, entries: Sequence[Entry], columns: Iterable[RosterColumn]) -> None:
         """Fetch what these columns of these entries refer to: one query per step of the longest path."""
@@ -102,6 +106,9 @@ class Values:
                 self._count(column, entries)
             elif column.derived == "lives_alone":
                 self._count_living(column, entries)
+            elif column.derived in _OF_DOORS:
+                holders = (self.follow(entry, column.paths[0]) for entry in entries)
+                self._doors.load(door for one in holders if (door := self._door_of(column.derived or "", one)) is not None)
             elif column.derived in _STAYS and self._stays is None:
                 self._stays = Stays(self._source)
 
@@ -112,7 +119,7 @@ class Values:
             return
         for start in column.paths:
             yield start
-            if column.derived == "left_here_on":
+            if column.derived in ("left_here_on", "left_by_death"):
                 yield (*start, "person")
             for need in DERIVED[column.derived].needs:
                 yield (*start, *need.split(".")[:-1])
@@ -149,13 +156,47 @@ class Values:
             return False
         return self._living.get(home.fields.get("dwelling", "")) == 1
 
-    def _stay(self, name: str, holder: Entry) -> str | None:
+    def _door_of(self, name: str, holder: Entry | None) -> str | None:
+        """The dwelling whose residents decide a derived value: where somebody lives, or where they are registered."""
+        if holder is None:
+            return None
+        if name == "arrangement":
+            home = self.follow(holder, ("residence_household",))
+            door = home.fields.get("dwelling") if home is not None else None
+        else:
+            door = holder.fields.get("registration_dwelling")
+            if name == "residence_state" and holder.fields.get("residence_household") and holder.fields.get("presence") != "away_long":
+                return None  # lives here: where somebody is registered does not hang on the others
+        return self._source.root(door) if isinstance(door, str) else None
+
+    def _lived_in(self, holder: Entry) -> str | None:
+        """How the old people live where somebody lives; None for who lives in no known dwelling."""
+        door = self._door_of("arrangement", holder)
+        lives = holder.fields.get("vital_status") != "deceased" and holder.fields.get("presence") != "away_long"
+        return self._doors.lived_in(door) if door is not None and lives else None
+
+    def _hangs(self, holder: Entry) -> bool | None:
+        """Whether nobody of the register lives where a person is registered; not told of a door outside the cells of a grid worker."""
+        door = self._door_of("registration_hangs", holder)
+        stands = self.follow(holder, ("registration_dwelling",))
+        if door is None or holder.fields.get("vital_status") == "deceased" or stands is None:
+            return False
+        if self._scope.streams is not None and stands.home not in self._scope.streams:
+            return None
+        return not self._doors.is_tied(door)
+
+    def _stay(self, name: str, holder: Entry) -> str | bool | None:
         """When a stay in the community began or ended; not told of who is outside the cells of a grid worker."""
         if self._stays is None or (self._scope.streams is not None and holder.home not in self._scope.streams):
             return None
         if name == "came_here_on":
             return self._stays.came_on(holder)
-        return self._stays.began_on(holder) if name == "stay_began_on" else self._stays.left_on(holder, self.follow(holder, ("person",)))
+        if name in ("moved_in_on", "born_here_on"):
+            return self._stays.joined_on(holder, by_birth=name == "born_here_on")
+        if name == "stay_began_on":
+            return self._stays.began_on(holder)
+        left = self._stays.by_death if name == "left_by_death" else self._stays.left_on
+        return left(holder, self.follow(holder, ("person",)))
 
     def follow(self, entry: Entry | None, path: Path) -> Entry | None:
         """The record at the end of a path of references; None where a step leads nowhere."""
@@ -197,6 +238,10 @@ class Values:
         spec = self._registry.latest(holder.type).fields.get(name)
         return spec is not None and spec.privacy == "public"
 
+    def _elsewhere(self, start: Path, holder: Entry) -> bool:
+        """Whether a record that another one leads to lies outside the cells of a grid worker."""
+        return bool(start) and self._scope.streams is not None and holder.home not in self._scope.streams
+
     def _derived_reader(self, column: RosterColumn) -> Reader:
         name, start = column.derived or "", column.paths[0]
         if name == "cell_code":
@@ -209,15 +254,20 @@ class Values:
             )
         if name == "lives_alone":
             return lambda entry: self._alone(holder) if (holder := self.follow(entry, start)) else None
+        if name in ("arrangement", "registration_hangs"):
+            told = self._lived_in if name == "arrangement" else self._hangs
+            return lambda entry: told(holder) if (holder := self.follow(entry, start)) and not self._elsewhere(start, holder) else None
         if name in _STAYS:
             return lambda entry: self._stay(name, holder) if (holder := self.follow(entry, start)) else None
         needs = [(need, tuple(need.split("."))) for need in DERIVED[name].needs]
 
         def read(entry: Entry) -> Any:
             holder = self.follow(entry, start)
-            if holder is None or (start and self._scope.streams is not None and holder.home not in self._scope.streams):
+            if holder is None or self._elsewhere(start, holder):
                 return None
-            values = {}
+            values: dict[str, Any] = {}
+            if name == "residence_state" and (door := self._door_of(name, holder)) is not None:
+                values[TIED] = self._doors.is_tied(door)
             for need, path in needs:
                 end = self.follow(holder, path[:-1])
                 values[need] = end.fields.get(path[-1]) if end is not None else None
@@ -318,14 +368,14 @@ def label_of(registry: Registry, column: RosterColumn, value: Any) -> Any:
     """Chinese label of a coded value, a list for a list; None without a code."""
     if value is None:
         return None
-    if column.derived == "residence_state":
-        return RESIDENCE_STATES[value][0]
+    if column.derived in DERIVED_CODES:
+        return DERIVED_CODES[column.derived][value][0]
     return code_labels(registry.codelist(column.codelist) if column.codelist else None, value)
 
 
 def has_label(column: RosterColumn) -> bool:
     """Whether a column has labels beside its codes."""
-    return column.codelist is not None or column.derived == "residence_state"
+    return column.codelist is not None or column.derived in DERIVED_CODES
 
 
 def table_value(value: Any) -> Value:

@@ -46,6 +46,23 @@ def difference(values: Values, stored: Values, form: RecordType) -> dict[str, An
     return changed
 
 
+def unseen(changed: Values, stored: Values, form: RecordType, others: Callable[[str], bool]) -> Difference:
+    """What `difference` found, where a table of this kind was written before and nothing is kept of what it said of somebody.
+
+    A value that somebody wrote by hand, and that this one would replace, may be the newer one: it stays, or both are told where people
+    decide on the fact anyhow.
+    """
+    found = Difference()
+    for name, value in changed.items():
+        spec, unit = form.fields[name], form.unit_of[name]
+        grows = spec.type in _SETS or _appends(form, spec) or stored.get(name) is None
+        if not grows and others(unit) and form.units[unit].policy == "last":
+            found.kept.append(name)
+        else:
+            (found.write if grows or not others(unit) else found.against)[name] = value
+    return found
+
+
 def corrected(
     values: Values, told: Values, stored: Values, form: RecordType, others: Callable[[str], bool], *, secrets: Values | None = None
 ) -> Difference:

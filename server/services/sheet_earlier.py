@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from server.services.sheet_file import Heading, data_rows, open_sheet
+from server.services.sheet_ground import place_of
 from server.services.sheet_read import Reader, SheetRow
 from server.store.sheet_scratch import Scratch
 
@@ -48,6 +49,11 @@ class Told:
     def is_row_of(self, one: SheetRow) -> bool:
         """Whether a row of the table now is this one put right: in its old place, or the same but for who it is about."""
         return self.row == one.row or (self.parts == one.parts and _rest(self.values) == _rest(one.values))
+
+    def names_door_of(self, one: SheetRow) -> bool:
+        """Whether a row of the table now names the place and the household that this one named."""
+        number = "household.number"
+        return place_of(self.parts) == place_of(one.parts) and self.parts.get(number, "") == one.parts.get(number, "")
 
 
 def learn_earlier(scratch: Scratch, tables: list[Earlier]) -> None:

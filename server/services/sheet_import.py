@@ -116,7 +116,10 @@ def plans(
 ) -> Iterator[list[RowPlan]]:
     """The plans of all rows, some hundred at a time, each made when it is asked for; memory does not grow with the table."""
     heading = heading_of(path, house.registry, sheet)
-    planner = Planner(house, community_id, heading.names, mapped(house, heading, mapping))
+    with read(house.engine) as connection:
+        before = store.mapping_of(connection, community_id, _hash(heading)) is not None
+        mine = frozenset(one.install_id for one in installs.installs(connection, [community_id], kind="import")) if before else None
+    planner = Planner(house, community_id, heading.names, mapped(house, heading, mapping), mine)
     try:
         with read(house.engine) as connection:
             planner.learn(connection)

@@ -13,7 +13,7 @@ import orjson
 
 from forms.index import normalise_for_search
 from forms.sheet_columns import TYPES
-from server.services.sheet_difference import Difference, corrected, difference
+from server.services.sheet_difference import Difference, corrected, difference, unseen
 from server.services.sheet_earlier import Earlier, Told, expect, learn_earlier, told_of
 from server.services.sheet_file import Row
 from server.services.sheet_ground import Dwelling, Ground, Home, place_of
@@ -35,6 +35,8 @@ OUTCOMES = (NEW, CHANGED, SAME, UNPLACED, DUPLICATE, DOUBTFUL, REJECTED)
 """``unplaced`` is new with no address or one that leads to no building; ``doubtful``: several persons would fit, or one nearly
 does, or the document is one's and the name another's: a person's of the house, or of the row ``of_row``; or the household is not certain."""
 MOST_CANDIDATES = 3
+_UNKNOWN = "0" * 16
+"""The tag of a version that nobody is known to have seen."""
 
 _PLACES = ("estate", "building", "entrance")
 
@@ -71,9 +73,13 @@ class Planner:
     Parameters
     ----------
     headings, targets : the columns in order, and what each holds (None: left out)
+    imports : where a table with these headings was written before, the imports of the community; None where none was
     """
 
-    def __init__(self, house: House, community_id: str, headings: Sequence[str], targets: Sequence[str | None]) -> None:
+    def __init__(
+        self, house: House, community_id: str, headings: Sequence[str], targets: Sequence[str | None], imports: frozenset[str] | None = None
+    ) -> None:
+        self._imports = imports
         self._house, self._community_id = house, community_id
         self._targets = targets
         self._forms = {kind: house.registry.latest(kind) for kind in TYPES}
@@ -214,23 +220,32 @@ class Planner:
         values = no_less_known(values, stored)
         if told is None:
             found = Difference(difference(values, stored, form))
+            if self._imports is not None and any(stored.get(name) is not None for name in found.write):
+                stamps, mine = self._stamps(connection, "person", row.id), self._imports
+                found = unseen(found.write, stored, form, lambda unit: stamps[unit][1] not in mine)
+                if found.against:  # seen by nobody who wrote the table, as far as anything tells
+                    operations.append(_operation("patch", "person", row.id, {"v": row.v, "tag": _UNKNOWN}, found.against))
         else:
-            stamps: dict[str, tuple[int, str]] = {}
+            stamps = {}
             if any(told.values["person"].get(name, value) != value for name, value in values.items()):
-                stood = store.stamps_of(connection, self._community_id, [row.id])[row.id]
-                written = orjson.loads(stood.stamps)
-                stamps = {unit: tuple(written[unit][:2]) if unit in written else (1, stood.created_install) for unit in form.units}
+                stamps = self._stamps(connection, "person", row.id)
             secret = {"document_number": values.get("document_number")} if any(one.id == row.id for one in of_number) else {}
             others = lambda unit: stamps[unit][1] not in self._earlier  # noqa: E731
             found = corrected(values, told.values["person"], stored, form, others, secrets=secret)
             seen = min((stamps[form.unit_of[name]][0] - 1 for name in found.against), default=0)
-            if seen > 0:  # what the table's author saw: the version before somebody wrote
-                base = {"v": seen, "tag": tag_at(connection, self._community_id, row.id, seen) or "0" * 16}
+            if found.against:  # what the table's author saw: the version before somebody wrote
+                base = {"v": max(seen, 1), "tag": (tag_at(connection, self._community_id, row.id, seen) if seen else None) or _UNKNOWN}
                 was = {name: told.values["person"].get(name) for name in found.against if form.fields[name].privacy != "secret"}
                 operations.append(_operation("patch", "person", row.id, base, found.against) | {"was": was})
         if found.write:
             operations.insert(0, _operation("patch", "person", row.id, {"v": row.v, "tag": row.tag}, found.write))
         return found
+
+    def _stamps(self, connection: Connection, kind: str, record_id: str) -> dict[str, tuple[int, str]]:
+        """(version, install) of the last write of each unit of a record."""
+        stood = store.stamps_of(connection, self._community_id, [record_id])[record_id]
+        written = orjson.loads(stood.stamps)
+        return {unit: tuple(written[unit][:2]) if unit in written else (1, stood.created_install) for unit in self._forms[kind].units}
 
     # ------------------------------------------------------------ deciding
     def _plan(
@@ -267,7 +282,7 @@ class Planner:
         lives = stored.get("residence_household")
         behind_it = door.dwelling.homes if door is not None and door.dwelling is not None else ()
         home = next((one for one in behind_it if one.household_id == lives), None)
-        if told is not None and door is not None and _same_door(told, one):
+        if told is not None and door is not None and told.names_door_of(one):
             if home is None:  # moved since by somebody who knows; the table says as before
                 door, kept = None, ["residence_household"]
             else:
@@ -283,7 +298,7 @@ class Planner:
         if door is not None and unsure:
             return RowPlan(one.row, DOUBTFUL, matches[0].id if matches else None, place=unsure), None
         operations: list[dict[str, Any]] = []
-        home, placed = self._home(one, door, operations, told) if door else (None, False)
+        home, placed = self._home(connection, one, door, operations, told) if door else (None, False)
         self._ground.scratch.saw(self._identity(one, home.household_id if home else ""), one.row, str(one.person["name"]))
         if home is not None:
             values["residence_household"] = home.household_id
@@ -300,7 +315,7 @@ class Planner:
             outcome, place = NEW if placed else UNPLACED, place if door is not None else "no_address"
         if home is not None and home.head_id is None and is_head(one):
             home.head_id, home.head_name = person_id, str(one.person["name"])
-            self._touch("household", home.household_id, home, {"head": person_id}, operations)
+            self._touch(connection, "household", home.household_id, home, {"head": person_id}, operations)
             outcome = CHANGED if outcome == SAME else outcome
         return RowPlan(
             one.row, outcome, person_id, fields=tuple(sorted({*found.write, *found.against})), operations=operations, place=place,
@@ -324,7 +339,7 @@ class Planner:
         return Door(place, dwelling, lead, near)
 
     def _home(
-        self, one: SheetRow, door: Door, operations: list[dict[str, Any]], told: Told | None
+        self, connection: Connection, one: SheetRow, door: Door, operations: list[dict[str, Any]], told: Told | None
     ) -> tuple[Home, bool]:
         """The household that a row belongs to, made with its dwelling where there is none; whether it stands in a building."""
         place, dwelling, building = door.place, door.dwelling, door.lead.building
@@ -336,13 +351,13 @@ class Planner:
             operations.append(_operation("create", "dwelling", dwelling.dwelling_id, None, dwelling.fields))
             self._ground.add(dwelling, door.lead.entrance, building, place.door, place.line if building else place.text)
         else:
-            self._touch("dwelling", dwelling.dwelling_id, dwelling, one.values["dwelling"], operations, told)
+            self._touch(connection, "dwelling", dwelling.dwelling_id, dwelling, one.values["dwelling"], operations, told)
         placed = building is not None or bool(dwelling.fields.get("entrance") or dwelling.fields.get("building"))
         own = one.parts.get("household.number", "")
         said = one.values["household"] | ({"household_number": own} if own and not door.home_number else {})
         if door.home is not None:
             door.home.number = door.home.number or own
-            self._touch("household", door.home_id, door.home, said, operations, told)
+            self._touch(connection, "household", door.home_id, door.home, said, operations, told)
             return door.home, placed
         fields = {"dwelling": dwelling.dwelling_id, "kind": "family"} | said
         made = Home(self._house.new_id(), own, None, door.head, fields, None)
@@ -351,21 +366,23 @@ class Planner:
         return made, placed
 
     def _touch(
-        self, kind: str, record_id: str, known: Dwelling | Home, values: Mapping[str, Any], operations: list[dict[str, Any]],
-        told: Told | None = None,
+        self, connection: Connection, kind: str, record_id: str, known: Dwelling | Home, values: Mapping[str, Any],
+        operations: list[dict[str, Any]], told: Told | None = None,
     ) -> None:  # fmt: skip
         """Write what a dwelling or a household does not have yet; the next row of it finds it there. What the earlier table said stays."""
         if told is not None:
             values = {name: value for name, value in values.items() if told.values[kind].get(name) != value}
         changed = difference(values, known.fields, self._forms[kind])
+        if told is None and self._imports is not None and known.base is not None and any(known.fields.get(name) is not None for name in changed):
+            stamps, mine = self._stamps(connection, kind, record_id), self._imports
+            found = unseen(changed, known.fields, self._forms[kind], lambda unit: stamps[unit][1] not in mine)
+            changed = found.write
+            if found.against:
+                operations.append(_operation("patch", kind, record_id, {"v": known.base["v"], "tag": _UNKNOWN}, found.against))
+                known.fields |= {name: values[name] for name in found.against}
         if changed:
             operations.append(_operation("patch", kind, record_id, known.base, changed))
             known.fields |= {name: values[name] for name in changed}
-
-
-def _same_door(told: Told, one: SheetRow) -> bool:
-    """Whether a row names the place and the household that it named in the earlier table."""
-    return place_of(told.parts) == place_of(one.parts) and told.parts.get("household.number", "") == one.parts.get("household.number", "")
 
 
 def _operation(kind: str, record_type: str, record_id: str, base: Mapping[str, Any] | None, fields: Mapping[str, Any]) -> dict[str, Any]:

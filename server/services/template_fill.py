@@ -130,8 +130,19 @@ def _put(
         parts.append(spot.text[position:])
     if len(parts) == 1:
         _set(cell, parts[0])
+    elif (total := _sum(spot, parts)) is not None:
+        _set(cell, total)
     else:
         _set(cell, "".join("" if part is None else _said(part) for part in parts))
+
+
+def _sum(spot: Spot, parts: Sequence[Any]) -> Any:
+    """The sum of a cell that holds nothing but figures with ``+`` between them; None for any other text."""
+    between = [part for part in parts[1::2] if not isinstance(part, str) or part.strip() not in ("+", "＋")]
+    if between or len(parts) % 2 == 0 or any(one.kind != "figure" for one in spot.placeholders) or spot.text[:2] != "{{":
+        return None
+    numbers = [part or 0 for part in parts[::2]]
+    return sum(numbers) if all(isinstance(one, int | float) and not isinstance(one, bool) for one in numbers) else None
 
 
 def _value(

@@ -174,6 +174,25 @@ def count_living(connection: Connection, community_id: str, dwellings: Sequence[
     return counts
 
 
+def residents(connection: Connection, community_id: str, dwellings: Sequence[str]) -> list[Any]:
+    """Everybody who belongs to a household of these dwellings: dwelling, id, registered (the dwelling of the registration, as it is written),
+    presence, birth_date, vital_status, and the kind of the household."""
+    told = [f"{json_text(connection, 'r', name)} AS {name}" for name in ("presence", "birth_date", "vital_status")]
+    home, door, kind = json_text(connection, "r", "residence_household"), json_text(connection, "h", "dwelling"), json_text(connection, "h", "kind")
+    found: list[Any] = []
+    for slice_ in chunks(dwellings, 500):
+        wanted, values = among("h.place_parent", slice_)
+        found += run(
+            connection,
+            f"SELECT h.place_parent AS dwelling, r.id, {json_text(connection, 'r', 'registration_dwelling')} AS registered, {', '.join(told)}, "
+            f"{kind} AS kind FROM record h JOIN record r ON r.community_id = h.community_id AND r.place_parent = h.id "
+            f"WHERE h.community_id = ? AND {wanted} AND h.type = 'household' AND h.life = 'live' AND {door} IS NOT NULL "
+            f"AND r.type = 'person' AND r.life = 'live' AND {home} IS NOT NULL",
+            (community_id, *values),
+        )
+    return found
+
+
 def count_referring(
     connection: Connection, community_id: str, kind: str, ref: str, *, unless: tuple[str, str] | None = None
 ) -> dict[str, int]:

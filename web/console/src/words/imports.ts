@@ -57,7 +57,7 @@ export const imports = {
   whyGone: ["上次导入的这个人后来被删除或合并了，没有再写入；打开核对", "Whom the earlier table made was deleted or merged since; nothing is written. Look"],
   ofEarlier: ["对应上次导入的第 {row} 行，表中更正了是谁", "Row {row} of the earlier table, put right"],
   against: ["{fields}：后来有人改过，表中也改了，写入后可能成为冲突，由您裁定", "{fields}: changed by somebody since, and corrected here too; may become a conflict for you to settle"],
-  keptLater: ["{fields}：后来有人改过，表中没有变，保留现在的", "{fields}: changed by somebody since and the same in the table; stays as it is now"],
+  keptLater: ["{fields}：后来有人改过，保留现在的；确有更正请改档案", "{fields}: changed by somebody since; stays as it is now, put it right in the record if need be"],
   maybe: ["可能是谁 {n}", "Candidate {n}"],
   whyUnplaced: ["地址没有对上楼栋，会进入“未落格”待办", "The address leads to no building; it goes to the inbox, in no cell"],
   place_no_address: ["表中没有写楼栋和门牌", "the table names no building and door"],
