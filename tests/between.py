@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -13,15 +14,22 @@ from typing import Any
 
 _LEFT_OUT = {"transfer-encoding", "connection", "content-length", "host", "server", "date"}
 
+_LATENCY_S = 0.4
+_BYTES_PER_S = 50_000
+
 
 class Between:
-    """Passes everything on to the server; `program` is appended to the service worker, `instead` replaces whole answers by path, `tired` answers 503."""
+    """Passes everything on to the server; `program` is appended to the service worker, `instead` replaces whole answers by path, `tired` answers 503.
+
+    `slowed`: the program's files come as over slow 3G. They are fetched by its service worker, whose line a browser's own slow-down does not reach.
+    """
 
     def __init__(self, server: str) -> None:
         self.server = server
         self.program = b""
         self.instead: dict[str, dict[str, Any]] = {}
         self.tired: set[str] = set()
+        self.slowed = False
         self.asked: list[str] = []
         self.url = ""
 
@@ -41,6 +49,8 @@ class Between:
         if path == "/field/sw.js" and status == 200:
             content += self.program
             said = [(name, value) for name, value in said if name.lower() not in ("content-encoding", "etag", "last-modified")]
+        if self.slowed and path.startswith("/field/"):
+            time.sleep(_LATENCY_S + len(content) / _BYTES_PER_S)
         return status, said, content
 
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 from browser_kit import DEMO_PASSWORD, DemoSite
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import BrowserContext, CDPSession, Locator, Page, expect
 
 from forms.identity import resident_id_check_character
 
 PIN = "258036"
 _PATIENCE_MS = 120_000
+_USUAL_PATIENCE_MS = 30_000
 PACES = pytest.mark.parametrize("phone", ["as it is", pytest.param("slow", marks=pytest.mark.long)], indirect=True)
 """A story as it is, and (long) on a processor four times slower with slow 3G."""
 
@@ -41,6 +42,7 @@ class FieldPhone:
     site: DemoSite
     slow: bool = False
     """A processor four times slower, and slow 3G whenever there is a network."""
+    _tools: list[CDPSession] = field(default_factory=list)
 
     @property
     def context(self) -> BrowserContext:
@@ -63,14 +65,26 @@ class FieldPhone:
         if self.slow:
             self.context.set_default_timeout(_PATIENCE_MS)
             self._slow_processor()
-            tools = self.context.new_cdp_session(self.page)
+            tools = self._tool()
             tools.send("Network.enable")
             tools.send("Network.emulateNetworkConditions", {"offline": False, "latency": 400, "downloadThroughput": 50_000, "uploadThroughput": 50_000})
         return self
 
     def _slow_processor(self) -> None:
         if self.slow:
-            self.context.new_cdp_session(self.page).send("Emulation.setCPUThrottlingRate", {"rate": 4})
+            self._tool().send("Emulation.setCPUThrottlingRate", {"rate": 4})
+
+    def _tool(self) -> CDPSession:
+        self._tools.append(self.context.new_cdp_session(self.page))
+        return self._tools[-1]
+
+    def hurry(self) -> None:
+        """Be as quick as the machine again; the page is still the one that was slowed."""
+        for tools in self._tools:
+            tools.detach()
+        self._tools.clear()
+        self.slow = False
+        self.context.set_default_timeout(_USUAL_PATIENCE_MS)
 
     def network(self, there: bool) -> None:
         """Leave flight mode (``there``) or enter it."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -125,7 +127,8 @@ def test_two_phones_at_the_same_door_are_told_and_the_door_decides(phone: FieldP
 
 def newest_device(phone: FieldPhone) -> str:
     """The install that was enrolled last."""
-    return sorted(line.split()[0] for line in phone.site.dishu("device", "list").splitlines() if "in use" in line)[-1]
+    with closing(sqlite3.connect(f"file:{phone.site.folder / 'dishu.sqlite3'}?mode=ro", uri=True)) as database:
+        return str(database.execute("SELECT max(install_id) FROM install WHERE revoked_at IS NULL").fetchone()[0])
 
 
 def good_time(phone: FieldPhone, household: str, words: str) -> None:

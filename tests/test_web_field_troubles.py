@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from between import Between, between
 from browser_kit import CHEAP_PHONE, DEMO_PASSWORD, DemoSite
-from field_phone import FieldPhone, Office
+from field_phone import PACES, FieldPhone, Office, paced
 from playwright.sync_api import Browser, expect
 
 SYNCING = "navigator.serviceWorker.getRegistration('/field/').then(one => one.sync.getTags())"
@@ -32,11 +32,15 @@ def enrolled(browser: Browser, demo_site: DemoSite, line: Between) -> Iterator[F
 
 
 @pytest.fixture
-def phone(enrolled: FieldPhone) -> FieldPhone:
-    """The phone at its home screen, with a network, nothing unsent."""
-    enrolled.context.set_offline(False)
-    enrolled.go_home()
-    return enrolled
+def phone(request: pytest.FixtureRequest, enrolled: FieldPhone, line: Between) -> Iterator[FieldPhone]:
+    """The phone at its home screen, with a network, nothing unsent; told slowly, slowed down for one story."""
+    with paced(request) as is_slow:
+        enrolled.slow = line.slowed = is_slow
+        enrolled.network(True)
+        enrolled.go_home()
+        yield enrolled
+        line.slowed = False
+        enrolled.hurry()
 
 
 def good_time(phone: FieldPhone, household: str, words: str) -> None:
@@ -100,13 +104,14 @@ def the_browser_says_there_is_a_network(phone: FieldPhone, line: Between) -> Non
     tools.send("ServiceWorker.dispatchSyncEvent", {"origin": line.url, "registrationId": known[0], "tag": "dishu-send", "lastChance": False})
 
 
+@PACES
 def test_a_newer_program_is_offered_between_households_and_keeps_unsent_work(phone: FieldPhone, line: Between):
     """At a door nothing is offered; at home it is, and what was not sent is there after it."""
     household = phone.due(1)[0]
-    line.program = b"\n// the next version"
+    line.program += b"\n// the next version"
     phone.page.evaluate("navigator.serviceWorker.getRegistration('/field/').then(one => one.update())")
     phone.page.wait_for_function("navigator.serviceWorker.getRegistration('/field/').then(one => one.waiting !== null)")
-    phone.context.set_offline(True)
+    phone.network(False)
     phone.household(household)
     expect(phone.page.get_by_text("新版本已下载好")).to_have_count(0)
     phone.tap("都没变")
@@ -119,8 +124,8 @@ def test_a_newer_program_is_offered_between_households_and_keeps_unsent_work(pho
     phone.pin()
     phone.home_stands()
     assert phone.unsent() == unsent
-    phone.context.set_offline(False)
-    phone.sync()
+    phone.network(True)
+    phone.agrees()
 
 
 def test_a_cell_that_is_taken_away_is_told_and_leaves_the_phone(phone: FieldPhone, office: Office):
@@ -166,6 +171,7 @@ def test_a_server_that_asks_for_a_newer_program_stops_nothing_but_sending(phone:
 
 
 @pytest.mark.long
+@PACES
 def test_no_room_is_said_at_once_and_the_form_keeps_what_was_typed(phone: FieldPhone, office: Office):
     """The write that did not fit is not shown as kept; with room again the same tap keeps it."""
     household = phone.due(1)[0]
@@ -180,5 +186,5 @@ def test_no_room_is_said_at_once_and_the_form_keeps_what_was_typed(phone: FieldP
     phone.page.wait_for_timeout(35_000)
     phone.tap("保存")
     phone.said("已存到本机")
-    phone.sync()
+    phone.agrees()
     assert office.fields("household", household)["preferred_time_text"] == "清出空间以后"

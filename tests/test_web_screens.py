@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from pathlib import Path
 
 import pytest
@@ -71,5 +72,7 @@ def test_the_console_opens_on_an_office_computer(office_page: Page, demo_site: D
 
 
 def test_a_demo_worker_gets_an_enrolment_code(demo_site: DemoSite):
-    """The command line works on the served database."""
-    assert demo_site.enrolment_code("worker2") != demo_site.enrolment_code("worker2")
+    """The command line works on the served database; the office makes codes of the same kind."""
+    told = demo_site.dishu("enrol-code", "create", "worker2").split("\t")[0], demo_site.enrolment_code("worker2")
+    assert all(re.fullmatch(r"[0-9A-Z]{4}(-[0-9A-Z]{4}){2}", code) for code in told)
+    assert len(set(told)) == 2

@@ -6,6 +6,7 @@ import { snap } from "./datum.ts";
 import { Shape } from "./shape.ts";
 
 const OUTSIDE = -1;
+/** A square that a border crosses; the first one. The next ones go down from here. */
 const BORDER = -2;
 
 function byteless(first: string, second: string): number {
@@ -29,7 +30,10 @@ export class CellIndex {
   private height = 1;
   private count = 0;
   private squares = new Int32Array(0);
-  private shared = new Map<number, Uint32Array>();
+  /** The cells that may cover a point of each crossed square, one square after the other, and where each square's begin. */
+  private shared = new Int32Array(0);
+  private starts = new Int32Array(0);
+  private readonly ids: readonly string[];
 
   constructor(features: readonly CellFeature[]) {
     const present = features.filter((cell) => cell.geometry?.coordinates.length > 0);
@@ -37,6 +41,7 @@ export class CellIndex {
       (one, two) => one.properties.order - two.properties.order || byteless(one.properties.code, two.properties.code),
     );
     this.shapes = this.cells.map((cell) => new Shape(cell.geometry));
+    this.ids = this.cells.map((cell) => cell.properties.cell_id);
     if (this.shapes.length) this.build();
   }
 
@@ -47,7 +52,8 @@ export class CellIndex {
 
   /** The id of that cell; null outside. */
   locate(lon: number, lat: number): string | null {
-    return this.cells[this.position(lon, lat)]?.properties.cell_id ?? null;
+    const position = this.at(snap(lon), snap(lat));
+    return position < 0 ? null : (this.ids[position] as string); // an array asked for -1 makes the program slow for good
   }
 
   /** How many cells cover a point: two or more mean that the tie rule spoke. */
@@ -61,9 +67,13 @@ export class CellIndex {
     const row = Math.floor((y - this.south) / this.height);
     if (!(column >= 0 && row >= 0 && column < this.count && row < this.count)) return OUTSIDE;
     const found = this.squares[row * this.count + column] as number;
-    if (found !== BORDER) return found;
-    for (const cell of this.shared.get(row * this.count + column) as Uint32Array) {
-      if ((this.shapes[cell] as Shape).covers(x, y)) return cell;
+    if (found > BORDER) return found;
+    const { shared, shapes, starts } = this;
+    const square = BORDER - found;
+    const end = starts[square + 1] as number;
+    for (let k = starts[square] as number; k < end; k++) {
+      const cell = shared[k] as number;
+      if ((shapes[cell] as Shape).covers(x, y)) return cell;
     }
     return OUTSIDE;
   }
@@ -87,20 +97,28 @@ export class CellIndex {
     const crossed = new Uint8Array(this.squares.length);
     for (const shape of shapes) this.mark(shape, crossed);
     const near = this.near(crossed);
+    const shared: number[] = [];
+    const starts: number[] = [0];
     for (let row = 0; row < this.count; row++) {
       let last = BORDER;
       for (let column = 0; column < this.count; column++) {
         const square = row * this.count + column;
         if (crossed[square]) {
           last = BORDER;
-          this.shared.set(square, Uint32Array.from(near.get(square) ?? []));
-        } else if (last === BORDER) {
+          this.squares[square] = BORDER - (starts.length - 1);
+          shared.push(...(near.get(square) ?? []));
+          starts.push(shared.length);
+          continue;
+        }
+        if (last === BORDER) {
           // no border between here and the next crossed square of this row: one answer for all of them
           last = this.exact(this.west + column * this.width, this.south + row * this.height);
         }
         this.squares[square] = last;
       }
     }
+    this.shared = Int32Array.from(shared);
+    this.starts = Int32Array.from(starts);
   }
 
   private exact(x: number, y: number): number {

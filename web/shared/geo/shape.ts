@@ -22,7 +22,9 @@ export class Shape {
   readonly north: number;
   /** Edges as x1, y1, x2, y2. */
   readonly edges: Float64Array;
-  private readonly bands: Uint32Array[] = [];
+  /** The edges that reach into each band of the box, band after band, and where in them each band begins. */
+  private readonly banded: Float64Array;
+  private readonly starts: Int32Array;
   private readonly bandHeight: number;
 
   constructor(geometry: CellFeature["geometry"]) {
@@ -58,9 +60,11 @@ export class Shape {
     for (let k = 0; k < edges.length; k += 4) {
       const low = Math.min(edges[k + 1] as number, edges[k + 3] as number);
       const high = Math.max(edges[k + 1] as number, edges[k + 3] as number);
-      for (let band = this.band(low); band <= this.band(high); band++) bands[band]?.push(k);
+      for (let band = this.band(low); band <= this.band(high); band++) bands[band]?.push(...edges.slice(k, k + 4));
     }
-    this.bands = bands.map((band) => Uint32Array.from(band));
+    this.banded = Float64Array.from(bands.flat());
+    this.starts = new Int32Array(BANDS + 1);
+    bands.forEach((band, at) => (this.starts[at + 1] = (this.starts[at] as number) + band.length));
   }
 
   private band(y: number): number {
@@ -69,24 +73,28 @@ export class Shape {
 
   /** Whether a point on the grid lies in the cell or on its border (a hole's border too). */
   covers(x: number, y: number): boolean {
-    if (x < this.west || x > this.east || y < this.south || y > this.north) return false;
-    const { edges } = this;
+    if (!(x >= this.west && x <= this.east && y >= this.south && y <= this.north)) return false;
+    const { banded, starts } = this;
+    const band = this.band(y);
+    const end = starts[band + 1] as number;
     let isInside = false;
-    for (const k of this.bands[this.band(y)] as Uint32Array) {
-      const ax = edges[k] as number;
-      const ay = edges[k + 1] as number;
-      const bx = edges[k + 2] as number;
-      const by = edges[k + 3] as number;
-      if (ay > y && by > y) continue;
-      if (ay < y && by < y) continue;
+    for (let k = starts[band] as number; k < end; k += 4) {
+      const ax = banded[k] as number;
+      const bx = banded[k + 2] as number;
       if (ax < x && bx < x) continue;
+      const ay = banded[k + 1] as number;
+      const by = banded[k + 3] as number;
+      // the ray to the east: an edge counts from its lower end up to, not with, its upper end
+      const isCrossed = ay <= y !== by <= y;
+      if (ax > x && bx > x) {
+        if (isCrossed) isInside = !isInside;
+        continue;
+      }
+      if ((ay > y && by > y) || (ay < y && by < y)) continue;
       const side = turn(ax, ay, bx, by, x, y);
       if (side === 0) {
         if (x <= Math.max(ax, bx) && x >= Math.min(ax, bx)) return true;
-        continue;
-      }
-      // the ray to the east: an edge counts from its lower end up to, not with, its upper end
-      if (ay <= y !== by <= y && side > 0 === by > ay) isInside = !isInside;
+      } else if (isCrossed && side > 0 === by > ay) isInside = !isInside;
     }
     return isInside;
   }
