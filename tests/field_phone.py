@@ -20,6 +20,8 @@ _PATIENCE_MS = 120_000
 _USUAL_PATIENCE_MS = 30_000
 PACES = pytest.mark.parametrize("phone", ["as it is", pytest.param("slow", marks=pytest.mark.long)], indirect=True)
 """A story as it is, and (long) on a processor four times slower with slow 3G."""
+SLOWLY = pytest.mark.parametrize("phone", [pytest.param("slow", marks=pytest.mark.long)], indirect=True)
+"""A long story that is told slowly alone."""
 
 
 @contextmanager

@@ -128,7 +128,7 @@ def test_two_phones_at_the_same_door_are_told_and_the_door_decides(phone: FieldP
 def newest_device(phone: FieldPhone) -> str:
     """The install that was enrolled last."""
     with closing(sqlite3.connect(f"file:{phone.site.folder / 'dishu.sqlite3'}?mode=ro", uri=True)) as database:
-        return str(database.execute("SELECT max(install_id) FROM install WHERE revoked_at IS NULL").fetchone()[0])
+        return str(database.execute("SELECT max(install_id) FROM install WHERE kind = 'device' AND revoked_at IS NULL").fetchone()[0])
 
 
 def good_time(phone: FieldPhone, household: str, words: str) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from between import Between, between
 from browser_kit import CHEAP_PHONE, DEMO_PASSWORD, DemoSite
-from field_phone import PACES, FieldPhone, Office, paced
+from field_phone import PACES, SLOWLY, FieldPhone, Office, paced
 from playwright.sync_api import Browser, expect
 
 SYNCING = "navigator.serviceWorker.getRegistration('/field/').then(one => one.sync.getTags())"
@@ -170,8 +170,7 @@ def test_a_server_that_asks_for_a_newer_program_stops_nothing_but_sending(phone:
     phone.page.get_by_text("手机时间不准").first.wait_for()  # and the clock that is years ahead is told
 
 
-@pytest.mark.long
-@PACES
+@SLOWLY
 def test_no_room_is_said_at_once_and_the_form_keeps_what_was_typed(phone: FieldPhone, office: Office):
     """The write that did not fit is not shown as kept; with room again the same tap keeps it."""
     household = phone.due(1)[0]
