@@ -20,6 +20,7 @@ from forms.errors import DefinitionError
 from forms.metadata import asked_metadata
 from forms.odk_expressions import odk_text
 from forms.registry import Registry
+from forms.survey import subject_field, subject_of
 from forms.xlsform_rules import EN, ZH
 from forms.xlsform_write import record_type_lists, xlsform_sheets
 
@@ -39,6 +40,7 @@ _MEMBER_PREFIX = "p_"
 #: Names that the columns of an entity list may not have.
 _RESERVED = frozenset({"name", "label"})
 SEEN = "dishu_seen"
+_ASKED = "dishu_asked_"
 _KEPT = ("hint", "required_message", "constraint_message")
 _REFERENCE = re.compile(r"\$\{(\w+)\}")
 _VERSION = re.compile(r"([0-9]{1,5})\.[0-9a-f]{10}")
@@ -103,6 +105,12 @@ def version_of(form: CollectForm, given: str) -> int | None:
 def property_of(field: str) -> str:
     """The column of a field in an entity list."""
     return f"{field}_" if field in _RESERVED else field
+
+
+def audience_columns(registry: Registry, kind: str) -> dict[str, RecordType]:
+    """The columns of the list of a record type that say whom an open survey with an audience asks (``false``: not), with the survey."""
+    open_ones = (registry.latest(name) for name in registry.surveys if name not in registry.closed)
+    return {_ASKED + one.name: one for one in open_ones if one.audience is not None and subject_of(one) == kind}
 
 
 def listed_fields(record_type: RecordType) -> list[FieldSpec]:
@@ -243,6 +251,8 @@ def _question(part: Part, spec: FieldSpec, written: Row, several: bool) -> Itera
     row |= {"name": name, "relevant": _named(written.get("relevant", ""), part), "constraint": _named(written.get("constraint", ""), part, spec.type)}
     if spec.ref_type is not None:
         row |= {"type": f"select_one_from_file {spec.ref_type}.csv", "appearance": "minimal autocomplete"}
+        if part.record_type.audience is not None and spec.name == subject_field(part.record_type):
+            row |= {"choice_filter": f"{_ASKED}{part.record_type.name} != 'false'"}  # whom the phone itself has added is offered
     elif spec.format == "phone" or spec.type == "text_set" or (spec.type == "text" and (spec.max_length or 0) > 200):
         row |= {"appearance": "multiline"} if spec.format != "phone" else {}
     if spec.type == "text_set":

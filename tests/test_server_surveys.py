@@ -9,6 +9,7 @@ import openpyxl
 import pytest
 from click.testing import CliRunner
 from front_door import Person, problem
+from odk_kit import collect
 from server_kit import CODE, COMMUNITY, PASSWORD, building, create, furnish, home, open_ground, patch
 from stream_oracle import recount
 from survey_kit import NAME, dogs, go_live, path, send
@@ -116,6 +117,10 @@ def test_a_survey_asks_its_audience_only(ground, office):
     told = office.get(path(COMMUNITY, f"/{NAME}/progress")).json
     assert [(one["answered"], one["expected"]) for one in told["cells"]] == [(1, 1), (0, 0), (0, 0)]
     assert told["total"] == {"answers": 1, "answered": 1, "expected": 1}
+    worker, other = collect(ground, 0), collect(ground, 1)  # with ODK Collect: those who are asked; no form where nobody is
+    assert {one: row["dishu_asked_dogs"] for one, row in worker.fetch("household").items()} == {first: "true", second: "false"}
+    assert "dishu_asked_dogs != 'false'" in worker.get(f"/forms/{NAME}.xml").data.decode()
+    assert [b"<formID>dogs<" in one.get("/formList").data for one in (worker, other)] == [True, False]
     wrong = send(office, COMMUNITY, dogs(2, dishu_audience="${birth_date} > 0"), "/check")
     assert [one["code"] for one in wrong.json["refusals"]] == ["audience"]
 

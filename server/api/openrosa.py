@@ -105,9 +105,11 @@ def _xml(body: str, status: int = 200) -> Response:
           query={"formID": {"type": "string"}, "deviceID": {"type": "string"}, "verbose": {"type": "string"}})  # fmt: skip
 @_answered
 def form_list(actor: Actor, base: str) -> Response:
-    """The same forms for every worker; what they list is each worker's own."""
+    """The same forms for every worker, but for surveys that ask nobody of the worker's cells; what they list is each worker's own."""
     wanted = request.args.get("formID")
-    forms = [one for form_id, one in ready_forms(auth.house().registry).items() if wanted in (None, form_id)]
+    house = auth.house()
+    without = odk_lists.asked_nobody(house, actor, auth.scope(actor))
+    forms = [one for form_id, one in ready_forms(house.registry).items() if wanted in (None, form_id) and form_id not in without]
     return _xml(f'<xforms xmlns="{_FORM_LIST}">{"".join(_listed(one, base) for one in forms)}</xforms>')
 
 

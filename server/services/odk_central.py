@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from forms.odk_form import SEEN, property_of
+from forms.odk_form import SEEN, audience_columns, property_of
 from forms.odk_values import change, text_of, value_of
 from server.errors import AlreadyDecided, InputError, InvalidInput, NotFound, OutsideScope
 from server.house import House
@@ -200,7 +200,7 @@ def entity_table(house: House, actor: Actor, scope: Scope, community: Community,
         times = store.record_times(connection, community.community_id, [row["name"] for row in page])
     value = [
         {"__id": row["name"], "label": row["label"]}
-        | {key: text for key, text in row.items() if key not in ("name", "label", "__version", SEEN)}
+        | {key: text for key, text in row.items() if key not in ("name", "label", "__version", SEEN) and key not in audience_columns(house.registry, kind)}
         | {"__system": {"createdAt": times[row["name"]][0], "updatedAt": times[row["name"]][1], "creatorId": "0", "creatorName": None,
                         "updates": int(row["__version"]) - 1, "version": int(row["__version"]), "conflict": None}}
         for row in page

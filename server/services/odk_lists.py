@@ -6,18 +6,22 @@ import csv
 import hashlib
 import io
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
-from forms.definition import FieldSpec
-from forms.odk_form import SEEN, entity_lists, listed_fields, property_of
+from forms.definition import FieldSpec, RecordType
+from forms.odk_form import SEEN, audience_columns, entity_lists, listed_fields, property_of
 from forms.odk_values import text_of
+from forms.survey import is_asked, subject_field, subject_of
 from server.errors import NotFound
 from server.house import House
 from server.permissions import Actor, Scope
+from server.services.accounts import today
 from server.services.labels import PERSONAL, title_of
 from server.services.looks import Look, seen
 from server.services.reference import registry_tag
 from server.store import odk as store
+from server.store import surveys
 from server.store.database import read
 
 MOST_IDS = 2_000
@@ -38,6 +42,8 @@ def list_tag(house: House, actor: Actor, scope: Scope) -> str:
         told = store.counters(connection, actor.community_id, scope.streams)
     streams = "*" if scope.streams is None else ",".join(sorted(scope.streams))
     known = f"{registry_tag(house.registry)}\n{streams}\n{told}"
+    if any(house.registry.latest(name).audience is not None for name in house.registry.surveys):
+        known += f"\n{today(house)}"  # ages change without a write
     return hashlib.md5(known.encode(), usedforsecurity=False).hexdigest()
 
 
@@ -68,7 +74,8 @@ def list_fields(house: House, kind: str, scope: Scope) -> list[FieldSpec]:
 
 def list_columns(house: House, kind: str, scope: Scope) -> list[str]:
     """The columns of a list. Raises NotFound."""
-    return ["name", "label", "__version", SEEN, *(property_of(spec.name) for spec in list_fields(house, kind, scope))]
+    fields = [property_of(spec.name) for spec in list_fields(house, kind, scope)]
+    return ["name", "label", "__version", SEEN, *fields, *(audience_columns(house.registry, kind) if scope.fields == "all" else ())]
 
 
 def entity_rows(house: House, actor: Actor, scope: Scope, kind: str, look: Look) -> Rows:
@@ -76,10 +83,16 @@ def entity_rows(house: House, actor: Actor, scope: Scope, kind: str, look: Look)
     fields = list_fields(house, kind, scope)
     with read(house.engine) as connection:
         found = store.listed(connection, scope, actor.community_id, _PARENTS.get(kind, (kind,)))
+        asking = audience_columns(house.registry, kind) if scope.fields == "all" else {}
+        answered = {name: _answered(connection, scope, actor.community_id, survey) for name, survey in asking.items()}
+    day = date.fromisoformat(today(house))
     by_id = {record_id: (other, values) for record_id, other, _, _, values in found}
     rows = [
         {"name": record_id, "label": label_of(house, by_id, record_id), "__version": str(v), SEEN: f"{v}-{tag}"}
         | {property_of(spec.name): text_of(spec, values.get(spec.name)) for spec in fields}
+        | {
+            name: "true" if record_id in answered[name] or _is_asked(survey, values, day) else "false" for name, survey in asking.items()
+        }
         for record_id, other, v, tag, values in found
         if other == kind
     ]
@@ -88,6 +101,33 @@ def entity_rows(house: House, actor: Actor, scope: Scope, kind: str, look: Look)
         personal.append("person.name")
     seen(house, look, scope, actor.community_id, fields=personal, count=len(rows), where=f"odk={kind}", record_type=kind)
     return rows
+
+
+def asked_nobody(house: House, actor: Actor, scope: Scope) -> frozenset[str]:
+    """Open surveys with an audience to which nobody of the worker's cells belongs: their forms are not on the worker's list."""
+    nobody = set()
+    day = date.fromisoformat(today(house))
+    with read(house.engine) as connection:
+        for name in house.registry.surveys:
+            survey = house.registry.latest(name)
+            if survey.audience is None or name in house.registry.closed or _answered(connection, scope, actor.community_id, survey):
+                continue
+            there = surveys.subjects(connection, scope, actor.community_id, subject_of(survey))
+            if not any(is_asked(survey, fields, day) for _, fields in there):
+                nobody.add(name)
+    return frozenset(nobody)
+
+
+def _is_asked(survey: RecordType, values: Mapping[str, Any], day: date) -> bool:
+    """As `store.surveys.subjects` has them: of persons those who live somewhere."""
+    lives = values.get("residence_household") is not None and values.get("vital_status") != "deceased"
+    return (lives or subject_of(survey) != "person") and is_asked(survey, values, day)
+
+
+def _answered(connection: Any, scope: Scope, community_id: str, survey: RecordType) -> set[str]:
+    """Whom an answer is about already: an answer that is opened again keeps its own."""
+    about = subject_field(survey) or ""
+    return {fields[about] for _, fields in surveys.answers(connection, scope, community_id, survey.name) if fields.get(about)}
 
 
 def label_of(house: House, records: Mapping[str, tuple[str, Mapping[str, Any]]], record_id: str) -> str:
