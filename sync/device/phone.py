@@ -178,15 +178,17 @@ class Phone:
             self._write(self._operation(form, "create", new, base=None, set=values, was={}, fix=fix))
         return new
 
-    def patch(self, record_id: str, /, *, fix: Any = None, **fields: Any) -> list[str]:
+    def patch(self, record_id: str, /, *, fix: Any = None, seen: RecordView | None = None, **fields: Any) -> list[str]:
         """Change fields; None clears one. The op_ids written: none where nothing differs from what is shown.
 
         A field with policy ``add`` takes a delta; one with policy ``union`` the whole set or {"add", "remove"}.
+        ``seen``: what an open form showed, where that may be older than what the phone has by now; None: what it has.
         Units whose bases differ become operations of their own, in one group. Raises InvalidFields, UnknownRecord.
         """
         with self.group():
             view, form = self._seen(record_id)
-            values = changes_only(form, view.fields, self._checked(form, fields, creating=False))
+            shown = (seen or view).fields
+            values = changes_only(form, shown, self._checked(form, fields, creating=False))
             units = by_unit(form, values)
             return [
                 self._write(
@@ -196,11 +198,11 @@ class Phone:
                         record_id,
                         base=base,
                         set={name: value for unit in members for name, value in units[unit].items()},
-                        was=values_seen(form, view.fields, members),
+                        was=values_seen(form, shown, members),
                         fix=fix,
                     )
                 )
-                for base, members in bases_of_units(self._store, form, record_id, units)
+                for base, members in bases_of_units(self._store, form, record_id, units, seen)
             ]
 
     def confirm(self, record_id: str, *units: str) -> list[str]:
@@ -211,12 +213,7 @@ class Phone:
             return [
                 self._write(
                     self._operation(
-                        form,
-                        "confirm",
-                        record_id,
-                        base=base,
-                        units=members,
-                        was=values_seen(form, view.fields, members),
+                        form, "confirm", record_id, base=base, units=members, was=values_seen(form, view.fields, members)
                     )
                 )
                 for base, members in bases_of_units(self._store, form, record_id, names)
@@ -230,12 +227,14 @@ class Phone:
         """Take a deletion back."""
         return self._whole(record_id, "restore")
 
-    def resolve(self, record_id: str, unit: str, siblings: Sequence[str], /, **values: Any) -> str:
-        """Settle a conflict: the final values of the unit, and the op_ids of the values that were looked at."""
+    def resolve(
+        self, record_id: str, unit: str, siblings: Sequence[str], /, *, seen: RecordView | None = None, **values: Any
+    ) -> str:
+        """Settle a conflict: the final values of the unit, the op_ids of the values that were looked at; ``seen`` as in ``patch``."""
         with self.group():
             view, form = self._seen(record_id)
             checked = self._checked(form, values, creating=False)
-            base = bases_of_units(self._store, form, record_id, [unit])[0][0]
+            base = bases_of_units(self._store, form, record_id, [unit], seen)[0][0]
             return self._write(
                 self._operation(
                     form,
@@ -245,7 +244,7 @@ class Phone:
                     unit=unit,
                     siblings=list(siblings),
                     set=checked,
-                    was=values_seen(form, view.fields, [unit]),
+                    was=values_seen(form, (seen or view).fields, [unit]),
                 )
             )
 

@@ -11,7 +11,7 @@ import orjson
 from forms.definition import RecordType
 from sync.device.errors import GroupTooLarge, NotAlone
 from sync.device.store import Store
-from sync.device.view import Fields, policy_of
+from sync.device.view import Fields, RecordView, policy_of
 from sync.record import by_unit, unit_fields
 
 MAX_GROUP_OPS = 2000
@@ -33,22 +33,36 @@ def unfinished(store: Store, record_id: str) -> list[dict[str, Any]]:
     return [orjson.loads(row["text"]) for row in rows]
 
 
+def _base_of(seen: RecordView) -> Base:
+    return None if seen.v is None else {"v": seen.v, "tag": seen.tag}
+
+
+def _older(one: Base, other: Base) -> Base:
+    """The one that saw less; None is oldest of all."""
+    if one is None or other is None:
+        return None
+    return other if other["v"] < one["v"] else one
+
+
 def bases_of_units(
-    store: Store, form: RecordType, record_id: str, units: Iterable[str]
+    store: Store, form: RecordType, record_id: str, units: Iterable[str], seen: RecordView | None = None
 ) -> list[tuple[Base, list[str]]]:
     """The units grouped by their base, in the order in which the bases first appear.
 
     A unit with an own unfinished write stays at the base of the first such write: what somebody else wrote in between
-    was hidden behind the own value, so it was not seen.
+    was hidden behind the own value, so it was not seen. And none is newer than what the form showed (``seen``): what
+    was pulled behind an open form nobody has looked at.
     """
     first: dict[str, Base] = {}
     for operation in unfinished(store, record_id):
         for unit in by_unit(form, operation.get("set") or {}):
             first.setdefault(unit, operation["base"])
-    present = copy_base(store, record_id)
+    present = copy_base(store, record_id) if seen is None else _base_of(seen)
     grouped: list[tuple[Base, list[str]]] = []
     for unit in units:
         base = first.get(unit, present)
+        if seen is not None:
+            base = _older(base, present)
         for known, members in grouped:
             if known == base:
                 members.append(unit)

@@ -33,18 +33,52 @@ test("drafts are behind the PIN, go with everything else, and a damaged block ke
   const again = await restarted(parts);
   expect(again.drafts()).toStrictEqual([]);
   await again.keepDraft(draft("/new/resource", "沙袋"));
-  await again.signOut();
+  await expect(again.signOut()).rejects.toMatchObject({ code: "drafts" });
+  await again.signOut({ abandonDrafts: true });
   expect([parts.disk.blocks.size, again.drafts()]).toStrictEqual([0, []]);
 });
 
-test("of very many drafts the latest twenty are kept; on a full phone that is told, and the form still has it", async () => {
+test("of very many drafts the latest sixty are kept; on a full phone that is told, and the form still has it", async () => {
   const parts = device(scripted());
   const engine = await enrolled(parts);
-  for (let at = 0; at < 23; at++) await engine.keepDraft(draft(`/new/${at}`, "沙袋"));
-  expect((await restarted(parts)).drafts().map((one) => one.place)).toStrictEqual(Array.from({ length: 20 }, (_, at) => `/new/${22 - at}`));
+  for (let at = 0; at < 63; at++) await engine.keepDraft(draft(`/new/${at}`, "沙袋"));
+  expect((await restarted(parts)).drafts().map((one) => one.place)).toStrictEqual(Array.from({ length: 60 }, (_, at) => `/new/${62 - at}`));
   const last = await restarted(parts);
   parts.disk.room = 0;
   await expect(last.keepDraft(draft("/new/full", "沙袋"))).rejects.toMatchObject({ code: "storage_full" });
   expect(last.problems().map((one) => one.code)).toContain("storage_full");
   expect(last.draft("/new/full")?.content).toStrictEqual({ edits: { name: "沙袋" } });
+});
+
+test("a movement that was written is never offered again: its draft goes in the same step, wherever the phone is killed", async () => {
+  const parts = device(scripted());
+  const engine = await enrolled(parts);
+  await engine.write([{ kind: "create", type: "resource", id: "r1", set: { name: "沙袋", kind: "supply", quantity: 10 } }]);
+  const used = { place: "/edit/r1", title: "用掉", at: "2026-01-02T03:04:05.000Z", content: { edits: { quantity: { delta: -3 } } } };
+  for (const step of ["write: before commit", "write: committed"]) {
+    const phone = await restarted(parts, {
+      fault: (now) => {
+        if (now === step) throw new Error("killed");
+      },
+    });
+    await phone.keepDraft(used);
+    await expect(phone.write([{ kind: "patch", id: "r1", set: { quantity: { delta: -3 } } }], used.place)).rejects.toThrow("killed");
+    const after = await restarted(parts);
+    const isWritten = step === "write: committed";
+    expect([after.read("r1")?.fields["quantity"], after.draft(used.place) === null], step).toStrictEqual([isWritten ? 7 : 10, isWritten]);
+  }
+});
+
+test("what was typed on while it was written stays, and what was refused keeps its draft", async () => {
+  const parts = device(scripted());
+  const engine = await enrolled(parts);
+  const place = "/new/resource";
+  await engine.keepDraft(draft(place, "沙袋"));
+  await expect(engine.write([{ kind: "create", type: "resource", set: { name: 7 } }], place)).rejects.toMatchObject({ code: "invalid" });
+  expect(engine.draft(place)?.content).toStrictEqual({ edits: { name: "沙袋" } });
+  const writing = engine.write([{ kind: "create", type: "resource", set: { name: "沙袋", kind: "supply" } }], place);
+  const typed = engine.keepDraft(draft(place, "铁锹"));
+  await Promise.all([writing, typed]);
+  expect(engine.draft(place)?.content).toStrictEqual({ edits: { name: "铁锹" } });
+  expect((await restarted(parts)).draft(place)?.content).toStrictEqual({ edits: { name: "铁锹" } });
 });

@@ -6,7 +6,7 @@ import { dropBlob, keepBlob, openBlob, readBlob, type Blob } from "./blobs.ts";
 import type { Meter } from "./calls.ts";
 import { totals } from "./copies.ts";
 import { deskFor, freshCore } from "./desk.ts";
-import { Drafts } from "./drafts.ts";
+import { Drafts, unfinished } from "./drafts.ts";
 import { erasedIn, erasedProblem, erasedText } from "./erasing.ts";
 import { Finding } from "./finding.ts";
 import { keepGlance, openGlance } from "./glance.ts";
@@ -21,7 +21,7 @@ import { Seal, SealBroken } from "./sealing.ts";
 import { sealedCount, sendSealed, type SealedReport } from "./sealed-outbox.ts";
 import { enrol, fetched, standingProblems, synchronise } from "./syncing.ts";
 import {
-  EngineError, type Draft, type Engine, type EngineEvent, type EngineState, type Identity, type Problem, type RescueFile, type SyncProgress, type SyncReport,
+  EngineError, type Abandoned, type Draft, type Engine, type EngineEvent, type EngineState, type Identity, type Problem, type RescueFile, type SyncProgress, type SyncReport,
   type TakenOver, type UnlockResult, type Written,
 } from "./types.ts";
 import { checkPin, Vault, type About } from "./vault.ts";
@@ -151,9 +151,8 @@ class DeviceEngine extends Reader implements Engine {
     try {
       const ledger = await Ledger.open(this.parts.store, seal, this.fault, (change) => this.changed(change), (early) => this.glimpse(early));
       if (!ledger) throw new SealBroken("core");
-      const drafts = await new Drafts(ledger).look(this.parts.store);
       this.stillLocked(); // another tab may have taken over meanwhile
-      this.open(ledger, drafts);
+      this.open(ledger);
     } catch (error) {
       this.early = null;
       this.become(this.now); // a home screen that stood already goes
@@ -185,10 +184,10 @@ class DeviceEngine extends Reader implements Engine {
   glance = (): unknown => this.early?.kept ?? null;
   keepGlance = (kept: unknown): Promise<boolean> => keepGlance(this.ready().ledger, kept);
 
-  private open(ledger: Ledger, drafts = new Drafts(ledger)): void {
+  private open(ledger: Ledger): void {
     const registry = new FormRegistry(ledger.reference?.content ?? null);
     const lookup = new Lookup(ledger, registry);
-    this.opened = { ledger, registry, lookup, finding: new Finding(lookup), drafts };
+    this.opened = { ledger, registry, lookup, finding: new Finding(lookup), drafts: new Drafts(ledger) };
     this.mention(standingProblems(ledger, null));
     const { opened } = this;
     // behind the home screen; names are found by their characters meanwhile
@@ -216,12 +215,13 @@ class DeviceEngine extends Reader implements Engine {
 
   takeOver = async (): Promise<EngineState> => (this.now === "elsewhere" ? this.begin(true) : this.now);
 
-  async signOut({ abandonUnsent = false, abandonPhotos = false }: { abandonUnsent?: boolean; abandonPhotos?: boolean } = {}): Promise<void> {
+  async signOut({ abandonUnsent = false, abandonPhotos = false, abandonDrafts = false }: Abandoned = {}): Promise<void> {
     if (this.now !== "ready" && this.now !== "locked") throw stateError();
-    const isSafe = this.opened ? isRescued(this.opened.ledger) : await isAway(this.parts.store, this.handedN, abandonPhotos);
+    const isSafe = this.opened ? isRescued(this.opened.ledger) : await isAway(this.parts.store, this.handedN, { photos: abandonPhotos, drafts: abandonDrafts });
     if (!isSafe && !abandonUnsent) {
       throw new EngineError("unsent", { zh: "还有没上传的内容：先上传，或保存救援文件", en: "there is unsent work: synchronise, or save a rescue file" });
     }
+    if (this.opened && !abandonDrafts && unfinished(this.drafts()).length) throw new EngineError("drafts", { zh: "还有没写完的", en: "something was begun and not saved" });
     await this.running?.catch(() => undefined);
     await this.attempt(this.leave());
   }
@@ -298,8 +298,12 @@ class DeviceEngine extends Reader implements Engine {
 
   // ---------------------------------------------------------------- writing
 
-  async write(group: readonly Draft[]): Promise<Written> {
-    const written = await this.keep("write", (change, opened) => new Group(deskFor(change, opened.lookup, opened.registry, this.newId, new Date(this.clock()))).write(group));
+  async write(group: readonly Draft[], place?: string): Promise<Written> {
+    const typed = place === undefined ? null : this.draft(place);
+    const written = await this.keep("write", (change, opened) => {
+      if (typed) change.replaceDraft(typed, null);
+      return new Group(deskFor(change, opened.lookup, opened.registry, this.newId, new Date(this.clock()))).write(group);
+    });
     if (this.known.some(isRoom)) this.mention(this.known.filter((one) => !isRoom(one)));
     return written;
   }
@@ -349,7 +353,7 @@ class DeviceEngine extends Reader implements Engine {
   async sendSealed(): Promise<SealedReport> {
     const report = await sendSealed(this.parts.store, this.parts.transport, this.clock());
     if (report.left === 0) this.handedN = Math.max(this.handedN, report.lastN); // whatever else the server said
-    const isEmpty = async (): Promise<boolean> => report.erase === "lost" || isAway(this.parts.store, report.lastN, false);
+    const isEmpty = async (): Promise<boolean> => report.erase === "lost" || isAway(this.parts.store, report.lastN, { photos: false, drafts: false });
     if (report.erase && this.now === "locked" && (await isEmpty())) await this.leave(report.erase);
     return report;
   }

@@ -120,6 +120,29 @@ test("a retired phone that nobody opens sends its envelopes and erases itself; p
   expect((await waits.sync()).erase).toBe("retired");
 });
 
+test("a retired phone waits for what was begun on it: until it is saved or given up, locked or not, and says so; a lost one does not", async () => {
+  const begun = { place: "/new/resource", title: "新增物资", at: "2026-01-02T03:04:05.000Z", content: {} };
+  const { said, engine, parts } = await phone();
+  await engine.keepDraft(begun);
+  said.reason = "retired";
+  const report = await engine.sync();
+  expect([report.erase, report.problem?.code, report.problem?.details?.["drafts"], engine.state(), said.took]).toStrictEqual([null, "leaving", 1, "ready", 1]);
+  expect(engine.problems()[0]?.says.zh).toContain("1 份没写完的");
+  engine.close();
+  const waits = await locked(parts);
+  const sealed = await waits.sendSealed();
+  expect([sealed.erase, sealed.problem?.details?.["drafts"]]).toStrictEqual([null, 1]);
+  expect(await eraseEmptied(memoryStore(parts.disk), { erase: "retired", lastN: 9 })).toBe(false);
+  await waits.unlock("246810");
+  await waits.dropDraft(begun.place);
+  expect((await waits.sync()).erase).toBe("retired");
+
+  const lost = await phone();
+  await lost.engine.keepDraft(begun);
+  lost.said.reason = "lost";
+  expect((await lost.engine.sync()).erase).toBe("lost");
+});
+
 test("a reason that this program does not know erases nothing", async () => {
   const { said, engine } = await phone();
   said.reason = "something new";

@@ -1,10 +1,11 @@
 // A phone that was revoked (docs/protocol.md, section 12): a lost one erases itself at once, PIN or not; any other once
-// everything that it had has arrived.
+// everything that it had has arrived, and nothing that was begun waits to be finished or given up.
 
 import { problemOf } from "./calls.ts";
+import { unfinished } from "./drafts.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Problem } from "./types.ts";
-import { problem } from "./words.ts";
+import { leavingDrafts, problem } from "./words.ts";
 
 const HANDS_OVER: ReadonlySet<string> = new Set(["retired", "replaced", "closed"]);
 /** All that stays behind, in the clear: why. */
@@ -49,15 +50,18 @@ export async function handOver(met: Problem | null, ledger: Ledger, send: () => 
     return { erase: null, problem: stopped.code === "fork_needed" ? problem("revoked") : stopped.severity === "wait" ? met : stopped };
   }
   let erase: string | null = null;
+  let begun = 0;
   /** Atomic: what is written while this is looked at keeps the phone as it is. */
   const closing = ledger.change("leaving", ({ core }) => {
     const isEmpty = [...ledger.log.values()].every((row) => row.state === "answered") && Object.values(core.blobs).every((one) => one.uploadedAt !== null);
     if (!isEmpty) return;
+    begun = unfinished(ledger.drafts.values()).length;
+    if (begun) return; // somebody is typing, or was
     ledger.abandon();
     erase = reason;
   });
   await closing.catch((error: unknown) => {
     if (erase === null) throw error;
   });
-  return { erase, problem: met };
+  return { erase, problem: begun ? leavingDrafts(reason, begun) : met };
 }

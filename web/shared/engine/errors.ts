@@ -13,6 +13,7 @@ export type EngineErrorCode =
   | "storage_broken"
   | "elsewhere" // another tab took over while this was written: nothing was kept
   | "unsent" // sign-out with unsent work
+  | "drafts" // sign-out with something begun and not saved
   | "code" // the enrolment code is unknown, used or expired: `problem` says which
   | "offline"
   | "refused"

@@ -90,7 +90,7 @@ test("a phone whose PIN is forgotten is not cleared before its envelopes have ar
   await engine.write([{ kind: "create", type: "person", set: { name: "甲" } }]);
   engine.close();
   const locked = await started(parts);
-  expect(await locked.waiting()).toStrictEqual({ operations: 1, photos: 0, isTold: true });
+  expect(await locked.waiting()).toStrictEqual({ operations: 1, photos: 0, drafts: 0, isTold: true });
   transport.isOffline = true;
   await locked.sendSealed();
   expect(await refusal(locked.signOut())).toBe("unsent");
@@ -106,9 +106,20 @@ test("photos behind a forgotten PIN hold the clearing back until they are given 
   engine.close();
   const locked = await started(parts);
   await locked.sendSealed();
-  expect(await locked.waiting()).toStrictEqual({ operations: 0, photos: 1, isTold: true });
+  expect(await locked.waiting()).toStrictEqual({ operations: 0, photos: 1, drafts: 0, isTold: true });
   expect(await refusal(locked.signOut())).toBe("unsent");
   expect(await refusal(locked.signOut({ abandonPhotos: true }))).toBe("kept");
+});
+
+test("what was begun and not saved behind a forgotten PIN is counted, and given up in so many words", async () => {
+  const { engine, parts } = await phone();
+  await engine.keepDraft({ place: "/new/resource", title: "新增物资", at: "2026-01-02T03:04:05.000Z", content: {} });
+  engine.close();
+  const locked = await started(parts);
+  await locked.sendSealed();
+  expect(await locked.waiting()).toStrictEqual({ operations: 0, photos: 0, drafts: 1, isTold: true });
+  expect(await refusal(locked.signOut({ abandonPhotos: true }))).toBe("unsent");
+  expect(await refusal(locked.signOut({ abandonDrafts: true }))).toBe("kept");
 });
 
 test("a phone that was taken out of use, with a forgotten PIN, is cleared once its entries have arrived and its photos were given up", async () => {

@@ -1,6 +1,7 @@
 // The phone's own state: all of it in memory, every change of it durable first. A change is computed beside what stands,
 // sealed, committed as one transaction of the store, and only then shown. Killed anywhere, it is there or it is not.
 
+import { DRAFTS, draftsAfter, openDrafts, unfinished, type KeptDraft } from "./drafts.ts";
 import type { Core, Entry, FeedRow, KeptReference, LogRow } from "./kept-types.ts";
 import { Fenced, StorageFull, type BlockStore } from "./parts-types.ts";
 import { SealedOutbox } from "./sealed-outbox.ts";
@@ -29,6 +30,9 @@ export class Change {
   core: Core;
   reference: KeptReference | null = null;
   readonly blobs = new Map<string, Block | null>();
+  readonly drafts = new Map<string, { from: KeptDraft; to: KeptDraft | null }>();
+  /** What is being typed is written down as it stands. */
+  touchesDrafts = false;
 
   constructor(private readonly ledger: Ledger) {
     this.core = ledger.core;
@@ -74,6 +78,16 @@ export class Change {
     if (row) this.rows.set(n, { ...row, ...values });
   }
 
+  /** Every draft as it would stand. */
+  allDrafts = (): KeptDraft[] => draftsAfter(this.ledger.drafts, this.drafts);
+
+  /** `to` null: it goes. One that was typed into since stays. */
+  replaceDraft(draft: KeptDraft, to: KeptDraft | null): void {
+    const staged = [...this.drafts.values()].find((one) => one.to === draft);
+    const from = staged?.from ?? draft;
+    this.drafts.set(from.place, { from, to });
+  }
+
   lastN(): number {
     let last = this.ledger.lastN();
     for (const [n, row] of this.rows) if (row !== null && n > last) last = n;
@@ -90,6 +104,8 @@ export class Ledger {
   /** In the order of n. */
   log = new Map<number, LogRow>();
   reference: KeptReference | null = null;
+  /** By place; known at once, durable with the next change that touches them. */
+  drafts = new Map<string, KeptDraft>();
   private blockOf = new Map<string, number>();
   private members: Set<string>[] = [];
   private turn: Promise<unknown> = Promise.resolve();
@@ -114,6 +130,7 @@ export class Ledger {
     const logs = await Promise.all((await store.readAll("l/")).map(([name, block]) => seal.openJson<LogRow[]>(name, block)));
     for (const row of logs.flat().sort((one, two) => one.n - two.n)) ledger.log.set(row.n, row);
     await ledger.outbox.look(store);
+    ledger.drafts = await openDrafts(store, seal);
     await early(ledger);
     const blocks = await store.readAll("e/");
     const opened = await Promise.all(blocks.map(([name, block]) => seal.openJson<Packed[]>(name, block)));
@@ -213,7 +230,9 @@ export class Ledger {
     }
     if (change.core !== this.core) content.set("core", change.core);
     if (change.reference) content.set("reference", change.reference);
-    const blocks = new Map<string, Block | null>([...change.blobs, ...(await this.outbox.blocks(change, this))]);
+    const drafts = change.allDrafts();
+    if (change.touchesDrafts || change.drafts.size) content.set(DRAFTS, drafts.length ? drafts : null);
+    const blocks = new Map<string, Block | null>([...change.blobs, ...(await this.outbox.blocks(change, this, unfinished(drafts).length))]);
     await Promise.all(
       [...content].map(async ([name, value]) => {
         blocks.set(name, value === null ? null : await this.seal.sealJson(name, value));
@@ -242,6 +261,7 @@ export class Ledger {
     if (!isAppend) this.log = new Map([...this.log].sort(([one], [two]) => one - two));
     this.core = change.core;
     if (change.reference) this.reference = change.reference;
+    if (change.drafts.size) this.drafts = new Map(draftsAfter(this.drafts, change.drafts).map((one) => [one.place, one]));
   }
 }
 

@@ -4,6 +4,7 @@
 import { keepMark } from "./asked.ts";
 import { call, PROTOCOL, Stopped, wanted, type Line } from "./calls.ts";
 import { differing, dropStream, keepRows, keepWitnesses, rebuild, sweep } from "./copies.ts";
+import { eraseDrafts, letGoDrafts } from "./drafts.ts";
 import { anotherLife, isOwn, prune } from "./keeping.ts";
 import type { Overwritten } from "./kept-types.ts";
 import type { Change } from "./ledger.ts";
@@ -160,6 +161,7 @@ function noticeOverwritten(change: Change, registry: FormRegistry, before: reado
 
 /** A complete page: apply removals, compare digests, then drop the overlays that the copies contain. */
 function conclude(change: Change, epoch: string, answer: Record<string, unknown>, report: PullReport): void {
+  eraseDrafts(change);
   sweep(change, epoch);
   keepBlobNews(change, answer);
   const doubted = new Set(differing(change, wanted(answer, "streams", "object")));
@@ -168,6 +170,7 @@ function conclude(change: Change, epoch: string, answer: Record<string, unknown>
     change.patchCore({ streams: Object.fromEntries(streams.map(([name, state]) => [name, { ...state, doubted: doubted.has(name) }])) });
   }
   if (doubted.size) return;
+  letGoDrafts(change);
   const applied = wanted(answer, "applied", "object");
   const n = wanted(applied, "n", "number");
   if (!isOwn(change, n, applied["op_id"])) {

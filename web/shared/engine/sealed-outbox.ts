@@ -9,7 +9,7 @@ import type { Change } from "./ledger.ts";
 import { Offline, type BlockStore, type Transport } from "./parts-types.ts";
 import { sha256 } from "./sealing.ts";
 import type { Problem } from "./types.ts";
-import { problem } from "./words.ts";
+import { leavingDrafts, problem } from "./words.ts";
 
 type Block = Uint8Array<ArrayBuffer>;
 
@@ -38,7 +38,12 @@ interface Sending {
   receipt: string | null;
   /** How many wait for the PIN: a phone that is out of use keeps them until they have gone. */
   photos: number;
+  /** So many were begun and not saved: behind the PIN, too. Absent as earlier programs wrote it. */
+  drafts?: number;
 }
+
+/** What only the PIN gives: a phone that is out of use waits for it. */
+export const behindPin = ({ photos, drafts = 0 }: Pick<Sending, "photos" | "drafts">): number => photos + drafts;
 
 const bytes = (content: unknown): Block => encoder.encode(JSON.stringify(content)) as Block;
 const read = <T>(block: Block): T => JSON.parse(decoder.decode(block)) as T;
@@ -61,8 +66,8 @@ export class SealedOutbox {
     this.said = sending ? decoder.decode(sending) : "";
   }
 
-  /** The blocks that follow from a change; null deletes one. */
-  async blocks(change: Change, before: { core: Core; log: ReadonlyMap<number, LogRow> }): Promise<Map<string, Block | null>> {
+  /** The blocks that follow from a change; null deletes one. `drafts`: how many can still be finished. */
+  async blocks(change: Change, before: { core: Core; log: ReadonlyMap<number, LogRow> }, drafts: number): Promise<Map<string, Block | null>> {
     const { core } = change;
     const blocks = new Map<string, Block | null>();
     const marks = new Map(this.marks);
@@ -89,7 +94,7 @@ export class SealedOutbox {
       }
     }
     const sending: Sending | null = core.sendToken
-      ? { install_id: core.installId, send_token: core.sendToken, scope: { version: core.scopeVersion, last_n: core.scopeLastN }, departures: core.departures ?? null, receipt: core.receipt, photos: photosIn(core) }
+      ? { install_id: core.installId, send_token: core.sendToken, scope: { version: core.scopeVersion, last_n: core.scopeLastN }, departures: core.departures ?? null, receipt: core.receipt, photos: photosIn(core), drafts }
       : null;
     const said = sending ? JSON.stringify(sending) : "";
     if (said !== this.said) blocks.set(SENDING, sending ? bytes(sending) : null);
@@ -175,7 +180,8 @@ export async function sendSealed(store: Pick<BlockStore, "read" | "readAll">, tr
       left = next;
     } while (left.length);
     if (leaving === null) return report(null);
-    return sending.photos === 0 ? report(null, leaving) : report(problem("leaving", { details: { reason: leaving } }));
+    if (behindPin(sending) === 0) return report(null, leaving);
+    return report(sending.photos === 0 ? leavingDrafts(leaving, sending.drafts ?? 0) : problem("leaving", { details: { reason: leaving } }));
   } catch (error) {
     if (error instanceof Offline) return report(problem("offline"));
     if (error instanceof Stopped) return report(error.problem);

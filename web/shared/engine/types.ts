@@ -115,13 +115,20 @@ export type Draft =
   | { kind: "confirm"; id: string; units?: readonly string[]; fix?: Value }
   | { kind: "delete"; id: string }
   | { kind: "restore"; id: string }
-  | { kind: "resolve"; id: string; unit: string; siblings: readonly string[]; set: Fields }
+  | { kind: "resolve"; id: string; unit: string; siblings: readonly string[]; set: Fields; seen?: Seen | null }
   /**
    * A command of docs/protocol.md: move_household, split_household, join_households, change_head, person_left,
    * person_died, correct_place … `id` is the principal record; bases and values seen of the others are added here;
    * `shown` may name records that were on the screen.
    */
   | { kind: "command"; name: string; id: string; arguments: Record<string, Value>; shown?: readonly string[] };
+
+/** What a person gives up in so many words. */
+export interface Abandoned {
+  abandonUnsent?: boolean;
+  abandonPhotos?: boolean;
+  abandonDrafts?: boolean;
+}
 
 /** What `write` wrote. */
 export interface Written {
@@ -250,9 +257,9 @@ export interface Engine {
    * Delete everything on this phone. Refused with EngineError `unsent` while operations or photos are unsent, unless a rescue file
    * with all of them was saved (`markRescueSaved`). While locked it is open where there is no envelope, once `sendSealed` has handed over every one, or their
    * file was saved (`markSealedSaved`); photos, which nobody gets at without the PIN, are given up with `abandonPhotos` only, and
-   * with `abandonUnsent` everything.
+   * with `abandonUnsent` everything that was written. What was begun and not saved is given up with `abandonDrafts`: EngineError `drafts`.
    */
-  signOut(options?: { abandonUnsent?: boolean; abandonPhotos?: boolean }): Promise<void>;
+  signOut(options?: Abandoned): Promise<void>;
   close(): void;
 
   // ---- reading
@@ -282,7 +289,8 @@ export interface Engine {
   /** Judge a draft's fields without writing; empty: nothing is wrong. */
   check(type: string, fields: Fields, creating: boolean): FieldError[];
   /** Durable when it resolves, and shown at once. Throws EngineError `invalid` with `errors`, `unknown_record`, `storage_full` … */
-  write(group: readonly Draft[]): Promise<Written>;
+  /** `place`: what was typed there is written with it; its draft goes in the same step, or both stay as they were. */
+  write(group: readonly Draft[], place?: string): Promise<Written>;
   /** Keep a photo or file sealed on the phone; named in an operation's fields or `fix` by the hash that is returned. */
   keepBlob(bytes: Uint8Array, mime: string): Promise<string>;
   /** Forget a photo that was taken off again; one that an operation names, or that was uploaded, stays. */

@@ -3,7 +3,7 @@
 
 import { erasedText } from "./erasing.ts";
 import type { BlockStore, Transport } from "./parts-types.ts";
-import { envelopes, sendSealed, sizeOf, type SealedReport } from "./sealed-outbox.ts";
+import { behindPin, envelopes, sendSealed, sizeOf, type SealedReport } from "./sealed-outbox.ts";
 import { EngineError } from "./types.ts";
 
 const FORMAT = "dishu-sealed-1";
@@ -14,33 +14,35 @@ export interface Waiting {
   /** Operations in envelopes; they stay there after they were handed over, until the PIN was given. */
   operations: number;
   photos: number;
+  /** Begun and not saved. */
+  drafts: number;
   /** False where this phone never learned how to seal to the server: nobody can say what lies behind the PIN. */
   isTold: boolean;
 }
 
 export async function waitingOn(store: Shelf): Promise<Waiting> {
   const { sending, kept } = await envelopes(store);
-  return { operations: sizeOf(kept), photos: sending?.photos ?? 0, isTold: sending !== null };
+  return { operations: sizeOf(kept), photos: sending?.photos ?? 0, drafts: sending?.drafts ?? 0, isTold: sending !== null };
 }
 
 /**
  * Whether nothing is left behind a PIN that nobody gives: no envelope beyond `handedN`, up to which the server or a saved file has
- * them, and no photo that was not given up. Where there is no envelope nothing was unsent, and the server need not be reached.
+ * them, and no photo and nothing begun that was not given up. Where there is no envelope nothing was unsent, and the server need not be reached.
  */
-export async function isAway(store: Shelf, handedN: number, withoutPhotos: boolean): Promise<boolean> {
+export async function isAway(store: Shelf, handedN: number, without: { photos: boolean; drafts: boolean }): Promise<boolean> {
   const { sending, kept } = await envelopes(store);
-  return sending !== null && kept.every((one) => one.last_n <= handedN) && (sending.photos === 0 || withoutPhotos);
+  return sending !== null && kept.every((one) => one.last_n <= handedN) && behindPin({ photos: without.photos ? 0 : sending.photos, drafts: without.drafts ? 0 : (sending.drafts ?? 0) }) === 0;
 }
 
 /**
- * Erases a phone that is out of use, from beside the app: a lost one at once, any other if nothing has been written or photographed
+ * Erases a phone that is out of use, from beside the app: a lost one at once, any other if nothing has been written, begun or photographed
  * since `report` was made. An open page that did so keeps its storage and goes on. Whether it was erased.
  */
 export async function eraseEmptied(store: BlockStore, { erase, lastN }: Pick<SealedReport, "erase" | "lastN">): Promise<boolean> {
   if (erase === null) return false;
   const isEmpty = async (): Promise<boolean> => {
     const { sending, kept } = await envelopes(store);
-    return erase === "lost" || (sending !== null && sending.photos === 0 && kept.every((one) => one.last_n <= lastN));
+    return erase === "lost" || (sending !== null && behindPin(sending) === 0 && kept.every((one) => one.last_n <= lastN));
   };
   if (!(await isEmpty())) return false;
   await store.open(); // from here on an open page writes nothing more

@@ -99,3 +99,11 @@ export function problem(code: ProblemCode, more: Partial<Problem> = {}): Problem
   const [severity, says, next] = PROBLEM_WORDS[code];
   return { code, severity, says: { zh: says[0], en: says[1] }, next: { zh: next[0], en: next[1] }, ...more };
 }
+
+/** Out of use, and only what was begun is still here: the person finishes it or gives it up. */
+export const leavingDrafts = (reason: string, drafts: number): Problem =>
+  problem("leaving", {
+    says: { zh: `这台手机已停用，还有 ${drafts} 份没写完的`, en: `This phone is out of use; begun and not saved: ${drafts}` },
+    next: { zh: "请在首页“没写完的”里写完保存，或者不要了，再点一次上传更新；之后本机内容会自动清除", en: "Finish and save them on the first screen, or give them up, and synchronise again; then it erases itself" },
+    details: { reason, drafts },
+  });

@@ -154,9 +154,9 @@ export class Group {
       case "resolve": {
         const { view, form } = this.seen(draft.id);
         const set = this.checked(form, draft.set, false);
-        const base = basesOfUnits(desk, form, draft.id, [draft.unit])[0]?.[0] ?? null;
+        const base = basesOfUnits(desk, form, draft.id, [draft.unit], draft.seen)[0]?.[0] ?? null;
         const more: Fields = { unit: draft.unit, siblings: draft.siblings };
-        this.keep(form, { kind: "resolve", id: draft.id, set, was: valuesSeen(form, view.fields, [draft.unit]), base, more });
+        this.keep(form, { kind: "resolve", id: draft.id, set, was: valuesSeen(form, (draft.seen ?? view).fields, [draft.unit]), base, more });
         return draft.id;
       }
       case "command":
