@@ -2,7 +2,6 @@ import "./styles/vant.ts";
 import "./styles/base.css";
 import { numeric } from "@shared/engine/numeric.ts";
 import { browserParts, openEngine } from "./engine.ts";
-import { closeDialog } from "vant/es/dialog";
 import { closeToast, setToastDefaultOptions } from "vant/es/toast";
 import { createApp, watch } from "vue";
 import App from "./App.vue";
@@ -13,6 +12,7 @@ import { keepNow } from "./model/glance.ts";
 import { followClock } from "./model/today.ts";
 import { lockWhenIdle } from "./locking.ts";
 import { attach, engine, state, syncing } from "./session.ts";
+import { closeQuestion } from "./parts/asking.ts";
 import { keepProgram } from "./updates.ts";
 
 async function start(): Promise<void> {
@@ -25,7 +25,7 @@ async function start(): Promise<void> {
   if (engine().state() === "locked") window.setTimeout(numeric, 300); // while the PIN is typed: the first screen will want it
   watch(state, (_, before) => {
     if (before !== "ready") return;
-    closeDialog(); // both hang beside the app, and would stand over the lock
+    closeQuestion(); // both hang beside the app, and would stand over the lock
     closeToast();
   });
   followClock();

@@ -1,8 +1,11 @@
 import { createRouter, createWebHashHistory } from "vue-router";
+import { followBack } from "./model/layers.ts";
 import HomeScreen from "./screens/HomeScreen.vue";
 
+const history = createWebHashHistory("/field/");
+
 export const router = createRouter({
-  history: createWebHashHistory("/field/"),
+  history,
   routes: [
     { path: "/", name: "home", component: HomeScreen },
     { path: "/due", name: "due", component: () => import("./screens/DueScreen.vue") },
@@ -33,3 +36,4 @@ export const router = createRouter({
   // where it begins it stands at the top already: asking for that would have the page laid out once more
   scrollBehavior: (_to, from, saved) => saved ?? (from.matched.length ? { top: 0 } : false),
 });
+followBack(router, history);

@@ -46,9 +46,9 @@ export async function everythingUnchanged(householdId: string): Promise<void> {
   await engine().write([...unchangedDrafts(householdId), visitDraft(householdId, "met")]);
 }
 
-/** One fact has changed, everything else was seen unchanged. `seen`: what was shown while it was typed. */
-export async function onlyThisChanged(householdId: string, recordId: string, set: Fields, seen: Seen | null): Promise<void> {
-  await engine().write([{ kind: "patch", id: recordId, set, seen }, ...unchangedDrafts(householdId), visitDraft(householdId, "met")]);
+/** One fact has changed, everything else was seen unchanged. `seen`: what was shown while it was typed at `place`. */
+export async function onlyThisChanged(householdId: string, recordId: string, { set, seen, place }: { set: Fields; seen: Seen | null; place: string }): Promise<void> {
+  await engine().write([{ kind: "patch", id: recordId, set, seen }, ...unchangedDrafts(householdId), visitDraft(householdId, "met")], place);
 }
 
 /** Whether somebody of the household was met on this day of the phone. */
