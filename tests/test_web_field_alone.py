@@ -89,6 +89,38 @@ def test_a_phone_that_was_left_lying_locks_itself(phone: FieldPhone):
     phone.page.get_by_text("请输入密码").wait_for()  # a form half filled is no reason to stay open
     phone.pin()
     expect(phone.field("name")).to_have_value("半截沙袋")
+    phone.tap("重新填")
+
+    phone.household(household)
+    name = phone.page.locator("main .member .title").first.inner_text()
+    phone.page.locator("main .member").first.get_by_role("button", name=re.compile("^联系电话：")).click()
+    phone.page.get_by_role("dialog").get_by_text(name).wait_for()
+    phone.page.keyboard.type("10200077777")
+    phone.page.clock.run_for(6 * 60_000)
+    nothing_but_the_lock(phone, name)
+    phone.pin()
+    expect(phone.field("phones")).to_have_value("10200077777")  # the sheet is open again
+    phone.tap("重新填")
+    phone.tap("关闭")
+
+    phone.tap("都没变")
+    phone.said("已核实，存到本机")
+    phone.tap("今天已核实")
+    phone.page.get_by_role("dialog").get_by_text("今天已经核实过").wait_for()
+    phone.page.clock.run_for(6 * 60_000)
+    nothing_but_the_lock(phone, name)
+    phone.pin()
+    phone.page.get_by_role("button", name="今天已核实").wait_for()
+    expect(phone.page.get_by_role("dialog")).to_have_count(0)
+
+
+def nothing_but_the_lock(phone: FieldPhone, name: str) -> None:
+    """Nothing stands over the lock or behind it."""
+    phone.page.get_by_text("请输入密码").wait_for()
+    expect(phone.page.get_by_text(name)).to_have_count(0)
+    expect(phone.page.locator("[role=dialog]:visible, .van-overlay:visible, .van-toast:visible")).to_have_count(0)
+    assert name not in phone.page.locator("body").inner_html()
+    assert "10200077777" not in phone.page.evaluate("document.body.outerHTML + [...document.querySelectorAll('input')].map(one => one.value).join()")
 
 
 def test_wrong_pins_make_wait_also_after_a_clock_that_was_years_ahead(phone: FieldPhone):
