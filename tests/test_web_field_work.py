@@ -6,6 +6,7 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from typing import Any
 
 import pytest
 from browser_kit import DemoSite
@@ -197,6 +198,45 @@ def test_a_household_that_moved_out_of_my_cells_takes_my_unsent_work_along(phone
     phone.household(household)
     phone.page.get_by_text("已提出迁往邻社区，等对方社区接收。").wait_for()
     expect(phone.page.get_by_role("button", name="都没变")).to_have_count(1)
+
+
+@pytest.mark.long
+@PACES
+def test_what_the_office_asks_is_answered_at_the_door(phone: FieldPhone, office: Office):
+    """W8: handed on at the office it stands on the phone with its reason and its door; what was found stands at the item."""
+    household = phone.due(1)[0]
+    person = people(phone, household)[0]
+    office.write({"kind": "patch", "type": "person", "id": person, "base": office.version("person", person), "set": {"birth_date": "2020-01-01", "birth_precision": "day", "marital_code": "20"}})
+    api, headers = f"{office.site.url}/api/v1", {"X-CSRF-Token": office._token}
+
+    def item() -> dict[str, Any]:
+        rows = office.page.request.get(f"{api}/inbox/findings?name=child_married").json()["rows"]
+        return next(one for one in rows if one["record"]["id"] == person)
+
+    rows = office.page.request.get(f"{api}/assignments").json()["assignments"]
+    worker = next(one["user_id"] for one in rows if one["cell_id"].endswith("021") and one["duty"] == "lead")
+    answer = office.page.request.post(f"{api}/inbox/findings/{item()['finding_id']}/delegate", headers=headers, data={"user_id": worker})
+    assert answer.ok, answer.text()
+    phone.sync()
+    phone.program_is_kept()
+    phone.network(False)
+    phone.start_again()
+    asked = phone.page.get_by_label("社区请你上门核实")
+    asked.get_by_text("未满 15 岁登记为已婚").click()
+    phone.page.get_by_text("到门口看一看、问一问").wait_for()
+    phone.page.get_by_text("2020-01-01").wait_for()
+    assert phone.barriers() == []
+    phone.tap("报核实结果")
+    phone.page.get_by_label("补充说明（可不填）").fill("户口本上就是这样")
+    phone.tap("已核实，无误")
+    phone.home_stands()
+    expect(asked).to_have_count(0)
+    phone.network(True)
+    phone.agrees()
+    nothing_waits(phone)
+    assert [(one["outcome"], one["note"]) for one in item()["checks"]] == [("right", "户口本上就是这样")]
+    office.page.goto(f"{office.site.url}/#/inbox/findings")
+    office.page.get_by_text("户口本上就是这样").wait_for()
 
 
 def dwelling_elsewhere(site: DemoSite) -> str:
