@@ -10,6 +10,7 @@ from server_kit import COMMUNITY, PASSWORD, create, furnish, home, open_ground, 
 from stream_oracle import recount
 
 from server.services.verify import verify
+from server.store.asked import MARKS
 
 
 class Desk:
@@ -153,3 +154,12 @@ def test_what_was_found_is_erased_with_the_person(ground):
     assert "没有这个人" not in str(ground.rows("SELECT fields FROM record WHERE community_id = ?", COMMUNITY))
     phone.pull()
     assert check["id"] not in phone.visible
+
+
+def test_the_end_of_a_pull_reads_what_was_asked_and_nothing_else(ground):
+    """W8: with the statistics that a new database is given no pull goes through a community's operations."""
+    if ground.house.engine.dialect.name == "sqlite":
+        steps = [row[3] for row in ground.rows("EXPLAIN QUERY PLAN " + MARKS, *(COMMUNITY, "u") * 3)]
+        assert [one.split("INDEX ")[1].split()[0] for one in steps if one[7:9] in ("k ", "f ", "o ")] == [
+            "ix_conflict_asked", "ix_finding_asked", "ix_operation_asked",
+        ]  # fmt: skip

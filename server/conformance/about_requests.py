@@ -181,3 +181,15 @@ def scope(ground: Ground) -> None:
     must(ground.one.record(hidden["id"]) is None, "a record of a foreign cell came")
 
 
+@rule("W8")
+def asked_whole(ground: Ground) -> None:
+    """What the office asks is told whole to the own install only, under the mark that a complete page says in `asked`."""
+    ground.one.pull()
+    page = ground.one.last_page
+    must("asked" in page, "a complete page does not say whether anything is asked")
+    own = {"protocol": 1, "install_id": ground.one.install_id}
+    reply = ground.one.post("asked", own)
+    must(reply.status == 200 and isinstance(reply.body.get("asked"), list), f"what is asked is answered {reply.status}")
+    must(reply.body.get("mark") == page["asked"], "what is asked comes under another mark than the page's")
+    must(bool(reply.body["asked"]) == (page["asked"] is not None), "a mark without anything asked, or the other way round")
+    _problem(ground.one.post("asked", own | {"install_id": ground.two.install_id}), 422, "invalid-input")

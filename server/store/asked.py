@@ -18,7 +18,7 @@ CHECK = "door_check"
 """Record type of what was found at the door."""
 
 # One statement, by three small partial indexes: it is asked at the end of every pull.
-_MARKS = (
+MARKS = (
     "SELECT 'conflict/' || k.conflict_id AS item, k.delegated_at AS at, r.home, r.life, k.unit AS more "
     "FROM conflict k LEFT JOIN record r ON r.community_id = k.community_id AND r.id = k.record_id "
     "WHERE k.community_id = ? AND k.delegated_to = ? AND k.state = 'open' "
@@ -33,7 +33,7 @@ _MARKS = (
 
 def marks(connection: Connection, community_id: str, user_id: str) -> list[tuple[Any, ...]]:
     """What tells whether somebody is asked the same as before: (item, since, home, life, more) of all of it, sorted; not cut."""
-    rows = run(connection, _MARKS, (community_id, user_id) * 3)
+    rows = run(connection, MARKS, (community_id, user_id) * 3)
     return sorted(tuple("" if value is None else str(value) for value in row) for row in rows)
 
 

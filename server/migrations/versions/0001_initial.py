@@ -26,6 +26,9 @@ STATISTICS = {
     ("operation", "operation"): "800000 40000 2000 1",
     ("operation", "uq_operation_op_id"): "800000 40000 1",
     ("operation", "ix_operation_open"): "400 20 5 1",
+    ("operation", "ix_operation_asked"): "400 20 4 1",
+    ("conflict", "ix_conflict_asked"): "400 20 4",
+    ("finding", "ix_finding_asked"): "400 20 4",
     ("feed", "feed"): "400000 20000 800 1",
     ("feed", "uq_feed_record"): "400000 20000 800 1",
     ("history", "sqlite_autoindex_history_1"): "800000 40000 2 1",
@@ -285,3 +288,4 @@ def upgrade() -> None:
     op.execute("ANALYZE")  # makes the table of statistics
     for (name, one), numbers in STATISTICS.items():
         op.execute(f"INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES ('{name}', '{one}', '{numbers}')")
+    op.execute("ANALYZE sqlite_master")  # read by the connection that wrote them, too; nothing is counted

@@ -81,3 +81,15 @@ test("W8: work that waits is told with its reason; a conflict only while it is o
   await engine.sync();
   expect(asked().map((one) => one.unit).sort()).toStrictEqual(["sex", null].sort());
 });
+
+test("W8, S25: after a restore the list is that of the restored server", async () => {
+  const { office, engine, asked, cell } = await asking();
+  Object.assign(office, { mark: "m1", items: [FINDING] });
+  await engine.sync();
+  cell.epoch = "e2";
+  await engine.sync();
+  expect(asked()).toHaveLength(1);
+  Object.assign(office, { mark: "m0", items: [{ ...FINDING, item: "finding/f0" }] });
+  await engine.sync();
+  expect(asked().map((one) => one.asked?.item)).toStrictEqual(["finding/f0"]);
+});
