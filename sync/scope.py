@@ -15,19 +15,19 @@ CARE, LINE = "care_status", "line_of_work"
 class Knowledge:
     """What an author knew of who has left for another community (S30).
 
-    ``told``: (seen, last_n) by which a phone has said that its operations after ``last_n`` were made knowing of the departures
-    up to the journal number ``seen``. ``arrived``: of who writes at the office, and therefore knows of all that had left by then, the
+    ``told``: (seen, last_n, until_n) by which a phone has said that its operations after ``last_n`` were made knowing of the departures
+    up to the journal number ``seen``; where ``until_n`` is not 0, those up to there only, which it took over from another phone. ``arrived``: of who writes at the office, and therefore knows of all that had left by then, the
     journal number by which each stored operation arrived; one that is not there arrives now. None: nothing is known of this author.
     """
 
-    told: tuple[tuple[int, int], ...] = ()
+    told: tuple[tuple[int, int, int], ...] = ()
     arrived: Mapping[int, int] | None = None
 
     def knows(self, departure: int, n: int) -> bool:
         """Whether operation ``n`` was made by somebody who could know of this departure."""
         if self.arrived is not None:
             return self.arrived.get(n, departure) >= departure
-        return any(seen >= departure and n > last_n for seen, last_n in self.told)
+        return any(seen >= departure and n > last_n and (until_n == 0 or n <= until_n) for seen, last_n, until_n in self.told)
 
 
 @dataclass(frozen=True, slots=True)

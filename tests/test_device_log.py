@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from sync.device import GroupTooLarge, InvalidFields, NotAlone, Offline, Phone, RescueUnreadable, UnknownRecord
+from sync.device.forking import _become
+from sync.device.push import departures_known
 from sync.device.words import OUTCOME_WORDS, words
 from sync.outcome import REASONS
 from tests.device_kit import answer_all, keep, phone_at, put, totals
@@ -270,6 +272,32 @@ def test_what_was_taken_over_from_another_phone_was_written_without_what_this_on
     assert new.take_in(old.rescue_file()) == 0
     known = new._store.identity()
     assert known is not None and known["departures_last_n"] == 3, "nothing new was taken over"
+
+
+def test_what_its_author_had_read_goes_along_with_work_that_another_phone_takes_over(tmp_path: Path) -> None:
+    """S30, C10: told by the numbers that the operations get, from phone to phone, through a fork, and until they are forgotten."""
+    old, new, third = (phone_at(tmp_path / name) for name in ("old", "new", "third"))
+    old.create("household", {"kind": "family"})
+    with old._store.change("page"):
+        old._store.run("UPDATE identity SET departures = 'e:9', departures_last_n = 1")
+    old.create("building", {"name": "1 幢"}), old.create("building", {"name": "2 幢"})
+    new.create("household", {"kind": "family"})
+    assert new.take_in(old.rescue_file()) == 3
+    new.create("building", {"name": "3 幢"})
+    taken = [{"seen": "e:9", "after": 2, "last_n": 4}]
+    assert departures_known(new._store.identity()) == {"seen": "", "last_n": 4, "taken": taken}
+    assert third.take_in(new.rescue_file()) == 5
+    assert departures_known(third._store.identity()) == {"seen": "", "last_n": 5, "taken": taken}
+    with new._store.change("page"):
+        new._store.run("UPDATE identity SET departures = 'e:12', departures_last_n = 5")
+    assert departures_known(new._store.identity()) == {"seen": "e:12", "last_n": 5, "taken": taken}
+    with new._store.change("fork"):
+        new._store.run("DELETE FROM part WHERE n < 4"), new._store.run("DELETE FROM log WHERE n < 4")
+        _become(new._store, "0190aaaa-0000-7000-8000-00000000ffff", "t")
+    assert departures_known(new._store.identity()) == {"seen": "e:12", "last_n": 2, "taken": [{"seen": "e:9", "after": 0, "last_n": 1}]}
+    with new._store.change("forgotten"):
+        new._store.run("UPDATE identity SET pruned_n = 1")
+    assert departures_known(new._store.identity()) == {"seen": "e:12", "last_n": 2}
 
 
 def test_killed_while_a_file_is_taken_in_it_is_there_whole_or_not(tmp_path: Path) -> None:

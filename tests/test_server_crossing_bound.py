@@ -146,6 +146,25 @@ def test_s30_work_that_a_phone_took_over_from_another_is_late_also_where_it_has_
     assert json.loads(there(ground, near.persons[0]).fields)["note"] == "救援"
 
 
+def test_s30_what_the_first_author_had_read_counts_for_work_that_another_phone_took_over(ground):
+    """S30, C10: rescued from a phone that had read of the move and never told: refused like its own; what the taker wrote unknowingly, also later, is late."""
+    near, _, first, taker, bases = moved_away(ground)
+    first.pull()
+    seen = first.departures["seen"]
+    one, two = near.persons
+    early, known, own = (patch(ground, who, {"note": note}, base=bases[who]) for who, note in ((one, "早"), (two, "知"), (one, "自")))
+    taker.departures = {"seen": "", "last_n": 2, "taken": [{"seen": seen, "after": taker.n + 1, "last_n": taker.n + 2}]}
+    assert taker.outcomes([early], [known], [own]) == [("held", "moved"), ("quarantined", "moved_away"), ("held", "behind")]
+    assert json.loads(there(ground, one).fields)["note"] == "自" and "note" not in json.loads(there(ground, two).fields)
+    taker.pull()  # now it has read of it itself: what it took over stays what it was
+    taker.departures["last_n"] = taker.n
+    after = patch(ground, one, {"note": "后"}, base=bases[one])
+    assert taker.outcomes([after]) == [("quarantined", "moved_away")]
+    for wrong in ("x", [7], [{"seen": 1, "after": 0, "last_n": 1}], [{"seen": "a:1", "after": 1, "last_n": 1}], [{"seen": "a:1", "after": -1, "last_n": 1}]):
+        answer = taker.post("push", taker.batch([]) | {"departures": {"seen": "", "last_n": 0, "taken": wrong}})
+        assert (answer.status_code, answer.json["errors"][0]["pointer"]) == (422, "/departures/taken")
+
+
 def test_s25_a_number_that_the_house_has_not_come_to_says_nothing(ground):
     """S25, S30: a phone that read of moves which an older copy of the database lacks is not taken to know of later ones."""
     near, _, _, away, bases = moved_away(ground)
@@ -169,8 +188,8 @@ def test_s30_late_is_what_was_written_before_the_phone_read_of_the_departure(sto
                 echo = (departures, len(log))
             read_of = departures
         else:
-            if echo[0] > max((seen for seen, _ in noted), default=0):
-                noted.append(echo)
+            if echo[0] > max((seen for seen, *_ in noted), default=0):
+                noted.append((*echo, 0))
             arrived += [(n, knew) for n, knew in enumerate(log, 1) if n > len(arrived)]
             told = Knowledge(tuple(noted))
             for n, knew in arrived:

@@ -32,6 +32,7 @@ PROTOCOL = 1
 MAX_BODY_BYTES = 8_000_000
 MOST_BLOBS = 1000
 _MOST = 1 << 53
+_MOST_TAKEN = 100
 _OUTCOME = {"type": "object", "properties": {"outcome": {"type": "string"}, "reason": {"type": ["string", "null"]}}}
 
 
@@ -113,7 +114,7 @@ def take_in(actor: Actor, unconfirmed: bool, body: dict[str, Any]) -> dict[str, 
     batch = read_batch(body, actor.install_id or "", house.clock())
     if isinstance(body.get("receipt"), str):
         batch = replace(batch, acknowledged=acknowledged(house, actor.install_id or "", body["receipt"]))
-    batch = replace(batch, departures=_departures(body.get("departures")))
+    batch = replace(batch, departures=_departures(body.get("departures")), taken=_taken(body.get("departures")))
     missing = body.get("missing")
     if isinstance(missing, dict) and is_number(missing.get("n")) and is_uuid(batch.after_op_id):
         batch = replace(batch, missing=(missing["n"], missing.get("op_id")))
@@ -247,6 +248,23 @@ def _departures(value: Any) -> tuple[str, int]:
     if not isinstance(seen, str) or not is_number(last_n):
         raise wrong("/departures", "an object with seen (text) and last_n (whole number), or null")
     return seen, int(last_n)  # type: ignore[arg-type]
+
+
+def _taken(value: Any) -> tuple[tuple[str, int, int], ...]:
+    """What phones had read whose work this one took over: (seen, after, last_n)."""
+    found = value.get("taken") if isinstance(value, dict) else None
+    if found is None:
+        return ()
+    if not isinstance(found, list) or len(found) > _MOST_TAKEN:
+        raise wrong("/departures/taken", f"at most {_MOST_TAKEN} of what other phones had read")
+    return tuple(_span(one if isinstance(one, dict) else {}) for one in found)
+
+
+def _span(one: dict[str, Any]) -> tuple[str, int, int]:
+    seen, after, last_n = (one.get(name) for name in ("seen", "after", "last_n"))
+    if not isinstance(seen, str) or not is_number(after) or not is_number(last_n) or int(after or 0) >= int(last_n or 0):
+        raise wrong("/departures/taken", "objects with seen (text), after and a larger last_n (whole numbers)")
+    return seen, int(after or 0), int(last_n or 0)
 
 
 def is_number(value: Any) -> bool:

@@ -135,7 +135,10 @@ data_key = keyed("data_key", key("subject_id"), may("wrapped", LargeBinary), may
 departure = keyed("departure", key("id"), need("to_community"), need("number", BigInteger), clustered=True)
 Index("ix_departure_number", departure.c.community_id, departure.c.number)
 
-# From which own operation on a phone has known of the departures up to a number (S30).
-departure_told = keyed("departure_told", key("install_id"), key("seen", BigInteger), need("last_n", BigInteger), clustered=True)
+# From which own operation on a phone has known of the departures up to a number (S30); until_n is 0, or the last operation of those that it took over
+# from a phone that had read of them.
+departure_told = keyed(
+    "departure_told", key("install_id"), key("seen", BigInteger), key("until_n", BigInteger), need("last_n", BigInteger), clustered=True
+)
 
 redirect = keyed("redirect", key("id"), need("target_id"), need("number", BigInteger), clustered=True)

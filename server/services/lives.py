@@ -9,7 +9,7 @@ import base64
 import hashlib
 import hmac
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -65,19 +65,29 @@ def check_acknowledged(connection: Connection, shown: tuple[str | None, int], la
         raise CopiedBack(was, "operations", n, last_n)
 
 
-def note_departures(connection: Connection, sender: Sender, told: tuple[str, int], noted: int) -> None:
+def note_departures(connection: Connection, sender: Sender, told: tuple[str, int], taken: Sequence[tuple[str, int, int]], noted: int) -> None:
     """Write down which departures a phone knows of, where that is news; what it read in another life says nothing here (S30).
 
-    Nor does a number that this house has not come to yet. The same departures with a larger n: it took another phone's work over.
+    Nor does a number that this house has not come to yet. The same departures with a larger n: it took another phone's work over, and
+    ``taken`` says what that one had read when it wrote which part of it.
     """
-    epoch, _, number = told[0].rpartition(":")
-    seen = int(number) if number.isascii() and number.isdigit() and len(number) < 16 else 0
-    if seen < max(noted, 1) or epoch != present_epoch(connection):
+    if taken:
+        given, life = number_given(connection), present_epoch(connection)
+        spans = [(_seen(text, life), after, last_n) for text, after, last_n in taken]
+        crossings.note_taken(connection, sender.community_id, sender.install_id, [one for one in spans if 0 < one[0] <= given])
+    seen = _seen(told[0], present_epoch(connection)) if told[0] else 0
+    if seen < max(noted, 1):
         return
     if seen == noted:
         crossings.raise_told(connection, sender.community_id, sender.install_id, told[1])
     elif seen <= number_given(connection):
         crossings.note_told(connection, sender.community_id, sender.install_id, seen, told[1])
+
+
+def _seen(text: str, life: str | None) -> int:
+    """The newest departure that a phone names; 0 where it was of another life, or is no such text."""
+    epoch, _, number = text.rpartition(":")
+    return int(number) if epoch == life and number.isascii() and number.isdigit() and len(number) < 16 else 0
 
 
 def check_cursor(cursor: Cursor, seq: Mapping[str, int], last_n: int) -> None:

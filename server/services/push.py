@@ -60,6 +60,7 @@ class Batch:
     missing: tuple[int, str | None] | None = None
     """The head that it was told to go on from, and whose successors it has forgotten."""
     departures: tuple[str, int] = ("", 0)
+    taken: tuple[tuple[str, int, int], ...] = ()
     """What the last complete page said of those who have left, and the last n before the phone had that page (S30)."""
     at_end: bool = False  # one group of a sender without a log of its own, numbered when the install is locked
     beside: Callable[[Connection, int], None] | None = None
@@ -273,7 +274,7 @@ def _transact(
         if bytes(first.content_hash) == again[op_id].content_hash:  # not one that was refused for its used id
             answer.results[again[op_id].n]["record"] = record_after(reading.version_after(first))
     if fresh:
-        note_departures(connection, sender, batch.departures, int(row.departures_seen))
+        note_departures(connection, sender, batch.departures, batch.taken, int(row.departures_seen))
         at = stamp(house.clock())
         submission = Submission(
             community_id=sender.community_id,

@@ -167,7 +167,7 @@ def astray(world: World) -> str | None:
             "JOIN install i ON i.community_id = o.community_id AND i.install_id = o.install_id "
             "WHERE o.now_reason = 'moved' AND o.now IN ('applied', 'merged', 'conflict', 'unchanged') AND ("
             "(i.kind = 'user' AND o.number > d.number) OR EXISTS (SELECT 1 FROM departure_told t WHERE t.community_id = o.community_id "
-            "AND t.install_id = o.install_id AND t.seen >= d.number AND t.last_n < o.n))",
+            "AND t.install_id = o.install_id AND t.seen >= d.number AND t.last_n < o.n AND (t.until_n = 0 OR o.n <= t.until_n)))",
         ).first()
     if meddled is not None:
         return f"operation {meddled.n} changed a record that its author knew to have left"

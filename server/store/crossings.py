@@ -46,21 +46,31 @@ def newest(connection: Connection, community_id: str) -> int:
 
 def note_told(connection: Connection, community_id: str, install_id: str, seen: int, last_n: int) -> None:
     """Write down that a phone's operations after ``last_n`` were made knowing of the departures up to ``seen``."""
-    insert_rows(connection, departure_told, ("community_id", "install_id", "seen", "last_n"), [(community_id, install_id, seen, last_n)])
+    insert_rows(connection, departure_told, _TOLD, [(community_id, install_id, seen, 0, last_n)])
     statement = "UPDATE install SET departures_seen = ? WHERE community_id = ? AND install_id = ?"
     run(connection, statement, (seen, community_id, install_id))
 
 
 def raise_told(connection: Connection, community_id: str, install_id: str, last_n: int) -> None:
     """Say that a phone's operations up to ``last_n`` were made without knowing of any departure: another phone's are among them."""
-    statement = "UPDATE departure_told SET last_n = ? WHERE community_id = ? AND install_id = ? AND last_n < ?"
+    statement = "UPDATE departure_told SET last_n = ? WHERE community_id = ? AND install_id = ? AND until_n = 0 AND last_n < ?"
     run(connection, statement, (last_n, community_id, install_id, last_n))
 
 
-def told(connection: Connection, community_id: str, install_id: str) -> tuple[tuple[int, int], ...]:
-    """(departures up to here, own operations after there) of what a phone has said to know."""
-    statement = "SELECT seen, last_n FROM departure_told WHERE community_id = ? AND install_id = ? ORDER BY seen"
-    return tuple((int(row.seen), int(row.last_n)) for row in run(connection, statement, (community_id, install_id)))
+def note_taken(connection: Connection, community_id: str, install_id: str, taken: Iterable[tuple[int, int, int]]) -> None:
+    """Write down (seen, last_n, until_n): operations after ``last_n`` up to ``until_n`` were written by another phone, which knew of departures up to ``seen``."""
+    rows = [(community_id, install_id, seen, until_n, last_n) for seen, last_n, until_n in taken]
+    if rows:
+        insert_rows(connection, departure_told, _TOLD, rows, "ON CONFLICT DO NOTHING")
+
+
+def told(connection: Connection, community_id: str, install_id: str) -> tuple[tuple[int, int, int], ...]:
+    """(departures up to here, operations after there, up to there or 0: all later ones) of what a phone has said to know."""
+    statement = "SELECT seen, last_n, until_n FROM departure_told WHERE community_id = ? AND install_id = ? ORDER BY seen, until_n"
+    return tuple((int(row.seen), int(row.last_n), int(row.until_n)) for row in run(connection, statement, (community_id, install_id)))
+
+
+_TOLD = ("community_id", "install_id", "seen", "until_n", "last_n")
 
 
 def arrived(connection: Connection, community_id: str, install_id: str, first: int, last: int) -> dict[int, int]:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import orjson
+
 from sync.device.calls import call, wanted
 from sync.device.errors import NotEnrolled
 from sync.device.store import Store
@@ -52,9 +54,10 @@ def _become(store: Store, install_id: str, token: str) -> None:
     store.run("UPDATE log SET state = 'unsent', acknowledged = 0, acknowledged_at = NULL, status = 0")
     for table in ("feed", "stream"):
         store.run(f"DELETE FROM {table} WHERE {'stream' if table == 'feed' else 'id'} = ?", f"install/{old['install_id']}")
+    taken = [one | {"after": max(0, one["after"] - before), "last_n": one["last_n"] - before} for one in orjson.loads(old["taken"]) if one["last_n"] > before]
     last_n, departures_n = (max(0, min(store.last_n(), old[one] - before)) for one in ("scope_last_n", "departures_last_n"))
     store.run(
-        "UPDATE identity SET install_id = ?, token = ?, cursor = NULL, scope_last_n = ?, departures_last_n = ?, safe_n = 0, receipt = NULL, pruned_n = 0, "
+        "UPDATE identity SET install_id = ?, token = ?, cursor = NULL, scope_last_n = ?, departures_last_n = ?, taken = ?, safe_n = 0, receipt = NULL, pruned_n = 0, "
         "pruned_op_id = NULL, needs_fork = NULL, fork_id = NULL",
-        install_id, token, last_n, departures_n,
+        install_id, token, last_n, departures_n, orjson.dumps(taken).decode(),
     )  # fmt: skip

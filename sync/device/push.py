@@ -139,8 +139,13 @@ def _mark_sent(store: Store, batch: list[sqlite3.Row], sent_at: datetime) -> dic
 
 
 def departures_known(identity: sqlite3.Row) -> dict[str, Any] | None:
-    """What this phone knows of those who have left its community, and since which own operation (S30)."""
-    return {"seen": identity["departures"], "last_n": identity["departures_last_n"]} if identity["departures"] is not None else None
+    """What this phone knows of those who have left its community, and since which own operation (S30).
+
+    And what those knew whose work it took over, of operations that it has still.
+    """
+    taken = [one for one in orjson.loads(identity["taken"]) if one["last_n"] > identity["pruned_n"]]
+    known = {"seen": identity["departures"] or "", "last_n": identity["departures_last_n"]}
+    return known | {"taken": taken} if taken else known if known["seen"] else None
 
 
 def _continue_after(store: Store, expected: dict[str, Any]) -> tuple[int, dict[str, Any] | None]:

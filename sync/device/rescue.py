@@ -5,14 +5,18 @@ Operations keep their op_ids, bytes and groups, so that what the server has alre
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import orjson
 
 from sync.device.errors import RescueUnreadable
+from sync.device.push import departures_known
 from sync.device.store import Store
 
 FORMAT = "dishu-rescue-1"
+MOST_TAKEN = 100
+MOST_N = (1 << 53) - 1
 
 
 def rescue_file(store: Store) -> bytes:
@@ -23,10 +27,11 @@ def rescue_file(store: Store) -> bytes:
         parts.setdefault(row["n"], []).append([row["record_id"], row["type"], row["text"]])
     groups: dict[int, list[dict[str, Any]]] = {}
     for row in store.rows("SELECT n, group_n, text FROM log ORDER BY n"):
-        groups.setdefault(row["group_n"], []).append({"op": row["text"], "parts": parts.get(row["n"], [])})
+        groups.setdefault(row["group_n"], []).append({"n": row["n"], "op": row["text"], "parts": parts.get(row["n"], [])})
     community = identity["community_id"] if identity is not None else None
     install = identity["install_id"] if identity is not None else None
-    return orjson.dumps({"format": FORMAT, "community_id": community, "install_id": install, "groups": list(groups.values())})
+    said = {"format": FORMAT, "community_id": community, "install_id": install, "groups": list(groups.values())}
+    return orjson.dumps(said | {"departures": departures_known(identity) if identity is not None else None})
 
 
 def take_in(store: Store, content: bytes) -> int:
@@ -39,8 +44,9 @@ def take_in(store: Store, content: bytes) -> int:
     """
     try:
         told = orjson.loads(content)
-        groups = [[(orjson.loads(one["op"]), one["op"], one["parts"]) for one in group] for group in told["groups"]]
-        wanted = [[(op["op_id"], op["kind"], op["type"], op["id"], text, parts) for op, text, parts in group] for group in groups]
+        groups = [[(orjson.loads(one["op"]), one["op"], one["parts"], one.get("n")) for one in group] for group in told["groups"]]
+        wanted = [[(op["op_id"], op["kind"], op["type"], op["id"], text, parts, n) for op, text, parts, n in group] for group in groups]
+        known = _known(told.get("departures"))
         community = told["community_id"] if told["format"] == FORMAT else None
     except (orjson.JSONDecodeError, KeyError, TypeError) as error:
         raise RescueUnreadable("this is no rescue file") from error
@@ -48,13 +54,16 @@ def take_in(store: Store, content: bytes) -> int:
     if identity is None or community != identity["community_id"]:
         raise RescueUnreadable("the file is of another community")
     taken = 0
+    numbers: dict[int, int] = {}
     with store.change("rescue"):
         for group in wanted:
             new = [one for one in group if store.maybe("SELECT 1 FROM log WHERE op_id = ?", one[0]) is None]
             if len(new) < len(group):
                 continue  # groups are written whole: this one is there
             first = store.last_n() + 1
-            for n, (op_id, kind, record_type, record_id, text, parts) in enumerate(new, first):
+            for n, (op_id, kind, record_type, record_id, text, parts, was) in enumerate(new, first):
+                if was is not None:
+                    numbers[was] = n
                 store.run(
                     "INSERT INTO log (n, group_n, op_id, kind, type, record_id, text) VALUES (?, ?, ?, ?, ?, ?, ?)",
                     n, first, op_id, kind, record_type, record_id, text,
@@ -63,4 +72,22 @@ def take_in(store: Store, content: bytes) -> int:
             taken += len(new)
         if taken:  # written without what this phone has read meanwhile: late, like all that it has not sent (S18, S30)
             store.run("UPDATE identity SET scope_last_n = ?, departures_last_n = ?", store.last_n(), store.last_n())
+            spans = [*orjson.loads(identity["taken"]), *_renumbered(known, numbers)]
+            store.run("UPDATE identity SET taken = ?", orjson.dumps(spans[-MOST_TAKEN:]).decode())
     return taken
+
+
+def _known(told: Any) -> list[tuple[str, int, int]]:
+    """What the other phone had read, and which of its operations it had written since: (seen, after, last_n)."""
+    if told is None:
+        return []
+    spans = [(one["seen"], int(one["after"]), int(one["last_n"])) for one in told.get("taken", ())]
+    return [*spans, (told["seen"], int(told["last_n"]), MOST_N)]
+
+
+def _renumbered(known: Iterable[tuple[str, int, int]], numbers: Mapping[int, int]) -> Iterator[dict[str, Any]]:
+    """The same by the numbers that the operations have here: they stay in order."""
+    for seen, after, last_n in known:
+        here = [n for was, n in numbers.items() if after < was <= last_n]
+        if seen and here:
+            yield {"seen": seen, "after": min(here) - 1, "last_n": max(here)}

@@ -28,6 +28,7 @@ CREATE TABLE identity (
     scope_last_n INTEGER NOT NULL DEFAULT 0,   -- last n before that scope was known here (S18)
     departures TEXT,                           -- what the last complete page said of those who have left, to be told back (S30)
     departures_last_n INTEGER NOT NULL DEFAULT 0,  -- last n before that page was here
+    taken TEXT NOT NULL DEFAULT '[]',          -- JSON [{"seen", "after", "last_n"}]: what phones had read whose work was taken over (S30)
     limits TEXT,                               -- JSON, of the server's config
     safe_n INTEGER NOT NULL DEFAULT 0,
     skew_s REAL,

@@ -122,7 +122,8 @@ def upgrade() -> None:
         key("community_id"), key("id"), need("to_community"), need("number", BigInteger), clustered=True)
     index("ix_departure_number", "departure", ["community_id", "number"])
     table("departure_told",
-        key("community_id"), key("install_id"), key("seen", BigInteger), need("last_n", BigInteger), clustered=True)
+        key("community_id"), key("install_id"), key("seen", BigInteger), key("until_n", BigInteger), need("last_n", BigInteger),
+        clustered=True)
     table("distinct_pair",
         key("community_id"), key("first_id"), key("second_id"), need("decided_at"), need("decided_by"), clustered=True)
     table("edition",

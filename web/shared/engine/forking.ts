@@ -33,7 +33,8 @@ export async function fork(line: Line, newId: () => string): Promise<void> {
     const renumbered = (n: number): number => Math.max(0, Math.min(rows.length, n - before));
     const scopeLastN = renumbered(change.core.scopeLastN);
     const told = change.core.departures;
-    const departures = told ? { ...told, last_n: renumbered(told.last_n) } : null;
+    const taken = (told?.taken ?? []).map((one) => ({ ...one, after: renumbered(one.after), last_n: renumbered(one.last_n) })).filter((one) => one.last_n > one.after);
+    const departures = told ? { seen: told.seen, last_n: renumbered(told.last_n), ...(taken.length ? { taken } : {}) } : null;
     change.patchCore({
       installId, token, streams, scopeLastN, departures, cursor: null, safeN: 0, receipt: null, prunedN: 0, prunedOpId: null, needsFork: null, forkId: null, rescuedN: 0, sendToken: null, serverKey: null,
     });

@@ -118,6 +118,13 @@ export interface KeptBlob {
 }
 
 /** Everything small; one block. Never changed in place. */
+/** What another phone had read of those who have left, when it wrote the operations that are `after` < n <= `last_n` here: they were taken over (S30). */
+export interface TakenSpan {
+  seen: string;
+  after: number;
+  last_n: number;
+}
+
 export interface Core {
   communityId: string;
   installId: string;
@@ -132,7 +139,7 @@ export interface Core {
   scopeVersion: number;
   scopeLastN: number;
   /** What the last complete page said of those who have left the community, and the last n before it was here (S30). */
-  departures?: { seen: string; last_n: number } | null;
+  departures?: { seen: string; last_n: number; taken?: readonly TakenSpan[] } | null;
   limits: Limits | null;
   configAt: number;
   configBy: string;

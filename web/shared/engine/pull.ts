@@ -195,7 +195,7 @@ function conclude(change: Change, epoch: string, answer: Record<string, unknown>
   report.reopened = Math.max(report.reopened, lacking); // in another life these are among all that is asked again
   const seen = answer["departures"];
   // who has left is not shown any more: from here on nobody writes of them unknowingly
-  if (typeof seen === "string" && seen !== change.core.departures?.seen) change.patchCore({ departures: { seen, last_n: change.lastN() } });
+  if (typeof seen === "string" && seen !== change.core.departures?.seen) change.patchCore({ departures: { ...change.core.departures, seen, last_n: change.lastN() } });
   keepMark(change, answer["asked"]);
   const safeN = Number(answer["safe_n"] ?? 0);
   change.patchCore({ safeN, completed: change.core.completed + 1 });

@@ -5,7 +5,7 @@
 
 import { openBlob } from "./blobs.ts";
 import { toBytes, toText } from "./envelope.ts";
-import type { Core, LogRow } from "./kept-types.ts";
+import type { Core, LogRow, TakenSpan } from "./kept-types.ts";
 import type { Change, Ledger } from "./ledger.ts";
 import type { BlockStore } from "./parts-types.ts";
 import { openFile, SealBroken, sealFile } from "./sealing.ts";
@@ -15,6 +15,9 @@ import { UNSENT } from "./writing.ts";
 /** Bytes of photos in one file: the cheapest phone has to hold it three times over while it is sealed. */
 const MOST_PHOTO_BYTES = 16_000_000;
 
+/** As many as a push may tell. */
+const MOST_TAKEN = 100;
+
 interface Content {
   communityId: string;
   installId: string;
@@ -22,6 +25,7 @@ interface Content {
   rows: Pick<LogRow, "n" | "group" | "opId" | "kind" | "type" | "id" | "text" | "claimedAt" | "steps" | "bases">[];
   /** Absent in files of earlier versions. */
   photos?: { name: string; mime: string; bytes: string }[];
+  departures?: Core["departures"];
 }
 
 /** What a file holds: everything up to `n`, and these photos; those too that nobody can open any more. */
@@ -59,7 +63,7 @@ export async function exportRescue(
     size = next;
     photos.push({ name, mime: core.blobs[name]?.mime ?? "", bytes: toText(bytes) });
   }
-  const content: Content = { communityId: core.communityId, installId: core.installId, savedAt: new Date(now).toISOString(), rows, photos };
+  const content: Content = { communityId: core.communityId, installId: core.installId, savedAt: new Date(now).toISOString(), rows, photos, departures: core.departures ?? null };
   const file = await sealFile(passphrase, content, rounds);
   return { file, photosLeft: fresh.filter((name) => !over.has(name)).length, photosBroken: over.size - photos.length, held: { installId: core.installId, n, photos: over } };
 }
@@ -83,18 +87,22 @@ export async function importRescue(ledger: Ledger, file: Uint8Array, passphrase:
     let n = change.lastN();
     let from: number | null = null;
     let group = 0;
+    const numbers = new Map<number, number>();
     for (const row of fresh) {
       n += 1;
       if (row.group !== from) {
         from = row.group;
         group = n;
       }
+      numbers.set(row.n, n);
       change.rows.set(n, { ...row, ...UNSENT, n, group });
     }
     if (fresh.length) {
       // written without what this phone has read meanwhile: late, like all that it has not sent (S18, S30)
       const told = change.core.departures;
-      change.patchCore({ scopeLastN: n, departures: told ? { ...told, last_n: n } : null });
+      const open = [...change.allRows()].find((row) => row.state !== "answered")?.n ?? n;
+      const taken = [...(told?.taken ?? []).filter((one) => one.last_n >= open), ...spans(content.departures, numbers)].slice(-MOST_TAKEN);
+      change.patchCore({ scopeLastN: n, departures: told || taken.length ? { seen: told?.seen ?? "", last_n: n, ...(taken.length ? { taken } : {}) } : null });
     }
     const blobs = { ...change.core.blobs };
     const taken = photos.filter(({ name }) => !blobs[name]);
@@ -104,6 +112,15 @@ export async function importRescue(ledger: Ledger, file: Uint8Array, passphrase:
     }
     if (taken.length) change.patchCore({ blobs });
     return { operations: fresh.length, skipped: content.rows.length - fresh.length, photos: taken.length };
+  });
+}
+
+/** What the other phone had read, by the numbers that its operations have here: they stay in order. */
+function spans(known: Core["departures"], numbers: ReadonlyMap<number, number>): TakenSpan[] {
+  const all = known ? [...(known.taken ?? []), { seen: known.seen, after: known.last_n, last_n: Infinity }] : [];
+  return all.flatMap(({ seen, after, last_n }) => {
+    const here = [...numbers].filter(([was]) => after < was && was <= last_n).map(([, n]) => n);
+    return seen && here.length ? [{ seen, after: here[0]! - 1, last_n: here.at(-1)! }] : [];
   });
 }
 

@@ -341,6 +341,21 @@ test("S30: a push tells which departures this phone had read of, and which own w
   expect(cell.echoed).toStrictEqual([{ seen: "e1:0", last_n: 0 }, { seen: "e1:7", last_n: 1 }]);
 });
 
+test("S30: what its author had read of goes along with work that is taken over, by the numbers that it gets here", async () => {
+  const old = await phone();
+  old.cell.put("p1", 1, { name: "甲" });
+  old.cell.departures = "e1:9";
+  await old.engine.sync();
+  await old.engine.write([{ kind: "patch", id: "p1", set: { name: "丙" } }]);
+  const { file } = await old.engine.exportRescue("correct horse");
+  const { cell, engine } = await phone();
+  await engine.write([{ kind: "create", type: "person", set: { name: "丁" } }]);
+  await engine.importRescue(file, "correct horse");
+  await engine.write([{ kind: "create", type: "person", set: { name: "戊" } }]);
+  await engine.sync();
+  expect(cell.echoed).toStrictEqual([{ seen: "e1:0", last_n: 2, taken: [{ seen: "e1:9", after: 1, last_n: 2 }] }]);
+});
+
 test("S30, S18: work of a rescue file is told as written without what this phone has read", async () => {
   const old = await phone();
   await old.engine.write([{ kind: "create", type: "person", set: { name: "甲" } }]);
@@ -352,5 +367,5 @@ test("S30, S18: work of a rescue file is told as written without what this phone
   await engine.importRescue(file, "correct horse");
   await engine.write([{ kind: "create", type: "person", set: { name: "丙" } }]);
   await engine.sync();
-  expect(cell.echoed).toStrictEqual([{ seen: "e1:7", last_n: 2 }]);
+  expect(cell.echoed).toStrictEqual([{ seen: "e1:7", last_n: 2, taken: [{ seen: "e1:0", after: 1, last_n: 2 }] }]);
 });
