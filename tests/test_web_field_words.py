@@ -19,6 +19,9 @@ BY_CODE = {
     "find.map.base.fetched": ("stopped", "changed", "full"),
     "record.away.asked": ("phone", "here", "there"),
     "record.life": ("deleted", "merged", "erased"),
+    "record.lives": (
+        "lives_registered", "lives_not_registered", "registered_elsewhere", "registered_hanging", "living_alone", "empty_nest",
+    ),
     "record.move": ("inside", "outside", "community"),
     "record.more": ("edit", "dwelling", "head", "move", "split", "join", "history"),
     "start.me.pin": ("old", "new", "again"),

@@ -298,7 +298,14 @@ export class Finding {
   }
 
   private *suspects(fields: Fields, exceptId?: string): Generator<Scored | null> {
-    const judge = judging(fields);
+    const doors = new Map<string, string>();
+    const judge = judging(fields, (household) => {
+      const known = doors.get(household);
+      if (known !== undefined || household === "") return known ?? "";
+      const door = textOf(this.lookup.read(household)?.fields["dwelling"]) || household;
+      doors.set(household, door);
+      return door;
+    });
     for (const id of this.lookup.ids("person")) {
       const view = id === exceptId ? null : this.lookup.read(id);
       yield view && judge(view);

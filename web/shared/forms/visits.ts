@@ -132,11 +132,30 @@ function latest(a: string | null, b: string | null): string | null {
 // ---------------------------------------------------------------- how the old people of a dwelling live
 /** One person of a dwelling, as forms/dwelling_facts.py asks for them. */
 export interface Resident {
+  person_id?: string;
+  registration_dwelling?: string | null;
+  /** An address or division outside the known dwellings was recorded. */
+  registered_outside?: boolean;
   residence_dwelling?: string | null;
   presence?: string | null;
   birth_date?: string | null;
   deceased?: boolean;
   collective?: boolean;
+}
+
+const livesIn = (dwelling: string, one: Resident): boolean => !one.deceased && one.residence_dwelling === dwelling && one.presence !== "away_long";
+
+/** 人在户在, 人在户不在, 户在人不在, 空挂: what each person is to a dwelling, by `person_id`. Twin of `person_states`. */
+export function personStates(dwelling: string, persons: readonly Resident[]): Record<string, string> {
+  const held = persons.some((one) => one.registration_dwelling === dwelling && livesIn(dwelling, one));
+  const states: Record<string, string> = {};
+  for (const one of persons) {
+    if (one.deceased || one.person_id === undefined) continue;
+    const registered = one.registration_dwelling === dwelling;
+    if (livesIn(dwelling, one)) states[one.person_id] = registered ? "lives_registered" : one.registration_dwelling || one.registered_outside ? "lives_not_registered" : "lives_unknown";
+    else if (registered) states[one.person_id] = held ? "registered_elsewhere" : "registered_hanging";
+  }
+  return states;
 }
 
 const OLD_FROM = 60;
@@ -154,7 +173,7 @@ export function inForce(to: string | null | undefined, day: string): boolean {
 
 /** 独居, 空巢 …: of everybody who lives in the dwelling, whichever household they belong to. Twin of `arrangement`. */
 export function arrangement(dwelling: string, persons: readonly Resident[], day: string): string {
-  const living = persons.filter((one) => !one.deceased && one.residence_dwelling === dwelling && one.presence !== "away_long");
+  const living = persons.filter((one) => livesIn(dwelling, one));
   if (living.length === 0) return "empty";
   if (living.some((one) => one.collective)) return "collective";
   const ages = living.map((one) => ageOn(one.birth_date, day));
