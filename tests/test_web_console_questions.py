@@ -66,14 +66,15 @@ def _registered(person: Row, households: dict[str, Row]) -> str:
 
 def _lives_not_registered(site: DemoSite) -> int:
     households = rows_of(site, "household")
-    return sum(_lives(one) and _registered(one, households) == "elsewhere" for one in rows_of(site, "person").values())
+    there = [one for one in rows_of(site, "person").values() if _lives(one) and one["presence"] != "away_long"]
+    return sum(_registered(one, households) == "elsewhere" for one in there)
 
 
 def _registered_not_living(site: DemoSite) -> int:
     households = rows_of(site, "household")
     return sum(
         _alive(one) and one["registration_dwelling"] is not None
-        and (one["residence_household"] is None or _registered(one, households) == "elsewhere")
+        and (one["residence_household"] is None or one["presence"] == "away_long" or _registered(one, households) == "elsewhere")
         for one in rows_of(site, "person").values()
     )  # fmt: skip
 
@@ -209,17 +210,22 @@ def test_moved_in_and_out_this_month(office_page: Page, demo_site: DemoSite, pla
     rows = office_page.locator(".v-scroll").get_by_role("row")
     expect(rows.filter(has_text="新到人")).to_have_count(1)
     first = today().replace(day=1).isoformat()
+    people = rows_of(demo_site, "person")
+    past = [one for one in rows_of(demo_site, "residence").values() if one["kind"] == "residence" and one["left_reason"] != "entered_in_error"]
+    before = {(one["person"], one["resident_to"]) for one in past}  # a move from door to door ends where the next residence begins
     moved = [
-        one for one in rows_of(demo_site, "person").values()
-        if (one["resident_from"] or "") >= first and _alive(one) and one["joined_reason"] not in ("born", "survey", "missed_before", "household_split")
+        one for one in people.values()
+        if (one["resident_from"] or "") >= first and _lives(one) and one["joined_reason"] not in ("born", "survey", "missed_before", "household_split")
+        and (one.id, one["resident_from"]) not in before
     ]  # fmt: skip
     assert shown_count(office_page) == len(moved)
     office_page.get_by_role("button", name=re.compile("本月迁出")).click()
     expect(office_page.get_by_role("heading", level=1)).to_have_text("迁出与变更记录")
     expect(rows.filter(has_text=str(gone["name"]))).to_have_count(1)
     ended = [
-        one for one in rows_of(demo_site, "residence").values()
-        if one["kind"] == "residence" and (one["resident_to"] or "") >= first and one["left_reason"] not in ("died", "entered_in_error", "household_split")
+        one for one in past
+        if (one["resident_to"] or "") >= first and one["left_reason"] not in ("died", "household_split")
+        and not ((who := people.get(one["person"])) and _lives(who) and (who["resident_from"] or "") <= one["resident_to"])
     ]  # fmt: skip
     assert {gone.id} <= {one["person"] for one in ended} and wrong.id not in {one["person"] for one in ended}
     assert shown_count(office_page) == len(ended)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from server.services.sheet_ground import Dwelling, Ground, Home, Lead, Place, plain
 from server.services.sheet_match import may_be_one_name
@@ -128,5 +129,6 @@ def is_head(one: SheetRow) -> bool:
     return one.person.get("relation_to_head") == _HEAD
 
 
+@lru_cache(maxsize=1024)
 def _key(place: Place) -> tuple[str, ...]:
     return tuple(plain(text) for text in (place.estate, place.building, place.entrance, place.door, "" if place.door else place.line))
