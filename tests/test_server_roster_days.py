@@ -9,6 +9,8 @@ from records_kit import CODE_A, CODE_B, IDS, actor_of, office_with_records, writ
 from sqlalchemy import select
 
 from server.models import record
+from server.permissions import Scope
+from server.services import placement
 from server.store.database import read
 
 
@@ -102,6 +104,25 @@ def test_rosters_of_another_edition(office, clock):
     assert [one["counts"] for one in told["cells"]] == [one["counts"] for one in first["cells"]]
     assert [one["code"] for one in told["cells"]] == [one["code"] for one in first["cells"]]
     assert figures(secretary, edition="2")["total"]["counts"] == first["total"]["counts"]
+
+
+@pytest.mark.parametrize("divided", [False, True])
+def test_a_pin_is_where_it_was_under_a_past_edition(office, divided):
+    """An entrance pinned across the border stands there under the edition of then, too, when its cell has another identity now, or was
+    divided and the pin was taken away with it: it does not fall back to where its point lies."""
+    secretary = office.signed_in("secretary")
+    pinned = placement.pin(
+        office.house, actor_of(office, "secretary"), Scope((COMMUNITY,)), COMMUNITY, "entrance", IDS["entrance_a"], cell="cell-b", reason="院门在东侧"
+    )
+    assert pinned["now"]["outcome"] == "applied"
+    assert "张三" in listed(secretary, CODE_B)
+    east = [cell(12, 120.61, 31.3, 120.615, 31.31), cell(13, 120.615, 31.3, 120.62, 31.31)] if divided else [cell(12, 120.61, 31.3, 120.62, 31.31)]
+    document = collection(cell(11, 120.6, 31.3, 120.61, 31.31, cell_id="new-west"), *east)
+    edition_id = secretary.post(path_of() + "?datum=wgs84", document).json["edition_id"]
+    assert secretary.post(f"{path_of()}/{edition_id}/publish").status_code == 200
+    assert "张三" in listed(secretary, CODE_B, edition="1") and "张三" not in listed(secretary, CODE_A, edition="1")
+    counts = {one["code"]: one["counts"]["entrance"] for one in figures(secretary, edition="1")["cells"]}
+    assert (counts[CODE_A], counts[CODE_B]) == (0, 1)
 
 
 def test_what_was_known_then_is_told_in_the_cells_of_then(office, clock):

@@ -14,6 +14,7 @@ import numpy as np
 
 from forms.dwelling_facts import Resident
 from server.permissions import cell_stream
+from server.services.pins_back import forebears
 from server.services.roster_source import Counting, Source
 from server.store import rosters as store
 from server.store.rosters import Entry
@@ -231,15 +232,28 @@ def _of_homes(entries: Sequence[Entry], homes: Sequence[str] | None) -> list[Ent
 
 
 def homes_under(connection: Connection, community_id: str, places: Places) -> dict[str, str]:
-    """The home of every record of a community under the cells of an edition: by its own place, else by what places it."""
+    """The home of every record of a community under the cells of an edition: by its pin, its own place, else by what places it.
+
+    A pin that followed its cell, or was taken away when that was divided, holds in the cell of this edition that its ground comes from; where that
+    is several, in the one where the record lies, else in that of most of the ground.
+    """
     rows = store.standing(connection, community_id)
     own = [row for row in rows if row.lon is not None]
     found = places.index.locate_many(lons=np.array([row.lon for row in own]), lats=np.array([row.lat for row in own]))
     streams = [*(cell_stream(cell_id) for cell_id in places.index.cell_ids), UNPLACED]
     homes = {row.id: streams[at] for row, at in zip(own, found.tolist(), strict=True)}
+    back: Mapping[str, Sequence[str]] | None = None
     for row in rows:
-        if row.pin is not None and places.has_cell(row.pin):
+        if row.pin is None:
+            continue
+        if places.has_cell(row.pin):
             homes[row.id] = cell_stream(row.pin)
+            continue
+        if back is None:
+            back = forebears(connection, community_id, places.edition_id or "")
+        chosen = [cell_stream(cell) for cell in back.get(row.pin, ())]
+        if chosen and homes.get(row.id) not in chosen:
+            homes[row.id] = chosen[0]
     parent = {row.id: row.place_parent for row in rows if row.id not in homes and row.place_parent is not None}
     find = _finder(homes, parent)
     return homes | {one: find(one) for one in parent}

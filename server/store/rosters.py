@@ -231,12 +231,9 @@ def waiting_counts(connection: Connection, community_id: str, kind: str) -> dict
 
 
 def standing(connection: Connection, community_id: str) -> list[Any]:
-    """What places every record of a community: id, place_parent, lon, lat, and the cell of a pin."""
-    pin = (
-        "CASE WHEN r.placement LIKE '%\"pin\":%' THEN "
-        + ("r.placement::json ->> 'pin'" if is_postgres(connection) else "json_extract(r.placement, '$.pin')")
-        + " END AS pin"
-    )
+    """What places every record of a community: id, place_parent, lon, lat, and the cell of a pin, or of one that publishing took away."""
+    said = (f"r.placement::json ->> '{name}'" if is_postgres(connection) else f"json_extract(r.placement, '$.{name}')" for name in ("pin", "reopened"))
+    pin = f"CASE WHEN r.placement LIKE '%\"pin\":%' OR r.placement LIKE '%\"reopened\":%' THEN COALESCE({', '.join(said)}) END AS pin"
     return list(
         run(
             connection,
