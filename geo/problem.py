@@ -80,6 +80,8 @@ CATALOGUE: dict[str, tuple[str, str, str]] = {
     ),
     "code_reserved": (ERROR, "the code {cells} is not to be given: {detail}", "编码 {cells} 不得使用：{detail}"),
     "code_retired": (ERROR, "the code {cells} was used before and has expired", "编码 {cells} 已停用，不得再用"),
+    "codes_swapped": (WARNING, "the codes {cells} have swapped their ground: {detail}", "编码 {cells} 互换了地块：{detail}"),
+    "code_on_other_ground": (WARNING, "the first of the codes {cells} stands on ground of the second: {detail}", "编码 {cells} 中前者落在后者的地块上：{detail}"),
     "code_order": (
         WARNING,
         "{cells} are not numbered west to east, north to south",

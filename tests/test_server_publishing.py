@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
 from datetime import timedelta
 
 import pytest
-from cells_kit import bow_tie, collection, path_of, populate_ground, row_of_cells
-from front_door import FIRST_DAY, open_office, problem
+from cells_kit import CODE, bow_tie, collection, path_of, populate_ground, row_of_cells
+from click.testing import CliRunner
+from front_door import COMMUNITY, FIRST_DAY, open_office, problem
 from kills_kit import environment
 from sqlalchemy import select
 
+from server.cli import main
 from server.house import utc_now, uuid7
 from server.jobs.worker import LEASE, Worker
 from server.models import record
@@ -20,6 +23,7 @@ from server.services import publishing
 from server.services.verify import verify
 from server.store.database import read
 
+KEY = b"a made-up key of thirty-two bytes".hex()
 ASYNC = {"Prefer": "respond-async"}
 
 
@@ -53,6 +57,32 @@ def homes(office):
 
 def worker(office):
     return Worker(office.house, sweepers=())
+
+
+def test_codes_that_swap_their_ground_are_warned_of(office, secretary, tmp_path):
+    """Two codes in force that stand on each other's ground: the check, the dry run and the terminal name both with the shares; it may be published."""
+    def found(*numbers):
+        document = row_of_cells(*numbers)
+        made = secretary.post(f"{path_of()}?datum=wgs84", document).json
+        told = secretary.get(f"{path_of()}/{made['edition_id']}/dry-run").json["warnings"]
+        warned = [one for one in made["certificate"]["problems"] if one["code"].startswith("code")]
+        assert made["certificate"]["ok"] and [one["zh"] for one in told] == [one["zh"] for one in warned if one["code"] != "code_order"]
+        return document, told
+
+    swapped, [one] = found(2, 1)
+    first, second = f"{CODE}001", f"{CODE}002"
+    assert (one["code"], one["severity"], sorted(one["cells"])) == ("codes_swapped", "warning", [first, second])
+    assert f"100% of the ground of {first} was that of {second}, and 100% of its households" in one["en"] and "面积有 100% 原属" in one["zh"]
+    _, [alone] = found(2, 11)
+    assert alone["code"] == "code_on_other_ground" and alone["cells"] == [second, first]
+    assert found(1, 2)[1] == found(11, 12)[1] == []
+    file = tmp_path / "swapped.geojson"
+    file.write_text(json.dumps(swapped), "utf-8")
+    url = office.house.engine.url.render_as_string(hide_password=False)
+    settings = {"DISHU_DATA": str(tmp_path), "DISHU_DATABASE_URL": url, "DISHU_KEY": KEY, "DISHU_KEY_FILE": ""}
+    for command in ("check", "diff"):
+        said = CliRunner(env=settings).invoke(main, ["cells", command, str(file), "--community", COMMUNITY, "--datum", "wgs84"])
+        assert said.exit_code == 0 and "codes_swapped" in said.stdout, said.output
 
 
 def test_publishing_is_a_job_that_tells_how_far_it_is(office, secretary):

@@ -66,7 +66,7 @@ _ROWS: dict[str, Any] = {
 }
 _DRY_RUN: dict[str, Any] = {
     "type": "object",
-    "required": ["edition", "as_of", "judged", "moves", "doubts", "pins", "lineage", "assignments", "rows", "next"],
+    "required": ["edition", "as_of", "judged", "moves", "doubts", "pins", "lineage", "warnings", "assignments", "rows", "next"],
     "properties": {
         "edition": {"type": "object"},
         "as_of": {"type": "string", "format": "date-time"},
@@ -76,6 +76,7 @@ _DRY_RUN: dict[str, Any] = {
         "doubts": {"type": "integer", "description": "records that stay, but whose uncertain fix touches other cells now"},
         "pins": {"type": "object", "properties": {"follow": {"type": "integer"}, "reopened": {"type": "integer"}}},
         "lineage": {"type": "object", "additionalProperties": {"type": "integer"}},
+        "warnings": {"type": "array", "items": {"type": "object"}, "description": "codes in force that would stand on other ground"},
         "assignments": {
             "type": "array",
             "items": {

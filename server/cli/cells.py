@@ -14,6 +14,7 @@ from geo.cells import LAYERS, DraftEdition, read_cells
 from geo.datum import DATUMS, METRES
 from geo.edition import Certificate
 from geo.lineage import KINDS
+from geo.moved_codes import moved_codes
 from geo.problem import Problem
 from geo.repairs import Repair, apply
 from geo.unread import unread_names
@@ -134,6 +135,8 @@ def diff(file: Path, community: str, buildings: Path | None, **reading: Any) -> 
                 )
             )
         )  # fmt: skip
+    for warned in moved_codes(standing, cells, lineage):
+        click.echo("\t".join((warned.severity, warned.code, warned.message_zh, warned.message_en)))
     counts = lineages.counts_of(lineage.parts)
     for record_type, count in moves.items():
         click.echo(f"moves 移动\t{record_type}\t{count}")

@@ -16,7 +16,8 @@ from geo.cells import DEFAULT_MAPPING, DraftEdition, read_cells
 from geo.edition import Certificate, check_edition
 from geo.errors import GeoError, MalformedGeoJSON, UnknownDatum
 from geo.geojson_out import cell_feature
-from geo.lineage import keep_identities
+from geo.lineage import keep_identities, trace
+from geo.moved_codes import moved_codes
 from geo.problem import ERROR, Problem
 from geo.repairs import suspect_datum
 from server.errors import CellsRefused, InputError, InvalidInput, MalformedBody, NotFound, OutsideScope
@@ -154,15 +155,37 @@ def check_draft(
         if revives is not None:
             allowed |= {one.code for one in store.cells_of(connection, community_id, revives)}
         retired = store.retired_codes(connection, community_id, "") - allowed
+        moved = _moved_codes(connection, community_id, draft)
     boundary = outline_of(row)
     suspect = suspect_datum(draft, boundary)
     if suspect is not None:
         draft = replace(draft, problems=(*draft.problems, suspect))
+    else:
+        draft = replace(draft, problems=(*draft.problems, *moved))
     profile = profile_of(house, row)
     return check_edition(
         draft, boundary=boundary, profile=profile, buildings=buildings, community_code=row.code, retired=retired,
         households=households_of(draft),
     )  # fmt: skip
+
+
+def _moved_codes(connection: Connection, community_id: str, draft: DraftEdition) -> list[Problem]:
+    """Codes in force that the draft gives to other ground; what has no sound outline is not compared."""
+    standing = {cell.code: cell for cell in cells_in_force(connection, community_id, layer_of(draft))}
+    sound = [replace(cell, cell_id=str(at)) for at, cell in enumerate(draft.cells) if is_sound(cell)]
+    if all(cell.code not in standing or cell.geometry.equals_exact(standing[cell.code].geometry, 1e-9) for cell in sound):
+        return []
+    anchors = store.household_anchors(connection, community_id)
+    lineage = trace(
+        standing.values(), sound, lons=[one.lon for one in anchors], lats=[one.lat for one in anchors],
+        households=[one.households for one in anchors],
+    )  # fmt: skip
+    return moved_codes(standing.values(), sound, lineage)
+
+
+def is_sound(cell: Cell) -> bool:
+    """Whether a cell has an outline that can be measured."""
+    return cell.geometry is not None and cell.geometry.is_valid and not cell.geometry.is_empty
 
 
 def keep_draft(

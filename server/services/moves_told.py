@@ -12,12 +12,13 @@ import orjson
 from geo.cell import BASE_LAYER, Cell
 from geo.lineage import Lineage
 from geo.locate import CellIndex
+from geo.moved_codes import moved_codes
 from server.errors import NotFound
 from server.permissions import Scope
 from server.services.accounts import today
 from server.services.assignments import heirs_of
 from server.services.dedicated import NOWHERE
-from server.services.drafts import edition_row
+from server.services.drafts import edition_row, problem_told
 from server.services.editions import Prospect, foresee
 from server.services.labels import form_of, title_of
 from server.services.lineages import counts_of, edition_told
@@ -65,7 +66,8 @@ def dry_run(
     dict
         ``edition``, ``as_of``, ``judged`` (records with a location of their own), ``moves`` (how many, by type, and by
         pair of cells), ``doubts`` (records that stay and whose doubt changes), ``pins`` (that follow or are reopened),
-        ``lineage`` (cells by kind), ``assignments`` (who would work what), ``rows`` and ``next``.
+        ``lineage`` (cells by kind), ``warnings`` (codes that would stand on other ground), ``assignments`` (who would work what),
+        ``rows`` and ``next``.
 
     Raises
     ------
@@ -119,6 +121,7 @@ def dry_run(
             "reopened": sum(1 for cell_id in plan.pins.values() if cell_id is None) + len(plan.asked),
         },
         "lineage": counts_of(found.lineage.parts),
+        "warnings": [problem_told(one) for one in moved_codes(found.old, found.new, found.lineage)],
         "assignments": [
             {
                 "user_id": one.user_id,
