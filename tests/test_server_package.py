@@ -29,11 +29,10 @@ from server.jobs.geopackage import write_geopackage
 from server.jobs.worker import Worker
 from server.permissions import Scope
 from server.services import accounts
-from server.services.layers import NOTHING, RECORD_LAYERS, Feature, Layer, record_layer, record_table
+from server.services.layers import Feature, Layer, record_layer
 from server.services.tables import Column
 from server.store import exports as exports_store
 from server.store.database import read
-from server.store.exports import RecordRow
 
 REGISTRY = load_registry()
 RECORDS = {"estates": 1, "buildings": 2, "entrances": 1, "dwellings": 3, "organizations": 1, "resources": 1}
@@ -305,27 +304,6 @@ def test_one_command_makes_the_package(prepared_database, tmp_path):
     assert plain.exit_code == 0 and "2 rows" in plain.output
 
 
-_ANY = st.one_of(st.none(), st.text(max_size=5), st.integers(-5, 5), st.booleans(), st.floats(-1, 1), st.lists(st.text(max_size=3), max_size=3),
-                 st.dictionaries(st.just("mask"), st.text(max_size=4)), st.sampled_from(["1", "01", "home", "resident_id"]))  # fmt: skip
-
-
-@given(st.data(), st.sampled_from(sorted(RECORD_LAYERS)), st.booleans())
-def test_the_quick_way_to_a_row_is_the_plain_one(data, name, personal):
-    """Whatever stands in a record, also what an older form let in, the row is the one that is made field by field."""
-    table = record_table(REGISTRY, name, personal=personal)
-    fields = {spec.name: data.draw(_ANY) for spec in table.specs if data.draw(st.booleans())}
-    foreign = [spec.name for spec in REGISTRY.latest(table.kind).fields.values() if spec not in table.specs]
-    fields |= {one: data.draw(_ANY) for one in [*foreign, "id", "version", "something_else"] if data.draw(st.booleans())}
-    row = RecordRow("id", 1, "cell/a", fields, ["name"], "2026-03-02T01:00:00.000Z", 120.6, 31.3, "building")
-    values = table.values(row, ("9", "网格"))
-    assert values == table._slowly(row, ("9", "网格"))
-    made, hollow = table.feature(row, ("9", "网格")), table.feature(row, ("9", "网格"), nothing=NOTHING)
-    assert made.named is None or list(made.named.items()) == list(zip([one.name for one in table.columns], values, strict=True))
-    assert tuple(None if one is NOTHING else one for one in hollow.values) == values
-    assert len(values) == len(table.columns)
-    assert {type(value) for value in values} <= {str, int, float, bool, type(None)}
-
-
 def test_a_geopackage_tells_nothing_from_empty(tmp_path):
     """What is not known is NULL, an empty text, a zero and a no stay themselves, with a place and without."""
     values = ("a", None, "", "NaN", 0, False, 0.5)
@@ -341,7 +319,7 @@ def test_a_geopackage_tells_nothing_from_empty(tmp_path):
 
 
 def test_a_layer_is_whole_however_it_is_read(office, monkeypatch):
-    """Every record comes once and stands where its place is, whatever number is read together."""
+    """Every record comes once and stands where its place is, whatever number is read together, and the quick way too."""
     scope = Scope((COMMUNITY,), None, "all", None)
 
     def layer():
@@ -349,7 +327,12 @@ def test_a_layer_is_whole_however_it_is_read(office, monkeypatch):
             found = record_layer(
                 connection, REGISTRY, scope, COMMUNITY, "persons", personal=True, homes=None, cells={}
             )  # fmt: skip
-            return [feature for batch in found.batches() for feature in batch]
+            features = [feature for batch in found.batches() for feature in batch]
+            swift = [row for batch, _, _ in found.swift(lambda lon, lat: (lon, lat), True) for row in batch]
+            assert [(one["id"], one["geometry"], tuple(one["properties"].values())) for one in swift] == [
+                (one.feature_id, (one.lon, one.lat), one.values) for one in features
+            ]
+            return features
 
     at_once = layer()
     assert len({feature.feature_id for feature in at_once}) == len(at_once) == 5

@@ -176,7 +176,7 @@ def _called(job: Job) -> str:
 
 
 # ---------------------------------------------------------------- GeoJSON
-def _geojson(layer: Layer, notes: Mapping[str, str], told: Told) -> Iterator[bytes]:
+def _geojson(layer: Layer, notes: Mapping[str, str], told: Told) -> Iterator[bytes | memoryview]:
     members: dict[str, Any] = {name: value for name, value in notes.items() if name != "datum"}
     members |= {"name": layer.name, "title": layer.title}
     members["field_titles"] = {column.name: column.title for column in layer.columns}
@@ -186,29 +186,39 @@ def _geojson(layer: Layer, notes: Mapping[str, str], told: Told) -> Iterator[byt
     names = [column.name for column in layer.columns]
     begin = b"\n"
     points: Points = {}
-    for batch in layer.batches():
-        if len(points) > _MOST_POINTS:
-            points.clear()
-        # One call for all of them: it grows one buffer. No text holds a bare quote, so what is replaced stands between two.
-        whole = orjson.dumps(_features(names, batch, points))[1:-1]
+    batches: Iterable[list[dict[str, Any]]]
+    if layer.swift is not None:
+        batches = (batch for batch, _, _ in layer.swift(lambda lon, lat: points.get((lon, lat)) or _point(points, lon, lat), True))
+    else:
+        batches = (_features(names, batch, points) for batch in layer.batches())
+    for batch in batches:
+        # One call for all of them, which grows one buffer, and one line: to break it between two takes longer than to write it.
         yield begin
-        yield whole.replace(b'},{"type":"Feature","id":"', b'},\n{"type":"Feature","id":"')
+        yield memoryview(orjson.dumps(batch))[1:-1]
         begin = b",\n"
         told(len(batch))
     yield tail.encode()
 
 
+def _point(points: Points, lon: float | None, lat: float | None) -> orjson.Fragment | None:
+    """A point as JSON; many stand on one, which is made once."""
+    if lon is None or lat is None:
+        return None
+    if len(points) > _MOST_POINTS:
+        points.clear()
+    at = {"type": "Point", "coordinates": (snap_degrees(lon), snap_degrees(lat))}
+    made = points[lon, lat] = orjson.Fragment(orjson.dumps(at))
+    return made
+
+
 def _features(names: Sequence[str], batch: Sequence[Feature], points: Points) -> list[dict[str, Any]]:
-    """Each feature as an object; many stand on one point, which is made once."""
+    """Each feature as an object."""
     made = []
     for feature_id, values, lon, lat, outline, named in batch:
         if outline is not None:
             geometry: Any = geometry_to_geojson(shapely.from_wkb(outline))
         else:
-            geometry = points.get((lon, lat))
-            if geometry is None and lon is not None and lat is not None:
-                at = {"type": "Point", "coordinates": (snap_degrees(lon), snap_degrees(lat))}
-                geometry = points[lon, lat] = orjson.Fragment(orjson.dumps(at))
+            geometry = points.get((lon, lat)) or _point(points, lon, lat)
         properties = named or dict(zip(names, values))  # noqa: B905  as many as columns, by the layer
         made.append({"type": "Feature", "id": feature_id, "geometry": geometry, "properties": properties})
     return made
@@ -240,7 +250,7 @@ def _write_pieces(
     layers: Sequence[Layer],
     suffix: str,
     notes: Mapping[str, str],
-    pieces: Callable[[Layer], Iterable[bytes]],
+    pieces: Callable[[Layer], Iterable[bytes | memoryview]],
 ) -> int:
     """One layer: the file itself; several: one file for each in a ZIP, with a note."""
     if len(layers) == 1:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import struct
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ import shapely
 from server.jobs.geopackage_index import Boxes, write_index
 from server.jobs.geopackage_schema import SCHEMA, SRS
 from server.jobs.styles import STYLE_TABLE, default_style
-from server.services.layers import NOTHING, Feature, Layer
+from server.services.layers import NOTHING, Feature, Layer, Place, Swift
 from server.services.tables import Column
 
 CRS = "EPSG:4490"
@@ -96,23 +96,10 @@ def _write_layer(database: sqlite3.Connection, path: Path, layer: Layer, at: str
     names = ", ".join(f'"{column.name}"' for column in layer.columns)
     insert = f'INSERT INTO "{layer.name}" (geom, {names}) VALUES ({marks})'
     boxes = Boxes(path.parent)
-    bounds, fids = array("d"), array("q")  # west, south, east, north of what has a place, and its row; not in the file yet
-    count = 0
-
-    def keep() -> None:
-        boxes.add(np.array(fids, dtype=np.int64), np.array(bounds, dtype=np.float64).reshape(-1, 4))
-        del bounds[:], fids[:]
-
-    shape = _outlines if layer.geometry == "Polygon" else _points
-    for batch in (layer.hollow or layer.batches)():
-        shapes = shape(batch, count, bounds, fids)
-        # What stands for nothing and a bytearray are bound at once: for None and for bytes the module looks for adapters.
-        database.executemany(insert, [(place, *feature[1]) for place, feature in zip(shapes, batch, strict=True)])
-        count += len(batch)
-        told(len(batch))
-        if len(fids) >= _WAITING:
-            keep()
-    keep()
+    if layer.swift is not None:
+        count = _insert_swiftly(database, insert, layer.swift, boxes, told)
+    else:
+        count = _insert(database, insert, layer, boxes, told)
     database.execute(
         "INSERT INTO gpkg_contents (table_name, data_type, identifier, description, last_change, min_x, min_y, max_x, "
         "max_y, srs_id) VALUES (?, 'features', ?, '', ?, ?, ?, ?, ?, ?)",
@@ -122,6 +109,66 @@ def _write_layer(database: sqlite3.Connection, path: Path, layer: Layer, at: str
         "INSERT INTO gpkg_geometry_columns VALUES (?, 'geom', ?, ?, 0, 0)", (layer.name, kind, SRS)
     )  # fmt: skip
     write_index(database, layer.name, boxes)
+    return count
+
+
+def _insert(database: sqlite3.Connection, insert: str, layer: Layer, boxes: Boxes, told: Told) -> int:
+    bounds, fids = array("d"), array("q")  # west, south, east, north of what has a place, and its row; not in the file yet
+    count = 0
+
+    def keep() -> None:
+        boxes.add(np.array(fids, dtype=np.int64), np.array(bounds, dtype=np.float64).reshape(-1, 4))
+        del bounds[:], fids[:]
+
+    shape = _outlines if layer.geometry == "Polygon" else _points
+    for batch in layer.batches():
+        shapes = shape(batch, count, bounds, fids)
+        database.executemany(insert, [(place, *feature[1]) for place, feature in zip(shapes, batch, strict=True)])
+        count += len(batch)
+        told(len(batch))
+        if len(fids) >= _WAITING:
+            keep()
+    keep()
+    return count
+
+
+def _insert_swiftly(
+    database: sqlite3.Connection, insert: str, swift: Callable[[Place, bool], Iterator[Swift]], boxes: Boxes, told: Told
+) -> int:
+    """Rows as they come, many on one point, which is made once.
+
+    What stands for nothing and a bytearray are bound at once: for None and for bytes the module looks for adapters.
+    """
+    known: dict[tuple[float | None, float | None], bytearray | float] = {(None, None): NOTHING}
+    lons: list[float | None] = []
+    lats: list[float | None] = []
+    count = kept = 0
+
+    def place(lon: float | None, lat: float | None) -> bytearray | float:
+        found = known.get((lon, lat))
+        if found is None:
+            if len(known) > _WAITING:
+                known.clear()
+                known[None, None] = NOTHING
+            found = known[lon, lat] = bytearray(_POINT_HEAD + _POINT.pack(lon, lat))
+        return found
+
+    def keep() -> None:
+        spots = np.array([lons, lats], dtype=np.float64)
+        at = np.flatnonzero(~np.isnan(spots[0]))
+        boxes.add(kept + 1 + at, spots[:, at].T[:, [0, 1, 0, 1]])
+        del lons[:], lats[:]
+
+    for batch, east, north in swift(place, False):
+        database.executemany(insert, batch)
+        lons += east
+        lats += north
+        count += len(batch)
+        told(len(batch))
+        if len(lons) >= _WAITING:
+            keep()
+            kept = count
+    keep()
     return count
 
 

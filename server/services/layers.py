@@ -10,10 +10,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+import orjson
+
 from forms.definition import FieldSpec
 from forms.registry import Registry
 from server.permissions import Scope
 from server.services.labels import PERSONAL, title_of
+from server.services.layer_rows import Swiftly
 from server.services.tables import Column, Value, joined
 from server.store import exports as store
 from server.store.scoping import PLACE_TYPES
@@ -52,11 +55,17 @@ class Feature(NamedTuple):
     """The values by the names of their columns, where they are known that way already."""
 
 
+Place = Callable[[float | None, float | None], Any]
+Swift = tuple[list[Any], list[float | None], list[float | None]]
+"""Rows with the longitudes and latitudes of their points."""
+
+
 @dataclass(frozen=True, slots=True)
 class Layer:
     """A layer. ``codes`` gives the labels of coded columns; ``batches`` is read once, in one snapshot.
 
-    ``hollow`` gives the same, with `NOTHING` where nearly all of the values are that are None.
+    ``swift`` gives the same quicker: rows and their points in columns. Asked for features it gives GeoJSON's, with what it is told makes
+    their geometry; else tuples with the place that it is told makes first, and `NOTHING` in place of nearly every None.
     """
 
     name: str
@@ -67,7 +76,7 @@ class Layer:
     personal_fields: tuple[str, ...]
     count: int
     batches: Callable[[], Iterator[Sequence[Feature]]]
-    hollow: Callable[[], Iterator[Sequence[Feature]]] | None = None
+    swift: Callable[[Place, bool], Iterator[Swift]] | None = None
 
 
 NOTHING = math.nan
@@ -97,8 +106,7 @@ class RecordTable:
     """The columns of one type of record, and how a record becomes a row of them.
 
     ``names`` are fields that hold the id of a record whose name stands beside it.
-    ``quick`` is generated from the columns (`_row_maker`), by what stands where nothing is known; what it leaves with a list or an
-    object in it is made field by field.
+    ``quick`` is generated from the columns (`_row_maker`); what it leaves with a list or an object in it is made field by field.
     """
 
     kind: str
@@ -108,7 +116,7 @@ class RecordTable:
     codes: Mapping[str, Mapping[str, str]]
     personal_fields: tuple[str, ...]
     names: frozenset[str]
-    quick: Mapping[Value, Callable[..., dict[str, Value]]]
+    quick: Callable[..., dict[str, Value]]
 
     def values(
         self, row: store.RecordRow, cell: Cell, dedicated: Cell = _NOWHERE, called: Called = _unknown
@@ -117,13 +125,13 @@ class RecordTable:
         return self.feature(row, cell, dedicated, called).values
 
     def feature(
-        self, row: store.RecordRow, cell: Cell, dedicated: Cell = _NOWHERE, called: Called = _unknown, nothing: Value = None
+        self, row: store.RecordRow, cell: Cell, dedicated: Cell = _NOWHERE, called: Called = _unknown
     ) -> Feature:
-        """A record at its point; ``nothing`` stands where nothing is known."""
+        """A record at its point."""
         record_id, v, _home, fields, conflicts, updated_at, lon, lat, place_type, _dedicated = row
         told = joined(conflicts) if conflicts else None
         try:
-            named = self.quick[nothing](fields, record_id, *cell, *dedicated, called, place_type, told, v, updated_at)
+            named = self.quick(fields, record_id, *cell, *dedicated, called, place_type, told, v, updated_at)
             values = tuple(named.values())
             hash(values)  # a list or an object has no hash: written under a form that had another type of field
         except TypeError:
@@ -156,8 +164,9 @@ class _Labels(dict[Value, Value]):
         return label(self._spec, code)
 
 
-def _row_maker(specs: Sequence[FieldSpec], columns: Sequence[Column], nothing: Value) -> Callable[..., dict[str, Value]]:
-    """A function that lays the values of a record over the columns, which stand empty in their order: there may be millions."""
+def _row_maker(specs: Sequence[FieldSpec], columns: Sequence[Column]) -> Callable[..., dict[str, Value]]:
+    """A function that lays the values of a record over the columns, which stand empty in their order."""
+    nothing = None
     blank = {column.name: nothing for column in columns}
     names: dict[str, Any] = {"blank": blank, "nothing": nothing, "foreign": _take_foreign}
     lines = ["row = blank.copy()", "row.update(fields)", f"if len(row) != {len(blank)}: foreign(row, blank)"]
@@ -215,10 +224,7 @@ def record_table(registry: Registry, name: str, *, personal: bool) -> RecordTabl
     ]
     personal_fields = tuple(f"{kind}.{spec.name}" for spec in specs if spec.privacy in PERSONAL)
     names = frozenset(spec.name for spec in specs if _is_named(spec))
-    makers: dict[Value, Callable[..., dict[str, Value]]] = {
-        nothing: _row_maker(specs, columns, nothing) for nothing in (None, NOTHING)
-    }
-    return RecordTable(kind, form.label["zh"], specs, tuple(columns), codes, personal_fields, names, makers)
+    return RecordTable(kind, form.label["zh"], specs, tuple(columns), codes, personal_fields, names, _row_maker(specs, columns))
 
 
 def called_by(registry: Registry, found: Mapping[str, tuple[str, Mapping[str, Any]]]) -> dict[str, str]:
@@ -249,13 +255,20 @@ def record_layer(
     table = record_table(registry, name, personal=personal)
     feature, where = table.feature, cells.get
 
-    def batches(nothing: Value = None) -> Iterator[Sequence[Feature]]:
+    def batches() -> Iterator[Sequence[Feature]]:
         known: dict[str, str | None] = {}
         for batch in store.record_batches(connection, scope, community_id, table.kind, homes):
             rows = learned(connection, registry, scope, community_id, table, batch, known) if table.names else batch
-            yield [
-                feature(row, where(row[2], _NOWHERE), where(row[9], _NOWHERE), known.get, nothing) for row in rows
-            ]
+            yield [feature(row, where(row[2], _NOWHERE), where(row[9], _NOWHERE), known.get) for row in rows]
+
+    def swift(place: Place, as_feature: bool) -> Iterator[Swift]:
+        known: dict[str, str | None] = {}
+        rows = swiftly(table, cells, known.get, place, as_feature=as_feature)
+        for batch, places in store.raw_batches(connection, scope, community_id, table.kind, homes):
+            parsed = [orjson.loads(row[3]) for row in batch]
+            if table.names:
+                learn(connection, registry, scope, community_id, table, parsed, known)
+            yield rows.laid(batch, parsed, places)
 
     return Layer(
         name=name,
@@ -266,8 +279,15 @@ def record_layer(
         personal_fields=table.personal_fields,
         count=store.count_records(connection, scope, community_id, table.kind, homes),
         batches=batches,
-        hollow=lambda: batches(NOTHING),
+        swift=swift,
     )
+
+
+def swiftly(table: RecordTable, cells: Mapping[str | None, Cell], called: Called, place: Place, *, as_feature: bool) -> Swiftly:
+    """What lays the raw records of a table over its columns by the million."""
+    nothing = None if as_feature else NOTHING
+    labels = {spec.name: _Labels(spec, nothing) for spec in table.specs if spec.codes is not None}
+    return Swiftly(table, labels, cells, called, place, nothing, lists=_LISTS, as_feature=as_feature)
 
 
 def learned(
@@ -276,15 +296,21 @@ def learned(
 ) -> list[store.RecordRow]:  # fmt: skip
     """The rows, once ``known`` says what the records that they name are called, as far as the scope sees them."""
     kept = list(rows)
+    learn(connection, registry, scope, community_id, table, [row.fields for row in kept], known)
+    return kept
+
+
+def learn(
+    connection: Any, registry: Registry, scope: Scope, community_id: str, table: RecordTable,
+    rows: Sequence[Mapping[str, Any]], known: dict[str, str | None],
+) -> None:  # fmt: skip
+    """Have ``known`` say what the records that these fields name are called."""
     if len(known) > _MOST_KNOWN:
         known.clear()
-    wanted = {
-        value for row in kept for name in table.names if isinstance(value := row.fields.get(name), str) and value not in known
-    }
+    wanted = {value for row in rows for name in table.names if isinstance(value := row.get(name), str) and value not in known}
     if wanted:
         found = store.records_named(connection, scope, community_id, wanted)
         known.update(dict.fromkeys(wanted) | called_by(registry, found))
-    return kept
 
 
 GROUND_COLUMNS = (Column("community_code", "社区编码"), Column("community_name", "社区名称"))
@@ -305,7 +331,7 @@ def stacked(grounds: Sequence[tuple[str, str]], layers: Sequence[Layer]) -> Laye
         columns=(*GROUND_COLUMNS, *first.columns),
         count=sum(layer.count for layer in layers),
         batches=batches,
-        hollow=None,
+        swift=None,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from server.store import places as store
 
@@ -18,7 +18,7 @@ def forebears(connection: Connection, community_id: str, edition_id: str) -> dic
     force, and for one that does not lead to it.
     """
     present = store.published_edition(connection, community_id)
-    steps = []
+    steps: list[list[Any]] = []
     now = present.edition_id if present is not None else edition_id
     while now != edition_id:
         rows = store.lineage_rows(connection, community_id, now)

@@ -37,7 +37,7 @@ Place = tuple[float | None, float | None, str | None]
 """A point, and the type of the record that it is from; all None without."""
 
 Places = dict[str | None, Place]
-_NOWHERE: Place = (None, None, None)
+NOWHERE: Place = (None, None, None)
 
 
 class RecordRow(NamedTuple):
@@ -102,6 +102,17 @@ def record_batches(
     connection: Connection, scope: Scope, community_id: str, kind: str, homes: Sequence[str] | None = None
 ) -> Iterator[Iterator[RecordRow]]:
     """Live records of a type by home and id, in batches that are read once each."""
+    for rows, places in raw_batches(connection, scope, community_id, kind, homes):
+        yield _parsed(rows, places)
+
+
+def raw_batches(
+    connection: Connection, scope: Scope, community_id: str, kind: str, homes: Sequence[str] | None = None
+) -> Iterator[tuple[Sequence[Any], Places]]:
+    """The same as they lie: id, v, home, fields, conflicts (both as JSON), updated_at, lon, lat, type, place_parent, dedicated.
+
+    With the places of those that have none of their own, by ``place_parent``.
+    """
     cut, values = _where(connection, scope, community_id, kind, homes)
     # As bytes it is read as it lies.
     fields = "r.fields" if connection.dialect.name == "postgresql" else "CAST(r.fields AS BLOB)"
@@ -123,7 +134,7 @@ def record_batches(
             # Asked row by row: a set less the keys of a dictionary goes through all of the dictionary.
             if wanted := {row[9] for row in rows if row[6] is None and row[9] not in places}:
                 _learn(connection, community_id, wanted, places)
-            yield _parsed(rows, places)
+            yield rows, places
         found.close()
         if count < _ASKED:
             return
@@ -134,7 +145,7 @@ def _parsed(rows: Sequence[Any], places: Places) -> Iterator[RecordRow]:
     loads, quiet = orjson.loads, list[str]()
     for record_id, v, home, fields, conflicts, updated_at, lon, lat, kind, above, dedicated in rows:
         if lon is None:
-            lon, lat, kind = places.get(above, _NOWHERE)
+            lon, lat, kind = places.get(above, NOWHERE)
         told = quiet if conflicts == "[]" else loads(conflicts)
         yield RecordRow(record_id, v, home, loads(fields), told, updated_at, lon, lat, kind, dedicated)
 
@@ -160,7 +171,7 @@ def points_of(connection: Connection, community_id: str, rows: Sequence[Any]) ->
     places: Places = {}
     _learn(connection, community_id, {row.place_parent for row in rows if row.lon is None}, places)
     return [
-        places.get(row.place_parent, _NOWHERE) if row.lon is None else (row.lon, row.lat, row.type)
+        places.get(row.place_parent, NOWHERE) if row.lon is None else (row.lon, row.lat, row.type)
         for row in rows
     ]  # fmt: skip
 
@@ -190,4 +201,4 @@ def _climb(name: str | None, read: Mapping[str | None, Any], places: Places) -> 
         if lon is not None:
             return lon, lat, kind
         name = above
-    return _NOWHERE
+    return NOWHERE
