@@ -37,6 +37,7 @@ def condition(text: str) -> str:
         ("人员: 民族 属于 (汉族、回族)", "${ethnic_code} = '01' or ${ethnic_code} = '03'"),
         ("人员: 姓名 = “张或山”", "${name} = '张或山'"),
         ("人员: 独居 = 否", "${lives_alone} = false()"),
+        ("人员: 人户状态=空挂 或 居住结构=空巢", "${residence_state} = 'registered_hanging' or ${arrangement} = 'empty_nest'"),
         ("人员: 出生日期 >= 2020-01-01", "${birth_date} >= '2020-01-01'"),
         ("报到: skills 包含 teaching", "selected(${skills}, 'teaching')"),
         ("资源: 名称 包含 '急救'", "contains(${name}, '急救')"),
