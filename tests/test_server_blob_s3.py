@@ -1,0 +1,146 @@
+"""Photos in S3-compatible storage: the same four verbs over real HTTP, against a small server that speaks as much of S3 as they need."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import threading
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
+from urllib.parse import unquote, urlsplit
+from xml.sax.saxutils import escape, unescape
+
+import pytest
+from front_door import furnish, open_office
+from test_server_blobs import name_of, phone, picture, show
+
+from server.errors import StorageUnreachable
+from server.services import blob_store
+
+KEY_ID = "an-access-key"
+SIGNED = re.compile(rf"AWS4-HMAC-SHA256 Credential={KEY_ID}/\d{{8}}/[^/]+/s3/aws4_request, *SignedHeaders=\S+, *Signature=[0-9a-f]{{64}}")
+
+
+class Storage(ThreadingHTTPServer):
+    """Objects by bucket and key, in memory. ``bad_days`` is how many requests are answered 500 first."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Answer)
+        self.buckets: dict[str, dict[str, bytes]] = {"photos": {}}
+        self.asked: list[str] = []
+        self.bad_days = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class _Answer(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Storage
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def _say(self, status: int, content: bytes = b"", **headers: str) -> None:
+        self.send_response(status)
+        for name, value in ({"Content-Length": str(len(content))} | {name.replace("_", "-"): value for name, value in headers.items()}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(b"" if self.command == "HEAD" else content)
+
+    def _wrong(self, status: int, code: str) -> None:
+        self._say(status, f'<?xml version="1.0"?><Error><Code>{code}</Code><Message>{code}</Message></Error>'.encode(), Content_Type="application/xml")
+
+    def _act(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        bucket, _, key = unquote(urlsplit(self.path).path).lstrip("/").partition("/")
+        self.server.asked.append(f"{self.command} {bucket}/{key}")
+        if self.server.bad_days:
+            self.server.bad_days -= 1
+            return self._wrong(500, "InternalError")
+        if not SIGNED.fullmatch(self.headers.get("Authorization", "")):
+            return self._wrong(403, "AccessDenied")
+        objects = self.server.buckets.get(bucket)
+        if objects is None:
+            return self._wrong(404, "NoSuchBucket")
+        if self.command == "PUT":
+            objects[key] = body
+            return self._say(200, ETag=f'"{hashlib.md5(body).hexdigest()}"')
+        if self.command == "POST":  # ?delete: many at once, those that are not there count as deleted
+            keys = [unescape(one) for one in re.findall(r"<Key>(.*?)</Key>", body.decode())]
+            for one in keys:
+                objects.pop(one, None)
+            told = "".join(f"<Deleted><Key>{escape(one)}</Key></Deleted>" for one in keys)
+            return self._say(200, f'<?xml version="1.0"?><DeleteResult>{told}</DeleteResult>'.encode(), Content_Type="application/xml")
+        if key not in objects:
+            return self._wrong(404, "NoSuchKey")
+        content = objects[key]
+        return self._say(200, content, ETag=f'"{hashlib.md5(content).hexdigest()}"', Last_Modified="Mon, 02 Mar 2026 01:00:00 GMT")
+
+    do_GET = do_HEAD = do_PUT = do_POST = _act
+
+
+@pytest.fixture
+def storage(monkeypatch):
+    server = Storage()
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    given = {"ACCESS_KEY_ID": KEY_ID, "SECRET_ACCESS_KEY": "a secret", "ENDPOINT_URL": server.url, "REGION": "anywhere", "ALLOW_HTTP": "true"}
+    for name, value in given.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    blob_store._store.cache_clear()
+    yield server
+    blob_store._store.cache_clear()
+    server.shutdown()
+    server.server_close()
+
+
+def place(bucket="photos"):
+    return SimpleNamespace(settings=SimpleNamespace(blobs_url=f"s3://{bucket}/house"))
+
+
+def test_the_four_verbs_over_s3(storage):
+    """Put, put again, get, drop, drop again: signed requests under the prefix; what is not there is None."""
+    name = "ab" + "0" * 62
+    blob_store.put(place(), "c-1", name, b"first")
+    blob_store.put(place(), "c-1", name, b"second")
+    assert storage.buckets == {"photos": {f"house/c-1/ab/{name}": b"second"}}
+    assert blob_store.get(place(), "c-1", name) == b"second"
+    for _ in range(2):
+        blob_store.drop(place(), "c-1", name)
+    assert storage.buckets == {"photos": {}} and blob_store.get(place(), "c-1", name) is None
+
+
+def test_one_bad_answer_is_asked_again_and_what_cannot_be_kept_says_so(storage, monkeypatch):
+    """A hiccup of the storage costs nobody a photo; no such bucket, or another key, is told as unreachable, never as kept."""
+    storage.bad_days = 1
+    blob_store.put(place(), "c-1", "cd" + "0" * 62, b"kept")
+    assert len(storage.asked) == 2 and len(storage.buckets["photos"]) == 1
+    with pytest.raises(StorageUnreachable):
+        blob_store.put(place("nowhere"), "c-1", "cd" + "0" * 62, b"lost")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "somebody-else")
+    blob_store._store.cache_clear()
+    for act in (lambda: blob_store.put(place(), "c-1", "ef" + "0" * 62, b"lost"), lambda: blob_store.get(place(), "c-1", "cd" + "0" * 62)):
+        with pytest.raises(StorageUnreachable):
+            act()
+    assert len(storage.buckets["photos"]) == 1
+
+
+def test_a_photo_goes_to_s3_sealed_and_comes_back(storage, prepared_database, tmp_path, clock, new_id):
+    """Uploaded by a phone, seen at the office; in the bucket nobody sees a picture. While the storage lacks it, the photo is asked for later."""
+    office = open_office(prepared_database(furnish), tmp_path, clock, new_id)
+    house = office.app.extensions["dishu"]
+    office.app.extensions["dishu"] = replace(house, settings=replace(house.settings, blobs_url="s3://photos/house"))
+    content = picture()
+    made, uploader = phone(office)
+    show(made, name_of(content))
+    uploader.upload(content)
+    ((key, kept),) = storage.buckets["photos"].items()
+    assert key.endswith(name_of(content)) and b"JFIF" not in kept and content not in kept
+    client = office.signed_in("secretary").client
+    assert client.get(f"/api/v1/blobs/{name_of(content)}").data == content
+    storage.buckets["photos"].clear()
+    assert client.get(f"/api/v1/blobs/{name_of(content)}").status_code == 503
