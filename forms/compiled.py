@@ -75,7 +75,10 @@ def compile_rules(trees: Sequence[Mapping[str, Any]]) -> Rules:
     ]
     reads += [f"    d{place} = type(f{place}) is str and is_day(f{place})" for place in places.values() if place in days]
     asked, tests = _asked_once(tests)
-    lines = ["def broken(fields, today):", "    get, found = fields.get, []", *reads, *asked, *tests, "    return found"]
+    # today as text once; where no day was given, whoever asks for it is told so
+    body = [line.replace("day_text(today)", "(day or day_text(today))") for line in (*reads, *asked, *tests)]
+    head = ["def broken(fields, today):", "    get, found, day = fields.get, [], today and day_text(today)"]
+    lines = [*head, *body, "    return found"]
     try:
         exec(compile("\n".join(lines), "<rules>", "exec"), names)  # noqa: S102  # text of our own making
     except (SyntaxError, MemoryError, RecursionError):
@@ -101,7 +104,7 @@ def _asked_once(tests: list[str]) -> tuple[list[str], list[str]]:
     return [f"    {name} = fn_0" for name in kept.values()], [_CALL.sub(remembered, test) for test in tests]
 
 
-_NULL = "{0} is None or {0} == '' or (type({0}) is list and not {0})"  # is_null, without the call
+_NULL = "not {0} and ({0} is None or {0} == '' or type({0}) is list)"  # is_null, without the call
 
 
 def _names() -> dict[str, Any]:
@@ -165,6 +168,12 @@ def _value(tree: Mapping[str, Any], names: dict[str, Any]) -> str:
     if name == "if":
         condition, then, otherwise = arguments
         return f"({_value(then, names)} if {_condition(condition, names)} else {_value(otherwise, names)})"
+    if name == "coalesce" and "places" in names and all("field" in one or "lit" in one for one in arguments):
+        chosen = "None"
+        for one in reversed(arguments):
+            value, null = _value(one, names), f"{is_null(one['lit'])}" if "lit" in one else _field(one["field"], names, null=True)
+            chosen = f"({chosen} if {null} else {value})"
+        return chosen
     if name == "coalesce":
         choices = ", ".join(f"lambda: {_value(argument, names)}" for argument in arguments)
         return f"first_value(({choices}))"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from forms.definition import RecordType
@@ -40,7 +40,7 @@ def keep_findings(form: RecordType, record: Record, memory: Memory, changed: set
     Only what reads a ``changed`` field is looked at (None: everything, for a new record). What reads a secret that was
     not opened is left as it is.
     """
-    rules = finding_rules(form)
+    rules = finding_rules(form) if changed is None else _rules_reading(form, frozenset(changed), record.secret_open)
     if not rules:
         return
     broken = findings(form, record.fields, date.fromisoformat(memory.today), changed)
@@ -48,13 +48,9 @@ def keep_findings(form: RecordType, record: Record, memory: Memory, changed: set
         return
     found = {_key(one.name, one.fields) for one in broken}
     if changed is None:
-        if found:
-            memory.findings += [Found(*key, record.id, fields) for key, fields, _ in rules if key in found]
+        memory.findings += [Found(*key, record.id, fields) for key, fields, _ in rules if key in found]
         return
-    hidden = frozenset(form.secret_fields) if not record.secret_open else frozenset()
-    for key, fields, reads in rules:
-        if not reads.isdisjoint(changed) and reads.isdisjoint(hidden):
-            memory.findings.append(Found(*key, record.id, fields, key in found))
+    memory.findings += [Found(*key, record.id, fields, key in found) for key, fields, _ in rules]
 
 
 def _key(name: str, fields: tuple[str, ...]) -> tuple[str, str]:
@@ -62,8 +58,18 @@ def _key(name: str, fields: tuple[str, ...]) -> tuple[str, str]:
     return (RETIRED_CODE, fields[0]) if name == RETIRED_CODE else ("constraint", name)
 
 
+_Rule = tuple[tuple[str, str], tuple[str, ...], frozenset[str]]
+
+
+@lru_cache(maxsize=1024)
+def _rules_reading(form: RecordType, changed: frozenset[str], secret_open: bool) -> tuple[_Rule, ...]:
+    """Those of `finding_rules` that read one of these fields, and no secret one unless those were opened."""
+    hidden = frozenset() if secret_open else frozenset(form.secret_fields)
+    return tuple(one for one in finding_rules(form) if not one[2].isdisjoint(changed) and one[2].isdisjoint(hidden))
+
+
 @cache
-def finding_rules(form: RecordType) -> tuple[tuple[tuple[str, str], tuple[str, ...], frozenset[str]], ...]:
+def finding_rules(form: RecordType) -> tuple[_Rule, ...]:
     """What can be found about a record of this type: ((kind, name), fields shown, fields read)."""
     rules = [(_key(rule.name, rule.fields), rule.fields, fields_used(dict(rule.tree))) for rule in form.constraints]
     rules += [

@@ -25,14 +25,16 @@ def enter(prepared: Prepared, writer: Writer, memory: Memory) -> Decided:
         return _create(prepared, operation, form, writer, memory)
     if record.life == "erased":  # through a redirect that an earlier member of its group has made
         return Decided(prepared, ERASED)
-    old = dict(record.fields) if form.name == "person" else record.fields
+    # a record that this transaction touches now for the first time is remembered as it was anyway
+    old = dict(record.fields) if form.name == "person" and record.id in memory.touched else None
     moves_before = len(memory.moves)
     result = change(form, record, operation, prepared.n, prepared.values, writer, memory)
     if not result.changes:
         return Decided(prepared, result.outcome, v=record.v, tag=record.tag)
     changed = result.fields
     if form.name == "person":
-        episodes_of(record, old, changed, operation, prepared.n, writer, memory)
+        before = memory.before[record.id].fields if old is None else old
+        episodes_of(record, before, changed, operation, prepared.n, writer, memory)
         if result.life is not None or not changed.isdisjoint(CARD_CAUSES):
             keep_card(record, operation, prepared.n, writer, memory)
     for person in moved_persons(memory, moves_before):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from forms.definition import RecordType
 from sync.arguments import made_records, named_records, pointer_of, target_community
@@ -10,7 +10,7 @@ from sync.memory import Memory, Prepared, Writer
 from sync.operation import Operation
 from sync.outcome import ASKED_THERE, ELSEWHERE, HELD, MOVED, MOVED_AWAY, PROPOSAL, QUARANTINED, Refusal
 from sync.placing import PIN, pinned_cell
-from sync.record import Record, value_at
+from sync.record import Record, shape_of, value_at
 from sync.scope import CARE, LINE
 
 
@@ -39,26 +39,30 @@ def refusal_of(
             return Refusal(HELD, "parent", operation.id)
     elif known_type != operation.type:
         return Refusal(QUARANTINED, "type_differs", errors=[_error("/type", "type_differs", "another record type")])
-    missing = _missing_reference(form, prepared, writer, memory, coming)
+    shape = prepared.shape or shape_of(form, tuple(prepared.values))
+    parents = [(name, target) for name in shape.parents if isinstance(target := prepared.values[name], str)]
+    missing = _missing_reference(form, parents, prepared, writer, memory, coming)
     if missing is not None:
         return missing
     if writer.scope is not None and PIN in prepared.values and not _may_pin(prepared, record):
         error = _error(f"/set/{PIN}", "not_a_candidate", "only a cell that the record's own fix touches")
         return Refusal(QUARANTINED, "invalid", errors=[error])
-    outside = _outside_scope(form, prepared, record, writer, memory, made, coming)
-    return outside or _moved(memory, writer, operation, prepared.n, [operation.id, *(prepared.values.get(name) for name in form.parents)])
+    outside = _outside_scope([target for _, target in parents], prepared, record, writer, memory, made, coming)
+    return outside or _moved(memory, writer, operation, prepared.n, [operation.id, *[target for _, target in parents]])
 
 
-def _moved(memory: Memory, writer: Writer, operation: Operation, n: int, ids: Iterable[object]) -> Refusal | None:
+def _moved(memory: Memory, writer: Writer, operation: Operation, n: int, ids: Iterable[str]) -> Refusal | None:
     """What is about a record that lives in another community now is decided there, where its author could not know of it (S30).
 
     Whoever could know has written of a record that is not theirs any more: it waits for their own office.
     """
     gone = []
     for record_id in ids:
-        record = memory.records.get(record_id) if isinstance(record_id, str) else None
-        if isinstance(record_id, str) and (record.life == MOVED if record is not None else record_id in memory.gone):
+        record = memory.records.get(record_id)
+        if record.life == MOVED if record is not None else record_id in memory.gone:
             gone.append(record_id)
+    if not gone:
+        return None
     knowledge = writer.knowledge
     for record_id in gone if knowledge is not None else ():
         record, departure = memory.records.get(record_id), memory.gone_by.get(record_id)
@@ -66,7 +70,7 @@ def _moved(memory: Memory, writer: Writer, operation: Operation, n: int, ids: It
         if looked_at or (knowledge is not None and departure is not None and knowledge.knows(departure, n)):
             error = _error("/id", MOVED_AWAY, "lives in another community, as its author could know")
             return Refusal(QUARANTINED, MOVED_AWAY, errors=[error])
-    return Refusal(HELD, MOVED, f"{MOVED}/{gone[0]}") if gone else None
+    return Refusal(HELD, MOVED, f"{MOVED}/{gone[0]}")
 
 
 def is_erased(prepared: Prepared, memory: Memory) -> bool:
@@ -142,13 +146,15 @@ def _error(pointer: str, code: str, message: str) -> dict[str, str]:
 
 
 def _missing_reference(
-    form: RecordType, prepared: Prepared, writer: Writer, memory: Memory, coming: Mapping[str, str]
+    form: RecordType,
+    parents: Iterable[tuple[str, str]],
+    prepared: Prepared,
+    writer: Writer,
+    memory: Memory,
+    coming: Mapping[str, str],
 ) -> Refusal | None:
-    values, operation = prepared.values, prepared.operation
-    for name in form.parents:
-        target = values.get(name)
-        if not isinstance(target, str):
-            continue
+    operation = prepared.operation
+    for name, target in parents:
         expected = form.fields[name].ref_type
         found = memory.records.get(target)
         actual = found.type if found is not None else coming.get(target)
@@ -164,7 +170,7 @@ def _missing_reference(
 
 
 def _outside_scope(
-    form: RecordType,
+    named: Sequence[str],
     prepared: Prepared,
     record: Record | None,
     writer: Writer,
@@ -183,7 +189,6 @@ def _outside_scope(
         return None if theirs or _in_scope(record, prepared.n, writer, memory) else _not_in_scope()
     if operation.id in made:
         return None
-    named = [parent for name in form.parents if isinstance(parent := prepared.values.get(name), str)]
     if not named or any(parent in coming for parent in named):
         return None  # it stands by its own place: accepted in the community and routed
     found = [memory.records[parent] for parent in named if parent in memory.records]

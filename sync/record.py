@@ -104,12 +104,13 @@ def unit_fields(form: RecordType, unit: str) -> tuple[str, ...]:
 class Shape:
     """What is the same for all sets of values with these field names: most records of a type have the same few.
 
-    ``units`` in byte order; ``refs`` the reference fields among the names, ``leads`` those of them that can be a parent or
-    a place, ``places`` what places the record (its anchor too). ``whole``: no value can be a change of a set or a sum.
+    ``units`` in byte order; ``refs`` the reference fields among the names, ``parents`` those whose record must exist, in the order
+    of the form, ``leads`` those that can be a parent or a place, ``places`` what places the record (its anchor too). ``whole``: no value can be a change of a set or a sum.
     """
 
     units: tuple[str, ...]
     refs: tuple[str, ...]
+    parents: tuple[str, ...]
     leads: tuple[str, ...]
     places: tuple[str, ...]
     changes: tuple[str, ...]
@@ -123,6 +124,7 @@ def shape_of(form: RecordType, names: tuple[str, ...]) -> Shape:
     return Shape(
         tuple(sorted({form.unit_of.get(name, name) for name in names})),
         refs,
+        tuple(name for name in form.parents if name in names),
         tuple(name for name in names if name in leading),
         tuple(name for name in names if name in placing),
         tuple(name for name in names if name in form.fields and form.policy_of(form.unit_of[name]) in ("union", "add")),

@@ -210,9 +210,10 @@ def read_batch(body: dict[str, Any], install_id: str, now: datetime) -> pushing.
             raise wrong(f"/groups/{at}/ops", "a list with at least one operation")
         members = []
         for place, one in enumerate(operations):
-            if not isinstance(one, dict) or not is_number(one.get("n")) or not isinstance(one.get("op"), str):
+            n, text = (one.get("n"), one.get("op")) if type(one) is dict else (None, None)
+            if type(text) is not str or not is_number(n):
                 raise wrong(f"/groups/{at}/ops/{place}", "an object with n (whole number) and op (text)")
-            members.append((one["n"], one["op"]))
+            members.append((n, text))
         count += len(members)
         read_groups.append(tuple(members))
     if count > pushing.MAX_OPERATIONS:

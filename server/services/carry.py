@@ -194,8 +194,8 @@ def _write_records(
     fresh = _freshness(memory, entry)
     inserts: list[tuple[Any, ...]] = []
     updates: list[tuple[Any, ...]] = []
-    index_new: list[tuple[int, str]] = []
-    index_old: list[tuple[int, str]] = []
+    index_new: list[bytes] = []
+    index_old: list[bytes] = []
     for record in memory.touched.values():
         form = memory.forms(record.type)
         fields, secret, secret_same = _split_secret(form, record, memory, opened)
@@ -217,7 +217,7 @@ def _write_records(
         else:
             stays = before.home == record.home and before.place_parent == record.place_parent
             updates.append((*common, secret, fresh.get(record.id), record.id, secret_same, stays))
-            if any(before.fields.get(name) != record.fields.get(name) for name in form.indexed_fields):
+            if _differ(before.fields, record.fields, form.indexed_fields):
                 old = set(_index(house, form, before.fields, record.id))
                 new = set(_index(house, form, record.fields, record.id))
                 index_old += sorted(old - new)
@@ -225,6 +225,13 @@ def _write_records(
     writing.insert_records(connection, inserts)
     writing.update_records(connection, community_id, updates)
     search.write_index(connection, community_id, entry.number, index_old, index_new)
+
+
+def _differ(one: Mapping[str, Any], other: Mapping[str, Any], names: Iterable[str]) -> bool:
+    for name in names:  # noqa: SIM110  # a loop: it is asked for every record of a batch
+        if one.get(name) != other.get(name):
+            return True
+    return False
 
 
 def _split_secret(
@@ -241,16 +248,17 @@ def _split_secret(
     plain = record.fields.copy()
     for name, value in secret.items():
         plain[name] = mask_value(form.fields[name], value)
-    if before is not None and all(before.fields.get(name) == record.fields.get(name) for name in names):
+    if before is not None and not _differ(before.fields, record.fields, names):
         return _canonical(plain), None, True
     return _canonical(plain), opened.keys.seal(record.subject_id, orjson.dumps(secret)), False
 
 
-def _index(house: House, form: RecordType, fields: Mapping[str, Any], record_id: str) -> list[tuple[int, str]]:
-    if not form.indexed_fields:
+def _index(house: House, form: RecordType, fields: Mapping[str, Any], record_id: str) -> list[bytes]:
+    found = index_entries(form, fields) if form.indexed_fields else []
+    if not found:
         return []
-    search_key = house.keys.search_key
-    return [(search_key(name, text), record_id) for name, text in index_entries(form, fields)]
+    key, tail = house.keys.search_bytes, search.id_bytes(record_id)
+    return [key(name, text) + tail for name, text in found]
 
 
 def _freshness(memory: Memory, entry: Entry) -> dict[str, str]:

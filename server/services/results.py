@@ -34,15 +34,15 @@ def repeated(row: Any, one: Prepared) -> dict[str, Any]:
 def answered(decided: Decided) -> dict[str, Any]:
     """The answer to an operation that was consumed just now."""
     operation = decided.prepared.operation
-    said = {"outcome": decided.outcome, "reason": decided.reason}
+    outcome, reason = decided.outcome, decided.reason
     after = decided.prepared.repeated  # S21: what it became where it came first
     if operation is not None and decided.v is not None:
         after = (operation.id, decided.v, decided.tag or "")
     return {
         "n": decided.prepared.n,
         "op_id": decided.prepared.op_id,
-        "first": said,
-        "now": {**said, "status": 1},
+        "first": {"outcome": outcome, "reason": reason},
+        "now": {"outcome": outcome, "reason": reason, "status": 1},
         "record": record_after(after),
         "errors": decided.errors,
     }
@@ -50,4 +50,4 @@ def answered(decided: Decided) -> dict[str, Any]:
 
 def record_after(after: tuple[str, int, str] | None) -> dict[str, Any] | None:
     """(id, v, tag) as a result has it; None where the operation made no version."""
-    return dict(zip(("id", "v", "tag"), after, strict=True)) if after is not None else None
+    return {"id": after[0], "v": after[1], "tag": after[2]} if after is not None else None

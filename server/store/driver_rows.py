@@ -14,6 +14,11 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, MultipleResultsFound, NoResultFound
 
+# Python's driver looks in three places for somebody who would turn None or bytes into something else, for each value that is
+# bound; one who gives them back as they are is found at the first, in half the time.
+sqlite3.register_adapter(bytes, bytes)
+sqlite3.register_adapter(type(None), {}.get)
+
 
 def goes_straight(connection: Connection) -> bool:
     """Whether statements of this connection may: SQLite, inside a transaction, and nobody listens to statements."""

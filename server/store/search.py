@@ -17,8 +17,8 @@ from server.models import record_index, record_index_new
 from server.store.database import delete_rows, insert_rows, rows_of, run
 from server.store.scoping import Condition, among, is_postgres
 
-Entries = Sequence[tuple[int, str]]
-"""(search key, record id)"""
+Entries = Sequence[bytes]
+"""Each the eight bytes of a search key (`KeyRing.search_bytes`) and the sixteen of a record's id."""
 
 MOST_NEW = 40_000
 """So many entries of a community wait at most; to look through them takes some milliseconds."""
@@ -28,6 +28,11 @@ _ENTRY = struct.Struct(">q16s")
 _COLUMNS = ("community_id", "key", "record_uuid")
 
 
+def id_bytes(record_id: str) -> bytes:
+    """The sixteen bytes of a record's id."""
+    return bytes.fromhex(record_id.replace("-", ""))
+
+
 def write_index(connection: Connection, community_id: str, number: int, old: Entries, new: Entries) -> None:
     """Search entries that went and that came with a journal entry.
 
@@ -35,27 +40,27 @@ def write_index(connection: Connection, community_id: str, number: int, old: Ent
     different cells do not wait for each other.
     """
     if old and is_postgres(connection):
-        _take_out(connection, community_id, list(map(_bytes, old)))
+        _take_out(connection, community_id, old)
     elif old:
         fold(connection, community_id)
-        delete_rows(connection, record_index, _COLUMNS, [(community_id, *one) for one in map(_bytes, old)])
-        _into_tree(connection, community_id, map(_bytes, new))
+        delete_rows(connection, record_index, _COLUMNS, [(community_id, *_ENTRY.unpack(one)) for one in old])
+        _into_tree(connection, community_id, map(_ENTRY.unpack, new))
         return
     if new:
-        packed = b"".join([_ENTRY.pack(*entry) for entry in map(_bytes, new)])
-        insert_rows(connection, record_index_new, ("community_id", "number", "entries"), [(community_id, number, packed)])
+        rows = [(community_id, number, b"".join(new))]
+        insert_rows(connection, record_index_new, ("community_id", "number", "entries"), rows)
         statement = "SELECT count(*), sum(length(entries)) FROM record_index_new WHERE community_id = ?"
-        rows, size = run(connection, statement, (community_id,)).one()
-        if rows > _MOST_ROWS or size > MOST_NEW * _ENTRY.size:
+        count, size = run(connection, statement, (community_id,)).one()
+        if count > _MOST_ROWS or size > MOST_NEW * _ENTRY.size:
             fold(connection, community_id, all_of_them=False)
 
 
-def _take_out(connection: Connection, community_id: str, old: Sequence[tuple[int, bytes]]) -> None:
+def _take_out(connection: Connection, community_id: str, old: Entries) -> None:
     """PostgreSQL: these entries are neither in new rows nor in the tree any more.
 
     New rows first: one that somebody brings into the tree meanwhile is awaited, and then found there.
     """
-    gone = {_ENTRY.pack(*entry) for entry in old}
+    gone = frozenset(old)
     size = _ENTRY.size
     rows = run(connection, "SELECT number, entries FROM record_index_new WHERE community_id = ?", (community_id,)).all()
     holding = [row[0] for row in rows if any(one in bytes(row[1]) for one in gone)]
@@ -68,7 +73,7 @@ def _take_out(connection: Connection, community_id: str, old: Sequence[tuple[int
         if len(left) < len(entries):
             statement = "UPDATE record_index_new SET entries = ? WHERE community_id = ? AND number = ?"
             run(connection, statement, (left, community_id, number))
-    delete_rows(connection, record_index, _COLUMNS, [(community_id, *one) for one in old])
+    delete_rows(connection, record_index, _COLUMNS, [(community_id, *_ENTRY.unpack(one)) for one in old])
 
 
 def fold(connection: Connection, community_id: str, *, all_of_them: bool = True) -> None:
@@ -128,7 +133,3 @@ def indexed(connection: Connection, key: int, community_id: str) -> Condition:
         return condition, [community_id, key]
     also, ids = among("r.id", fresh)
     return f"({condition} OR {also})", [community_id, key, *ids]
-
-
-def _bytes(entry: tuple[int, str]) -> tuple[int, bytes]:
-    return entry[0], bytes.fromhex(entry[1].replace("-", ""))
