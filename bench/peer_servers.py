@@ -10,10 +10,13 @@ import sys
 import time
 import uuid
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
 import orjson
+
+from bench import served
 
 POUCH, KINTO = "pouchdb-server@4.2.0", "kinto[postgresql]==26.5.0"
 
@@ -49,8 +52,12 @@ class Collection(ABC):
     title = ""
 
     @abstractmethod
+    def pushing(self, records: list[dict[str, Any]]) -> Callable[[], list[str]]:
+        """A request that is made already, to be sent: ids that were acknowledged."""
+
     def push(self, records: list[dict[str, Any]]) -> list[str]:
         """Ids that were acknowledged."""
+        return self.pushing(records)()
 
     @abstractmethod
     def ids(self) -> set[str]:
@@ -96,6 +103,10 @@ class Peer(Collection):
         self.begin()
         return self
 
+    def cpu_s(self) -> float:
+        """CPU seconds of the server's processes so far."""
+        return served.cpu_of_family(self.process.pid) if self.process is not None else 0.0
+
     def __exit__(self, *_: object) -> None:
         if self.process is not None:
             self.process.terminate()
@@ -105,7 +116,7 @@ class Peer(Collection):
         """JSON and headers of an answer below 400; RuntimeError else."""
         if self.connection is None:
             self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=600)
-        content = orjson.dumps(body) if body is not None else None
+        content = body if isinstance(body, bytes) or body is None else orjson.dumps(body)
         for last in (False, True):
             try:
                 self.connection.request(method, path, content, self.headers)
@@ -143,18 +154,28 @@ class Pouch(Peer):
     def begin(self) -> None:
         self.ask("PUT", f"/{self.database}")
 
-    def push(self, records: list[dict[str, Any]]) -> list[str]:
+    def pushing(self, records: list[dict[str, Any]]) -> Callable[[], list[str]]:
         docs = [{"_id": one["id"], **{name: value for name, value in one.items() if name != "id"}} for one in records]
-        told, _ = self.ask("POST", f"/{self.database}/_bulk_docs", {"docs": docs})
-        self.revisions += [(one["id"], one["rev"]) for one in told if one.get("ok")]
         self.stored |= {one["_id"]: one for one in docs}
-        return [one["id"] for one in told if one.get("ok")]
+        body = orjson.dumps({"docs": docs})
 
-    def edit(self, start: int, count: int, value: str) -> None:
+        def send() -> list[str]:
+            told, _ = self.ask("POST", f"/{self.database}/_bulk_docs", body)
+            self.revisions += [(one["id"], one["rev"]) for one in told if one.get("ok")]
+            return [one["id"] for one in told if one.get("ok")]
+
+        return send
+
+    def editing(self, start: int, count: int, value: str) -> Callable[[], None]:
         """One field of stored records, which its clients send whole."""
         docs = [self.stored[one] | {"_rev": rev, "occupation_text": value} for one, rev in self.revisions[start : start + count]]
-        told, _ = self.ask("POST", f"/{self.database}/_bulk_docs", {"docs": docs})
-        self.revisions[start : start + count] = [(one["id"], one["rev"]) for one in told]
+        body = orjson.dumps({"docs": docs})
+
+        def send() -> None:
+            told, _ = self.ask("POST", f"/{self.database}/_bulk_docs", body)
+            self.revisions[start : start + count] = [(one["id"], one["rev"]) for one in told]
+
+        return send
 
     def pull(self, limit: int) -> int:
         """The next page of the changes feed with the documents."""
@@ -176,8 +197,9 @@ class Kinto(Peer):
 
     name, title = "kinto", "Kinto"
 
-    def __init__(self, peers: Path, folder: Path, database_url: str, collection: str = "records") -> None:
+    def __init__(self, peers: Path, folder: Path, database_url: str, collection: str = "records", database_pid: int = 0) -> None:
         super().__init__(folder)
+        self.database_pid = database_pid
         self.program, self.database_url, self.collection = peers / "kinto" / "bin" / "kinto", database_url, collection
         self.headers["Authorization"] = "Basic " + base64.b64encode(b"device:secret").decode()
         self.order: list[str] = []
@@ -207,6 +229,10 @@ kinto.storage_max_fetch_size = 20000
         )
         subprocess.run([str(self.program), "migrate", "--ini", str(self.folder / "kinto.ini")], check=True, capture_output=True)
 
+    def cpu_s(self) -> float:
+        """Its own, and those of its database."""
+        return super().cpu_s() + (served.cpu_of_family(self.database_pid) if self.database_pid else 0.0)
+
     def command(self) -> list[str]:
         return [str(self.program), "start", "--ini", str(self.folder / "kinto.ini"), "--port", str(self.port)]
 
@@ -217,21 +243,31 @@ kinto.storage_max_fetch_size = 20000
     def _path(self, record_id: str = "") -> str:
         return f"/buckets/bench/collections/{self.collection}/records" + (f"/{record_id}" if record_id else "")
 
-    def push(self, records: list[dict[str, Any]]) -> list[str]:
+    def pushing(self, records: list[dict[str, Any]]) -> Callable[[], list[str]]:
         requests = [{"method": "PUT", "path": "/v1" + self._path(one["id"]), "body": {"data": one}} for one in records]
-        told, _ = self.ask("POST", "/v1/batch", {"requests": requests})
-        done = [one["id"] for one, said in zip(records, told["responses"], strict=True) if said["status"] in (200, 201)]
-        self.order += done
-        return done
+        body = orjson.dumps({"requests": requests})
 
-    def edit(self, start: int, count: int, value: str) -> None:
+        def send() -> list[str]:
+            told, _ = self.ask("POST", "/v1/batch", body)
+            done = [one["id"] for one, said in zip(records, told["responses"], strict=True) if said["status"] in (200, 201)]
+            self.order += done
+            return done
+
+        return send
+
+    def editing(self, start: int, count: int, value: str) -> Callable[[], None]:
         """One field of stored records."""
         requests = [
             {"method": "PATCH", "path": "/v1" + self._path(one), "body": {"data": {"occupation_text": value}}} for one in self.order[start : start + count]
         ]
-        told, _ = self.ask("POST", "/v1/batch", {"requests": requests})
-        if any(one["status"] >= 400 for one in told["responses"]):
-            raise RuntimeError("Kinto refused an edit")
+        body = orjson.dumps({"requests": requests})
+
+        def send() -> None:
+            told, _ = self.ask("POST", "/v1/batch", body)
+            if any(one["status"] >= 400 for one in told["responses"]):
+                raise RuntimeError("Kinto refused an edit")
+
+        return send
 
     def pull(self, limit: int) -> int:
         """The next page, as its clients page."""
@@ -272,8 +308,8 @@ class _Shared(Collection):
         made.port = self.peer.port
         return made
 
-    def push(self, records: list[dict[str, Any]]) -> list[str]:
-        return self._alone().push([one | {"id": str(uuid.UUID(one["id"]))} for one in records])
+    def pushing(self, records: list[dict[str, Any]]) -> Callable[[], list[str]]:
+        return self._alone().pushing([one | {"id": str(uuid.UUID(one["id"]))} for one in records])
 
     def ids(self) -> set[str]:
         return self._alone().ids()

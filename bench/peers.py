@@ -16,24 +16,26 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from bench import served
 from bench.measure_sync import prepare_ground
 from bench.peer_servers import Collection, Kinto, Peer, Pouch, install_kinto, install_pouch
 from bench.phone import BenchPhone
 from bench.postgres import running_postgres
-from bench.report import Line, median, table
+from bench.report import Line, median, table, total
+from bench.served import Cost
 from bench.workload import Ground, Maker, plain_records
 
-BATCH, PAGE, DEVICES = 500, 1000, 4
+BATCH, PAGE, DEVICES, PASSES = 500, 1000, 4, 3
+T = TypeVar("T")
 
 
 @dataclass
 class _Times:
-    push: list[float] = field(default_factory=list)
-    edit: list[float] = field(default_factory=list)
-    pull: list[float] = field(default_factory=list)
+    push: list[Cost] = field(default_factory=list)
+    edit: list[Cost] = field(default_factory=list)
+    pull: list[Cost] = field(default_factory=list)
 
 
 class Ours:
@@ -45,16 +47,30 @@ class Ours:
         self.phone, self.reader = (BenchPhone(server, ground.codes[0][number]) for number in (0, 1))
         self.known: list[dict[str, Any]] = []
 
-    def push(self, operations: list[dict[str, Any]]) -> None:
-        """One push of groups of one operation."""
-        results, _, _ = self.phone.push([[one] for one in operations])
-        self.known += [one["record"] for one in results]
+    def pushing(self, operations: list[dict[str, Any]]) -> Callable[[], None]:
+        """One push of groups of one operation, ready to be sent."""
+        body = self.phone.push_body([[one] for one in operations])
 
-    def edit(self, maker: Maker, start: int, value: str) -> None:
-        """One field of stored records."""
+        def send() -> None:
+            results, _ = self.phone.send(body, len(operations))
+            self.known += [one["record"] for one in results]
+
+        return send
+
+    def editing(self, maker: Maker, start: int, value: str) -> Callable[[], None]:
+        """One field of stored records, ready to be sent."""
         chosen = self.known[start : start + BATCH]
-        results, _, _ = self.phone.push([[maker.patch(one, "occupation_text", value)] for one in chosen])
-        self.known[start : start + BATCH] = [one["record"] for one in results]
+        body = self.phone.push_body([[maker.patch(one, "occupation_text", value)] for one in chosen])
+
+        def send() -> None:
+            results, _ = self.phone.send(body, len(chosen))
+            self.known[start : start + BATCH] = [one["record"] for one in results]
+
+        return send
+
+    def cpu_s(self) -> float:
+        """CPU seconds of the server's processes so far."""
+        return self.phone.server.cpu_s()
 
     def pull(self) -> int:
         """The next page; how many rows."""
@@ -76,7 +92,7 @@ def main() -> int:
         ground = prepare_ground(folder)
         product = stack.enter_context(served.product(folder))
         pouch = stack.enter_context(Pouch(peers, folder / "pouch"))
-        kinto = stack.enter_context(Kinto(peers, folder / "kinto", postgres.create_database()))
+        kinto = stack.enter_context(Kinto(peers, folder / "kinto", postgres.create_database(), database_pid=postgres.pid))
         lines = rates(Ours(product, ground), product, pouch, kinto, chosen.records)
         print(table(lines))
         print("\nFour devices at once, disjoint records, 100 in a request:\n")
@@ -91,7 +107,10 @@ def say(text: str) -> None:
 
 
 def rates(ours: Ours, product: served.Served, pouch: Pouch, kinto: Kinto, count: int) -> list[Line]:
-    """Pushes, edits and pages of all three, one after the other in each round; the median of the rounds counts."""
+    """Pushes, edits and pages of all three, one after the other in each round; the median of the rounds counts.
+
+    Requests are made before the clock starts: servers are measured, and a phone has frozen its operations when it saved them.
+    """
     maker = Maker()
     for groups in maker.homes(200):
         ours.phone.push([groups])
@@ -99,47 +118,54 @@ def rates(ours: Ours, product: served.Served, pouch: Pouch, kinto: Kinto, count:
     for round_ in range(count // BATCH):
         operations = [maker.person() for _ in range(BATCH)]
         records = plain_records(operations)
-        work: list[tuple[str, Callable[[], Any]]] = [
-            (ours.name, partial(ours.push, operations)),
-            (pouch.name, partial(pouch.push, records)),
-            (kinto.name, partial(kinto.push, records)),
+        work: list[tuple[Ours | Peer, Callable[[], Any]]] = [
+            (ours, ours.pushing(operations)),
+            (pouch, pouch.pushing(records)),
+            (kinto, kinto.pushing(records)),
         ]
-        for name, act in work if round_ % 2 else reversed(work):
-            times[name].push.append(_timed(act))
+        for server, act in work if round_ % 2 else reversed(work):
+            times[server.name].push.append(_timed(server, act)[0])
         say(f"{(round_ + 1) * BATCH:,} records")
     for round_ in range(min(6, count // BATCH)):
         value = f"改{round_}"
-        for name, act in (
-            (ours.name, lambda round_=round_, value=value: ours.edit(maker, round_ * BATCH, value)),
-            (pouch.name, lambda round_=round_, value=value: pouch.edit(round_ * BATCH, BATCH, value)),
-            (kinto.name, lambda round_=round_, value=value: kinto.edit(round_ * BATCH, BATCH, value)),
-        ):
-            times[name].edit.append(_timed(act))
+        edits: list[tuple[Ours | Peer, Callable[[], Any]]] = [
+            (ours, ours.editing(maker, round_ * BATCH, value)),
+            (pouch, pouch.editing(round_ * BATCH, BATCH, value)),
+            (kinto, kinto.editing(round_ * BATCH, BATCH, value)),
+        ]
+        for server, act in edits if round_ % 2 else reversed(edits):
+            times[server.name].edit.append(_timed(server, act)[0])
     say("edited")
-    ours.reader.pull(PAGE)  # buildings, dwellings and households, and a page to warm up
-    for peer in (pouch, kinto):
-        peer.pull(PAGE)
-    for _ in range(count // PAGE - 2):
-        for name, pull in ((ours.name, ours.pull), (pouch.name, lambda: pouch.pull(PAGE)), (kinto.name, lambda: kinto.pull(PAGE))):
-            started = time.perf_counter()
-            rows = pull()
-            times[name].pull.append((time.perf_counter() - started) / max(1, rows))
+    for number in range(PASSES * (whole := count // PAGE - 2)):
+        if number % whole == 0:  # from the beginning again: buildings, dwellings and households, and a page to warm up
+            ours.reader.cursor, pouch.since, kinto.next = None, 0, None
+            for again in (ours.pull, partial(pouch.pull, PAGE), partial(kinto.pull, PAGE)):
+                again()
+        pages: list[tuple[Ours | Peer, Callable[[], int]]] = [(ours, ours.pull), (pouch, partial(pouch.pull, PAGE)), (kinto, partial(kinto.pull, PAGE))]
+        for server, pull in pages:
+            cost, rows = _timed(server, pull)
+            times[server.name].pull.append(Cost(cost.wall_s / max(1, rows), cost.cpu_s / max(1, rows)))
     mine = times[ours.name]
     bars = {(pouch.name, "push"): 2.5, (pouch.name, "edit"): 2.0, (kinto.name, "pull"): 3.0}
     lines = []
     for what, of in (("push", BATCH), ("edit", BATCH), ("pull", 1)):
         for peer in (pouch, kinto):
             here, there = getattr(mine, what), getattr(times[peer.name], what)
-            pairs = [other / one for one, other in zip(here, there, strict=True)]
-            note = f"{of / median(here):,.0f}/s beside {of / median(there):,.0f}/s, {len(pairs)} rounds"
+            pairs = [other.wall_s / one.wall_s for one, other in zip(here, there, strict=True)]
+            cpu, other_cpu = (total(one).cpu_s / len(pairs) / of * 1e6 for one in (here, there))
+            note = (
+                f"{of / median([one.wall_s for one in here]):,.0f}/s beside {of / median([one.wall_s for one in there]):,.0f}/s, {len(pairs)} rounds; "
+                f"CPU {cpu:,.0f} beside {other_cpu:,.0f} µs each, ratio {other_cpu / cpu if cpu else 0:.2f}"
+            )
             lines.append(Line(f"{what}, {peer.title}", median(pairs), "times the peer", bars.get((peer.name, what)), note=note))
     return lines
 
 
-def _timed(act: Callable[[], Any]) -> float:
-    started = time.perf_counter()
-    act()
-    return time.perf_counter() - started
+def _timed(server: Ours | Peer, act: Callable[[], T]) -> tuple[Cost, T]:
+    cpu, started = server.cpu_s(), time.perf_counter()
+    result = act()
+    wall = time.perf_counter() - started
+    return Cost(wall, server.cpu_s() - cpu), result
 
 
 def lost(product: served.Served, ground: Ground, pouch: Pouch, kinto: Kinto) -> Iterator[tuple[str, int, int, int]]:

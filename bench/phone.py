@@ -26,14 +26,23 @@ class BenchPhone:
 
     def push(self, groups: Groups) -> tuple[list[dict[str, Any]], Cost, int]:
         """Results, cost and body length of one push; RuntimeError when an operation was not applied."""
-        body = push_body(self.install_id, self.after, groups, self.scope)
+        body = self.push_body(groups)
+        results, cost = self.send(body, sum(map(len, groups)))
+        return results, cost, len(body)
+
+    def push_body(self, groups: Groups) -> bytes:
+        """What the next push sends."""
+        return push_body(self.install_id, self.after, groups, self.scope)
+
+    def send(self, body: bytes, count: int) -> tuple[list[dict[str, Any]], Cost]:
+        """Results and cost of a push of ``count`` operations; RuntimeError when one was not applied."""
         told, cost = self.server.post("/api/v1/sync/push", body, self.headers)
         results = told["results"]
         bad = [one["now"] for one in results if one["now"]["outcome"] not in ("applied", "merged")]
-        if bad or len(results) != sum(map(len, groups)):
+        if bad or len(results) != count:
             raise RuntimeError(f"{len(bad)} of {len(results)} operations were not applied: {bad[:2]} {told.get('expected')}")
         self.after = (told["applied"]["n"], told["applied"]["op_id"])
-        return results, cost, len(body)
+        return results, cost
 
     def pull(self, limit: int | None = None) -> tuple[dict[str, Any], Cost]:
         """One page from where the phone stands, and its cost."""

@@ -44,6 +44,11 @@ class PostgresServer:
     url: URL
     _again: Callable[[], None] | None = field(default=None, repr=False, compare=False)
 
+    @property
+    def pid(self) -> int:
+        """The process whose children serve; only of a server that was started here."""
+        return int((Path(str(self.url.query["host"])) / "data" / "postmaster.pid").read_text().split()[0])
+
     def restart(self) -> None:
         """Stop at once, as a crash would, and start again; every connection breaks. PostgresMissing when it is not ours."""
         if self._again is None:

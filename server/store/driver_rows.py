@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError, MultipleResultsFound, NoResultFound
 # Python's driver looks in three places for somebody who would turn None or bytes into something else, for each value that is
 # bound; one who gives them back as they are is found at the first, in half the time.
 sqlite3.register_adapter(bytes, bytes)
-sqlite3.register_adapter(type(None), {}.get)
+sqlite3.register_adapter(type(None), lambda nothing: nothing)
 
 
 def goes_straight(connection: Connection) -> bool:
