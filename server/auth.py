@@ -36,6 +36,12 @@ def house() -> House:
     return found
 
 
+def be_at_home(home: House, community_id: str) -> None:
+    """From here on the request is about this community; ``home`` is the house with its forms, special surveys too."""
+    g.own_community = g.house_of = community_id
+    g.house = home
+
+
 def _house() -> House:
     found: House = current_app.extensions["dishu"]
     return found

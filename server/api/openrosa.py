@@ -12,7 +12,7 @@ from functools import wraps
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, request
 from werkzeug.exceptions import HTTPException
 
 from server import auth
@@ -61,8 +61,8 @@ def _answered(view: Callable[..., Response]) -> Callable[..., Response]:
         try:
             if request.headers.get("X-OpenRosa-Version", VERSION) != VERSION:
                 raise InvalidInput(errors=[InputError("/X-OpenRosa-Version", "openrosa_version", VERSION)])
-            actor = odk_access.app_user_actor(auth.house(), token, project)
-            g.own_community = actor.community_id  # from here on the house is at home there, with its special surveys
+            actor, home = odk_access.app_user_actor(auth.house(), token, project)
+            auth.be_at_home(home, actor.community_id)
             response = view(actor, f"{request.host_url}v1/key/{token}/projects/{project}", **rest)
         except Exception as error:
             response = _refusal(error)

@@ -17,6 +17,7 @@ from server.house import House
 from server.permissions import ACTIONS, HOUSE, Actor, may
 from server.services import tokens
 from server.services.audit import Look, line_of
+from server.services.community_forms import at_home
 from server.services.tokens import DeviceClaim
 from server.store import assignments, installs, people
 from server.store import audit as audit_store
@@ -101,8 +102,8 @@ def settings_code(house: House, install: Install, base_url: str) -> str:
     return base64.b64encode(zlib.compress(json.dumps(settings, ensure_ascii=False).encode())).decode()
 
 
-def app_user_actor(house: House, token: str, project: str) -> Actor:
-    """Who stands behind the token of an address, in the project that the address names.
+def app_user_actor(house: House, token: str, project: str) -> tuple[Actor, House]:
+    """Who stands behind the token of an address, in the project that the address names; and the house with their community's forms.
 
     Raises
     ------
@@ -114,6 +115,7 @@ def app_user_actor(house: House, token: str, project: str) -> Actor:
         row = installs.device_and_user(connection, claim.community_id, claim.install_id)
         by_number = project != claim.community_id
         community = assignments.community_of(connection, claim.community_id) if by_number else None
+        home = at_home(house, claim.community_id, connection)
     if row is None or row[3] is None:
         raise TokenRefused("this server does not know the address")
     revoked_at, reason, user_id, role, name, area_code, topics, closed_at = row
@@ -124,7 +126,7 @@ def app_user_actor(house: House, token: str, project: str) -> Actor:
     actor = Actor(user_id, role, claim.community_id, area_code, claim.install_id, name, tuple(json.loads(topics)))
     if not may(actor, "use_odk", community_id=claim.community_id):
         raise OutsideScope(f"the role {role} may not do this here")
-    return actor
+    return actor, home
 
 
 def phone_id(actor: Actor, device_id: str) -> str:

@@ -28,6 +28,7 @@ from server.store import writing
 from server.store.backup import standing
 from server.store.database import read, stamp, written
 from server.store.errors import Busy, CopiedBack, PlanOutdated, StoreError
+from server.store.inbox import awaited
 from server.store.waits import give_up_in_time
 from sync.memory import Prepared
 from sync.outcome import HELD, QUARANTINED, Refusal
@@ -289,7 +290,7 @@ def _transact(
         memory = decide_and_write(connection, house, submission, fresh, attempt)
         final = fresh[-1][-1]
         answer.applied = (final.n, final.op_id)
-        answer.created = list(memory.created)
+        answer.created = awaited(connection, sender.community_id, list(memory.created))
         answer.held = any(one.outcome == HELD for one in memory.decided)
         writing.advance_install(
             connection, sender.community_id, sender.install_id, final.n, final.op_id, at, batch.skew_s

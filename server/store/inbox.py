@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from server.models import HOUSE, conflict_sibling, install, user_account
+from server.models import HOUSE, conflict_sibling, held_wait, install, user_account
 from server.permissions import Scope
 from server.store.database import rows_of, run
 from server.store.scoping import UNPLACED, Condition, among, record_cut, see_community
@@ -375,3 +375,14 @@ def names_of_users(connection: Connection, community_id: str, user_ids: Iterable
         for row in rows_of(connection, user_account, ("user_id", "name"), home, "user_id", wanted):
             names.setdefault(row[0], row[1])
     return names
+
+
+def awaited(connection: Connection, community_id: str, created: list[str]) -> list[str]:
+    """Those of the records made by this transaction for which a group may wait.
+
+    SQLite: writers come one after the other, so that whoever comes later finds the record and does not wait. PostgreSQL: all of them,
+    because what others hold at this moment is not seen.
+    """
+    if connection.dialect.name != "sqlite":
+        return created
+    return [row[0] for row in rows_of(connection, held_wait, ("waits_for",), community_id, "waits_for", created)]
