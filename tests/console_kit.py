@@ -25,6 +25,19 @@ PAGES = (
     "/cells/progress", "/files", "/files/reach", "/files/imports", "/files/templates", "/files/handovers", "/surveys", "/people", "/people/devices", "/audit",
 )  # fmt: skip
 """Every page of the console that is nobody's own."""
+QUIET = """(() => {
+    let [asked, last] = [0, 0];
+    const stir = () => { last = performance.now(); };
+    const real = window.fetch;
+    window.fetch = (...given) => { asked += 1; return real(...given).finally(() => { asked -= 1; stir(); }); };
+    addEventListener('DOMContentLoaded', () => new MutationObserver(stir).observe(document, {subtree: true, childList: true, characterData: true, attributes: true}));
+    window.isQuietAt = (where) => {
+        const { $route } = document.querySelector('#app').__vue_app__.config.globalProperties;
+        if ($route.fullPath !== where || asked) stir();
+        return performance.now() - last > 300;
+    };
+})()"""
+"""For a page before it is opened: tells whether a page of the console stands there, has its answers, and has not changed for a while."""
 
 
 def sign_in(page: Page, site: DemoSite, login: str = "secretary") -> None:
