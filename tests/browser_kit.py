@@ -10,9 +10,10 @@ import ssl
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,18 +44,25 @@ class DemoSite:
 
     def enrolment_code(self, login: str = "worker1") -> str:
         """A new one-time code for a phone of a demo worker, made at the office: a command would start a whole program for it."""
-        authority = self.folder / "tls" / "dishu-ca.crt"
-        context = ssl.create_default_context(cafile=authority if self.url.startswith("https") else None)
-        office = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(), urllib.request.HTTPSHandler(context=context))
-
-        def ask(path: str, body: dict[str, str] | None = None, **headers: str) -> Any:
-            content = None if body is None else json.dumps(body).encode()
-            with office.open(urllib.request.Request(f"{self.url}/api/v1/{path}", content, {"Content-Type": "application/json", **headers})) as told:
-                return json.load(told)
-
-        token = ask("session", {"login": "secretary", "password": DEMO_PASSWORD})["csrf_token"]
+        ask, token = _office(self.url, self.folder / "tls" / "dishu-ca.crt")
         user_id = next(one["user_id"] for one in ask("users")["users"] if one["login"] == login)
         return str(ask("enrolment-codes", {"user_id": user_id}, **{"X-CSRF-Token": token})["code"])
+
+
+@cache
+def _office(url: str, authority: Path) -> tuple[Callable[..., Any], str]:
+    """The secretary's session at a server, for as long as the tests of this process run: how to ask there, and the token for writing."""
+    kinds: list[urllib.request.BaseHandler] = [urllib.request.HTTPCookieProcessor()]
+    if url.startswith("https"):
+        kinds.append(urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=authority)))
+    office = urllib.request.build_opener(*kinds)
+
+    def ask(path: str, body: dict[str, str] | None = None, **headers: str) -> Any:
+        content = None if body is None else json.dumps(body).encode()
+        with office.open(urllib.request.Request(f"{url}/api/v1/{path}", content, {"Content-Type": "application/json", **headers})) as told:
+            return json.load(told)
+
+    return ask, ask("session", {"login": "secretary", "password": DEMO_PASSWORD})["csrf_token"]
 
 
 @pytest.fixture(scope="session")
