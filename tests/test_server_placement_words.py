@@ -226,6 +226,8 @@ def test_who_lives_in_a_pinned_building_without_a_location_keeps_a_cell(ground):
             assert told(ground, "building", house["id"])["needs_confirmation"]
         rows = waiting(ground)["rows"]
         assert {(row["record"]["id"], row["reopened"]["cell_id"]) for row in rows} == {(one["id"], ground.cells[1]) for one in (held, loose)}
+        offered = [[(one["cell"]["cell_id"], round(one["probability"], 2)) for one in row["candidates"]] for row in rows]
+        assert offered == [[("b", 0.6), ("c", 0.4)]] * 2  # the cells that have the ground now, to choose from
     pinned(ground, "building", loose["id"], "b")
     assert [row["record"]["id"] for row in waiting(ground)["rows"]] == [held["id"]]
     assert not told(ground, "building", loose["id"])["needs_confirmation"]

@@ -42,7 +42,7 @@ _PLACEMENT: dict[str, Any] = {
                 "properties": {
                     "cell": _CELL,
                     "probability": {"type": "number"},
-                    "distance_m": {"type": "number", "description": "0: the fix lies in it"},
+                    "distance_m": {"type": ["number", "null"], "description": "0: the fix lies in it; null: there is no fix"},
                 },
             },
         },

@@ -14,6 +14,7 @@ from server.permissions import Actor, Scope
 from server.services.labels import PERSONAL, form_of, title_of
 from server.services.looks import Look, seen
 from server.services.paging import make_cursor, read_cursor
+from server.services.pins_back import heirs_now
 from server.services.placement_words import Said, say
 from server.services.places import Places, places_in_force
 from server.services.push import accept_user_operation
@@ -90,7 +91,10 @@ def explain(house: House, scope: Scope, community_id: str, kind: str, record_id:
 def queue(
     house: House, scope: Scope, community_id: str, look: Look, *, cursor: str | None = None, limit: int = 50
 ) -> dict[str, Any]:
-    """Records whose fix leaves a choice between cells, oldest first, each with its candidates and a sentence."""
+    """Records whose fix leaves a choice between cells, oldest first, each with its candidates and a sentence.
+
+    Of one without a location whose pinned cell was divided the candidates are the cells that have the ground now, by its shares.
+    """
     use = f"inbox/placements/{community_id}"
     after = read_cursor(house.keys, use, cursor)
     size = max(1, min(limit, MOST_PER_PAGE))
@@ -102,6 +106,8 @@ def queue(
         places = places_in_force(connection, str(house.engine.url), community_id)
         cells = all_cells(connection, community_id)
         makers = people.people_of_installs(connection, community_id, (row.created_install for row in page))
+        gone_of = {row.id: orjson.loads(row.placement).get("reopened") for row in page}
+        heirs = heirs_now(connection, community_id, {one for one in gone_of.values() if one})
     personal = scope.fields == "all"
     rows: list[dict[str, Any]] = []
     named: set[str] = set()
@@ -115,9 +121,12 @@ def queue(
                 "record": told[0] | {"v": row.v, "tag": row.tag},
                 "home": cell_told(cells, row.home),
                 "location": said.location,
-                "candidates": said.candidates,
+                "candidates": said.candidates or [
+                    {"cell": cell_told(cells, f"cell/{one}"), "probability": round(share, 4), "distance_m": None}
+                    for one, share in heirs.get(gone_of[row.id], [])
+                ],
                 "nearest": said.nearest,
-                "reopened": cell_told(cells, f"cell/{gone}") if (gone := orjson.loads(row.placement).get("reopened")) else None,
+                "reopened": cell_told(cells, f"cell/{gone}") if (gone := gone_of[row.id]) else None,
                 "by": makers.get(row.created_install),
                 "created_at": row.created_at,
                 "zh": zh,
