@@ -91,6 +91,8 @@ def storage(monkeypatch):
     given = {"ACCESS_KEY_ID": KEY_ID, "SECRET_ACCESS_KEY": "a secret", "ENDPOINT_URL": server.url, "REGION": "anywhere", "ALLOW_HTTP": "true"}
     for name, value in given.items():
         monkeypatch.setenv(f"AWS_{name}", value)
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "127.0.0.1")
     blob_store._store.cache_clear()
     yield server
     blob_store._store.cache_clear()
