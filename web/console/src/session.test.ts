@@ -43,6 +43,17 @@ describe("at one screen, one after the other", () => {
     expect([page.reload.mock.calls.length, page.hash, session.user.value?.user_id]).toEqual([1, "#/", "anna"]);
   });
 
+  test("a session that ends under somebody's hands keeps their page until they are signed in again", async () => {
+    const session = await open();
+    await session.signIn("anna", "x");
+    const { get } = await import("./api/client.ts");
+    vi.stubGlobal("fetch", async (_: string, asked: { method: string }) => (asked.method === "POST" ? Response.json(person("anna")) : Response.json({ type: "/problems/not-signed-in" }, { status: 401 })));
+    await expect(get("/api/v1/inbox")).rejects.toThrow();
+    expect([session.ended.value, session.user.value?.user_id]).toEqual([true, "anna"]);
+    await session.signIn("anna", "x");
+    expect([session.ended.value, page.reload.mock.calls.length, page.hash]).toEqual([false, 0, "#/records/person/one"]);
+  });
+
   test("the same person goes on where they were", async () => {
     const session = await open();
     await session.signIn("anna", "x");

@@ -1,5 +1,5 @@
 // Who is signed in, and which community they look at.
-import { computed, reactive, shallowRef } from "vue";
+import { computed, reactive, ref, shallowRef } from "vue";
 import { get, onSignedOut, post, Problem, remove, useToken } from "./api/client.ts";
 import type { User } from "./api/types.ts";
 
@@ -10,6 +10,8 @@ interface SessionAnswer {
 }
 
 const state = reactive<{ user: User | null }>({ user: null });
+/** The session ended while the page was open: it stays, out of sight, until the same person is signed in again. */
+export const ended = ref(false);
 let under: Promise<void> | null = null;
 const CHOSEN = "dishu.community";
 const chosen = shallowRef<string | null>(null);
@@ -60,11 +62,12 @@ function take(answer: SessionAnswer): void {
   chosen.value = chosenBefore(answer.user);
   whenKnown(answer.user);
   state.user = answer.user;
+  ended.value = false;
   useToken(answer.csrf_token);
 }
 
 onSignedOut(() => {
-  state.user = null;
+  ended.value = state.user !== null;
 });
 
 /** Ask once who is signed in; nobody is no error. */
@@ -101,6 +104,7 @@ export async function signOut(): Promise<void> {
 
 /** Their session has ended by what they did: nobody is signed in here. */
 export function forget(): void {
+  ended.value = false;
   state.user = null;
 }
 

@@ -74,6 +74,8 @@ export function fault(one: { code: string; message: string }): string {
 /** A problem in one sentence. */
 export function why(error: unknown): string {
   if (!(error instanceof Problem)) return error instanceof Error ? error.message : String(error);
+  // A proxy in between answers without words of ours.
+  if (error.status >= 500 && KNOWN[error.slug] === undefined) return t("problems.atServer", { n: error.status });
   if (error.status === 404 && error.slug === "") return t("problems.notYet");
   const told = error.errors.find((one) => word(`problems.code_${one.code}`, "") !== "");
   if (told) return t(`problems.code_${told.code}`);

@@ -1,4 +1,5 @@
 // Requests to the server that served this page. Changes carry the session's CSRF token; errors are problems (RFC 9457).
+import { ref } from "vue";
 
 export interface FieldProblem {
   pointer: string;
@@ -29,6 +30,26 @@ interface Options {
   async?: boolean;
 }
 
+/** Whether an answer is waited for longer than one is used to; long work of files and jobs aside. */
+export const slow = ref(false);
+const PATIENCE_MS = 6000;
+const waitedFor = new Set<number>();
+let count = 0;
+
+/** Watch one request; what is given says that it was answered. */
+function watched(): () => void {
+  const mine = ++count;
+  const timer = setTimeout(() => {
+    waitedFor.add(mine);
+    slow.value = true;
+  }, PATIENCE_MS);
+  return () => {
+    clearTimeout(timer);
+    waitedFor.delete(mine);
+    slow.value = waitedFor.size > 0;
+  };
+}
+
 let csrf = "";
 let whenSignedOut: () => void = () => undefined;
 
@@ -52,11 +73,14 @@ export async function send(method: string, path: string, options: Options = {}):
     body = JSON.stringify(options.body);
   }
   let answer: Response;
+  const answered = options.form || options.accept ? () => undefined : watched();
   try {
     answer = await fetch(path, { method, headers, body, signal: options.signal, credentials: "same-origin" });
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw new Problem(0, "no-connection", "no connection", [], {});
+  } finally {
+    answered();
   }
   if (answer.ok) return answer;
   const document = await answer.json().then(

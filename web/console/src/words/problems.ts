@@ -10,6 +10,7 @@ export const problems = {
   outsideScope: ["这不在您的工作范围内", "This is outside your scope"],
   notFound: ["没有找到，可能已被移走或删除", "Not found; it may have been moved or deleted"],
   notYet: ["本服务器版本还不提供这一项", "This version of the server does not offer this"],
+  atServer: ["服务器出错（{n}），没有完成，请稍后重试", "The server failed ({n}); nothing was done. Try again shortly"],
   busy: ["服务器正忙，请稍后重试", "The server is busy; try again shortly"],
   invalidInput: ["有内容不符合要求", "Something does not fit"],
   invalidCells: ["网格有错误，不能发布", "The cells have errors and cannot be published"],
