@@ -20,7 +20,7 @@ from server.settings import Settings
 from server.start import prepare
 
 SEED = 7
-KINDS = ("conflicts", "duplicates", "quarantine", "placements")
+KINDS = ("conflicts", "duplicates", "quarantine", "placements", "findings", "proposals", "unplaced")
 """What is decided on a screen of the inbox."""
 
 
@@ -74,33 +74,39 @@ def _decided(address: str, most: int) -> dict[str, list[float]]:
     return {kind: times for kind, times in found.items() if times}
 
 
-_ITEMS = {"conflicts": "article.conflict", "duplicates": "article.pair", "quarantine": "table.grid tbody tr", "placements": "article.item"}
+_ITEMS = {"conflicts": "article.conflict", "duplicates": "article.pair", "quarantine": "table.grid tbody tr", "placements": "article.item",
+          "findings": "table.grid tbody tr", "proposals": "article.item", "unplaced": "table.grid tbody tr"}  # fmt: skip
+_STAY = frozenset({"findings"})
+"""What is handed to a worker stays in its list until the door has answered."""
+
+
+_LOOK_MS = 10
 
 
 def _queue(page: Page, kind: str, most: int) -> list[float]:
     page.goto(f"/#/inbox/{kind}")
     items = page.locator(f"main {_ITEMS[kind]}")
+    if kind == "unplaced":  # what has a place of its own; the rest is placed with its household or holder
+        items = items.filter(has=page.get_by_role("button", name="指定网格"))
     page.locator(f"main {_ITEMS[kind]}, main .empty .big").first.wait_for()
-    times = []
-    for turn in range(most):
-        if items.count() == 0:
-            break
-        first = items.first
+    times: list[float] = []
+    place = 0
+    while len(times) < most and (count := items.count()) > place:
+        first, at = items.nth(place), place
         told = first.inner_text()
-        count = items.count()
         started = time.perf_counter()
-        _decide(page, kind, first, turn)
-        page.wait_for_function(
-            "([where, told, count]) => { const all = document.querySelectorAll(where); return all.length !== count || all[0].innerText !== told }",
-            arg=[f"main {_ITEMS[kind]}", told, count],
-        )
+        place += kind in _STAY
+        if not _decide(page, kind, first, len(times)):
+            continue
+        while len(now := items.all_inner_texts()) == count and now[at] == told:
+            page.wait_for_timeout(_LOOK_MS)
         times.append(time.perf_counter() - started)
         page.locator(f"main {_ITEMS[kind]}, main .empty .big").first.wait_for()
     return times
 
 
-def _decide(page: Page, kind: str, item: Any, turn: int) -> None:
-    """One decision as a secretary makes it: keys for two values; merging after a look at what becomes of both."""
+def _decide(page: Page, kind: str, item: Any, turn: int) -> bool:
+    """One decision as a secretary makes it: keys for two values; merging after a look at what becomes of both. False: nobody to hand it to."""
     if kind == "conflicts":
         page.keyboard.press("12"[turn % 2])
     elif kind == "duplicates" and turn % 2 == 0:
@@ -111,5 +117,23 @@ def _decide(page: Page, kind: str, item: Any, turn: int) -> None:
     elif kind == "quarantine":
         item.get_by_role("button", name="放弃").click()
         page.get_by_role("dialog").get_by_role("button", name="确定").click()
+    elif kind == "findings":
+        item.get_by_role("button", name="交给网格员核实").click()
+        page.get_by_role("menuitem").and_(page.locator(":visible")).first.wait_for()
+        workers = page.locator("[role=menuitem]:visible:not([aria-disabled=true])")
+        if workers.count() == 0:
+            page.keyboard.press("Escape")
+            return False
+        workers.first.click()
+    elif kind == "proposals":
+        item.get_by_role("button", name=("同意", "不同意")[turn % 2], exact=True).click()
+    elif kind == "unplaced":
+        item.get_by_role("button", name="指定网格").click()
+        dialog = page.get_by_role("dialog")
+        if not dialog.get_by_role("button", name="确定").is_enabled():  # no nearest cell was known
+            dialog.get_by_role("combobox").first.click()
+            page.get_by_role("option").and_(page.locator(":visible")).first.click()
+        dialog.get_by_role("button", name="确定").click()
     else:
         item.locator(".chip").first.click()
+    return True

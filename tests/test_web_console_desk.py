@@ -34,13 +34,23 @@ def test_who_reaches_a_shelter_on_foot_stands_on_the_map_and_in_the_list(
 
 
 def test_a_division_is_proposed_and_its_households_stand_on_the_map(office_page: Page, demo_site: DemoSite):
-    """Six cells of about equal size become a draft that could be published; the heading tells how even they are."""
+    """Six cells of about equal size, along a wall that was given, become a draft that could be published; the heading tells how even they are."""
     sign_in(office_page, demo_site)
     open_part(office_page, "网格")
     office_page.get_by_role("button", name="自动划分").click()
     office_page.get_by_label("分成几个网格").fill("6")
+    walls = office_page.get_by_label("围墙、道路")
+    walls.set_input_files({"name": "不是图.geojson", "mimeType": "application/geo+json", "buffer": b"<kml/>"})
+    office_page.get_by_role("button", name="划分", exact=True).click()
+    expect(office_page.get_by_role("alert")).to_contain_text("不是图.geojson 不是 GeoJSON 文件")
+    wall = {"type": "LineString", "coordinates": [[120.6, 31.3], [120.61, 31.31]]}
+    walls.set_input_files({"name": "围墙.geojson", "mimeType": "application/geo+json", "buffer": json.dumps(
+        {"type": "FeatureCollection", "features": [{"type": "Feature", "properties": {}, "geometry": wall}]}).encode()})  # fmt: skip
+    sent: list[dict[str, Any]] = []
+    office_page.on("request", lambda asked: sent.append(json.loads(asked.post_data or "{}")) if asked.url.endswith("/editions/propose") else None)
     office_page.get_by_role("button", name="划分", exact=True).click()
     expect(office_page.get_by_text("已划分并存为草稿")).to_be_visible(timeout=60_000)
+    assert (sent[0]["lines"]["features"][0]["geometry"], sent[0]["datum"]) == (wall, "cgcs2000")
     expect(office_page.get_by_text("6 个网格").first).to_be_visible()
     households = len(rows_of(demo_site, "household"))
     line = office_page.get_by_text(re.compile(r"每格 \d+ 至 \d+ 户"))
@@ -93,9 +103,9 @@ def test_a_record_says_why_it_stands_in_its_cell(office_page: Page, demo_site: D
 def test_a_conflict_is_handed_to_the_worker_of_the_cell_and_taken_back(
     office_page: Page, demo_site: DemoSite, playwright: Playwright
 ):
-    """Who works in the cell stands first; the phone is told; the secretary can take it back."""
+    """Who works in the cell stands first; the phone is told; the secretary can take it back. What nobody had right is written anew, the rest settled at once."""
     secretary, worker = (Colleague(playwright, demo_site, one) for one in ("secretary", "worker1"))
-    row = secretary.get(f"/api/v1/cells/{COMMUNITY}017/roster/household_book?limit=5")["rows"][0]
+    row, *others = secretary.get(f"/api/v1/cells/{COMMUNITY}017/roster/household_book?limit=4")["rows"]
     record = secretary.get(f"/api/v1/records/household/{row['id']}")["record"]
     seen = {"kind": "patch", "type": "household", "id": row["id"], "base": {"v": record["v"], "tag": record["tag"]},
             "was": {"household_number": row["household_number"]}}  # fmt: skip
@@ -120,6 +130,26 @@ def test_a_conflict_is_handed_to_the_worker_of_the_cell_and_taken_back(
     office_page.get_by_role("button", name="恢复档案").click()
     expect(taken).to_have_count(2)
     assert secretary.get(f"/api/v1/records/household/{row['id']}")["record"]["life"] == "live"
+    for number, one in enumerate(others):
+        record = secretary.get(f"/api/v1/records/household/{one['id']}")["record"]
+        told = {"kind": "patch", "type": "household", "id": one["id"], "base": {"v": record["v"], "tag": record["tag"]},
+                "was": {"household_number": one["household_number"]}}  # fmt: skip
+        # One of the three was written by the secretary last: “newer” is what arrived later, whoever wrote it.
+        first, second = (worker, secretary) if number == 2 else (secretary, worker)
+        first.write({**told, "set": {"household_number": f"99999944440{number}"}})
+        second.write({**told, "set": {"household_number": f"99999955550{number}"}})
+    office_page.goto(f"{demo_site.url}/#/inbox/conflicts")
+    card = office_page.get_by_role("article").filter(has_text="999999444400")
+    card.get_by_role("button", name="都不对，另填").click()
+    dialog = office_page.get_by_role("dialog", name="填写正确的值")
+    dialog.get_by_label("户号").fill("999999666660")
+    dialog.get_by_role("button", name="确定").click()
+    expect(card).to_have_count(0)
+    office_page.get_by_role("button", name="这一页都用较新的").click()
+    office_page.get_by_role("dialog").get_by_role("button", name="确定").click()
+    expect(office_page.get_by_text("已解决 3 条")).to_be_visible()
+    found = rows_of(demo_site, "household")
+    assert [found[one["id"]]["household_number"] for one in (row, *others)] == ["999999333332", "999999666660", "999999555501", "999999555502"]
 
 
 def test_a_past_day_shows_its_own_figures_and_opens_its_own_lists(

@@ -15,6 +15,7 @@ test("what the server refuses is said in the language of the screen, also a prob
   expect(told(404, "not-found")).toBe("没有找到，可能已被移走或删除");
   expect(told(422, "invalid-input")).toBe("有内容不符合要求");
   expect(told(422, "invalid-input", [{ pointer: "/name", code: "required", message: "is required" }])).toMatch(/^有内容不符合要求：[^a-z]+$/);
+  expect(told(502, "")).toBe("服务器出错（502），没有完成，请稍后重试");
   speak("en");
   expect(told(409, "enrolment-code-used")).toBe("the session does not begin like this");
 });
