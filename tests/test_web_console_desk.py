@@ -100,58 +100,6 @@ def test_a_record_says_why_it_stands_in_its_cell(office_page: Page, demo_site: D
     expect(office_page.get_by_role("heading", level=1)).to_contain_text("单元")
 
 
-def test_a_conflict_is_handed_to_the_worker_of_the_cell_and_taken_back(
-    office_page: Page, demo_site: DemoSite, playwright: Playwright
-):
-    """Who works in the cell stands first; the phone is told; the secretary can take it back. What nobody had right is written anew, the rest settled at once."""
-    secretary, worker = (Colleague(playwright, demo_site, one) for one in ("secretary", "worker1"))
-    row, *others = secretary.get(f"/api/v1/cells/{COMMUNITY}017/roster/household_book?limit=4")["rows"]
-    record = secretary.get(f"/api/v1/records/household/{row['id']}")["record"]
-    seen = {"kind": "patch", "type": "household", "id": row["id"], "base": {"v": record["v"], "tag": record["tag"]},
-            "was": {"household_number": row["household_number"]}}  # fmt: skip
-    secretary.write({**seen, "set": {"household_number": "999999333331"}})
-    worker.write({**seen, "set": {"household_number": "999999333332"}})
-    sign_in(office_page, demo_site)
-    office_page.goto(f"{demo_site.url}/#/records/household/{row['id']}")
-    office_page.get_by_role("button", name=re.compile("交给网格员核实")).click()
-    office_page.get_by_role("menuitem", name=re.compile("网格员甲 本格")).click()
-    expect(office_page.get_by_role("button", name=re.compile("已交给网格员甲核实"))).to_be_visible()
-    office_page.reload()
-    button = office_page.get_by_role("button", name=re.compile("已交给网格员甲核实"))
-    button.click()
-    office_page.get_by_role("menuitem", name="收回").click()
-    expect(office_page.get_by_role("button", name=re.compile("交给网格员核实"))).to_be_visible()
-    taken = office_page.get_by_role("button", name="用这个")
-    expect(taken).to_have_count(2)
-    secretary.write({"kind": "delete", "type": "household", "id": row["id"], "base": seen["base"]})
-    office_page.reload()  # deleted meanwhile: that is asked first, and no value can be taken unseen
-    expect(office_page.get_by_text("这条档案现在是删除状态")).to_be_visible()
-    expect(taken).to_have_count(0)
-    office_page.get_by_role("button", name="恢复档案").click()
-    expect(taken).to_have_count(2)
-    assert secretary.get(f"/api/v1/records/household/{row['id']}")["record"]["life"] == "live"
-    for number, one in enumerate(others):
-        record = secretary.get(f"/api/v1/records/household/{one['id']}")["record"]
-        told = {"kind": "patch", "type": "household", "id": one["id"], "base": {"v": record["v"], "tag": record["tag"]},
-                "was": {"household_number": one["household_number"]}}  # fmt: skip
-        # One of the three was written by the secretary last: “newer” is what arrived later, whoever wrote it.
-        first, second = (worker, secretary) if number == 2 else (secretary, worker)
-        first.write({**told, "set": {"household_number": f"99999944440{number}"}})
-        second.write({**told, "set": {"household_number": f"99999955550{number}"}})
-    office_page.goto(f"{demo_site.url}/#/inbox/conflicts")
-    card = office_page.get_by_role("article").filter(has_text="999999444400")
-    card.get_by_role("button", name="都不对，另填").click()
-    dialog = office_page.get_by_role("dialog", name="填写正确的值")
-    dialog.get_by_label("户号").fill("999999666660")
-    dialog.get_by_role("button", name="确定").click()
-    expect(card).to_have_count(0)
-    office_page.get_by_role("button", name="这一页都用较新的").click()
-    office_page.get_by_role("dialog").get_by_role("button", name="确定").click()
-    expect(office_page.get_by_text("已解决 3 条")).to_be_visible()
-    found = rows_of(demo_site, "household")
-    assert [found[one["id"]]["household_number"] for one in (row, *others)] == ["999999333332", "999999666660", "999999555501", "999999555502"]
-
-
 def test_a_past_day_shows_its_own_figures_and_opens_its_own_lists(
     office_page: Page, demo_site: DemoSite, playwright: Playwright
 ):

@@ -98,6 +98,8 @@ def test_what_is_typed_outlives_a_lost_line_a_slow_answer_and_the_end_of_the_ses
     page.goto(f"{demo_site.url}/#/cells/{edition}")
     page.route("**/dry-run*", _gone)
     page.get_by_role("button", name=re.compile("以这一版为底修改")).click()
+    page.wait_for_url(re.compile("draw"))
+    page.goto(page.url.split("?draw")[0])
     expect(page.get_by_role("alert").first).to_contain_text("连不上服务器")
     expect(page.get_by_role("button", name="发布这一版")).to_be_disabled()
     page.unroute("**/dry-run*")
