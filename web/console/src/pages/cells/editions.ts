@@ -1,5 +1,5 @@
 // What the server tells about editions.
-import type { CellCollection, CellName, Label } from "../../api/types.ts";
+import type { CellCollection, CellFeature, CellName, Label } from "../../api/types.ts";
 import type { Publishing } from "./publishing.ts";
 
 export interface EditionListed {
@@ -59,6 +59,17 @@ export interface Repair extends Label {
   kind: string;
   cells: string[];
   largest_area_change_m2: number;
+  changes: { cell: string; after: CellFeature["geometry"] }[];
+}
+
+/** The cells as a proposed repair would leave them; those that it changes keep everything but their outline. */
+export function mended(cells: CellFeature[], repair: Repair | null): CellFeature[] {
+  if (!repair) return cells;
+  const after = new Map(repair.changes.map((one) => [one.cell, one.after]));
+  return cells.map((cell) => {
+    const outline = after.get(String(cell.properties.code));
+    return outline ? { ...cell, geometry: outline } : cell;
+  });
 }
 
 export interface Balance {
