@@ -101,7 +101,7 @@ def test_a_phone_that_was_left_lying_locks_itself(phone: FieldPhone):
     phone.pin()
     expect(phone.field("phones")).to_have_value("10200077777")  # the sheet is open again
     phone.tap("重新填")
-    phone.tap("关闭")
+    phone.page.get_by_role("dialog").get_by_role("button", name="关闭").click()
 
     phone.tap("都没变")
     phone.said("已核实，存到本机")

@@ -108,7 +108,8 @@ def test_what_was_typed_and_not_saved_is_offered_again_after_a_kill(phone: Field
     phone.field("name").fill("半截沙袋")
     phone.field("photos").set_input_files(PICTURE)
     phone.page.locator(".photos img").wait_for()
-    phone.typed_is_kept()
+    phone.typed_is_kept()  # the first key at once, the rest
+    phone.page.wait_for_timeout(3000)  # once nothing was typed for a second
     phone.start_again()
     phone.page.get_by_role("heading", name="没写完的").wait_for()
     assert phone.barriers() == []
@@ -135,6 +136,21 @@ def test_what_was_typed_and_not_saved_is_offered_again_after_a_kill(phone: Field
     phone.page.touchscreen.tap(180, 60)  # beside the sheet: nothing is thrown away
     expect(phone.field("phone")).to_have_value("10200099999")
     phone.start_again()
-    phone.go(f"/household/{household}/change")
-    phone_number(phone).click()
-    expect(phone.field("phone")).to_have_value("10200099999")
+    phone.page.get_by_role("link", name="联系电话").click()
+    expect(phone.field("phone")).to_have_value("10200099999")  # the sheet is open by itself
+    phone.go("/me")
+    phone.tap("退出并清空本机")
+    phone.page.get_by_role("dialog").get_by_role("button", name="退出并清空本机").click()
+    expect(phone.page.get_by_text("还有 2 份没写完的。退出以后就没有了。")).to_be_in_viewport()
+    expect(phone.page.locator(".van-toast:visible, .van-dialog:visible, .van-overlay:visible")).to_have_count(0)
+    assert phone.barriers() == []
+    phone.tap("锁上")
+    phone.tap("忘记密码")
+    phone.page.get_by_text("还有 2 份没写完的，输对密码才能接着写。").wait_for()
+    phone.tap("取消")
+    phone.pin()
+    phone.tap("退出并清空本机")
+    phone.page.get_by_role("dialog").get_by_role("button", name="退出并清空本机").click()
+    phone.tap("不要了，退出")
+    phone.page.get_by_role("dialog").get_by_role("button", name="不要了，退出").click()
+    phone.page.get_by_label("登记码").wait_for()

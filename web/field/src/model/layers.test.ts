@@ -41,11 +41,14 @@ test("Back closes what stands before the screen, the topmost first, and then lea
   expect(at(), "nothing was skipped on the way").toBe("/");
 });
 
-test("a link in a sheet goes where it leads", async () => {
+test("a link in a sheet goes where it leads, and nothing of the screen that was left stands before the next one", async () => {
   const { at, go } = await app();
-  const gone = layer(() => expect.unreachable("only Back closes"));
-  expect(backCloses()).toBe(false);
+  let isOpen = true;
+  const gone = layer(() => {
+    isOpen = false;
+    gone();
+  });
+  expect([backCloses(), isOpen]).toStrictEqual([false, true]);
   await go("/house");
-  expect(at()).toBe("/house");
-  gone();
+  expect([at(), isOpen]).toStrictEqual(["/house", false]);
 });

@@ -42,5 +42,8 @@ export function backCloses(): boolean {
 export function followBack(router: Router, history: RouterHistory): void {
   history.listen((_to, _from, { direction }) => (isBack = String(direction) === "back"));
   router.beforeEach(() => !backCloses());
-  router.afterEach(() => void (isBack = false));
+  router.afterEach((_to, _from, failure) => {
+    isBack = false;
+    if (!failure) for (const close of [...layers].reverse()) close(); // what belonged to the screen that was left
+  });
 }
