@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeGuard
 
 import orjson
 from flask import Blueprint, Response
@@ -208,7 +208,7 @@ def read_batch(body: dict[str, Any], install_id: str, now: datetime) -> pushing.
         operations = group.get("ops") if isinstance(group, dict) else None
         if not isinstance(operations, list) or not operations:
             raise wrong(f"/groups/{at}/ops", "a list with at least one operation")
-        members = []
+        members: list[tuple[int, str]] = []
         for place, one in enumerate(operations):
             n, text = (one.get("n"), one.get("op")) if type(one) is dict else (None, None)
             if type(text) is not str or not is_number(n):
@@ -268,7 +268,7 @@ def _span(one: dict[str, Any]) -> tuple[str, int, int]:
     return seen, int(after or 0), int(last_n or 0)
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: Any) -> TypeGuard[int]:
     """A whole number that every database and every client can count with."""
     return type(value) is int and 0 <= value < _MOST
 
