@@ -20,7 +20,7 @@ from server.settings import Settings
 from server.start import prepare
 
 SEED = 7
-KINDS = ("conflicts", "duplicates", "quarantine", "placements", "findings", "proposals", "unplaced")
+KINDS = ("conflicts", "duplicates", "quarantine", "placements", "proposals", "unplaced")
 """What is decided on a screen of the inbox."""
 
 
@@ -118,8 +118,11 @@ def _decide(page: Page, kind: str, item: Any, turn: int) -> bool:
         item.get_by_role("button", name="放弃").click()
         page.get_by_role("dialog").get_by_role("button", name="确定").click()
     elif kind == "findings":
+        menus = page.locator("[role=menu]:visible")
+        while menus.count():  # that of the matter before still goes
+            page.wait_for_timeout(_LOOK_MS)
         item.get_by_role("button", name="交给网格员核实").click()
-        page.get_by_role("menuitem").and_(page.locator(":visible")).first.wait_for()
+        menus.wait_for()
         workers = page.locator("[role=menuitem]:visible:not([aria-disabled=true])")
         if workers.count() == 0:
             page.keyboard.press("Escape")
