@@ -56,7 +56,8 @@ def test_a_push_in_one_cell_finishes_while_one_in_another_holds_all_its_locks(gr
 
 def test_two_who_take_names_out_of_one_row_both_take_them_out(ground):
     """Entries of two cells may wait in one row; whoever takes out the second does not bring the first back."""
-    entries = [(number, uuid7()) for number in (11, 12, 13)]
+    ids = [uuid7() for _ in range(3)]
+    entries = [number.to_bytes(8) + search.id_bytes(one) for number, one in zip((11, 12, 13), ids, strict=True)]
     with write(ground.house.engine) as connection:
         search.write_index(connection, COMMUNITY, 900_001, [], entries)
 
@@ -73,5 +74,5 @@ def test_two_who_take_names_out_of_one_row_both_take_them_out(ground):
         other.result(30)
     with write(ground.house.engine) as connection:
         left = search.found_under(connection, COMMUNITY, [11, 12, 13])
-        assert list(left) == [(13, entries[2][1])]
+        assert list(left) == [(13, ids[2])]
         search.write_index(connection, COMMUNITY, 900_004, entries[2:], [])
