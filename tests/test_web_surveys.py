@@ -54,13 +54,19 @@ def test_a_survey_travels_from_a_workbook_to_a_phone_and_back(office_page: Page,
 
     office_page.reload()
     progress = office_page.get_by_role("region", name="各网格进度").first
-    expect(progress.locator("tfoot")).to_contain_text("1")
+    expect(progress.get_by_role("columnheader")).to_have_text(["网格", "已答户数", "答卷数", "应答", "完成"])
+    expect(progress.locator("tfoot td.num").nth(0)).to_have_text("1")
+    expect(progress.locator("tfoot td.num").nth(1)).to_have_text("1")
     results = office_page.get_by_role("region", name="汇总")
     expect(results.get_by_role("row", name=re.compile("^有")).first).to_contain_text("100%")
     expect(results).to_contain_text("合计 2")
     assert serious_faults(office_page) == []
+    results.get_by_role("row", name=re.compile("^有")).first.get_by_role("button", name="1").click()
+    expect(office_page.locator("button.chip.teal")).to_have_count(1)
+    office_page.go_back()
     office_page.get_by_role("link", name="答卷清单（1）").click()
     expect(office_page.get_by_role("row", name=re.compile("小型"))).to_be_visible()
+    expect(office_page.locator("button.chip.teal")).to_have_count(0)
 
     open_part(office_page, "调查")
     office_page.get_by_role("link", name=re.compile("养犬登记")).click()

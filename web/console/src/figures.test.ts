@@ -15,6 +15,13 @@ test("the figure on the map stands in the table too, once, with its list behind 
   expect(named("count_household")).toEqual(usual);
 });
 
+test("where the number of residents is withheld there is no density: neither none, nor that of all on record", () => {
+  const density = figureOf("density");
+  const of = (counts: Record<string, number | null>) => density.of({ ...cell, counts });
+  expect([of({ resident_person: 7, person: 9 }), of({ resident_person: 0, person: 9 }), of({ resident_person: null, person: 9 })]).toEqual([7, 0, null]);
+  expect(density.tell(null)).toBe("–");
+});
+
 test("a figure that no cell tells makes no column", () => {
   expect(named("under_3")).toEqual(named(null));
 });

@@ -64,11 +64,17 @@ function older(cell: BaselineFigures): number | null {
   return all ? buckets.older / all : null;
 }
 
+/** Residents per hectare; unknown where their number is withheld: neither nobody nor everybody who is on record. */
+function density(cell: BaselineFigures & { area_m2?: number | null }): number | null {
+  const residents = cell.counts["resident_person"] ?? null;
+  return cell.area_m2 && residents !== null ? (residents * 10_000) / cell.area_m2 : null;
+}
+
 export const FIGURES: Figure[] = [
   { name: "coverage", tone: "low-is-care", edges: [0, 0.5, 0.8, 0.9, 0.97], of: (cell) => cell.coverage.share, tell: percent, list: { roster: "dwellings", filters: [{ column: "expected", op: "eq", value: true }, { column: "households_count", op: "eq", value: 0 }, { column: "occupancy", op: "not_in", value: OCCUPIED }] } },
   { name: "freshness", tone: "care", edges: [0, 91, 181, 271, 366], of: (cell) => cell.freshness?.median_days ?? null, tell: (n) => (n === null ? "–" : t("common.days", { n })), list: { roster: "household_book", sort: ["confirmed_on"] } },
   { name: "conflicts", tone: "care", of: (cell) => cell.open_conflicts, tell: (n) => number(n), list: { inbox: "conflicts" } },
-  { name: "density", tone: "plain", of: (cell) => (cell.area_m2 ? ((cell.counts.resident_person ?? cell.counts.person ?? 0) * 10_000) / cell.area_m2 : null), tell: (n) => (n === null ? "–" : t("overview.perHectare", { n: number(Math.round(n)) })), list: { roster: "persons", filters: [LIVING] } },
+  { name: "density", tone: "plain", of: density, tell: (n) => (n === null ? "–" : t("overview.perHectare", { n: number(Math.round(n)) })), list: { roster: "persons", filters: [LIVING] } },
   { name: "open", tone: "care", of: (cell) => (cell.open ? cell.open.conflicts + cell.open.findings + cell.open.held + cell.open.quarantined : null), tell: (n) => number(n), list: { inbox: "" } },
   { name: "stale", tone: "care", edges: [0, 0.25, 0.5, 0.75, 0.9], of: (cell) => older(cell), tell: percent, list: { roster: "household_book", before: { column: "confirmed_on", days: HALF_A_YEAR }, sort: ["confirmed_on"] } },
   aged("aged_60", 60), aged("aged_80", 80),

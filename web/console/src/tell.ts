@@ -1,6 +1,7 @@
 // Times, numbers and problems in the words of the screen.
 import { ElMessage } from "element-plus";
 import { Problem } from "./api/client.ts";
+import type { WriteResult } from "./api/records.ts";
 import type { By } from "./api/types.ts";
 import { MESSAGES } from "@shared/forms/messages.ts";
 import { language, t, word } from "./words/index.ts";
@@ -95,6 +96,19 @@ export function complain(error: unknown): void {
 
 export function cheer(message: string): void {
   ElMessage({ type: "success", message, grouping: true });
+}
+
+const WRITTEN = ["applied", "merged", "unchanged"];
+
+/** What became of what somebody wrote: `done` instead of the usual words where it stands now. Only that looks like success. */
+export function tellOutcome(told: Pick<WriteResult, "results">, done?: string): void {
+  // The worst of several: what was not written must not hide behind what was.
+  const order = ["quarantined", "erased", "held", "conflict", ...WRITTEN];
+  const outcomes = told.results.map((one) => one.now.outcome);
+  const outcome = order.find((one) => outcomes.includes(one)) ?? outcomes[0] ?? "applied";
+  const words = word(`records.outcome_${outcome}`, outcome);
+  if (WRITTEN.includes(outcome)) cheer(done ?? words);
+  else ElMessage({ type: outcome === "conflict" || outcome === "held" ? "warning" : "error", message: words, grouping: true, showClose: true, duration: 6000 });
 }
 
 export async function copyText(text: string): Promise<void> {

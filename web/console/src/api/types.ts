@@ -117,7 +117,8 @@ export interface Reference {
 }
 
 export interface BaselineFigures {
-  counts: Record<string, number>;
+  /** Null where a number is withheld. */
+  counts: Record<string, number | null>;
   coverage: { expected_dwellings: number; surveyed_dwellings: number | null; share: number | null };
   /** Null for a past day. */
   freshness: { records: number; median_days: number | null; oldest_days: number | null } | null;
