@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from server_kit import COMMUNITY, SIZE, anchor, create, furnish, home, open_ground, operation, patch
@@ -231,6 +232,24 @@ def test_who_lives_in_a_pinned_building_without_a_location_keeps_a_cell(ground):
     pinned(ground, "building", loose["id"], "b")
     assert [row["record"]["id"] for row in waiting(ground)["rows"]] == [held["id"]]
     assert not told(ground, "building", loose["id"])["needs_confirmation"]
+
+
+def test_only_cells_in_force_are_offered_for_a_divided_one(ground):
+    """Part of the ground of the pinned cell was given up later: what had it in between is no cell to choose any more."""
+    phone = ground.worker(0, 1, 2)
+    house = create("building", {"name": "一幢"})
+    phone.write(house)
+    pinned(ground, "building", house["id"], ground.cells[2])
+    names = [*ground.cells[:2], "b", "c"]
+    publish_edition(ground.house, ground.secretary, COMMUNITY, divided(ground, 1, 2, 2.6, names=names))
+    smaller = divided(ground, 1, 2, 2.6, names=names)
+    publish_edition(ground.house, ground.secretary, COMMUNITY, replace(smaller, cells=smaller.cells[:3]))
+    [row] = waiting(ground)["rows"]
+    assert [one["cell"]["cell_id"] for one in row["candidates"]] == ["b"] and "请书记指定网格" in row["zh"]
+    others = Actor("u-x", "community_worker", COMMUNITY, name="某某")
+    [row] = placement.queue(ground.house, WHOLE, COMMUNITY, Look(others, "read", "queue", None))["rows"]
+    assert row["candidates"] == [] and row["reopened"]["cell_id"] == ground.cells[2], "nothing is offered that would be refused"
+    assert pinned(ground, "building", house["id"], "b")["now"]["outcome"] == "applied" and waiting(ground)["count"] == 0
 
 
 def test_unplaced_work_is_placed_by_a_pin_or_by_its_building(ground):

@@ -125,6 +125,27 @@ def test_a_pin_is_where_it_was_under_a_past_edition(office, divided):
     assert (counts[CODE_A], counts[CODE_B]) == (0, 1)
 
 
+def test_a_pin_on_ground_that_came_in_later_names_no_cell_of_then(office):
+    """Two editions later an entrance is pinned into a cell whose ground belonged to nobody at first: under the first edition it stands
+    where its point lies, in a cell that there was."""
+    secretary = office.signed_in("secretary")
+    before = listed(secretary, CODE_A)
+    for east in ("east", "further"):
+        grown = collection(
+            cell(1, 120.6, 31.3, 120.61, 31.31, cell_id="cell-a"), cell(2, 120.61, 31.3, 120.62, 31.31, cell_id="cell-b"),
+            cell(13, 120.62, 31.3, 120.63, 31.31, cell_id=east),
+        )  # fmt: skip
+        edition_id = secretary.post(path_of() + "?datum=wgs84", grown).json["edition_id"]
+        answer = secretary.post(f"{path_of()}/{edition_id}/publish")
+        assert answer.status_code == 200, answer.data
+        if east == "east":
+            placement.pin(
+                office.house, actor_of(office, "secretary"), Scope((COMMUNITY,)), COMMUNITY, "entrance", IDS["entrance_a"], cell="east", reason="院门在东侧"
+            )  # fmt: skip
+    assert listed(secretary, CODE_A, edition="1") == before
+    assert {row["cell_code"] for row in secretary.get(f"/api/v1/communities/{COMMUNITY}/roster/persons?edition=1").json["rows"]} == {CODE_A, CODE_B}
+
+
 def test_what_was_known_then_is_told_in_the_cells_of_then(office, clock):
     """known_at goes back to the edition of that time by the ledger, without placing anything anew."""
     secretary = office.signed_in("secretary")

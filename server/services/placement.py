@@ -93,7 +93,8 @@ def queue(
 ) -> dict[str, Any]:
     """Records whose fix leaves a choice between cells, oldest first, each with its candidates and a sentence.
 
-    Of one without a location whose pinned cell was divided the candidates are the cells that have the ground now, by its shares.
+    Of one without candidates whose pinned cell was divided a secretary, who may name any cell, is offered the cells that have the ground
+    now, by its shares.
     """
     use = f"inbox/placements/{community_id}"
     after = read_cursor(house.keys, use, cursor)
@@ -107,7 +108,8 @@ def queue(
         cells = all_cells(connection, community_id)
         makers = people.people_of_installs(connection, community_id, (row.created_install for row in page))
         gone_of = {row.id: orjson.loads(row.placement).get("reopened") for row in page}
-        heirs = heirs_now(connection, community_id, {one for one in gone_of.values() if one})
+        asked = {one for one in gone_of.values() if one and _names_any_cell(look.actor)}
+        heirs = heirs_now(connection, community_id, asked)
     personal = scope.fields == "all"
     rows: list[dict[str, Any]] = []
     named: set[str] = set()
@@ -181,7 +183,7 @@ def pin(
         raise _wrong("/cell", "no_own_place", "this record stands where its holder stands: choose another holder")
     chosen = _cell_in_force(places, cell)
     fields = orjson.loads(row.fields)
-    if actor.role != "secretary":
+    if not _names_any_cell(actor):
         decision = place_fix(places.index, fields.get("anchor"))
         if chosen is None or chosen not in {one for one, _ in decision.candidates}:
             raise OutsideScope("only the secretary names a cell that the fix does not touch")
@@ -197,7 +199,7 @@ def pin(
             "reason": reason.strip()[:LONGEST_REASON],
             "by": actor.user_id,
             "at": stamp(house.clock()),
-            "kind": "pinned" if actor.role == "secretary" else "confirmed",
+            "kind": "pinned" if _names_any_cell(actor) else "confirmed",
         }
     asked = {
         "kind": "patch",
@@ -251,6 +253,10 @@ def hold(
         "was": {name: fields.get(name) for name in values},
     }
     return accept_user_operation(house, actor, asked)
+
+
+def _names_any_cell(actor: Actor) -> bool:
+    return actor.role == "secretary"
 
 
 # ---------------------------------------------------------------- what is said

@@ -44,7 +44,9 @@ def say(said: Said) -> tuple[str, str]:
             (f"若坐标其实是 {names}，则落在社区内，所报坐标系可能有误", f"read as {names} it would lie inside: the declared datum may be wrong")
         )
     if said.needs_confirmation:
-        parts.append(("请确认所属网格", "somebody has to confirm the cell"))
+        # Where no fix leaves a choice, only the secretary may name a cell.
+        asked = ("请确认所属网格", "somebody has to confirm the cell") if said.candidates else ("请书记指定网格", "the secretary has to name a cell")
+        parts.append(asked)
     return "；".join(zh for zh, _ in parts) + "。", "; ".join(en for _, en in parts) + "."
 
 
