@@ -113,7 +113,6 @@ def _names() -> dict[str, Any]:
         "is_null": is_null,
         "is_true": is_true,
         "day_text": day_text,
-        "first_value": _first_value,
         "is_day": is_day,
         **{f"op_{position}": operator for position, operator in enumerate(OPERATORS.values())},
         **{f"fn_{position}": function.apply for position, function in enumerate(FUNCTIONS.values())},
@@ -175,8 +174,10 @@ def _value(tree: Mapping[str, Any], names: dict[str, Any]) -> str:
             chosen = f"({chosen} if {null} else {value})"
         return chosen
     if name == "coalesce":
-        choices = ", ".join(f"lambda: {_value(argument, names)}" for argument in arguments)
-        return f"first_value(({choices}))"
+        chosen = "None"  # no lambdas: what a rule remembers (k_0) lives in the rules' own function
+        for one in reversed(arguments):
+            chosen = f"({chosen} if is_null(c := {_value(one, names)}) else c)"
+        return chosen
     if name == "selected" and isinstance(arguments[0].get("lit"), str) and "field" in arguments[1]:
         codes = f"codes_{len(names)}"
         names[codes] = frozenset(arguments[0]["lit"].split())
@@ -202,11 +203,3 @@ def _order(name: str, arguments: Sequence[Mapping[str, Any]], names: dict[str, A
     days.update(asked)
     condition = " and ".join(f"d{place}" for place in asked) or "True"
     return f"({sides[0]} {name} {sides[1]} if {condition} else {general})"
-
-
-def _first_value(choices: tuple[Callable[[], Any], ...]) -> Any:
-    for choice in choices:
-        value = choice()
-        if not is_null(value):
-            return value
-    return None

@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from browser_kit import DEMO_PASSWORD, DemoSite
-from playwright.sync_api import APIRequestContext, Page, Playwright, expect
+from playwright.sync_api import APIRequestContext, Locator, Page, Playwright, expect
 
 COMMUNITY = "999999001001"
 CHINA = timedelta(hours=8)
@@ -52,6 +52,13 @@ def sign_in(page: Page, site: DemoSite, login: str = "secretary") -> None:
 def open_part(page: Page, name: str) -> None:
     """One of the sections in the bar."""
     page.get_by_role("navigation", name="栏目").get_by_role("link", name=name).click()
+
+
+def choose(where: Page | Locator, field: str, option: str | re.Pattern[str], *, exact: bool = False) -> None:
+    """Pick one of a menu as a hand does: an earlier menu that is still closing is waited for, it would take the click."""
+    page = where.page if isinstance(where, Locator) else where
+    where.locator(".el-select").filter(has=page.get_by_role("combobox", name=field, exact=exact)).click()
+    page.get_by_role("option", name=option, exact=exact).locator("visible=true").click()
 
 
 def shown_count(page: Page) -> int:

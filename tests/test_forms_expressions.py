@@ -112,3 +112,12 @@ def test_rules_judged_together_agree_with_the_evaluator(trees, fields):
     """All rules of a record type in one pass name exactly those that do not hold by themselves."""
     broken = [at for at, tree in enumerate(trees) if not is_true(evaluate(tree, fields, today=TODAY))]
     assert compile_rules(trees)(fields, TODAY) == broken
+
+
+@pytest.mark.parametrize("fields", [{}, {"a": "x"}, {"b": "2026-11-02"}, {"a": "x", "b": "2026-11-02"}], ids=str)
+def test_a_call_asked_for_in_two_rules_may_stand_in_a_choice_of_the_first_value(fields):
+    """What several rules ask of a field is asked once, also where it is only asked for when nothing came before it."""
+    texts = ("coalesce(${a}, string-length(${b}), ${c}) = 'x'", "string-length(${b}) > 9", "coalesce(coalesce(${a}, string-length(${b})), 1) = 10")
+    trees = [parse(text) for text in texts]
+    broken = [at for at, tree in enumerate(trees) if not is_true(evaluate(tree, fields, today=TODAY))]
+    assert compile_rules(trees)(fields, TODAY) == broken

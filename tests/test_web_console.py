@@ -12,7 +12,18 @@ from pathlib import Path
 import openpyxl
 import pytest
 from browser_kit import DemoSite
-from console_kit import COMMUNITY, PAGES, QUIET, Colleague, edition_in_force, open_part, rows_of, shown_count, sign_in
+from console_kit import (
+    COMMUNITY,
+    PAGES,
+    QUIET,
+    Colleague,
+    choose,
+    edition_in_force,
+    open_part,
+    rows_of,
+    shown_count,
+    sign_in,
+)
 from playwright.sync_api import Page, Playwright, expect
 
 AXE = Path(__file__).parents[1] / "web" / "node_modules" / "axe-core" / "axe.min.js"
@@ -215,8 +226,7 @@ def test_an_edition_is_uploaded_checked_and_published(office_page: Page, demo_si
         office_page.locator("#cells-file").set_input_files(
             [{"name": name, "mimeType": "application/geo+json", "buffer": json.dumps(collection).encode()}]
         )
-        office_page.get_by_role("combobox", name="坐标系").click(force=True)
-        office_page.get_by_role("option", name=re.compile("CGCS2000")).click()
+        choose(office_page, "坐标系", re.compile("CGCS2000"))
         office_page.get_by_role("button", name="上传并检查").click()
         expect(office_page.get_by_role("button", name="发布这一版")).to_be_visible()
         if name.startswith("broken"):
@@ -236,8 +246,7 @@ def test_an_export_is_asked_for_watched_and_fetched(office_page: Page, demo_site
     """The file of cells and buildings can be taken home when it is ready."""
     sign_in(office_page, demo_site)
     open_part(office_page, "文件")
-    office_page.get_by_role("combobox", name="格式").click(force=True)
-    office_page.get_by_role("option", name="GeoJSON").click()
+    choose(office_page, "格式", "GeoJSON")
     office_page.get_by_role("button", name="开始导出").click()
     link = office_page.get_by_role("link", name=re.compile("下载"))
     link.wait_for(timeout=60_000)

@@ -9,7 +9,7 @@ import uuid
 from typing import Any
 
 from browser_kit import DemoSite
-from console_kit import COMMUNITY, Colleague, open_part, rows_of, shown_count, sign_in
+from console_kit import COMMUNITY, Colleague, choose, open_part, rows_of, shown_count, sign_in
 from playwright.sync_api import Page, Playwright, expect
 
 
@@ -25,8 +25,7 @@ def test_who_reaches_a_shelter_on_foot_stands_on_the_map_and_in_the_list(
     expect(office_page.get_by_text(re.compile("套房屋"))).to_be_visible()
     office_page.get_by_role("combobox", name="去哪里").click()
     office_page.get_by_role("option", name=re.compile("客车")).click()
-    office_page.get_by_role("combobox", name="步行").click(force=True)
-    office_page.get_by_role("option", name="5 分钟", exact=True).click()
+    choose(office_page, "步行", "5 分钟", exact=True)
     expect(office_page.get_by_role("status").filter(has_text="套房屋")).to_contain_text(f"{told['total']['without']:,} 套走不到")
     first = next(one for one in told["buildings"] if not one["within"])
     expect(office_page.get_by_role("row").filter(has_text=first["building"]["name"]).first).to_contain_text(first["nearest"]["name"])
@@ -80,8 +79,7 @@ def test_roads_that_the_secretary_keeps_are_walked_along(office_page: Page, demo
     office_page.keyboard.press("Escape")
     expect(how).to_contain_text("沿路网计算")
     expect(office_page.get_by_role("dialog")).to_be_hidden()
-    office_page.get_by_role("combobox", name="怎么走").click(force=True)
-    office_page.get_by_role("option", name="按直线").click()
+    choose(office_page, "怎么走", "按直线")
     expect(how).to_contain_text("直线距离")
     office_page.get_by_role("button", name="步行路网").click()
     office_page.get_by_role("button", name="删除路网").click()
@@ -164,8 +162,7 @@ def test_a_cell_is_handed_to_a_successor(office_page: Page, demo_site: DemoSite,
     for field, choice in (("网格", "第十七网格"), ("网格员", "网格员甲")):
         dialog.get_by_role("combobox", name=field, exact=True).fill(choice)
         office_page.get_by_role("option", name=choice, exact=True).locator("visible=true").click()
-    dialog.get_by_role("combobox", name="职责", exact=True).click(force=True)
-    office_page.get_by_role("option", name="代班", exact=True).locator("visible=true").click()
+    choose(dialog, "职责", "代班", exact=True)
     dialog.get_by_role("button", name="确定").click()
     expect(office_page.get_by_role("row").filter(has_text="第十七网格").filter(has_text="网格员甲")).to_contain_text("代班")
 
@@ -347,8 +344,7 @@ def test_somebody_is_erased_after_a_look_at_what_goes_and_what_stays(office_page
     expect(dialog).to_contain_text("还会留下")
     button = dialog.get_by_role("button", name="永久删除")
     expect(button).to_be_disabled()
-    dialog.get_by_role("combobox", name="理由").click(force=True)
-    page.get_by_role("option", name="误登记").click()
+    choose(dialog, "理由", "误登记")
     dialog.get_by_label(re.compile("输入姓名")).fill(str(person["name"])[:1])
     expect(button).to_be_disabled()
     dialog.get_by_label(re.compile("输入姓名")).fill(str(person["name"]))

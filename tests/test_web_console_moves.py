@@ -6,7 +6,7 @@ import re
 
 import pytest
 from browser_kit import DemoSite
-from console_kit import open_part, rows_of, sign_in
+from console_kit import choose, open_part, rows_of, sign_in
 from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.long
@@ -24,8 +24,7 @@ def test_a_household_is_sent_to_a_neighbour_and_accepted_there(office_page: Page
     sign_in(office_page, demo_site)
     office_page.goto(f"{demo_site.url}/#/records/household/{household.id}")
     office_page.get_by_role("button", name="迁往其他社区").click()
-    office_page.get_by_role("combobox", name="迁往哪个社区").click(force=True)
-    office_page.get_by_role("option", name="邻近社区").click()
+    choose(office_page, "迁往哪个社区", "邻近社区")
     office_page.get_by_role("button", name="提请对方接收").click()
     expect(office_page.get_by_text("已提请，等对方社区接收")).to_be_visible()
     office_page.goto(f"{demo_site.url}/#/inbox/proposals")

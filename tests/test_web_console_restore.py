@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from browser_kit import serving
-from console_kit import Colleague, rows_of, sign_in
+from console_kit import Colleague, choose, rows_of, sign_in
 from playwright.sync_api import Page, Playwright, expect
 
 from forms.registry import load_registry
@@ -70,8 +70,7 @@ def test_what_a_restore_lost_is_offered_by_phones_and_an_unknown_phone_is_claime
         row = page.get_by_role("row").filter(has_text="恢复后还不认识")
         row.get_by_role("button", name="认领").click()
         dialog = page.get_by_role("dialog", name="认领")
-        dialog.get_by_role("combobox", name="是谁的手机").click(force=True)
-        page.get_by_role("option", name="网格员甲", exact=True).click()
+        choose(dialog, "是谁的手机", "网格员甲", exact=True)
         dialog.get_by_role("button", name="确定").click()
         expect(page.get_by_text("恢复后还不认识")).to_have_count(0)
         assert {"消防梯", "应急灯"} <= {one["name"] for one in rows_of(site, "resource").values()}

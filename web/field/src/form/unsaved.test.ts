@@ -77,3 +77,28 @@ test("a phone that locks itself keeps what it had, and the form that is gone wit
   await engine.unlock("246810");
   expect(draft()).toBe("沙袋");
 });
+
+test("who goes on typing without a pause is kept all the same, and it is known when everything stands", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  try {
+    const { text, open, draft } = await form();
+    const { app, unsaved } = await open();
+    let longest = 0;
+    for (let keys = 1; keys <= 60; keys++) {
+      text.value = "沙".repeat(keys);
+      await nextTick();
+      longest = Math.max(longest, keys - String(draft() ?? "").length);
+      vi.advanceTimersByTime(100); // ten keys a second
+    }
+    expect(longest, "keys that a kill would have lost").toBeLessThanOrEqual(5);
+    text.value = "沙袋";
+    await nextTick();
+    expect(unsaved.isKept.value).toBe(false);
+    vi.advanceTimersByTime(400);
+    await vi.waitFor(() => expect(unsaved.isKept.value).toBe(true));
+    expect(draft()).toBe("沙袋");
+    app.unmount();
+  } finally {
+    vi.useRealTimers();
+  }
+});

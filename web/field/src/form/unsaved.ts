@@ -1,16 +1,20 @@
-// What was typed and not saved: kept from the first key on, a second after the last one and when the form is left, in whichever way; offered
-// again where it was typed. It goes when it was saved, in the same step, or when the person says that it is not wanted.
+// What was typed and not saved: kept from the first key on, never more than a moment behind however long somebody goes on typing, and when the
+// form is left, in whichever way; offered again where it was typed. It goes when it was saved, in the same step, or when the person says that
+// it is not wanted.
 import { showToast } from "vant/es/toast";
-import { onBeforeUnmount, onMounted, watch } from "vue";
+import { onBeforeUnmount, onMounted, ref, watch, type Ref } from "vue";
 import { useRoute } from "vue-router";
 import { t } from "../i18n.ts";
 import { engine } from "../session.ts";
 
-const QUIET_MS = 1000;
+/** So far what is kept may be behind what is typed: a kill loses no more. */
+const BEHIND_MS = 400;
 
 export interface Unsaved<T> {
   /** What was there when the form was opened; null where nothing was. */
   found: T | null;
+  /** Everything that is typed stands on the phone: a kill now would lose nothing. */
+  isKept: Readonly<Ref<boolean>>;
   /** It was given up. */
   done(): void;
   /** Part of it was saved: keep at once what is left, nothing where nothing is. */
@@ -32,28 +36,41 @@ export function useUnsaved<T>({ part = "", title, type, about, snapshot }: { par
   let over = "null";
   let timer = 0;
   let isWriting = false;
+  let pending = 0;
+  const isKept = ref(true);
   const nothing = (): undefined => undefined; // a full phone says so by itself; the form still has what was typed
+  function stop(): void {
+    window.clearTimeout(timer);
+    timer = 0;
+  }
 
   function keep(): void {
-    window.clearTimeout(timer);
+    stop();
     if (isWriting || engine().state() !== "ready") return;
     const content = snapshot();
     const text = JSON.stringify(content);
-    if (text === last) return;
+    if (text === last) return settle();
     last = text;
-    if (content === null) void engine().dropDraft(place).catch(nothing);
-    else void engine().keepDraft({ place, title: title(), at: new Date().toISOString(), content, about: about(), ...(type === undefined ? {} : { type }) }).catch(nothing);
+    pending += 1;
+    const kept = content === null ? engine().dropDraft(place) : engine().keepDraft({ place, title: title(), at: new Date().toISOString(), content, about: about(), ...(type === undefined ? {} : { type }) });
+    void kept.catch(() => void (last = last === text ? "" : last)).finally(() => {
+      pending -= 1;
+      settle();
+    });
+  }
+  function settle(): void {
+    isKept.value = pending === 0 && timer === 0 && now() === last;
   }
   function hidden(): void {
     if (document.visibilityState === "hidden") keep();
   }
   function done(): void {
-    window.clearTimeout(timer);
+    stop();
     last = over = now();
     if (engine().state() === "ready") void engine().dropDraft(place).catch(nothing);
   }
   async function write<R>(run: (place: string) => Promise<R>): Promise<R> {
-    window.clearTimeout(timer);
+    stop();
     isWriting = true;
     let isWritten = false;
     try {
@@ -67,9 +84,9 @@ export function useUnsaved<T>({ part = "", title, type, about, snapshot }: { par
     }
   }
   watch(now, (text) => {
-    window.clearTimeout(timer);
+    isKept.value = false;
     if (last === "null" && text !== "null") keep();
-    else timer = window.setTimeout(keep, QUIET_MS);
+    else timer ||= window.setTimeout(keep, BEHIND_MS); // never put off by the next key
   });
   onMounted(() => document.addEventListener("visibilitychange", hidden));
   onBeforeUnmount(() => {
@@ -78,5 +95,5 @@ export function useUnsaved<T>({ part = "", title, type, about, snapshot }: { par
     const text = now();
     if (!isWriting && engine().state() === "ready" && text !== "null" && text !== over) showToast(t("record.unsaved.kept"));
   });
-  return { found, done, keep, write };
+  return { found, isKept, done, keep, write };
 }
