@@ -66,7 +66,8 @@ def close_siblings(
     conflict.siblings = [one for one in conflict.siblings if one.op_id not in siblings]
     settles = not conflict.waits(record.stamp(unit))
     if settles and record.life == "deleted":
-        memory.settled[record.id, unit] = OpenConflict(conflict.conflict_id, named)
+        conflict.siblings = named  # the very conflict: one of this transaction has no id of its own yet
+        memory.settled[record.id, unit] = conflict
     memory.disputes.append(Closing(record.id, unit, siblings, operation.op_id, n, conflict, settles))
     if settles:
         del memory.conflicts[record.id, unit]

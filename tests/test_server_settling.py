@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 
 import pytest
 from front_door import problem
-from server_kit import PASSWORD, building, create, furnish, open_ground, patch
+from server_kit import PASSWORD, building, create, furnish, open_ground, operation, patch
 from stream_oracle import recount
 
 from server.services.verify import verify
@@ -43,6 +44,50 @@ def office(ground):
     client = ground.app.test_client()
     token = client.post("/api/v1/session", json={"login": "secretary-1", "password": PASSWORD}).json["csrf_token"]
     return lambda path, body: client.post("/api/v1/inbox/conflicts/" + path, json=body, headers={"X-CSRF-Token": token})
+
+
+def test_whatever_one_push_does_to_a_disputed_value_is_kept_as_it_ends(ground, caplog):
+    """S4, S5, S17: settled and disputed anew, deleted and restored within one push: it is not taken apart, what waits is in the inbox."""
+    one, two = ground.worker(0), ground.worker(0)
+    house = building(0)
+    one.write(house)
+    pick, kinds = random.Random(5), ("delete", "restore", "patch", "resolve")
+    old, new = 0, 1  # seen before or after what the colleague wrote
+    orders = [
+        # settled while it was deleted, by the push that began the dispute
+        (("patch", old), ("patch", old), ("delete", old), ("resolve", new), ("restore", new)),
+        (("patch", old), ("resolve", old), ("patch", old)),
+        (("resolve", new), ("delete", old)),
+        *(tuple((pick.choice(kinds), pick.choice((old, new))) for _ in range(pick.randint(2, 5))) for _ in range(15)),
+    ]
+    for number, order in enumerate(orders):
+        made = create("dwelling", {"building": house["id"], "door_number": str(number)})
+        one.write(made)
+        base = ground.base(made["id"])
+
+        def write(kind, floor, base, made=made):
+            values = {} if kind in {"delete", "restore"} else {"floor_number": floor, "building": house["id"]}
+            return operation(kind, "dwelling", made["id"], values, base=base)
+
+        one.write(write("patch", 1, base))
+        if number % 3:
+            two.push([write(pick.choice(("patch", "delete")), 7, base)])
+        bases = (base, ground.base(made["id"]))
+        asked = [row.op_id for row in siblings(ground, made["id"])]
+        work: list[dict] = []
+        for floor, (kind, at) in enumerate(order, 2):
+            said = {"unit": "place", "siblings": asked + [done["op_id"] for done in work]} if kind == "resolve" else {}
+            work.append(write(kind, floor, bases[at]) | said)
+        two.push(*([done] for done in work))
+        waiting = [row for row in siblings(ground, made["id"]) if row.state == "open" and row.conflict == "open"]
+        assert caplog.text == "" and bool(waiting) == bool(json.loads(ground.record(made["id"]).conflicts)), order
+
+
+def siblings(ground, record_id):
+    return ground.rows(
+        "SELECT s.op_id, s.state, c.state AS conflict FROM conflict c JOIN conflict_sibling s "
+        "ON s.community_id = c.community_id AND s.conflict_id = c.conflict_id WHERE c.record_id = ?", record_id,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(("choose", "floor"), [("standing", 1), ("waiting", 2), ("newest", 1)])

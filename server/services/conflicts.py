@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from server.store.database import Connection
 
 Rows = dict[str, list[tuple[Any, ...]]]
+_STATE, _CLOSED = 5, slice(8, 11)  # where a conflict's row holds its state, and when, at which number and by whom it was closed
 
 
 def conflict_rows(
@@ -41,13 +42,15 @@ def conflict_rows(
     users = reading.users_of(connection, community_id, sorted(installs))
     claims = reading.claims_of(connection, community_id, sorted({row.op_id for row in writers.values()}))
     added: dict[tuple[str, str], list[Any]] = {}
+    born: dict[str, list[Any]] = {}
     for one in memory.disputes:
         if isinstance(one, Listed):
-            _list(one, house, keys, number, at, install_id, rows, added, writers, users, claims)
+            _list(one, house, keys, number, at, install_id, rows, born, added, writers, users, claims)
         elif isinstance(one, Closing):
-            _close(one, number, at, users.get(install_id), rows, added)
+            _close(one, number, at, users.get(install_id), rows, born, added)
         else:
-            _reopen(one, rows, added)
+            _reopen(one, rows, born, added)
+    rows["conflicts"] = [tuple(row) for row in born.values()]
     rows["siblings"] = [tuple(row) for row in added.values()]
     return rows
 
@@ -60,6 +63,7 @@ def _list(
     at: str,
     install_id: str,
     rows: Rows,
+    born: dict[str, list[Any]],
     added: dict[tuple[str, str], list[Any]],
     writers: dict[tuple[str, int], Any],
     users: dict[str, str | None],
@@ -72,10 +76,10 @@ def _list(
         conflict.conflict_id = house.new_id()
         base = seal(key, orjson.dumps({"base": dispute.base}))
         closed = (None, None, None) if dispute.open else (at, number, "policy")
-        rows["conflicts"].append(
-            (conflict.conflict_id, listed.record_id, dispute.unit, dispute.kind, dispute.policy, state, at, number,
-             *closed, listed.subject_id, base)
-        )  # fmt: skip
+        born[conflict.conflict_id] = [
+            conflict.conflict_id, listed.record_id, dispute.unit, dispute.kind, dispute.policy, state, at, number,
+            *closed, listed.subject_id, base,
+        ]  # fmt: skip
     if listed.standing is not None:
         v, install, n = dispute.stamp
         writer = writers.get((listed.record_id, v))
@@ -106,17 +110,34 @@ def _say(conflict_id: str, op_id: str, state: str, rows: Rows, added: dict[tuple
 
 
 def _close(
-    closing: Closing, number: int, at: str, user_id: str | None, rows: Rows, added: dict[tuple[str, str], list[Any]]
+    closing: Closing,
+    number: int,
+    at: str,
+    user_id: str | None,
+    rows: Rows,
+    born: dict[str, list[Any]],
+    added: dict[tuple[str, str], list[Any]],
 ) -> None:
     for op_id in closing.siblings:
         _say(closing.conflict.conflict_id, op_id, "closed", rows, added)
     if closing.settles:
         rows["reopened"] = [row for row in rows["reopened"] if row[0] != closing.conflict.conflict_id]
-        rows["closed"].append((closing.conflict.conflict_id, at, number, user_id))
+        _turn(closing.conflict.conflict_id, "closed", (at, number, user_id), rows, born)
 
 
-def _reopen(one: Reopening, rows: Rows, added: dict[tuple[str, str], list[Any]]) -> None:
+def _reopen(one: Reopening, rows: Rows, born: dict[str, list[Any]], added: dict[tuple[str, str], list[Any]]) -> None:
     rows["closed"] = [row for row in rows["closed"] if row[0] != one.conflict.conflict_id]
-    rows["reopened"].append((one.conflict.conflict_id,))
+    _turn(one.conflict.conflict_id, "open", (None, None, None), rows, born)
     for sibling in one.conflict.siblings:
         _say(one.conflict.conflict_id, sibling.op_id, "open", rows, added)
+
+
+def _turn(conflict_id: str, state: str, closed: tuple[Any, ...], rows: Rows, born: dict[str, list[Any]]) -> None:
+    """A conflict of this transaction is written as it ends, so that one that closed leaves room for the next of its unit."""
+    row = born.get(conflict_id)
+    if row is not None:
+        row[_STATE], row[_CLOSED] = state, closed
+    elif state == "closed":
+        rows["closed"].append((conflict_id, *closed))
+    else:
+        rows["reopened"].append((conflict_id,))

@@ -196,7 +196,13 @@ def write_findings(connection: Connection, community_id: str, found: Sequence[Fo
 
 
 def write_conflicts(connection: Connection, community_id: str, rows: dict[str, list[tuple[Any, ...]]]) -> None:
-    """Conflict rows: ``conflicts`` and ``siblings`` to insert, new states of siblings, ``closed``, ``reopened``."""
+    """Conflict rows: ``conflicts`` and ``siblings`` to insert, new states of siblings, ``closed``, ``reopened``.
+
+    What is closed is closed first: of one unit of a record only one conflict may be open, and the next may be among those to insert.
+    """
+    ended = ("state", "closed_at", "closed_number", "closed_by")
+    closed = [("closed", at, number, by, community_id, conflict_id) for conflict_id, at, number, by in rows["closed"]]
+    update_rows(connection, conflict, ("community_id", "conflict_id"), ended, closed)
     columns = (
         "community_id", "conflict_id", "record_id", "unit", "kind", "policy", "state", "opened_at", "opened_number",
         "closed_at", "closed_number", "closed_by", "subject_id", "sealed",
@@ -211,19 +217,8 @@ def write_conflicts(connection: Connection, community_id: str, rows: dict[str, l
     # after the inserts: a value of this transaction may have been replaced or settled by a later one of it
     changed = [(state, community_id, conflict_id, op_id) for state, conflict_id, op_id in rows["sibling_states"]]
     update_rows(connection, conflict_sibling, ("community_id", "conflict_id", "op_id"), ("state",), changed)
-    values = [
-        ("closed", at, number, by, community_id, conflict_id) for conflict_id, at, number, by in rows["closed"]
-    ]
-    update_rows(
-        connection,
-        conflict,
-        ("community_id", "conflict_id"),
-        ("state", "closed_at", "closed_number", "closed_by"),
-        values,
-    )
     reopened = [("open", None, None, None, community_id, conflict_id) for (conflict_id,) in rows["reopened"]]
-    state = ("state", "closed_at", "closed_number", "closed_by")
-    update_rows(connection, conflict, ("community_id", "conflict_id"), state, reopened)
+    update_rows(connection, conflict, ("community_id", "conflict_id"), ended, reopened)
 
 
 def advance_install(
