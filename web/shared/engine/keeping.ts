@@ -49,9 +49,15 @@ export function anotherLife(change: Change, epoch: string): number {
   for (const row of change.allRows()) {
     if (row.state !== "answered" || row.epoch === epoch) continue;
     again += 1;
+    notInFile(change, row.n);
     change.patchRow(row.n, { state: "sent", now: row.first, reason: row.firstReason, status: Math.min(row.status, 1), settled: false, v: null, acknowledgedAt: null, epoch });
   }
   return again;
+}
+
+/** One that was answered is asked for again: no file was made for it, and those that were hold only what was unsent then. */
+export function notInFile(change: Change, n: number): void {
+  if (change.core.rescuedN >= n) change.patchCore({ rescuedN: n - 1 });
 }
 
 /** What the server said of an operation. */

@@ -5,7 +5,7 @@ import { keepMark } from "./asked.ts";
 import { call, PROTOCOL, Stopped, wanted, type Line } from "./calls.ts";
 import { differing, dropStream, keepRows, keepWitnesses, rebuild, sweep } from "./copies.ts";
 import { eraseDrafts, letGoDrafts } from "./drafts.ts";
-import { anotherLife, isOwn, prune } from "./keeping.ts";
+import { anotherLife, isOwn, notInFile, prune } from "./keeping.ts";
 import type { Overwritten } from "./kept-types.ts";
 import type { Change } from "./ledger.ts";
 import { keepBlobNews, MOST_NAMED } from "./uploading.ts";
@@ -185,6 +185,7 @@ function conclude(change: Change, epoch: string, answer: Record<string, unknown>
       // Answered, but the server does not have it (any more): it was restored. The log is sent again from there.
       if (row.state === "answered" || row.acknowledged) {
         lacking += 1;
+        if (row.state === "answered") notInFile(change, row.n);
         change.patchRow(row.n, { state: "unsent", acknowledged: false, acknowledgedAt: null, settled: false, v: null, status: 0 });
       }
     } else {

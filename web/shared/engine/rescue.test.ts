@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { phone } from "./kit-cell.ts";
 import { device, EMPTY_PULL, enrolled, restarted, scripted } from "./kit.ts";
 import { EngineError, type Engine } from "./types.ts";
 
@@ -100,4 +101,24 @@ test("a photo that does not open any more is told, is in no file, and does not h
   await engine.markRescueSaved();
   expect(await (await enrolled(device(house().transport))).importRescue(file, "correct horse")).toMatchObject({ operations: 1, photos: 1 });
   expect(await refusal(engine.signOut())).toBe("kept");
+});
+
+test("a server that was restored has lost what it answered: no file holds that, so the sign-out waits for it", async () => {
+  for (const epoch of ["e1", "e2"]) {
+    const { cell, engine } = await phone();
+    await engine.write([{ kind: "create", type: "person", id: "p1", set: { name: "甲" } }]);
+    await engine.sync();
+    await engine.write([{ kind: "create", type: "person", id: "p2", set: { name: "乙" } }]);
+    await engine.exportRescue("correct horse"); // of the second only
+    await engine.markRescueSaved();
+    await engine.sync();
+    Object.assign(cell, { applied: { n: 0, op_id: null }, epoch });
+    const answer = cell.answer;
+    cell.answer = (path, body) => (path.endsWith("/push") ? { status: 503, body: {} } : answer(path, body));
+    await engine.sync();
+    expect([engine.outbox().unsent, await refusal(engine.signOut())], epoch).toStrictEqual([2, "unsent"]);
+    await engine.exportRescue("correct horse");
+    await engine.markRescueSaved();
+    expect(await refusal(engine.signOut()), epoch).toBe("kept");
+  }
 });

@@ -1,0 +1,32 @@
+import { expect, test } from "vitest";
+import { ref } from "vue";
+import { phone } from "@shared/engine/kit-cell.ts";
+import { attach, recordsTick } from "../session.ts";
+import { useStillHere } from "./still-here.ts";
+import { fromRecords } from "./use.ts";
+
+test("a move or a split that was begun days ago is written of those who still live there, and who does not is named", async () => {
+  const { cell, engine } = await phone();
+  attach(engine);
+  cell.put("h1", 1, { kind: "family" }, { type: "household" });
+  cell.put("p1", 1, { name: "王小明", residence_household: "h1" });
+  cell.put("p2", 1, { name: "李四", residence_household: "h1" });
+  await engine.sync();
+  const members = fromRecords(() => engine.members("h1"));
+  const going = ref(["p2", "p1"]);
+  const present = useStillHere(() => going.value, () => members.value);
+  expect([present.of(going.value), present.left.value]).toStrictEqual([["p2", "p1"], ""]);
+  const before = recordsTick.value;
+  cell.put("p2", 2, { name: "李四", residence_household: "h2" });
+  cell.remove("p1", "moved", 2);
+  cell.put("p3", 1, { name: "新来的", residence_household: "h1" });
+  await engine.sync();
+  expect(recordsTick.value).toBeGreaterThan(before);
+  expect(present.of(going.value), "nobody who came meanwhile goes along unasked").toStrictEqual([]);
+  expect(present.left.value).toBe("已不在这户，这次不算：李四、不在本机");
+  present.over.value = true;
+  expect(present.left.value, "their own step takes them out").toBe("");
+  present.over.value = false;
+  going.value = ["p3"];
+  expect([present.of(going.value), present.left.value]).toStrictEqual([["p3"], ""]);
+});
