@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { phone } from "./kit-cell.ts";
 import { device, enrolled, restarted, scripted } from "./kit.ts";
 
 const draft = (place: string, name: string) => ({ place, title: "新增人员", at: "2026-01-02T03:04:05.000Z", content: { edits: { name } } });
@@ -38,11 +39,11 @@ test("drafts are behind the PIN, go with everything else, and a damaged block ke
   expect([parts.disk.blocks.size, again.drafts()]).toStrictEqual([0, []]);
 });
 
-test("of very many drafts the latest sixty are kept; on a full phone that is told, and the form still has it", async () => {
+test("of very many drafts none is dropped unasked; on a full phone that is told, and the form still has it", async () => {
   const parts = device(scripted());
   const engine = await enrolled(parts);
   for (let at = 0; at < 63; at++) await engine.keepDraft(draft(`/new/${at}`, "沙袋"));
-  expect((await restarted(parts)).drafts().map((one) => one.place)).toStrictEqual(Array.from({ length: 60 }, (_, at) => `/new/${62 - at}`));
+  expect((await restarted(parts)).drafts().map((one) => one.place)).toStrictEqual(Array.from({ length: 63 }, (_, at) => `/new/${62 - at}`));
   const last = await restarted(parts);
   parts.disk.room = 0;
   await expect(last.keepDraft(draft("/new/full", "沙袋"))).rejects.toMatchObject({ code: "storage_full" });
@@ -81,4 +82,24 @@ test("what was typed on while it was written stays, and what was refused keeps i
   await Promise.all([writing, typed]);
   expect(engine.draft(place)?.content).toStrictEqual({ edits: { name: "铁锹" } });
   expect((await restarted(parts)).draft(place)?.content).toStrictEqual({ edits: { name: "铁锹" } });
+});
+
+test("a photo of what was given up goes with it, also where somebody was erased, and is not sent; one that anything else names stays", async () => {
+  const { cell, engine, parts } = await phone();
+  cell.put("p1", 1, { name: "王小明" });
+  await engine.sync();
+  const taken = async (letter: string): Promise<string> => engine.keepBlob(new TextEncoder().encode(letter), "image/jpeg");
+  const [written, twice, alone, erased] = await Promise.all(["写", "两", "独", "删"].map(taken)) as [string, string, string, string];
+  const about = (place: string, photos: string[], ids: string[] = []) => ({ ...draft(place, "甲"), about: ids, content: { edits: { photos }, touched: ["photos"] } });
+  await engine.write([{ kind: "create", type: "resource", set: { name: "沙袋", kind: "supply", photos: [written] } }]);
+  await engine.keepDraft(about("/new/one", [written, twice, alone]));
+  await engine.keepDraft(about("/new/two", [twice]));
+  await engine.keepDraft(about("/edit/p1", [erased], ["p1"]));
+  const waiting = (): string[] => [...parts.disk.blocks.keys()].filter((one) => one.startsWith("b/")).map((one) => one.slice(2)).sort();
+  expect(waiting()).toStrictEqual([written, twice, alone, erased].sort());
+  await engine.dropDraft("/new/one");
+  expect(waiting()).toStrictEqual([written, twice, erased].sort());
+  cell.remove("p1", "erased", 2);
+  await engine.sync();
+  expect([waiting(), engine.outbox().photos]).toStrictEqual([[written, twice].sort(), 2]);
 });

@@ -8,7 +8,6 @@ import type { Seal } from "./sealing.ts";
 import type { Fields, Seen, Value } from "./types.ts";
 
 export const DRAFTS = "drafts";
-const MOST = 60;
 /** So long the own words about a record that has left stay, by the server's time. */
 export const LEFT_DAYS = 30;
 const DAY_S = 86_400;
@@ -67,23 +66,41 @@ export class Drafts {
     const { drafts } = this.ledger;
     drafts.delete(draft.place);
     drafts.set(draft.place, draft);
-    for (const place of [...drafts.keys()].slice(0, -MOST)) drafts.delete(place);
-    return this.write();
+    return this.write([]);
   }
 
   async drop(place: string): Promise<void> {
-    if (this.ledger.drafts.delete(place)) await this.write();
+    const draft = this.at(place);
+    if (draft && this.ledger.drafts.delete(place)) await this.write([draft]);
   }
 
-  private write = (): Promise<void> => this.ledger.change("drafts", (change) => void (change.touchesDrafts = true));
+  private write = (gone: readonly KeptDraft[]): Promise<void> =>
+    this.ledger.change("drafts", (change) => {
+      change.touchesDrafts = true;
+      letGoPhotos(change, gone);
+    });
+}
+
+/** Photos of drafts that are given up go with them: nobody sends what nothing names. */
+function letGoPhotos(change: Change, gone: readonly KeptDraft[]): void {
+  const { blobs, disputes } = change.core;
+  const said = JSON.stringify(gone.map((one) => one.content));
+  const off = Object.keys(blobs).filter((name) => said.includes(name));
+  if (off.length === 0) return;
+  const copies = [...change.allEntries()].flatMap(({ copy }) => (copy ? [copy.fields] : []));
+  const named = [JSON.stringify([change.allDrafts().map((one) => one.content), disputes, copies]), ...change.allRows().map((row) => row.text)];
+  const free = new Set(off.filter((name) => !named.some((text) => text.includes(name))));
+  for (const name of free) change.blobs.set(`b/${name}`, null);
+  if (free.size) change.patchCore({ blobs: Object.fromEntries(Object.entries(blobs).filter(([name]) => !free.has(name))) });
 }
 
 const isFields = (value: unknown): value is Fields => typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** What of a form's content was typed: what stood in the record already is left out. */
-function ownWords(content: unknown): Fields {
-  const { edits, touched, seen } = (content ?? {}) as { edits?: unknown; touched?: readonly string[]; seen?: Seen | null };
-  if (!isFields(edits)) return {};
+/** What of a form's content was typed: what stood in the record already is left out, and of a step's choices all but the note. */
+export function ownWords(content: unknown): Fields {
+  const { edits, touched, seen, words, note } = (content ?? {}) as { edits?: unknown; touched?: readonly string[]; seen?: Seen | null; words?: unknown; note?: unknown };
+  if (isFields(words)) return words;
+  if (!isFields(edits)) return typeof note === "string" && note.trim() ? { note: note.trim() } : {};
   const stood = seen?.fields ?? {};
   const own = Object.entries(edits).flatMap(([name, value]): [string, Value][] => {
     if (touched && !touched.includes(name)) return [];
@@ -107,9 +124,9 @@ export function eraseDrafts(change: Change): void {
   if (drafts.length === 0) return;
   const on = change.core.serverTime ?? 0;
   const ids = new Set([...change.allEntries()].flatMap(({ id, rows }) => (rows.some((row) => row.kind === "REMOVE" && row.reason === "erased") ? [id] : [])));
-  for (const one of drafts) {
-    if (one.about?.some((id) => ids.has(id)) && one.left?.why !== "erased") change.replaceDraft(one, { ...one, content: null, left: { why: "erased", on } });
-  }
+  const about = drafts.filter((one) => one.about?.some((id) => ids.has(id)) && one.left?.why !== "erased");
+  for (const one of about) change.replaceDraft(one, { ...one, content: null, left: { why: "erased", on } });
+  letGoPhotos(change, about);
 }
 
 /** Of records that are not on this phone any more the own words stay, for a while. */
@@ -123,8 +140,11 @@ export function letGoDrafts(change: Change): void {
   for (const one of change.allDrafts()) {
     if (one.left) {
       if (one.left.on === 0) change.replaceDraft(one, { ...one, left: { ...one.left, on } }); // nobody had told the time yet
-      else if (on - one.left.on > LEFT_DAYS * DAY_S) change.replaceDraft(one, null);
-    } else if ( one.about?.some((id) => !isHere(id))) {
+      else if (on - one.left.on > LEFT_DAYS * DAY_S) {
+        change.replaceDraft(one, null);
+        letGoPhotos(change, [one]);
+      }
+    } else if (one.about?.some((id) => !isHere(id))) {
       // under a name of its own: the same place may be written at again, should the record come back
       change.replaceDraft(one, { ...one, place: `left/${one.at}${one.place}`, content: { words: ownWords(one.content) } satisfies Words, left: { why: "gone", on } });
     }

@@ -3,7 +3,7 @@ export * from "./types.ts";
 export type * from "./reference-types.ts";
 export type * from "./search-types.ts";
 export * from "./parts-types.ts";
-export { LEFT_DAYS, unfinished, type KeptDraft, type Words } from "./drafts.ts";
+export { LEFT_DAYS, ownWords, unfinished, type KeptDraft } from "./drafts.ts";
 export type { Waiting } from "./waiting.ts";
 export { openEngine } from "./engine.ts";
 export { BASEMAP_CACHE, browserParts } from "./browser.ts";

@@ -29,6 +29,17 @@ test("of a record that left the phone the own words stay, without what others ha
   expect(again.drafts()).toHaveLength(1);
 });
 
+test("what was found at a door and not told yet is the worker's own word, too; what they chose besides names others and goes", async () => {
+  const { cell, engine } = await phone();
+  cell.put("p1", 1, { name: "王小明" });
+  await engine.sync();
+  await engine.keepDraft(about("p1", { place: "/notice/n1", content: { note: " 邻居说搬走了 " } }));
+  await engine.keepDraft(about("p1", { place: "/person/p1/leave/left", content: { reason: "moved", head: ["p2"], on: "2026-01-02" } }));
+  cell.remove("p1", "moved", 2);
+  await engine.sync();
+  expect(engine.drafts().map((one) => one.content)).toStrictEqual([{ words: {} }, { words: { note: "邻居说搬走了" } }]);
+});
+
 test("of a record that was erased nothing stays but that something was begun", async () => {
   const { cell, engine } = await phone();
   cell.put("p1", 1, { name: "王小明" });
