@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 import re
 import threading
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from types import SimpleNamespace
 from urllib.parse import unquote, urlsplit
 from xml.sax.saxutils import escape, unescape
@@ -32,6 +35,7 @@ class Storage(ThreadingHTTPServer):
         self.buckets: dict[str, dict[str, bytes]] = {"photos": {}}
         self.asked: list[str] = []
         self.bad_days = 0
+        self.after_put: Callable[[], None] = lambda: None
 
     @property
     def url(self) -> str:
@@ -69,6 +73,7 @@ class _Answer(BaseHTTPRequestHandler):
             return self._wrong(404, "NoSuchBucket")
         if self.command == "PUT":
             objects[key] = body
+            self.server.after_put()
             return self._say(200, ETag=f'"{hashlib.md5(body).hexdigest()}"')
         if self.command == "POST":  # ?delete: many at once, those that are not there count as deleted
             keys = [unescape(one) for one in re.findall(r"<Key>(.*?)</Key>", body.decode())]
@@ -106,43 +111,79 @@ def place(bucket="photos"):
 
 def test_the_four_verbs_over_s3(storage):
     """Put, put again, get, drop, drop again: signed requests under the prefix; what is not there is None."""
-    name = "ab" + "0" * 62
-    blob_store.put(place(), "c-1", name, b"first")
-    blob_store.put(place(), "c-1", name, b"second")
-    assert storage.buckets == {"photos": {f"house/c-1/ab/{name}": b"second"}}
-    assert blob_store.get(place(), "c-1", name) == b"second"
+    blob_store.put(place(), "c-1/ab", b"first")
+    blob_store.put(place(), "c-1/ab", b"second")
+    assert storage.buckets == {"photos": {"house/c-1/ab": b"second"}}
+    assert blob_store.get(place(), "c-1/ab") == b"second"
     for _ in range(2):
-        blob_store.drop(place(), "c-1", name)
-    assert storage.buckets == {"photos": {}} and blob_store.get(place(), "c-1", name) is None
+        blob_store.drop(place(), "c-1/ab")
+    assert storage.buckets == {"photos": {}} and blob_store.get(place(), "c-1/ab") is None
 
 
 def test_one_bad_answer_is_asked_again_and_what_cannot_be_kept_says_so(storage, monkeypatch):
     """A hiccup of the storage costs nobody a photo; no such bucket, or another key, is told as unreachable, never as kept."""
     storage.bad_days = 1
-    blob_store.put(place(), "c-1", "cd" + "0" * 62, b"kept")
+    blob_store.put(place(), "c-1/cd", b"kept")
     assert len(storage.asked) == 2 and len(storage.buckets["photos"]) == 1
     with pytest.raises(StorageUnreachable):
-        blob_store.put(place("nowhere"), "c-1", "cd" + "0" * 62, b"lost")
+        blob_store.put(place("nowhere"), "c-1/cd", b"lost")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "somebody-else")
     blob_store._store.cache_clear()
-    for act in (lambda: blob_store.put(place(), "c-1", "ef" + "0" * 62, b"lost"), lambda: blob_store.get(place(), "c-1", "cd" + "0" * 62)):
+    for act in (lambda: blob_store.put(place(), "c-1/ef", b"lost"), lambda: blob_store.get(place(), "c-1/cd")):
         with pytest.raises(StorageUnreachable):
             act()
     assert len(storage.buckets["photos"]) == 1
 
 
-def test_a_photo_goes_to_s3_sealed_and_comes_back(storage, prepared_database, tmp_path, clock, new_id):
-    """Uploaded by a phone, seen at the office; in the bucket nobody sees a picture. While the storage lacks it, the photo is asked for later."""
+def opened(prepared_database, tmp_path, clock, new_id):
     office = open_office(prepared_database(furnish), tmp_path, clock, new_id)
     house = office.app.extensions["dishu"]
     office.app.extensions["dishu"] = replace(house, settings=replace(house.settings, blobs_url="s3://photos/house"))
+    return office
+
+
+def test_a_photo_goes_to_s3_sealed_and_comes_back(storage, prepared_database, tmp_path, clock, new_id):
+    """Uploaded by a phone, seen at the office; in the bucket nobody sees a picture. While the storage lacks it, the photo is asked for later."""
+    office = opened(prepared_database, tmp_path, clock, new_id)
     content = picture()
     made, uploader = phone(office)
     show(made, name_of(content))
     uploader.upload(content)
     ((key, kept),) = storage.buckets["photos"].items()
-    assert key.endswith(name_of(content)) and b"JFIF" not in kept and content not in kept
+    assert name_of(content) in key and b"JFIF" not in kept and content not in kept
     client = office.signed_in("secretary").client
     assert client.get(f"/api/v1/blobs/{name_of(content)}").data == content
     storage.buckets["photos"].clear()
     assert client.get(f"/api/v1/blobs/{name_of(content)}").status_code == 503
+
+
+def test_two_who_upload_the_same_photo_at_once_have_it_both(storage, prepared_database, tmp_path, clock, new_id):
+    """S26: both files are on their way to the storage; nobody waits for it meanwhile, one stays, and it opens for both for ever."""
+    office = opened(prepared_database, tmp_path, clock, new_id)
+    content = picture()
+    both, (_, other) = [phone(office)[1] for _ in range(2)], phone(office)
+    turns, second_came, first_done = count(1), threading.Event(), threading.Event()
+
+    def hold() -> None:
+        if next(turns) == 1:
+            second_came.wait(10)
+        else:
+            second_came.set()
+            first_done.wait(10)
+
+    storage.after_put = hold
+    with ThreadPoolExecutor(2) as pool:
+        uploads = [pool.submit(one.upload, content) for one in both]
+        met = second_came.wait(10)
+        assert other.begin(picture("blue")).status_code == 201
+        done, _ = wait(uploads, 10, FIRST_COMPLETED)
+        first_done.set()
+    assert met and len(done) == 1, "one waited for the other's storage"
+    for one in uploads:
+        one.result()
+    assert [one.fetch(name_of(content)).data for one in both] == [content, content]
+    assert len(storage.buckets["photos"]) == 1
+    ((key, kept),) = storage.buckets["photos"].items()
+    storage.buckets["photos"][key] = kept[:-1] + bytes([kept[-1] ^ 1])
+    damaged = both[0].fetch(name_of(content))
+    assert (damaged.status_code, damaged.json["type"]) == (503, "/problems/storage-unreachable")

@@ -14,6 +14,7 @@ from hand_phone import HandPhone
 from PIL import Image
 
 from server.house import uuid7
+from server.services import blobs
 from server.services.archive import ArchiveDamaged
 from server.services.backup import back_up
 from server.services.blobs import sweep_uploads
@@ -115,6 +116,40 @@ def test_an_interrupted_photo_goes_on_at_the_byte(office):
     assert (fetched.data, fetched.content_type) == (content, "image/jpeg")
     part = uploader.fetch(name_of(content), Range="bytes=10-19")
     assert (part.status_code, part.data) == (206, content[10:20])
+
+
+class Killed(BaseException):
+    """The program ends here."""
+
+
+def test_a_photo_whose_server_was_killed_behind_its_last_byte_is_kept_when_the_phone_asks(office, monkeypatch):
+    """The phone asks how far it is, is told that all has arrived, and never sends again: by then the photo is kept."""
+    _, uploader = phone(office)
+    content = picture()
+    where = uploader.begin(content).headers["Location"]
+
+    def killed(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as change, pytest.raises(Killed):
+        change.setattr(blobs, "_finish", killed)
+        uploader.send(where, 0, content)
+    assert uploader.offset(where) == len(content)
+    assert uploader.fetch(name_of(content)).data == content
+    assert uploader.offset(where) == len(content), "asked again, nothing is done twice"
+
+
+def test_a_photo_whose_storage_was_away_at_its_last_byte_is_kept_when_it_is_back(office):
+    """Told as 503 by sending and by asking, as long as it lasts; whichever comes afterwards finishes it."""
+    _, uploader = phone(office)
+    content, folder = picture(), office.house.settings.data_dir / "blobs"
+    folder.write_bytes(b"no folder")
+    where = uploader.begin(content).headers["Location"]
+    assert uploader.send(where, 0, content).json["type"] == "/problems/storage-unreachable"
+    assert uploader.client.head(where, headers=uploader.headers | TUS).status_code == 503
+    folder.unlink()
+    assert uploader.send(where, len(content), b"").status_code == 204
+    assert uploader.fetch(name_of(content)).data == content
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from crossing_kit import NOWHERE, accept, ask, family, there, two_communities
-from server_kit import COMMUNITY, PASSWORD, create, patch
+from crossing_kit import NOWHERE, OTHER, accept, ask, family, rows, there, two_communities
+from server_kit import COMMUNITY, PASSWORD, building, create, patch
 from test_server_blobs import Uploader, name_of, picture
+from test_server_crossing import erase_there
 
 from server.store import installs
 from server.store.database import write
@@ -121,3 +122,27 @@ def test_s26_a_photo_that_another_phone_took_over_with_its_work_is_seen(ground):
     assert [seen_by(ground, "secretary-2", one)[0] for one in (red, blue)] == [200, 404]
     uploads_of(ground, taker).upload(blue)
     assert seen_by(ground, "secretary-2", blue) == (200, True)
+
+
+def test_s28_s30_a_photo_that_both_communities_show_goes_where_its_person_is_erased(ground):
+    """Both have one file: it stays as long as a record anywhere shows it, and is destroyed with the last one."""
+    phone = ground.worker(0)
+    near, _ = family(phone)
+    red, blue = picture("red"), picture("blue")
+    for one in (red, blue):
+        uploads_of(ground, phone).upload(one)
+    names = [name_of(one) for one in (red, blue)]
+    shelf = {"name": "柜", "kind": "supply", "photos": {"add": names[:1]}, "anchor": building(0)["set"]["anchor"]}
+    phone.write(create("care_status", {"person": near.persons[0], "kind": "disabled", "photos": names}), create("resource", shelf))
+    _, waiting = ask(ground, phone, near.household)
+    accept(ground, waiting, NOWHERE)
+    assert opens(ground) == sorted([(where, name) for where in (COMMUNITY, OTHER) for name in names])
+    files = [path for path in (ground.house.settings.data_dir / "blobs").rglob("*") if path.is_file()]
+    erase_there(ground, near.persons[0])
+    assert opens(ground) == [(COMMUNITY, names[0])] and seen_by(ground, "secretary-1", red) == (200, True)
+    assert len(files) == 2 and [path.stem for path in files if path.exists()] == names[:1]
+
+
+def opens(ground):
+    """(community, SHA-256) of the photos whose keys are there."""
+    return sorted(tuple(one) for one in rows(ground, "SELECT community_id, sha256 FROM blob WHERE wrapped_key IS NOT NULL"))

@@ -297,7 +297,7 @@ def test_s28_photos_go_unless_somebody_else_is_on_them_too(ground):
     _, answer = Desk(ground).erase(made.persons[0])
     assert answer.json["done"]["photos"] == 2
     assert [uploader.fetch(one).status_code for one in names] == [404, 200, 404]
-    kept = {path.name for path in (ground.house.settings.data_dir / "blobs").rglob("*") if path.is_file()}
+    kept = {path.stem for path in (ground.house.settings.data_dir / "blobs").rglob("*") if path.is_file()}
     assert kept == {names[1]}
     assert not list((ground.house.settings.data_dir / "uploads").iterdir())
 

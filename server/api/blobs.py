@@ -64,7 +64,8 @@ def begin() -> Response:
 
 @blueprint.route("/uploads/<upload_id>", methods=["HEAD"])
 @describe(zh="已收到多少字节", en="How much of an upload has arrived", tag=_TAG, auth="any",
-          problems=("tus-version", "not-found", "upload-expired"))  # fmt: skip
+          problems=("tus-version", "not-found", "upload-expired", "hash-differs", "invalid-input", "storage-unreachable"),
+          more="An upload that has arrived whole is kept before the answer, also where the server ended behind its last byte.")  # fmt: skip
 def progress(upload_id: str) -> Response:
     """Needs ``write_records``; one's own uploads only."""
     return _standing(200, blobs.progress(auth.house(), _writer(), upload_id))

@@ -6,7 +6,8 @@ from sqlalchemy import BigInteger, Index, LargeBinary
 
 from server.models.base import key, keyed, may, need
 
-# The content is a sealed file of the blob store; its key is wrapped here, and destroyed with an erasure.
+# The content is a sealed file of the blob store; its key is wrapped here, and destroyed with an erasure. Every sealing has a file of its own,
+# and the row tells which: of two who bring the same photo at once, one's file is the one that the row's key opens. Communities may share it.
 blob = keyed(
     "blob",
     key("sha256"),  # of what was uploaded: the name under which records refer to it
@@ -14,6 +15,7 @@ blob = keyed(
     need("size_bytes", BigInteger),  # of what is kept, without metadata that tells a place
     need("kept_sha256"),
     need("stored_at"),
+    need("file"),
     may("wrapped_key", LargeBinary),
 )
 

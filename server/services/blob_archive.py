@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from server.store.database import Connection
 
 MEMBER = "~blobs"
-COLUMNS = [("community_id", "text"), ("sha256", "text"), ("sealed", "bytes")]
+COLUMNS = [("file", "text"), ("sealed", "bytes")]
 
 
 def blob_lines(house: House, connection: Connection) -> Iterator[bytes]:
     """The files of all blobs in this snapshot. A row whose file is gone has no line: verifying the copy tells it."""
-    for community_id, sha256 in store.every_blob(connection):
-        sealed = blob_store.get(house, community_id, sha256)
+    for file in dict.fromkeys(row.file for row in store.every_blob(connection)):
+        sealed = blob_store.get(house, file)
         if sealed is not None:
-            yield f"{community_id}\t{sha256}\t{sealed.hex()}\n".encode()
+            yield f"{file}\t{sealed.hex()}\n".encode()
 
 
 def take_blobs(house: House, blocks: Iterable[bytes]) -> None:
@@ -33,22 +33,19 @@ def take_blobs(house: House, blocks: Iterable[bytes]) -> None:
     for block in blocks:
         *lines, left = (left + block).split(b"\n")
         for line in lines:
-            community_id, sha256, content = line.split(b"\t")
-            blob_store.put(house, community_id.decode(), sha256.decode(), bytes.fromhex(content.decode()))
+            file, content = line.decode().split("\t")
+            blob_store.put(house, file, bytes.fromhex(content))
 
 
 def check_blobs(house: House, connection: Connection) -> list[tuple[str, str]]:
     """Open every photo of a restored copy; (community, SHA-256) of each. ArchiveDamaged names the first that is not whole."""
     found = []
-    for community_id, sha256 in store.every_blob(connection):
-        row, sealed = store.blob_of(connection, community_id, sha256), blob_store.get(house, community_id, sha256)
-        if row is None or row.wrapped_key is None:
-            continue
+    for row in store.every_blob(connection):
         try:
-            content = unseal(cipher(house.keys.unwrap(row.wrapped_key)), sealed or b"")
+            content = unseal(cipher(house.keys.unwrap(row.wrapped_key)), blob_store.get(house, row.file) or b"")
         except WrongKey:
             content = b""
         if hashlib.sha256(content).hexdigest() != row.kept_sha256:
-            raise ArchiveDamaged(f"the photo {sha256} of community {community_id} is not whole in the copy")
-        found.append((community_id, sha256))
+            raise ArchiveDamaged(f"the photo {row.sha256} of community {row.community_id} is not whole in the copy")
+        found.append((row.community_id, row.sha256))
     return found

@@ -20,38 +20,39 @@ if TYPE_CHECKING:
 Given = TypeVar("Given")
 
 
-def put(house: House, community_id: str, sha256: str, sealed: bytes) -> None:
+def new_file(house: House, community_id: str, sha256: str) -> str:
+    """A name under which nothing was ever kept."""
+    return f"{community_id}/{sha256[:2]}/{sha256}.{house.new_id()}"
+
+
+def put(house: House, file: str, sealed: bytes) -> None:
     """Keep the bytes; whole or not at all. StorageUnreachable where the storage does not answer."""
     import obstore
 
     try:
-        _asked(lambda: obstore.put(_store(house.settings.blobs_url), _path(community_id, sha256), sealed))
+        _asked(lambda: obstore.put(_store(house.settings.blobs_url), file, sealed))
     except FileNotFoundError as error:
         raise StorageUnreachable("the storage of photos has no such bucket or folder", retry_after_s=30) from error
 
 
-def get(house: House, community_id: str, sha256: str) -> bytes | None:
+def get(house: House, file: str) -> bytes | None:
     """The bytes, None where there are none."""
     import obstore
 
     try:
-        return _asked(lambda: bytes(obstore.get(_store(house.settings.blobs_url), _path(community_id, sha256)).bytes()))
+        return _asked(lambda: bytes(obstore.get(_store(house.settings.blobs_url), file).bytes()))
     except FileNotFoundError:
         return None
 
 
-def drop(house: House, community_id: str, sha256: str) -> None:
+def drop(house: House, file: str) -> None:
     """Destroy the bytes; nothing happens where there are none."""
     import obstore
 
     try:
-        _asked(lambda: obstore.delete(_store(house.settings.blobs_url), _path(community_id, sha256)))
+        _asked(lambda: obstore.delete(_store(house.settings.blobs_url), file))
     except FileNotFoundError:
         pass
-
-
-def _path(community_id: str, sha256: str) -> str:
-    return f"{community_id}/{sha256[:2]}/{sha256}"
 
 
 @lru_cache(maxsize=8)

@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -28,7 +28,7 @@ from server.errors import (
     UploadExpired,
 )
 from server.permissions import Actor, Scope
-from server.sealing import cipher, seal, unseal
+from server.sealing import WrongKey, cipher, seal, unseal
 from server.services import blob_store, photos_along
 from server.services.audit import Look, note
 from server.services.labels import PERSONAL
@@ -103,14 +103,27 @@ def begin(house: House, actor: Actor, *, sha256: str, media_type: str, length_by
 
 
 def progress(house: House, actor: Actor, upload_id: str) -> Upload:
-    """How far an upload of this install is. Raises NotFound, UploadExpired."""
+    """How far an upload of this install is. One that has arrived whole is kept by now, also where the program ended behind its last byte.
+
+    Raises
+    ------
+    NotFound, UploadExpired
+        There is none of this install, or it is past its time.
+    HashDiffers, InvalidInput
+        All has arrived and is not the file that was announced, or no picture: the upload is gone.
+    StorageUnreachable
+        All has arrived and cannot be kept now.
+    """
     with read(house.engine) as connection:
         row = store.upload_of(connection, actor.community_id, _install(actor), upload_id)
     if row is None:
         raise NotFound("there is no such upload of this device")
     if row.expires_at < stamp(house.clock()):
         raise UploadExpired("this upload is past its time")
-    return Upload(row.upload_id, row.sha256, row.media_type, row.length_bytes, row.offset_bytes, row.expires_at)
+    found = Upload(row.upload_id, row.sha256, row.media_type, row.length_bytes, row.offset_bytes, row.expires_at)
+    if found.offset_bytes == found.length_bytes:
+        _finish(house, actor, found)
+    return found
 
 
 def append(
@@ -141,20 +154,18 @@ def append(
     found = progress(house, actor, upload_id)
     if found.offset_bytes != offset_bytes:
         raise OffsetDiffers(f"the upload goes on at byte {found.offset_bytes}")
-    end = offset_bytes
-    if end < found.length_bytes:
-        folder = _spool(house, upload_id).parent
-        folder.mkdir(mode=0o700, exist_ok=True)
-        # A request that hangs on a broken line must not hold up the one that goes on: each has a file of its own.
-        with tempfile.TemporaryFile(dir=folder) as piece:
-            end += _receive(piece, take, checksum, found.length_bytes - offset_bytes)
-            with write(house.engine) as connection:
-                if not store.advance_upload(connection, actor.community_id, upload_id, before=offset_bytes, after=end):
-                    raise OffsetDiffers("another request went on with this upload")
-                _join(_spool(house, upload_id), piece, offset_bytes)
-    if end == found.length_bytes:
-        _finish(house, actor, found)
-    return replace(found, offset_bytes=end)
+    if offset_bytes == found.length_bytes:
+        return found
+    folder = _spool(house, upload_id).parent
+    folder.mkdir(mode=0o700, exist_ok=True)
+    # A request that hangs on a broken line must not hold up the one that goes on: each has a file of its own.
+    with tempfile.TemporaryFile(dir=folder) as piece:
+        end = offset_bytes + _receive(piece, take, checksum, found.length_bytes - offset_bytes)
+        with write(house.engine) as connection:
+            if not store.advance_upload(connection, actor.community_id, upload_id, before=offset_bytes, after=end):
+                raise OffsetDiffers("another request went on with this upload")
+            _join(_spool(house, upload_id), piece, offset_bytes)
+    return progress(house, actor, upload_id)
 
 
 def _receive(piece: IO[bytes], take: Callable[[int], bytes], checksum: tuple[str, bytes] | None, room: int) -> int:
@@ -190,12 +201,13 @@ def _join(path: Path, piece: IO[bytes], offset_bytes: int) -> None:
 def _finish(house: House, actor: Actor, found: Upload) -> None:
     """Check the whole, leave out what tells places, seal and keep it. Done twice it changes nothing."""
     path, community_id = _spool(house, found.upload_id), actor.community_id
-    if not path.exists():
+    try:
+        content = path.read_bytes()[: found.length_bytes]
+    except FileNotFoundError:
         with read(house.engine) as connection:
             if store.blob_of(connection, community_id, found.sha256) is not None:
                 return
-        raise StorageUnreachable("the bytes of this upload are not on this machine", retry_after_s=5)
-    content = path.read_bytes()[: found.length_bytes]
+        raise StorageUnreachable("the bytes of this upload are not on this machine", retry_after_s=5) from None
     try:
         if hashlib.sha256(content).hexdigest() != found.sha256:
             raise HashDiffers("the file is not the one that was announced")
@@ -227,20 +239,24 @@ def keep_photo(house: House, actor: Actor, content: bytes, media_type: str) -> s
 
 
 def _keep(house: House, community_id: str, install_id: str, sha256: str, media_type: str, kept: bytes) -> None:
-    """Seal the bytes and note who has them. Done twice it changes nothing."""
-    at = stamp(house.clock())
+    """Seal the bytes and note who has them. Done twice, or by two at once, it changes nothing."""
+    at, made = stamp(house.clock()), None
+    with read(house.engine) as connection:
+        known = store.blob_of(connection, community_id, sha256)
+    if known is None:
+        plain, wrapped = house.keys.new_data_key()
+        file, digest = blob_store.new_file(house, community_id, sha256), hashlib.sha256(kept).hexdigest()
+        # The file before the row, and while nobody waits: a row always has its file. A crash between leaves one that nobody can open.
+        blob_store.put(house, file, seal(cipher(plain), kept))
+        made = (community_id, sha256, media_type, len(kept), digest, at, file, wrapped)
     with write(house.engine) as connection:
         # A move out of here happens before or after, never at once: one of the two sees the other and takes the photo along.
         reading.lock_placement(connection, community_id, exclusive=False)
-        there = store.blob_of(connection, community_id, sha256)
-        if there is None or there.wrapped_key is None:
-            plain, wrapped = house.keys.new_data_key()
-            # The file before the row: a row always has its file. A crash between leaves a file that nobody can open.
-            blob_store.put(house, community_id, sha256, seal(cipher(plain), kept))
-            digest = hashlib.sha256(kept).hexdigest()
-            store.add_blob(connection, (community_id, sha256, media_type, len(kept), digest, at, wrapped))
+        stands = made and store.add_blob(connection, made)
         store.add_holders(connection, community_id, [(sha256, install_id, store.UPLOADED)], at)
         photos_along.follow(connection, house, community_id, install_id, sha256, at)
+    if stands and stands.file != file:  # another was faster
+        blob_store.drop(house, file)
 
 
 def held_by_phone(house: House, community_id: str, names: Sequence[str]) -> dict[str, list[str]]:
@@ -287,13 +303,16 @@ def fetch(house: House, actor: Actor, scope: Scope, sha256: str, look: Look) -> 
         raise NotFound("there is no such photo within your scope")
     if shown is not None and shown[2] in PERSONAL:
         note(house, look, scope=scope.describe(), record_type=shown[0], record_id=shown[1], fields=(store.PHOTOS,), count=1)
-    sealed = blob_store.get(house, community_id, sha256)
+    sealed = blob_store.get(house, row.file)
     if sealed is None:
         raise StorageUnreachable("the file of this photo is not in the storage")
+    try:
+        content = unseal(cipher(house.keys.unwrap(row.wrapped_key)), sealed)
+    except WrongKey as error:
+        raise StorageUnreachable("the file of this photo is not the one that was kept") from error
     if shown is not None and actor.install_id is not None:
         with write(house.engine) as connection:
             photos_along.note_reading(connection, house, community_id, actor.install_id, sha256, shown[1], stamp(house.clock()))
-    content = unseal(cipher(house.keys.unwrap(row.wrapped_key)), sealed)
     return Photo(content, row.media_type, row.kept_sha256)
 
 

@@ -16,10 +16,10 @@ from server.services.carry import ENGINE_VERSION
 from server.services.revocations import ERASURE, note_revocation
 from server.services.transact import statuses_changed
 from server.services.unsealing import open_sealed
-from server.store import commands, counted, crossings, erasing, writing
+from server.store import blobs, commands, counted, crossings, erasing, writing
 from server.store import push as reading
 from server.store.blobs import PHOTOS
-from server.store.database import next_journal_number, stamp, write
+from server.store.database import next_journal_number, read, stamp, write
 from server.store.errors import PlanOutdated
 from sync.digest import version_tag
 from sync.feedrows import Counter, stream_changes, streams_of
@@ -186,9 +186,16 @@ def erase(house: House, target: Target, by: By) -> dict[str, int]:
                 house, ERASURE, now.community_id, now.subject_id, by.reason, people=list(now.subjects), subjects=subjects,
                 reference=by.reference,
             )  # fmt: skip
-    for community_id, name in dropped:
-        blob_store.drop(house, community_id, name)
+    with read(house.engine) as connection:
+        files = _files_to_drop(connection, dropped)
+    for file in files:
+        blob_store.drop(house, file)
     return dict(done)
+
+
+def _files_to_drop(connection: Connection, photos: Iterable[tuple[str, str]]) -> set[str]:
+    """Files of erased photos, (community, SHA-256), that nobody shows any more."""
+    return {file for one in photos if (file := blobs.file_to_drop(connection, *one)) is not None}
 
 
 def erase_again(connection: Connection, house: House, line: Mapping[str, Any]) -> bool:
@@ -202,8 +209,8 @@ def erase_again(connection: Connection, house: House, line: Mapping[str, Any]) -
     alive = any(erasing.keys_there(connection, community_id, found.subjects).values())
     by = By(_SYSTEM, line["reason"], line.get("reference", ""), "system")
     _, photos = _erase_in(connection, house, found, by)
-    for name in photos:
-        blob_store.drop(house, community_id, name)
+    for file in _files_to_drop(connection, [(community_id, name) for name in photos]):
+        blob_store.drop(house, file)
     return alive or bool(found.living)
 
 

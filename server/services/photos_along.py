@@ -4,8 +4,8 @@ A reference opens a photo only where it was written by somebody who had uploaded
 is noted by record: where they have read it, and where they have named it while they could. A record that leaves their scope takes the
 photo with it.
 
-Photos are stored by community, sealed under a key of their own that the key of the house wraps: the bytes are copied as they are. With
-them goes whose word counts.
+Photos are noted by community, sealed under a key of their own that the key of the house wraps: the other community has the same file and key.
+With them goes whose word counts.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from server.services import blob_store
 from server.store import blobs, crossings, installs
 from server.store import push as reading
 
@@ -47,15 +46,8 @@ def bring(
         row = blobs.blob_of(connection, from_community, name)
         if row is None or row.wrapped_key is None:
             continue
-        present = blobs.blob_of(connection, to_community, name)
-        if present is None:
-            content = blob_store.get(house, from_community, name)
-            if content is None:
-                continue
-            blob_store.put(house, to_community, name, content)
-            values = (to_community, name, row.media_type, row.size_bytes, row.kept_sha256, at, row.wrapped_key)
-            blobs.add_blob(connection, values)
-        elif present.wrapped_key is None:
+        values = (to_community, name, row.media_type, row.size_bytes, row.kept_sha256, at, row.file, row.wrapped_key)
+        if blobs.add_blob(connection, values).wrapped_key is None:
             continue
         had = blobs.holders(connection, from_community, [name]).get(name, {})
         held = {

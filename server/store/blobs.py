@@ -59,20 +59,21 @@ def expired_uploads(connection: Connection, now: str) -> list[Any]:
 
 
 # ---------------------------------------------------------------- blobs
-def add_blob(connection: Connection, row: Sequence[Any]) -> None:
-    """A stored blob: community, SHA-256, media type, size, SHA-256 of what is kept, time, wrapped key.
+def add_blob(connection: Connection, row: Sequence[Any]) -> Any:
+    """A stored blob: community, SHA-256, media type, size, SHA-256 of what is kept, time, file, wrapped key.
 
-    Stored twice at the same time, the first row stays: `blob_of` tells which key opens the file.
+    Stored twice, also at the same time, the first row stays. The row that stands, as `blob_of`: which file it is and which key opens it.
     """
-    columns = ("community_id", "sha256", "media_type", "size_bytes", "kept_sha256", "stored_at", "wrapped_key")
+    columns = ("community_id", "sha256", "media_type", "size_bytes", "kept_sha256", "stored_at", "file", "wrapped_key")
     insert_rows(connection, blob, columns, [row], "ON CONFLICT DO NOTHING")
+    return blob_of(connection, row[0], row[1])
 
 
 def blob_of(connection: Connection, community_id: str, sha256: str) -> Any | None:
     """The row of a blob."""
     return run(
         connection,
-        "SELECT media_type, size_bytes, kept_sha256, wrapped_key FROM blob WHERE community_id = ? AND sha256 = ?",
+        "SELECT media_type, size_bytes, kept_sha256, file, wrapped_key FROM blob WHERE community_id = ? AND sha256 = ?",
         (community_id, sha256),
     ).first()
 
@@ -98,8 +99,18 @@ def backed_up(connection: Connection, community_id: str, names: Sequence[str]) -
 
 
 def every_blob(connection: Connection) -> list[Any]:
-    """(community, SHA-256) of all blobs of the house, in order."""
-    return list(run(connection, "SELECT community_id, sha256 FROM blob ORDER BY community_id, sha256"))
+    """All blobs of the house that are not erased, in order."""
+    statement = "SELECT community_id, sha256, kept_sha256, file, wrapped_key FROM blob WHERE wrapped_key IS NOT NULL ORDER BY community_id, sha256"
+    return list(run(connection, statement))
+
+
+def file_to_drop(connection: Connection, community_id: str, sha256: str) -> str | None:
+    """The file of an erased blob; None where there is none, or another community still shows it."""
+    statement = (
+        "SELECT b.file FROM blob b WHERE b.community_id = ? AND b.sha256 = ? AND NOT EXISTS (SELECT 1 FROM community c "
+        "JOIN blob o ON o.community_id = c.community_id AND o.sha256 = b.sha256 WHERE o.file = b.file AND o.wrapped_key IS NOT NULL)"
+    )
+    return run(connection, statement, (community_id, sha256)).scalar_one_or_none()  # type: ignore[no-any-return]
 
 
 # ---------------------------------------------------------------- who may read

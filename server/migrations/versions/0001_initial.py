@@ -83,7 +83,7 @@ def upgrade() -> None:
         key("community_id"), key("install_id"), key("backup_id"), need("n", BigInteger), clustered=True)
     table("blob",
         key("community_id"), key("sha256"), need("media_type"), need("size_bytes", BigInteger), need("kept_sha256"),
-        need("stored_at"), may("wrapped_key", LargeBinary))
+        need("stored_at"), need("file"), may("wrapped_key", LargeBinary))
     table("blob_holder",
         key("community_id"), key("sha256"), key("install_id"), key("record_id"), need("since"), clustered=True)
     table("cell",
