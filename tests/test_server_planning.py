@@ -19,8 +19,9 @@ from sqlalchemy import text
 
 from server.cli import main
 from server.house import uuid7
-from server.services import reach
+from server.services import cell_design, reach
 from server.services.push import accept_user_operation
+from server.store import ground
 from server.store.database import write
 
 KEY = b"a made-up key of thirty-two bytes".hex()
@@ -85,6 +86,24 @@ def test_a_division_is_proposed_shown_and_kept_as_a_draft(secretary):
     assert len(cut["cut_buildings"]) == 1 and "长楼" in cut["cut_buildings"][0]["zh"]
     assert secretary.post(f"{path_of()}/{made['edition_id']}/publish").status_code == 200
     assert secretary.post(f"{path_of()}/propose", {"cells": 2, "keep": False}).json["edition_id"] is None
+
+
+@pytest.mark.parametrize(
+    ("own", "doors", "held"),
+    [
+        (None, {(120.60105, 31.30098): 3}, [3, 0]),  # two metres south of the wall
+        ((120.6011, 31.3011), {(120.6011, 31.3005): 3}, [3, 0]),  # the gate of the yard, but the building itself is there
+        ((120.6011, 31.3011), {(120.6031, 31.3011): 3}, [3, 0]),  # the entrance of another block: the building decides
+        (None, {(120.6011, 31.3011): 1, (120.6031, 31.3011): 2}, [0, 3]),  # several doors: the one of most households
+        (None, {(120.6011, 31.3005): 3}, [0, 0, 3]),  # nothing near: a building of its own
+    ],
+)
+def test_an_outline_has_the_households_of_the_building_whose_door_is_before_it(own, doors, held):
+    """Doors are measured on the step, in the yard or at the gate: the outline has the households all the same, and each counts once."""
+    drawn = [(str(at), shapely.box(120.601 + at * 0.002, 31.301, 120.6015 + at * 0.002, 31.3012)) for at in range(2)]
+    spots = [ground.Spot("b", "cell/a", lon, lat, number) for (lon, lat), number in doors.items()]
+    found = cell_design.with_households({"b": "{}"}, {"b": own} if own else {}, [], spots, drawn)
+    assert [one.households for one in found] == held
 
 
 def test_what_cannot_be_divided_is_said(office, secretary):

@@ -19,6 +19,7 @@ from geo.datum import convert_geometry
 from geo.design import propose_cells
 from geo.errors import GeoError, MalformedGeoJSON
 from geo.locate import CellIndex
+from geo.metric import metres_per_degree
 from geo.profile import CodeProfile
 from server.errors import InputError, InvalidInput, NotFound
 from server.permissions import Actor
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from server.house import House
 
 MOST_CELLS = 300
+_STEP_M = 10.0
 
 
 def propose(
@@ -61,7 +63,7 @@ def propose(
     ----------
     cells : how many; None: as the profile's target says
     seed : another one may give another division of like quality
-    outlines : GeoJSON of building outlines, else buildings are points, at the entrance where most of their households are placed;
+    outlines : GeoJSON of building outlines, else (and where none is at hand) buildings are points, at the entrance where most of their households are placed;
         households are those on record inside, and of a building all, whichever entrance is theirs
     lines : GeoJSON of roads and walls that borders may follow
     datum : of outlines and lines
@@ -94,7 +96,7 @@ def propose(
         raise _wrong("/cells", "range", f"1 to {MOST_CELLS}")
     profile = profile_of(house, row)
     drawn = _outlines(outlines, datum)
-    buildings = _buildings(_standing(on_record, own, dwellings, households), drawn)
+    buildings = with_households(on_record, own, dwellings, households, drawn)
     try:
         made = propose_cells(
             boundary, buildings, lines=_lines(lines, datum), cells=cells, profile=profile, community_code=row.code,
@@ -176,11 +178,15 @@ def _balance(households: Mapping[str, int], profile: CodeProfile) -> dict[str, A
 
 
 class _Standing(NamedTuple):
-    """A building on record: its name, where it stands, and its households."""
+    """A building on record: its name, where it stands, and its households.
+
+    ``points`` : where it may be looked for, the likeliest first: its own point, then its doors, those of most households first.
+    """
 
     name: str
     point: Any
     households: int
+    points: tuple[Any, ...]
 
 
 def _standing(
@@ -199,28 +205,51 @@ def _standing(
                 lived[one.building] += one.number if spots is households else 0
     made = []
     for building, fields in sorted(on_record.items()):
-        points = at.get(building)
-        point = min(points, key=lambda one: (-points[one], one)) if points else own.get(building)
-        if point is not None:
-            made.append(_Standing(_name(building, fields), shapely.Point(point), lived[building]))
+        doors = sorted(at[building], key=lambda one: (-at[building][one], one))
+        points = [shapely.Point(one) for one in ([own[building]] if building in own else []) + doors]
+        if points:
+            point = shapely.Point(doors[0]) if doors else points[0]
+            made.append(_Standing(_name(building, fields), point, lived[building], tuple(points)))
     return made
 
 
-def _buildings(standing: Sequence[_Standing], drawn: Sequence[tuple[str, Any]]) -> list[Building]:
-    """Outlines with the households of the buildings on record that stand in them; others as points."""
+def with_households(
+    on_record: Mapping[str, str],
+    own: Mapping[str, tuple[float, float]],
+    dwellings: Sequence[ground.Spot],
+    households: Sequence[ground.Spot],
+    drawn: Sequence[tuple[str, Any]],
+) -> list[Building]:
+    """Outlines with the households of the buildings on record that stand in them; others as points.
+
+    A building stands in the outline that one of its points lies in. A door is measured on the step before it: of one that has no point
+    in any outline the nearest is taken, up to `_STEP_M`.
+
+    Parameters
+    ----------
+    on_record, own : fields and own point of buildings, by id
+    dwellings, households : where they are placed
+    drawn : (name, outline)
+    """
+    standing = _standing(on_record, own, dwellings, households)
     if not drawn:
-        return [Building(*one) for one in standing]
-    points = np.array([one.point for one in standing], dtype=object)
-    shapes = np.array([shape for _, shape in drawn], dtype=object)
-    held = np.zeros(len(drawn), dtype=np.int64)
-    taken = np.zeros(len(points), dtype=bool)
-    if len(points):
-        for point, shape in zip(*shapely.STRtree(shapes).query(points, predicate="intersects"), strict=True):
-            if not taken[point]:
-                taken[point] = True
-                held[shape] += standing[point].households
-    made = [Building(name, shape, int(count)) for (name, shape), count in zip(drawn, held, strict=True)]
-    return made + [Building(*one) for at, one in enumerate(standing) if not taken[at]]
+        return [Building(one.name, one.point, one.households) for one in standing]
+    tree = shapely.STRtree(np.array([shape for _, shape in drawn], dtype=object))
+    owner = np.repeat(np.arange(len(standing)), [len(one.points) for one in standing])
+    points = np.array([point for one in standing for point in one.points], dtype=object)
+    step = _STEP_M / float(metres_per_degree(drawn[0][1].bounds[1])[1])
+    held: Counter[int] = Counter()
+    taken: set[int] = set()
+    inside = tree.query(points, predicate="intersects")
+    beside = tree.query_nearest(points, max_distance=step, all_matches=False) if len(points) else inside
+    for found in (inside, beside):
+        for at, shape in sorted(found.T.tolist()):
+            building = int(owner[at])
+            if building not in taken:
+                taken.add(building)
+                held[shape] += standing[building].households
+    made = [Building(name, shape, held[number]) for number, (name, shape) in enumerate(drawn)]
+    return made + [Building(one.name, one.point, one.households) for at, one in enumerate(standing) if at not in taken]
 
 
 def _name(building: str, fields: str) -> str:
