@@ -146,6 +146,8 @@ def test_a_code_used_twice_is_given_anew_when_somebody_agrees(secretary):
     [repair] = secretary.get(f"{place}/repairs").json["repairs"]
     [change] = repair["changes"]
     assert repair["kind"] == "new_code" and change["cell"] == f"{CODE}001" and change["before"] == change["after"]
+    meant = {one["id"]: one["geometry"] for one in secretary.get(place).json["cells"]["features"]}
+    assert len(meant) == 2 and meant[change["cell_id"]] == change["before"], "the cell that is meant, not its namesake"
     assert change["new_code"] not in (None, f"{CODE}001") and change["new_code"] in repair["zh"]
     made = secretary.post(f"{place}/repairs", {"repairs": [repair["repair_id"]]}).json
     assert made["certificate"]["ok"], made["certificate"]["problems"]

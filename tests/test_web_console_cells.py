@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import pytest
 from browser_kit import DemoSite
 from console_kit import COMMUNITY, Colleague, open_part, sign_in
 from playwright.sync_api import Locator, Page, Playwright, expect
@@ -150,3 +151,29 @@ def test_two_cells_are_joined_undone_and_the_draft_thrown_away(office_page: Page
     page.get_by_role("button", name="确定").click()
     expect(page.get_by_text("草稿已丢弃")).to_be_visible()
     assert all(one["state"] != "draft" for one in secretary.get(PATH)["editions"])
+
+
+@pytest.mark.long
+def test_a_repair_is_looked_at_with_the_keyboard_before_it_is_made(office_page: Page, demo_site: DemoSite, playwright: Playwright):
+    """Two cells have one code: the map shows which of them the repair means, without a pointer; then it is made."""
+    page, secretary = office_page, Colleague(playwright, demo_site, "secretary")
+    drawn = newest(secretary)["cells"]
+    first, second = drawn["features"][:2]
+    second["properties"]["code"] = first["properties"]["code"]
+    made = secretary.post(f"{PATH}?datum=cgcs2000", drawn)["edition_id"]
+    sign_in(page, demo_site)
+    page.goto(f"{demo_site.url}/#/cells/{made}")
+    offered = page.get_by_role("listitem").filter(has=page.get_by_role("button", name="修复", exact=True))
+    looked = offered.get_by_role("button", name="在图上看")
+    ground = page.get_by_role("region", name="这一版的网格").locator("canvas").first
+    paint = "canvas => canvas.toDataURL()"
+    expect(looked).to_have_attribute("aria-pressed", "false")
+    before = ground.evaluate(paint)
+    looked.press("Enter")
+    expect(looked).to_have_attribute("aria-pressed", "true")
+    page.wait_for_function("([canvas, before]) => canvas.toDataURL() !== before", arg=[ground.element_handle(), before])
+    looked.press("Enter")
+    page.wait_for_function("([canvas, before]) => canvas.toDataURL() === before", arg=[ground.element_handle(), before])
+    offered.get_by_role("button", name="修复", exact=True).click()
+    expect(page.get_by_text("已修复").first).to_be_visible()
+    expect(offered).to_have_count(0)

@@ -79,9 +79,10 @@ REPAIR: dict[str, Any] = {
             "type": "array",
             "items": {
                 "type": "object",
-                "required": ["cell", "area_before_m2", "area_after_m2", "area_change_m2", "before", "after"],
+                "required": ["cell_id", "cell", "area_before_m2", "area_after_m2", "area_change_m2", "before", "after"],
                 "properties": {
-                    "cell": {"type": "string"},
+                    "cell_id": {"type": "string", "description": "the id among the cells of the draft; two of them may have one code"},
+                    "cell": {"type": "string", "description": "its code"},
                     "new_code": {"type": ["string", "null"], "description": "the code that it would have; null: it keeps its own"},
                     "area_before_m2": {"type": "number"},
                     "area_after_m2": {"type": "number"},

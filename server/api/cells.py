@@ -176,7 +176,7 @@ def check_file(community_id: str) -> Response:
         {
             "certificate": drafts.report_of(certificate) | {"datum": sent.draft.datum},
             "file": cell_upload.file_told(sent),
-            "repairs": draft_repairs.repairs_told(offered),
+            "repairs": draft_repairs.repairs_told(offered, sent.draft),
             "cells": drafts.as_collection(sent.draft.cells),
         }
     )
@@ -203,7 +203,7 @@ def show_repairs(community_id: str, edition_id: str) -> Response:
     draft, report = draft_repairs.kept_draft(house(), community_id, edition_id)
     allowed = draft_repairs.revived_codes(house(), community_id, report)
     offered = draft_repairs.proposals(house(), community_id, draft, limits=cell_upload.limits(), allowed=allowed)
-    return json_answer({"repairs": draft_repairs.repairs_told(offered)})
+    return json_answer({"repairs": draft_repairs.repairs_told(offered, draft)})
 
 
 @blueprint.post("/api/v1/communities/<community_id>/editions/<edition_id>/repairs")

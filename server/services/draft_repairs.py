@@ -146,8 +146,8 @@ def repair_id(repair: Repair) -> str:
     return digest.hexdigest()
 
 
-def repairs_told(repairs: Iterable[Repair]) -> list[dict[str, Any]]:
-    """Proposals as they are shown: every cell before and after with its areas in m², and the findings that would go."""
+def repairs_told(repairs: Iterable[Repair], draft: DraftEdition) -> list[dict[str, Any]]:
+    """Proposals for a draft as they are shown: every cell before and after with its areas in m², and the findings that would go."""
     return [
         {
             "repair_id": repair_id(one),
@@ -160,6 +160,7 @@ def repairs_told(repairs: Iterable[Repair]) -> list[dict[str, Any]]:
             "settles": [problem_told(problem) for problem in one.settles],
             "changes": [
                 {
+                    "cell_id": draft.cells[change.at].cell_id,
                     "cell": change.cell_code,
                     "new_code": change.new_code,
                     "area_before_m2": round(area_m2(change.before), 1),

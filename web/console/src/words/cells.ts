@@ -60,6 +60,7 @@ export const cells = {
   certificateHash: ["这一版内容的指纹，内容相同指纹就相同", "Names the content of this edition: the same content, the same name"],
   repairs: ["可自动修复", "Repairs offered"],
   repair: ["修复", "Repair"],
+  tryRepair: ["在图上看", "Show on the map"],
   leaveOut: ["舍弃", "Leave out"],
   leaveOutAsk: ["{cell} 中未能读出的图形将从这版草稿中舍弃，发布后也不会有。确定舍弃吗？", "What could not be read of {cell} is left out of this draft, and of what is published from it. Leave it out?"],
   leftOut: ["已舍弃，重新检查完毕", "Left out and checked again"],

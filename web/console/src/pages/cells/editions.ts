@@ -59,15 +59,15 @@ export interface Repair extends Label {
   kind: string;
   cells: string[];
   largest_area_change_m2: number;
-  changes: { cell: string; after: CellFeature["geometry"] }[];
+  changes: { cell_id: string; after: CellFeature["geometry"] }[];
 }
 
 /** The cells as a proposed repair would leave them; those that it changes keep everything but their outline. */
 export function mended(cells: CellFeature[], repair: Repair | null): CellFeature[] {
   if (!repair) return cells;
-  const after = new Map(repair.changes.map((one) => [one.cell, one.after]));
+  const after = new Map(repair.changes.map((one) => [one.cell_id, one.after]));
   return cells.map((cell) => {
-    const outline = after.get(String(cell.properties.code));
+    const outline = after.get(cell.id);
     return outline ? { ...cell, geometry: outline } : cell;
   });
 }
