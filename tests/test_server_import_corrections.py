@@ -7,6 +7,8 @@ from typing import Any
 from records_kit import id_number
 from test_server_imports import (  # noqa: F401
     CORRECTED,
+    LI,
+    WANG,
     family,
     finish,
     living,
@@ -25,11 +27,11 @@ from server.store.database import read, run
 Rows = list[list[Any]]
 
 
-def change(office: Any, person: Any, record_id: str, kind: str = "patch", **fields: Any) -> None:  # noqa: F811
+def change(office: Any, person: Any, record_id: str, act: str = "patch", of: str = "person", **fields: Any) -> None:  # noqa: F811
     """Somebody at the office changes a record after the table was written, having seen it."""
     with read(office.house.engine) as connection:
         row = run(connection, "SELECT v, tag FROM record WHERE id = ?", (record_id,)).one()
-    one = {"kind": kind, "type": "person", "id": record_id, "base": {"v": row.v, "tag": row.tag}, "set": fields}
+    one = {"kind": act, "type": of, "id": record_id, "base": {"v": row.v, "tag": row.tag}, "set": fields}
     answer = person.post("/api/v1/groups", {"ops": [one]})
     assert [found["now"]["outcome"] for found in answer.json["results"]] == ["applied"], answer.data
 
@@ -151,3 +153,65 @@ def test_an_import_that_was_taken_back_is_no_earlier_table(office, secretary):  
     first = run_act(office, secretary, workbook(family()), "write")
     finish(office, secretary, secretary.post(f"/api/v1/imports/{first['import_id']}/undo", {}).json["import_id"])
     assert outcomes(run_act(office, secretary, workbook(family()), "write")) == {"new": 3}
+
+
+def test_a_column_more_puts_back_nothing_that_was_changed_by_hand(office, secretary):  # noqa: F811
+    """The same table with a column added, renamed and moved: what somebody changed since stays, the new column is written."""
+    headings = [*CORRECTED, "职业"]
+    rows: Rows = [["李三", LI, "", "3", "2", "501", "教师"], ["王五", WANG, "", "3", "2", "502", "司机"]]
+    run_act(office, secretary, workbook(rows, headings=headings), "write")
+    there = people(office)
+    change(office, secretary, there["李三"]["id"], occupation_text="校长", residence_household=there["王五"]["residence_household"])
+    wider = ["身份证号", "姓名", *headings[2:], "籍贯地址不导入", "民族"]
+    later = [[row[1], row[0], *row[2:], "", "汉族"] for row in rows]
+    later[1][6] = "电工"
+    for act in ("plan", "write"):
+        said = run_act(office, secretary, workbook(later, headings=wider), act)
+        assert outcomes(said) == {"changed": 2}
+        told = rows_of_report(secretary, said)
+        assert [(one["fields"], one["kept"], one["against"]) for one in told] == [
+            (["ethnic_code"], ["residence_household", "occupation_text"], []), (["ethnic_code", "occupation_text"], [], []),
+        ]  # fmt: skip
+    now = people(office)
+    assert (now["李三"]["occupation_text"], now["王五"]["occupation_text"]) == ("校长", "电工")
+    assert now["李三"]["residence_household"] == there["王五"]["residence_household"]
+    change(office, secretary, there["王五"]["id"], occupation_text="退休")
+    narrow = run_act(office, secretary, workbook([[*row[:6], old] for row, old in zip(rows, ("教师", "电工"), strict=True)], headings=headings), "write")
+    assert outcomes(narrow) == {"same": 2}  # the first headings again, with what the wider table had said
+    assert people(office)["王五"]["occupation_text"] == "退休"
+    for file in folder(office.house).iterdir():  # as after thirty days
+        file.unlink()
+    other = run_act(office, secretary, workbook([[*row, "汉族"] for row in rows], headings=[*headings, "族别"]), "write")
+    assert [one["kept"] for one in rows_of_report(secretary, other)] == [["occupation_text"], ["occupation_text"]]
+    assert {name: one["occupation_text"] for name, one in people(office).items()} == {"李三": "校长", "王五": "退休"}
+    assert verify(office.house).difference is None
+
+
+def test_no_earlier_table_is_forgotten_while_it_is_kept(office, secretary):  # noqa: F811
+    """Each building has its own table: the seventh one still knows what the first one said."""
+    headings = [*CORRECTED, "职业"]
+    for at in range(7):
+        assert outcomes(run_act(office, secretary, workbook([[f"李{at}", "", f"198{at}-01-02", "3", "2", f"50{at}", "教师"]], headings=headings), "write")) == {"new": 1}
+    first = people(office)["李0"]
+    change(office, secretary, first["id"], birth_date="1980-02-02", occupation_text="校长")
+    again = run_act(office, secretary, workbook([["李0", "", "1980-01-02", "3", "2", "500", "园丁"]], headings=headings), "plan")
+    (row,) = rows_of_report(secretary, again)
+    assert (row["record_id"], row["kept"], row["against"]) == (first["id"], ["birth_date"], ["occupation_text"])
+
+
+def test_what_others_have_changed_in_dwelling_and_household_is_told_too(office, secretary):  # noqa: F811
+    """The plan names what stays as somebody wrote it since, and what was corrected on both sides, of the home as of the person."""
+    headings = [*CORRECTED, "房屋用途", "业主电话", "户类型"]
+    row = ["李三", LI, "", "3", "2", "501", "居住", "0512-60000001", "家庭"]
+    run_act(office, secretary, workbook([row], headings=headings), "write")
+    (dwelling,), (household,) = living(office, "dwelling"), living(office, "household")
+    change(office, secretary, dwelling["id"], of="dwelling", use="shop", owner_phone="0512-60000009")
+    change(office, secretary, household["id"], of="household", kind="collective")
+    row[7] = "0512-60000002"
+    said = run_act(office, secretary, workbook([row], headings=headings), "write")
+    assert outcomes(said) == {"changed": 1}
+    (told,) = rows_of_report(secretary, said)
+    assert (told["kept"], told["against"]) == (["dwelling.use", "household.kind"], ["dwelling.owner_phone"])
+    (dwelling,), (household,) = living(office, "dwelling"), living(office, "household")
+    assert (dwelling["use"], household["kind"]) == ("shop", "collective")
+    assert verify(office.house).difference is None

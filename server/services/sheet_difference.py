@@ -1,6 +1,6 @@
 """What a row of a table changes in a record: beside the record alone, and beside what an earlier table of the same kind said.
 
-Pure. Beside an earlier table only cells that differ from it count: what somebody else has written since is not put back by a cell that
+Pure. Beside earlier tables only cells that differ from it count: what somebody else has written since is not put back by a cell that
 nobody touched, and where both changed the same fact, both values are told.
 """
 
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from forms.definition import FieldSpec, RecordType
+from server.services.sheet_earlier import Said
 
 Values = Mapping[str, Any]
 _SETS = ("text_set", "select_multiple")
@@ -47,7 +48,7 @@ def difference(values: Values, stored: Values, form: RecordType) -> dict[str, An
 
 
 def unseen(changed: Values, stored: Values, form: RecordType, others: Callable[[str], bool]) -> Difference:
-    """What `difference` found, where a table of this kind was written before and nothing is kept of what it said of somebody.
+    """What `difference` found, where nothing is kept of what a table said of these facts before.
 
     A value that somebody wrote by hand, and that this one would replace, may be the newer one: it stays, or both are told where people
     decide on the fact anyhow.
@@ -64,33 +65,45 @@ def unseen(changed: Values, stored: Values, form: RecordType, others: Callable[[
 
 
 def corrected(
-    values: Values, told: Values, stored: Values, form: RecordType, others: Callable[[str], bool], *, secrets: Values | None = None
+    values: Values, said: Said, stored: Values, form: RecordType, others: Callable[[str], bool], *, secrets: Values | None = None
 ) -> Difference:
-    """The same beside ``told``, the values of this row in an earlier table that was written.
+    """The same beside what earlier tables that were written said of the record.
+
+    A fact that somebody has written since keeps its value where any of them said the same as the table now, and no value that was taken
+    out of a set comes back. A fact that none of them had a column for is judged as `unseen` does.
 
     Parameters
     ----------
-    others : unit → whether somebody else has written it since that table
+    others : unit → whether somebody else than a table has written it last
     secrets : secret values that the record is known to hold; a record shows none
     """
     found = Difference()
     for name, value in values.items():
         spec, had = form.fields[name], stored.get(name)
-        unit, before = form.unit_of[name], told.get(name)
+        unit, before, more = form.unit_of[name], said.values.get(name), said.others.get(name, ())
         missing = difference({name: value}, stored, form)
-        if before is None:
-            found.write.update(missing)
-        elif value == before:
+        if before is None and name not in said.columns:
+            new = unseen(missing, stored, form, others)
+            found.write.update(new.write)
+            found.against.update(new.against)
+            found.kept.extend(new.kept)
+        elif value == before or (value in more and others(unit)):
             found.kept.extend(missing)
         elif spec.privacy == "secret":
-            if (secrets or {}).get(name) != value:
+            if missing and had is None:
+                found.write.update(missing)
+            elif (secrets or {}).get(name) != value:
                 (found.against if others(unit) else found.write)[name] = value
         elif spec.type in _SETS:
-            gone = [] if others(unit) else [one for one in before if one not in value and one in (had or [])]
-            if missing or gone:
-                found.write[name] = {"add": missing.get(name, {}).get("add", []), "remove": gone}
+            hand, once = others(unit), {one for every in (before or (), *more) for one in every}
+            add = [one for one in missing.get(name, {}).get("add", []) if not (hand and one in once)]
+            gone = [] if hand else [one for one in before or () if one not in value and one in (had or [])]
+            if add or gone:
+                found.write[name] = {"add": add, "remove": gone}
+            elif missing:
+                found.kept.append(name)
         elif _appends(form, spec):
-            if had and before in had:
+            if had and before and before in had:
                 found.write[name] = had.replace(before, value, 1)
             else:
                 found.write.update(missing)

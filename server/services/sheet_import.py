@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 KIND = "import"
 KEPT = timedelta(days=30)
 BATCH_ROWS = 500
-EARLIER_TABLES = 5
-"""With how many earlier tables of the same headings one is compared: each building may have its own."""
 
 Advance = Callable[[int], None]
 
@@ -117,13 +115,13 @@ def plans(
     """The plans of all rows, some hundred at a time, each made when it is asked for; memory does not grow with the table."""
     heading = heading_of(path, house.registry, sheet)
     with read(house.engine) as connection:
-        before = store.mapping_of(connection, community_id, _hash(heading)) is not None
-        mine = frozenset(one.install_id for one in installs.installs(connection, [community_id], kind="import")) if before else None
-    planner = Planner(house, community_id, heading.names, mapped(house, heading, mapping), mine)
+        mine = frozenset(one.install_id for one in installs.installs(connection, [community_id], kind="import"))
+    targets = mapped(house, heading, mapping)
+    planner = Planner(house, community_id, heading.names, targets, mine)
     try:
         with read(house.engine) as connection:
             planner.learn(connection)
-        tables = earlier_tables(house, community_id, heading)
+        tables = earlier_tables(house, community_id, heading, targets)
         if tables:
             with open_sheet(path, sheet) as (_, rows):
                 planner.compare_with(tables, data_rows(rows, heading))
@@ -137,11 +135,13 @@ def plans(
         planner.close()
 
 
-def earlier_tables(house: House, community_id: str, heading: Heading) -> list[Earlier]:
-    """The newest tables with these headings that were written and not taken back, the newest first, as far as their files are kept."""
+def earlier_tables(house: House, community_id: str, heading: Heading, targets: Sequence[str | None]) -> list[Earlier]:
+    """The tables that were written and not taken back, as far as their files are kept: those with these headings first, the newest first;
+    then the others, those with the most columns in common first."""
     with read(house.engine) as connection:
-        every = jobs.of_community(connection, community_id, KIND, 1000)
+        every = jobs.of_community(connection, community_id, KIND, since=stamp(house.clock() - KEPT))
     undone = {one.arguments["file"] for one in every if one.arguments["act"] == "undo" and one.state != "failed"}
+    here = {target for target in targets if target is not None}
     found: list[Earlier] = []
     for job in every:
         asked = job.arguments
@@ -150,12 +150,9 @@ def earlier_tables(house: House, community_id: str, heading: Heading) -> list[Ea
             continue
         with suppress(InvalidInput):  # written by a program that knew other fields
             there = heading_of(path, house.registry, asked["sheet"])
-            if _hash(there) == _hash(heading):
-                reader = Reader(house.registry, there.names, mapped(house, there, asked["mapping"]))
-                found.append(Earlier(job.job_id, path, asked["sheet"], there, reader, report))
-        if len(found) == EARLIER_TABLES:
-            break
-    return found
+            reader = Reader(house.registry, there.names, mapped(house, there, asked["mapping"]))
+            found.append(Earlier(job.job_id, path, asked["sheet"], there, reader, report, _hash(there) == _hash(heading)))
+    return sorted(found, key=lambda one: (not one.same, -len(one.reader.columns & here) / len(one.reader.columns | here)))
 
 
 # ---------------------------------------------------------------- writing
@@ -274,7 +271,7 @@ def request_import(
 def _may_undo(house: House, community_id: str, job_id: str) -> None:
     with read(house.engine) as connection:
         made = jobs.find(connection, community_id, job_id)
-        every = jobs.of_community(connection, community_id, KIND, 1000)
+        every = jobs.of_community(connection, community_id, KIND, since=made.requested_at) if made is not None else []
     if made is None or made.kind != KIND or made.arguments["act"] != "write":
         raise NotFound("there is no such import")
     if made.state not in ("done", "failed"):

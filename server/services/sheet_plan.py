@@ -13,7 +13,8 @@ import orjson
 
 from forms.index import normalise_for_search
 from forms.sheet_columns import TYPES
-from server.services.sheet_difference import Difference, corrected, difference, unseen
+from server.services.sheet_beside import Beside, operation
+from server.services.sheet_difference import Difference, difference
 from server.services.sheet_earlier import Earlier, Told, expect, learn_earlier, told_of
 from server.services.sheet_file import Row
 from server.services.sheet_ground import Dwelling, Ground, Home, place_of
@@ -21,7 +22,6 @@ from server.services.sheet_homes import OTHER_HEAD, Door, Homes, is_head
 from server.services.sheet_match import looks_like, may_be_one_name, means, no_less_known
 from server.services.sheet_read import CellError, Reader, SheetRow
 from server.store import sheets as store
-from server.store.odk import tag_at
 from server.store.search import found_under
 from server.store.sheet_scratch import digest
 
@@ -35,9 +35,6 @@ OUTCOMES = (NEW, CHANGED, SAME, UNPLACED, DUPLICATE, DOUBTFUL, REJECTED)
 """``unplaced`` is new with no address or one that leads to no building; ``doubtful``: several persons would fit, or one nearly
 does, or the document is one's and the name another's: a person's of the house, or of the row ``of_row``; or the household is not certain."""
 MOST_CANDIDATES = 3
-_UNKNOWN = "0" * 16
-"""The tag of a version that nobody is known to have seen."""
-
 _PLACES = ("estate", "building", "entrance")
 
 
@@ -57,7 +54,8 @@ class RowPlan:
     of_earlier: int | None = None
     """The row of an earlier table that this one puts right, where the row itself would not say whom it is about."""
     kept: tuple[str, ...] = ()
-    """Fields that somebody has changed since the earlier table, and this one says as before: they stay."""
+    """Fields that somebody has changed since the earlier table, and this one says as before: they stay. Those of the household and of the
+    dwelling are named with their type in front."""
     against: tuple[str, ...] = ()
     """Fields that somebody has changed since the earlier table, and this one corrects too: a conflict where the policy says so."""
     gone: bool = False
@@ -73,20 +71,20 @@ class Planner:
     Parameters
     ----------
     headings, targets : the columns in order, and what each holds (None: left out)
-    imports : where a table with these headings was written before, the imports of the community; None where none was
+    imports : the installs of the community's imports
     """
 
     def __init__(
-        self, house: House, community_id: str, headings: Sequence[str], targets: Sequence[str | None], imports: frozenset[str] | None = None
+        self, house: House, community_id: str, headings: Sequence[str], targets: Sequence[str | None], imports: frozenset[str] = frozenset()
     ) -> None:
-        self._imports = imports
         self._house, self._community_id = house, community_id
         self._targets = targets
         self._forms = {kind: house.registry.latest(kind) for kind in TYPES}
         self.reader = Reader(house.registry, headings, targets)
         self._ground = Ground()
         self._homes = Homes(self._ground)
-        self._earlier: frozenset[str] = frozenset()
+        self._beside = Beside(community_id, self._forms, imports)
+        self._earlier: Sequence[Earlier] = ()
 
     def close(self) -> None:
         """Forget what was learnt."""
@@ -106,8 +104,8 @@ class Planner:
                 ground.scratch.name_heads((str(orjson.loads(row.fields).get("name") or ""), row.id) for row in rows)
 
     def compare_with(self, tables: list[Earlier], rows: Iterator[Row]) -> None:
-        """Know what earlier tables said, the newest first, and whom the rows of this one are about."""
-        self._earlier = frozenset(one.import_id for one in tables)
+        """Know what earlier tables said, the nearest first, and whom the rows of this one are about."""
+        self._earlier = tables
         learn_earlier(self._ground.scratch, tables)
         expect(self._ground.scratch, rows, self.reader)
 
@@ -176,8 +174,8 @@ class Planner:
         name, stored = str(one.person.get("name") or ""), str(orjson.loads(row.fields).get("name") or "")
         if not stored or may_be_one_name(name, stored):
             return False
-        told = told_of(self._ground.scratch, row.id) if self._earlier else None
-        return told is None or told.values["person"].get("name") != name
+        told = self._told(row.id)
+        return told is None or not told.named(name)
 
     def _alike(
         self, one: SheetRow, known: Mapping[int, list[Any]], door: Door | None, certain: set[str],
@@ -193,6 +191,9 @@ class Planner:
         )  # fmt: skip
 
     # ------------------------------------------------------------ what an earlier table said
+    def _told(self, person_id: str) -> Told | None:
+        return told_of(self._ground.scratch, self._earlier, person_id)
+
     def _same_row(self, connection: Connection, one: SheetRow, certain: set[str]) -> Any | None:
         """The record of whom the earlier table's row with the same number, or the same name, birth and address, was written to."""
         person_id = self._ground.scratch.told_under(one.key) if self._earlier else None
@@ -202,7 +203,7 @@ class Planner:
 
     def _put_right(self, connection: Connection, one: SheetRow, alike: Sequence[str]) -> tuple[Any, int] | None:
         """(record, row of the earlier table) of whom a row that looks like several was about before it was put right."""
-        told = [(person_id, told_of(self._ground.scratch, person_id)) for person_id in alike] if self._earlier else []
+        told = [(person_id, self._told(person_id)) for person_id in alike] if self._earlier else []
         found = [
             (person_id, before) for person_id, before in told
             if before is not None and before.is_row_of(one) and not self._ground.scratch.is_expected(before.key)
@@ -216,36 +217,12 @@ class Planner:
         operations: list[dict[str, Any]],
     ) -> Difference:  # fmt: skip
         """What a row changes in a person; its operations are added. ``of_number``: whom its document number was found at."""
-        form, stored = self._forms["person"], orjson.loads(row.fields)
-        values = no_less_known(values, stored)
-        if told is None:
-            found = Difference(difference(values, stored, form))
-            if self._imports is not None and any(stored.get(name) is not None for name in found.write):
-                stamps, mine = self._stamps(connection, "person", row.id), self._imports
-                found = unseen(found.write, stored, form, lambda unit: stamps[unit][1] not in mine)
-                if found.against:  # seen by nobody who wrote the table, as far as anything tells
-                    operations.append(_operation("patch", "person", row.id, {"v": row.v, "tag": _UNKNOWN}, found.against))
-        else:
-            stamps = {}
-            if any(told.values["person"].get(name, value) != value for name, value in values.items()):
-                stamps = self._stamps(connection, "person", row.id)
-            secret = {"document_number": values.get("document_number")} if any(one.id == row.id for one in of_number) else {}
-            others = lambda unit: stamps[unit][1] not in self._earlier  # noqa: E731
-            found = corrected(values, told.values["person"], stored, form, others, secrets=secret)
-            seen = min((stamps[form.unit_of[name]][0] - 1 for name in found.against), default=0)
-            if found.against:  # what the table's author saw: the version before somebody wrote
-                base = {"v": max(seen, 1), "tag": (tag_at(connection, self._community_id, row.id, seen) if seen else None) or _UNKNOWN}
-                was = {name: told.values["person"].get(name) for name in found.against if form.fields[name].privacy != "secret"}
-                operations.append(_operation("patch", "person", row.id, base, found.against) | {"was": was})
-        if found.write:
-            operations.insert(0, _operation("patch", "person", row.id, {"v": row.v, "tag": row.tag}, found.write))
-        return found
-
-    def _stamps(self, connection: Connection, kind: str, record_id: str) -> dict[str, tuple[int, str]]:
-        """(version, install) of the last write of each unit of a record."""
-        stood = store.stamps_of(connection, self._community_id, [record_id])[record_id]
-        written = orjson.loads(stood.stamps)
-        return {unit: tuple(written[unit][:2]) if unit in written else (1, stood.created_install) for unit in self._forms[kind].units}
+        stored = orjson.loads(row.fields)
+        secret = {"document_number": values.get("document_number")} if any(one.id == row.id for one in of_number) else {}
+        said = told.said("person") if told is not None else None
+        return self._beside.change(
+            connection, "person", row.id, {"v": row.v, "tag": row.tag}, stored, no_less_known(values, stored), said, operations, secrets=secret
+        )
 
     # ------------------------------------------------------------ deciding
     def _plan(
@@ -276,13 +253,16 @@ class Planner:
             matches, doubtful, of_earlier = [right[0]], [], right[1]
         if doubtful:
             return RowPlan(one.row, DOUBTFUL, candidates=tuple(doubtful[:MOST_CANDIDATES])), stood
-        told = told_of(self._ground.scratch, matches[0].id) if matches and self._earlier else None
+        told = self._told(matches[0].id) if matches else None
         values, kept = dict(one.person), []
         stored = orjson.loads(matches[0].fields) if matches else {}
         lives = stored.get("residence_household")
         behind_it = door.dwelling.homes if door is not None and door.dwelling is not None else ()
         home = next((one for one in behind_it if one.household_id == lives), None)
-        if told is not None and door is not None and told.names_door_of(one):
+        if told is not None and door is not None and (
+            told.names_door_of(one)
+            or (home is None and told.once_named_door_of(one) and self._beside.by_hand(connection, "person", matches[0].id, "residence_household"))
+        ):  # fmt: skip
             if home is None:  # moved since by somebody who knows; the table says as before
                 door, kept = None, ["residence_household"]
             else:
@@ -298,7 +278,8 @@ class Planner:
         if door is not None and unsure:
             return RowPlan(one.row, DOUBTFUL, matches[0].id if matches else None, place=unsure), None
         operations: list[dict[str, Any]] = []
-        home, placed = self._home(connection, one, door, operations, told) if door else (None, False)
+        beside = Difference()
+        home, placed = self._home(connection, one, door, operations, told, beside) if door else (None, False)
         self._ground.scratch.saw(self._identity(one, home.household_id if home else ""), one.row, str(one.person["name"]))
         if home is not None:
             values["residence_household"] = home.household_id
@@ -311,15 +292,16 @@ class Planner:
             outcome = CHANGED if operations else SAME
         else:
             person_id = self._house.new_id()
-            operations.append(_operation("create", "person", person_id, None, values))
+            operations.append(operation("create", "person", person_id, None, values))
             outcome, place = NEW if placed else UNPLACED, place if door is not None else "no_address"
         if home is not None and home.head_id is None and is_head(one):
             home.head_id, home.head_name = person_id, str(one.person["name"])
-            self._touch(connection, "household", home.household_id, home, {"head": person_id}, operations)
+            self._touch(connection, "household", home.household_id, home, {"head": person_id}, operations, None, Difference())
             outcome = CHANGED if outcome == SAME else outcome
+        fields = (*sorted({*found.write, *found.against}), *sorted({*beside.write, *beside.against}))
         return RowPlan(
-            one.row, outcome, person_id, fields=tuple(sorted({*found.write, *found.against})), operations=operations, place=place,
-            of_earlier=of_earlier, kept=(*kept, *sorted(found.kept)), against=tuple(sorted(found.against)),
+            one.row, outcome, person_id, fields=fields if matches else (), operations=operations, place=place, of_earlier=of_earlier,
+            kept=(*kept, *sorted(found.kept), *sorted(beside.kept)), against=(*sorted(found.against), *sorted(beside.against)),
         ), home or stood  # fmt: skip
 
     def _identity(self, one: SheetRow, home_id: str) -> bytes:
@@ -339,7 +321,7 @@ class Planner:
         return Door(place, dwelling, lead, near)
 
     def _home(
-        self, connection: Connection, one: SheetRow, door: Door, operations: list[dict[str, Any]], told: Told | None
+        self, connection: Connection, one: SheetRow, door: Door, operations: list[dict[str, Any]], told: Told | None, beside: Difference
     ) -> tuple[Home, bool]:
         """The household that a row belongs to, made with its dwelling where there is none; whether it stands in a building."""
         place, dwelling, building = door.place, door.dwelling, door.lead.building
@@ -348,45 +330,39 @@ class Planner:
             text = {} if building else {"address_text": place.text}
             number = {"door_number": place.door} if place.door else {}
             dwelling = Dwelling(self._house.new_id(), one.values["dwelling"] | ref | text | number, None)
-            operations.append(_operation("create", "dwelling", dwelling.dwelling_id, None, dwelling.fields))
+            operations.append(operation("create", "dwelling", dwelling.dwelling_id, None, dwelling.fields))
             self._ground.add(dwelling, door.lead.entrance, building, place.door, place.line if building else place.text)
         else:
-            self._touch(connection, "dwelling", dwelling.dwelling_id, dwelling, one.values["dwelling"], operations, told)
+            self._touch(connection, "dwelling", dwelling.dwelling_id, dwelling, one.values["dwelling"], operations, told, beside)
         placed = building is not None or bool(dwelling.fields.get("entrance") or dwelling.fields.get("building"))
         own = one.parts.get("household.number", "")
         said = one.values["household"] | ({"household_number": own} if own and not door.home_number else {})
         if door.home is not None:
             door.home.number = door.home.number or own
-            self._touch(connection, "household", door.home_id, door.home, said, operations, told)
+            self._touch(connection, "household", door.home_id, door.home, said, operations, told, beside)
             return door.home, placed
         fields = {"dwelling": dwelling.dwelling_id, "kind": "family"} | said
         made = Home(self._house.new_id(), own, None, door.head, fields, None)
-        operations.append(_operation("create", "household", made.household_id, None, fields))
+        operations.append(operation("create", "household", made.household_id, None, fields))
         dwelling.homes.append(made)
         return made, placed
 
     def _touch(
         self, connection: Connection, kind: str, record_id: str, known: Dwelling | Home, values: Mapping[str, Any],
-        operations: list[dict[str, Any]], told: Told | None = None,
+        operations: list[dict[str, Any]], told: Told | None, beside: Difference,
     ) -> None:  # fmt: skip
-        """Write what a dwelling or a household does not have yet; the next row of it finds it there. What the earlier table said stays."""
-        if told is not None:
-            values = {name: value for name, value in values.items() if told.values[kind].get(name) != value}
-        changed = difference(values, known.fields, self._forms[kind])
-        if told is None and self._imports is not None and known.base is not None and any(known.fields.get(name) is not None for name in changed):
-            stamps, mine = self._stamps(connection, kind, record_id), self._imports
-            found = unseen(changed, known.fields, self._forms[kind], lambda unit: stamps[unit][1] not in mine)
-            changed = found.write
-            if found.against:
-                operations.append(_operation("patch", kind, record_id, {"v": known.base["v"], "tag": _UNKNOWN}, found.against))
-                known.fields |= {name: values[name] for name in found.against}
-        if changed:
-            operations.append(_operation("patch", kind, record_id, known.base, changed))
-            known.fields |= {name: values[name] for name in changed}
-
-
-def _operation(kind: str, record_type: str, record_id: str, base: Mapping[str, Any] | None, fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {"kind": kind, "type": record_type, "id": record_id, "base": base, "set": dict(fields)}
+        """What a row changes in a dwelling or a household; the next row of it finds it there. ``beside`` gathers it by type and name."""
+        if known.base is None:  # made by this table
+            found = Difference(difference(values, known.fields, self._forms[kind]))
+            if found.write:
+                operations.append(operation("patch", kind, record_id, None, found.write))
+        else:
+            said = told.said(kind) if told is not None else None
+            found = self._beside.change(connection, kind, record_id, known.base, known.fields, values, said, operations)
+        known.fields |= {name: values[name] for name in (*found.write, *found.against)}
+        beside.write.update({f"{kind}.{name}": value for name, value in found.write.items()})
+        beside.against.update({f"{kind}.{name}": value for name, value in found.against.items()})
+        beside.kept.extend(f"{kind}.{name}" for name in found.kept)
 
 
 def counts(plans: Iterable[RowPlan]) -> dict[str, int]:

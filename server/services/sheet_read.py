@@ -62,6 +62,7 @@ class Reader:
         self._headings, self._targets = headings, targets
         self._forms = {kind: registry.latest(kind) for kind in TYPES}
         self._check = {kind: validator(form) for kind, form in self._forms.items()}
+        self.columns = frozenset(target for target in targets if target is not None)
 
     def read(self, number: int, cells: Sequence[Any]) -> SheetRow:
         found = SheetRow(number, {kind: {} for kind in self._forms}, {}, [])

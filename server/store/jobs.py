@@ -76,12 +76,14 @@ def find(connection: Connection, community_id: str, job_id: str) -> Job | None:
     return None if found is None else _job(found)
 
 
-def of_community(connection: Connection, community_id: str, kind: str, limit: int = 100) -> list[Job]:
-    """The newest jobs of a kind in a community."""
+def of_community(connection: Connection, community_id: str, kind: str, limit: int = 100, *, since: str | None = None) -> list[Job]:
+    """The newest jobs of a kind in a community; all of those that were asked for since a time where one is given."""
+    later, given = ("AND requested_at >= ? ", (since,)) if since is not None else ("", ())
+    tail, most = ("", ()) if since is not None else (" LIMIT ?", (limit,))
     rows = run(
         connection,
-        f"SELECT {_COLUMNS} FROM job WHERE community_id = ? AND kind = ? ORDER BY requested_at DESC, job_id DESC LIMIT ?",
-        (community_id, kind, limit),
+        f"SELECT {_COLUMNS} FROM job WHERE community_id = ? AND kind = ? {later}ORDER BY requested_at DESC, job_id DESC{tail}",
+        (community_id, kind, *given, *most),
     )
     return [_job(row) for row in rows]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from uuid import UUID
 
 _TABLES = """
@@ -60,12 +60,20 @@ class Scratch:
         """Whether a row before is about this person."""
         return self._ask("SELECT 1 FROM taken WHERE id = ?", (UUID(person_id).bytes,)).fetchone() is not None
 
-    def tell(self, rows: Iterable[tuple[str, bytes, int, bytes]]) -> None:
-        """Note what an earlier table said of persons: (person, key, row, content); what was noted before stays."""
+    def tell(self, rows: Iterable[tuple[str, bytes | None, int, bytes]], joined: Callable[[bytes, bytes], bytes]) -> None:
+        """Note what earlier tables said of persons: (person, key, row, content); the key leads to the first one that is noted under it.
+
+        Of whom something was noted before, ``joined`` makes one content of that and the new one.
+        """
         for person_id, key, row, content in rows:
             person = UUID(person_id).bytes
-            self._ask("INSERT OR IGNORE INTO told VALUES (?, ?, ?, ?)", (person, key, row, content))
-            self._ask("INSERT OR IGNORE INTO told_key VALUES (?, ?)", (key, person))
+            before = self._ask("SELECT content FROM told WHERE person = ?", (person,)).fetchone()
+            if before is None:
+                self._ask("INSERT INTO told VALUES (?, ?, ?, ?)", (person, key or b"", row, content))
+            else:
+                self._ask("UPDATE told SET content = ? WHERE person = ?", (joined(before[0], content), person))
+            if key is not None:
+                self._ask("INSERT OR IGNORE INTO told_key VALUES (?, ?)", (key, person))
 
     def told_of(self, person_id: str) -> tuple[int, bytes, bytes] | None:
         """(row, key, content) of a person in an earlier table."""
