@@ -11,7 +11,7 @@ import numpy as np
 import pyogrio.raw
 import pytest
 import shapely
-from cells_kit import path_of, populate_ground
+from cells_kit import cell, collection, path_of, populate_ground
 from click.testing import CliRunner
 from front_door import COMMUNITY, NEIGHBOUR, open_office, problem
 from records_kit import actor_of, point
@@ -19,7 +19,8 @@ from sqlalchemy import text
 
 from server.cli import main
 from server.house import uuid7
-from server.services import cell_design, reach
+from server.permissions import Scope
+from server.services import cell_design, placement, reach
 from server.services.push import accept_user_operation
 from server.store import ground
 from server.store.database import write
@@ -212,6 +213,42 @@ def test_dwellings_walk_from_their_entrance_and_count_where_they_are_placed(offi
     assert made["balance"]["total"] == 19 and made["outside"] == []
     told = secretary.get(f"{path_of()}/{made['edition_id']}/balance").json
     assert {one["code"]: one["households"] for one in told["cells"]} == {one["code"]: one["households"] for one in made["balance"]["cells"]}
+
+
+def test_households_count_in_the_cell_that_a_person_chose(office, secretary):
+    """A pinned building counts where it stands: in the cells in force, in a draft where publishing would take it, and in a proposal; one
+    that has no place but its pin is among them."""
+    add = adder(office)
+    west = add("building", {"number": "50", "anchor": point(120.605, 31.305)})
+    nowhere = add("building", {"number": "51"})
+    for building in (west, nowhere):
+        result = placement.pin(
+            office.house, actor_of(office, "secretary"), Scope((COMMUNITY,)), COMMUNITY, "building", building, cell="cell-b", reason="院门在东侧"
+        )  # fmt: skip
+        assert result["now"]["outcome"] == "applied"
+
+    def counted(edition_id):
+        told = secretary.get(f"{path_of()}/{edition_id}/balance").json
+        return [one["households"] for one in told["cells"]], told["outside"]
+
+    def drafted(*cells):
+        return secretary.post(path_of() + "?datum=wgs84", collection(*cells)).json["edition_id"]
+
+    present = next(one["edition_id"] for one in secretary.get(path_of()).json["editions"] if one["state"] == "published")
+    (a, b), outside = counted(present)
+    for building in (west, nowhere):
+        add("household", {"dwelling": add("dwelling", {"building": building, "door_number": "1"}), "kind": "family"})
+    assert counted(present) == ([a, b + 2], outside)
+    same = drafted(cell(11, 120.6, 31.3, 120.61, 31.31, cell_id="x"), cell(12, 120.61, 31.3, 120.62, 31.31, cell_id="y"))
+    assert counted(same) == ([a, b + 2], outside), "a pin goes along with its cell"
+    parts = drafted(cell(11, 120.6, 31.3, 120.61, 31.31, cell_id="x"), cell(12, 120.61, 31.3, 120.614, 31.31, cell_id="p"), cell(13, 120.614, 31.3, 120.62, 31.31, cell_id="q"))
+    told, beside = counted(parts)
+    assert (sum(told), told[0], beside) == (a + b + 2, a + 1, outside), "divided: the point decides, else most of the ground"
+    made = secretary.post(f"{path_of()}/propose", {"cells": 2}).json
+    assert [one["households"] for one in made["balance"]["cells"]] == counted(made["edition_id"])[0]
+    assert made["balance"]["total"] == a + b + 2 and [one["properties"]["households"] for one in made["cells"]["features"]] == counted(made["edition_id"])[0]
+    assert secretary.post(f"{path_of()}/{parts}/publish").status_code == 200
+    assert counted(parts) == (told, beside), "as the draft said"
 
 
 def test_tiles_tell_no_small_counts(office, secretary):

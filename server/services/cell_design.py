@@ -12,20 +12,22 @@ import orjson
 import shapely
 
 from geo.base_units import Building
-from geo.cell import Cell
+from geo.cell import BASE_LAYER, Cell
 from geo.cells import read_cells
 from geo.coverage import find_cut_buildings, repaired
 from geo.datum import convert_geometry
 from geo.design import propose_cells
 from geo.errors import GeoError, MalformedGeoJSON
-from geo.locate import CellIndex
+from geo.lineage import keep_identities
 from geo.metric import metres_per_degree
 from geo.profile import CodeProfile
 from server.errors import InputError, InvalidInput, NotFound
 from server.permissions import Actor
+from server.services.cell_households import count_households
 from server.services.code_profiles import profile_of
 from server.services.drafts import (
     as_collection,
+    cells_in_force,
     check_draft,
     demand_publisher,
     edition_row,
@@ -104,9 +106,13 @@ def propose(
         )  # fmt: skip
     except GeoError as error:
         raise _wrong("/cells", error.code, error.message) from error
+    with read(house.engine) as connection:
+        kept = keep_identities(made.draft.cells, cells_in_force(connection, community_id, BASE_LAYER))
+        counts, _ = count_households(connection, house, community_id, kept)
+    told = _balance(counts, profile)
+    deviation = {one["code"]: one["deviation_of_mean"] for one in told["cells"]}
     counted = tuple(
-        replace(cell, properties={"households": made.households[cell.code], "deviation": made.deviations[cell.code]})
-        for cell in made.draft.cells
+        replace(cell, properties={"households": counts[cell.code], "deviation": deviation[cell.code]}) for cell in made.draft.cells
     )
     draft = replace(made.draft, cells=counted)
     certificate = check_draft(house, community_id, draft, buildings=drawn)
@@ -117,7 +123,7 @@ def propose(
         "edition_id": edition_id,
         "certificate": report_of(certificate) | {"datum": draft.datum},
         "cells": as_collection(draft.cells),
-        "balance": _balance(made.households, profile),
+        "balance": told,
         "outside": list(made.outside),
         "cut_buildings": [one.message_en for one in certificate.problems if one.code == "building_cut"],
     }
@@ -127,6 +133,8 @@ def balance(
     house: House, community_id: str, edition_id: str, *, outlines: Any = None, datum: str | None = None
 ) -> dict[str, Any]:
     """How many households each cell of an edition has today, against the profile's target and band; drafts too.
+
+    Pins count as `count_households` says.
 
     Returns
     -------
@@ -140,16 +148,11 @@ def balance(
             raise NotFound("there is no such community")
         edition = edition_row(connection, community_id, edition_id)
         cells = [cell_of_row(one, edition.layer) for one in store.cells_of(connection, community_id, edition_id)]
-        anchors = store.household_anchors(connection, community_id)
-    index = CellIndex(cells, layer=None)
-    at = index.locate_many(lons=[one.lon for one in anchors], lats=[one.lat for one in anchors])
-    weights = np.array([one.households for one in anchors], dtype=np.int64)
-    counted = np.bincount(at[at >= 0], weights=weights[at >= 0], minlength=len(index)) if len(anchors) else np.zeros(len(index))
-    found = {code: int(number) for code, number in zip(index.codes, counted, strict=True)}
+        found, outside = count_households(connection, house, community_id, cells, in_force=edition.state == "published")
     told = _balance(found, profile_of(house, row))
     cut = find_cut_buildings(_repaired(cells), [cell.code for cell in cells], _outlines(outlines, datum)) if outlines else []
     return told | {
-        "outside": int(weights[at < 0].sum()) if len(anchors) else 0,
+        "outside": outside,
         "cut_buildings": [{"zh": one.message_zh, "en": one.message_en, "cells": list(one.cell_codes)} for one in cut],
     }
 

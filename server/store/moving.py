@@ -37,7 +37,7 @@ neither deleted nor merged."""
 # A location whose note of uncertainty may change with the cells around it; text of a person is escaped in JSON, so that
 # no value can look like this member.
 _UNSURE = f"CASE WHEN r.fields LIKE '%\"method\":\"survey\"%' OR r.fields LIKE '%\"method\":\"map_pick\"%' THEN 0 ELSE {DOUBTFUL} END"
-_PIN = "r.fields LIKE '%\"pin\":{%'"
+PINNED_SQL = "r.fields LIKE '%\"pin\":{%'"
 _SLICE = 20_000
 _NEAR = 500  # rows that are worked on together: they stay near the processor
 
@@ -56,7 +56,7 @@ def standing(
     ``types`` are those that may have a location of their own.
     """
     marks = (
-        f"CASE WHEN r.type NOT IN ({', '.join('?' * len(types))}) THEN 0 WHEN {_PIN} THEN {DECIDES + PINNED} + {_UNSURE} "
+        f"CASE WHEN r.type NOT IN ({', '.join('?' * len(types))}) THEN 0 WHEN {PINNED_SQL} THEN {DECIDES + PINNED} + {_UNSURE} "
         f"WHEN r.lon IS NULL THEN 0 ELSE {DECIDES} + {_UNSURE} END + CASE r.life WHEN 'live' THEN {LIVE} ELSE 0 END"
     )
     for part in [None] if ids is None else chunks(ids, _SLICE):

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from server.models import cell, cell_lineage, community, edition
 from server.store.database import insert_rows, run
+from server.store.moving import PINNED_SQL
 
 _LINEAGE = (
     "community_id", "edition_id", "old_cell_id", "new_cell_id", "from_edition_id", "kind", "area_m2", "share_of_old",
@@ -184,6 +185,25 @@ def household_anchors(connection: Connection, community_id: str) -> list[Any]:
             "WHERE h.community_id = ? AND h.type = 'household' AND h.life = 'live' "
             "AND coalesce(a.lon, b.lon, c.lon, d.lon) IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2",
             (community_id,),
+        )
+    )
+
+
+def household_holders(connection: Connection, community_id: str) -> list[Any]:
+    """What places live households by a point or a pin of its own: id, home, lon, lat, is_pinned, how many households."""
+    return list(
+        run(
+            connection,
+            f"SELECT r.id, r.home, r.lon, r.lat, CASE WHEN {PINNED_SQL} THEN 1 ELSE 0 END AS is_pinned, x.households FROM "
+            "(SELECT coalesce(d.id, c.id, b.id, a.id) AS holder, count(*) AS households FROM record h "
+            "JOIN record a ON a.community_id = h.community_id AND a.id = h.place_parent "
+            "LEFT JOIN record b ON b.community_id = a.community_id AND b.id = a.place_parent "
+            "LEFT JOIN record c ON c.community_id = b.community_id AND c.id = b.place_parent "
+            "LEFT JOIN record d ON d.community_id = c.community_id AND d.id = c.place_parent "
+            "WHERE h.community_id = ? AND h.type = 'household' AND h.life = 'live' GROUP BY 1) x "
+            "JOIN record r ON r.community_id = ? AND r.id = x.holder "
+            f"WHERE r.lon IS NOT NULL OR {PINNED_SQL} ORDER BY r.id",
+            (community_id, community_id),
         )
     )
 
