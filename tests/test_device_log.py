@@ -284,17 +284,18 @@ def test_what_its_author_had_read_goes_along_with_work_that_another_phone_takes_
     new.create("household", {"kind": "family"})
     assert new.take_in(old.rescue_file()) == 3
     new.create("building", {"name": "3 幢"})
-    taken = [{"seen": "e:9", "after": 2, "last_n": 4}]
+    known = {"seen": "e:9", "after": 2, "last_n": 4}
+    taken = [{"seen": "", "after": 1, "last_n": 4}, known]
     assert departures_known(new._store.identity()) == {"seen": "", "last_n": 4, "taken": taken}
     assert third.take_in(new.rescue_file()) == 5
-    assert departures_known(third._store.identity()) == {"seen": "", "last_n": 5, "taken": taken}
+    assert departures_known(third._store.identity()) == {"seen": "", "last_n": 5, "taken": [{"seen": "", "after": 0, "last_n": 5}, known]}
     with new._store.change("page"):
         new._store.run("UPDATE identity SET departures = 'e:12', departures_last_n = 5")
     assert departures_known(new._store.identity()) == {"seen": "e:12", "last_n": 5, "taken": taken}
     with new._store.change("fork"):
         new._store.run("DELETE FROM part WHERE n < 4"), new._store.run("DELETE FROM log WHERE n < 4")
         _become(new._store, "0190aaaa-0000-7000-8000-00000000ffff", "t")
-    assert departures_known(new._store.identity()) == {"seen": "e:12", "last_n": 2, "taken": [{"seen": "e:9", "after": 0, "last_n": 1}]}
+    assert departures_known(new._store.identity()) == {"seen": "e:12", "last_n": 2, "taken": [{"seen": seen, "after": 0, "last_n": 1} for seen in ("", "e:9")]}
     with new._store.change("forgotten"):
         new._store.run("UPDATE identity SET pruned_n = 1")
     assert departures_known(new._store.identity()) == {"seen": "e:12", "last_n": 2}

@@ -146,6 +146,20 @@ def test_s30_work_that_a_phone_took_over_from_another_is_late_also_where_it_has_
     assert json.loads(there(ground, near.persons[0]).fields)["note"] == "救援"
 
 
+def test_s30_work_that_was_taken_over_is_late_also_where_the_taker_read_of_another_move_before_it_sent(ground):
+    """S30, C10: it had told of the first move, takes work over, reads of a second one, and sends only then; its own work stays what it was."""
+    near, _, _, taker, bases = moved_away(ground)
+    taker.pull()
+    taker.write(create("building", {"name": "新楼"}))  # by which it has told of the first move
+    rescued, known = (patch(ground, who, {"note": "救援"}, base=bases[who]) for who in near.persons)
+    other = ground.worker(0)
+    second, _ = family(other)
+    accept(ground, ask(ground, other, second.household)[1])
+    taker.pull()  # two are in its log by now: one from a rescue file, one of its own
+    taker.departures |= {"last_n": taker.n + 2, "taken": [{"seen": "", "after": taker.n, "last_n": taker.n + 1}]}
+    assert taker.outcomes([rescued], [known]) == [("held", "moved"), ("quarantined", "moved_away")]
+
+
 def test_s30_what_the_first_author_had_read_counts_for_work_that_another_phone_took_over(ground):
     """S30, C10: rescued from a phone that had read of the move and never told: refused like its own; what the taker wrote unknowingly, also later, is late."""
     near, _, first, taker, bases = moved_away(ground)

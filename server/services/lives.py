@@ -68,13 +68,14 @@ def check_acknowledged(connection: Connection, shown: tuple[str | None, int], la
 def note_departures(connection: Connection, sender: Sender, told: tuple[str, int], taken: Sequence[tuple[str, int, int]], noted: int) -> None:
     """Write down which departures a phone knows of, where that is news; what it read in another life says nothing here (S30).
 
-    Nor does a number that this house has not come to yet. The same departures with a larger n: it took another phone's work over, and
-    ``taken`` says what that one had read when it wrote which part of it.
+    Nor does a number that this house has not come to yet. The same departures with a larger n: it took another phone's work over. ``taken``
+    says which part of its log that is, also where it has read of newer departures since, and what that phone had read when it wrote it.
     """
     if taken:
         given, life = number_given(connection), present_epoch(connection)
         spans = [(_seen(text, life), after, last_n) for text, after, last_n in taken]
         crossings.note_taken(connection, sender.community_id, sender.install_id, [one for one in spans if 0 < one[0] <= given])
+        crossings.raise_told(connection, sender.community_id, sender.install_id, max(last_n for _, _, last_n in spans))
     seen = _seen(told[0], present_epoch(connection)) if told[0] else 0
     if seen < max(noted, 1):
         return

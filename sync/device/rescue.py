@@ -78,16 +78,16 @@ def take_in(store: Store, content: bytes) -> int:
 
 
 def _known(told: Any) -> list[tuple[str, int, int]]:
-    """What the other phone had read, and which of its operations it had written since: (seen, after, last_n)."""
-    if told is None:
-        return []
+    """What the other phone had read, and which of its operations it had written since: (seen, after, last_n); first all of them, knowing nothing."""
+    told = told or {"seen": "", "last_n": 0}
     spans = [(one["seen"], int(one["after"]), int(one["last_n"])) for one in told.get("taken", ())]
-    return [*spans, (told["seen"], int(told["last_n"]), MOST_N)]
+    read = [*spans, (told["seen"], int(told["last_n"]), MOST_N)]
+    return [("", 0, MOST_N), *(one for one in read if one[0])]
 
 
 def _renumbered(known: Iterable[tuple[str, int, int]], numbers: Mapping[int, int]) -> Iterator[dict[str, Any]]:
     """The same by the numbers that the operations have here: they stay in order."""
     for seen, after, last_n in known:
         here = [n for was, n in numbers.items() if after < was <= last_n]
-        if seen and here:
+        if here:
             yield {"seen": seen, "after": min(here) - 1, "last_n": max(here)}

@@ -115,12 +115,13 @@ export async function importRescue(ledger: Ledger, file: Uint8Array, passphrase:
   });
 }
 
-/** What the other phone had read, by the numbers that its operations have here: they stay in order. */
+/** What the other phone had read, by the numbers that its operations have here: they stay in order. First all of them, knowing nothing. */
 function spans(known: Core["departures"], numbers: ReadonlyMap<number, number>): TakenSpan[] {
-  const all = known ? [...(known.taken ?? []), { seen: known.seen, after: known.last_n, last_n: Infinity }] : [];
+  const read = known ? [...(known.taken ?? []), { seen: known.seen, after: known.last_n, last_n: Infinity }].filter(({ seen }) => seen) : [];
+  const all = [{ seen: "", after: 0, last_n: Infinity }, ...read];
   return all.flatMap(({ seen, after, last_n }) => {
     const here = [...numbers].filter(([was]) => after < was && was <= last_n).map(([, n]) => n);
-    return seen && here.length ? [{ seen, after: here[0]! - 1, last_n: here.at(-1)! }] : [];
+    return here.length ? [{ seen, after: here[0]! - 1, last_n: here.at(-1)! }] : [];
   });
 }
 

@@ -353,7 +353,7 @@ test("S30: what its author had read of goes along with work that is taken over, 
   await engine.importRescue(file, "correct horse");
   await engine.write([{ kind: "create", type: "person", set: { name: "戊" } }]);
   await engine.sync();
-  expect(cell.echoed).toStrictEqual([{ seen: "e1:0", last_n: 2, taken: [{ seen: "e1:9", after: 1, last_n: 2 }] }]);
+  expect(cell.echoed).toStrictEqual([{ seen: "e1:0", last_n: 2, taken: [{ seen: "", after: 1, last_n: 2 }, { seen: "e1:9", after: 1, last_n: 2 }] }]);
 });
 
 test("S30, S18: work of a rescue file is told as written without what this phone has read", async () => {
@@ -367,5 +367,5 @@ test("S30, S18: work of a rescue file is told as written without what this phone
   await engine.importRescue(file, "correct horse");
   await engine.write([{ kind: "create", type: "person", set: { name: "丙" } }]);
   await engine.sync();
-  expect(cell.echoed).toStrictEqual([{ seen: "e1:7", last_n: 2, taken: [{ seen: "e1:0", after: 1, last_n: 2 }] }]);
+  expect(cell.echoed).toStrictEqual([{ seen: "e1:7", last_n: 2, taken: [{ seen: "", after: 1, last_n: 2 }, { seen: "e1:0", after: 1, last_n: 2 }] }]);
 });
