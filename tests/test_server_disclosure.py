@@ -2,50 +2,88 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from server.services.disclosure import BASE, DOMINANCE, THRESHOLD, Figure, Sum, rounded, withheld
-from server.services.figures import MEASURES, TOTAL, sums_of
+from server.services.disclosure import BASE, DOMINANCE, THRESHOLD, Figure, Sum, rounded
+from server.services.disclosure_editions import TOTAL, hidden_beside
+from server.services.figures import MEASURES, WITHIN
 
 SECRET = b"a made-up key"
 
 
+# Ages make everybody, and so do the sexes; the oldest make a part of the old.
+PARTS = {
+    "all": [(age, sex) for age in range(3) for sex in "mf"],
+    "young": [(0, sex) for sex in "mf"], "old": [(age, sex) for age in (1, 2) for sex in "mf"],
+    "from 60": [(1, sex) for sex in "mf"], "from 80": [(2, sex) for sex in "mf"],
+    "men": [(age, "m") for age in range(3)], "women": [(age, "f") for age in range(3)],
+}  # fmt: skip
+WITHIN_AGES = (Sum("all", ("young", "old")), Sum("all", ("men", "women")), Sum("old", ("from 60", "from 80")))
+
+
 @st.composite
 def tables(draw, safe=False):
-    """Cells by groups with all their totals: what a community's figures look like, of any size and sparseness."""
-    rows, columns = draw(st.integers(1, 6)), draw(st.integers(1, 4))
+    """Cells by groups with all their totals: what a community's figures look like, of any size and sparseness.
+
+    Figures by cell (or TOTAL) and group, and how the groups hang together: freely drawn ones, or ages and sexes.
+    """
+    counts = st.integers(THRESHOLD, 600) if safe else st.one_of(st.just(0), st.integers(0, 30), st.integers(0, 600))
     figures = {}
-    for row in range(rows):
-        for column in range(columns):
-            value = draw(
-                st.integers(THRESHOLD, 600) if safe else st.one_of(st.just(0), st.integers(0, 30), st.integers(0, 600))
-            )
+    rows = [f"cell {row}" for row in range(draw(st.integers(1, 6)))]
+    by_age = draw(st.booleans())
+    columns = list(PARTS["all"]) if by_age else [f"group {one}" for one in range(draw(st.integers(1, 4)))]
+    for row in rows:
+        for column in columns:
+            value = draw(counts)
             largest = draw(st.integers(0, value)) if not safe and draw(st.booleans()) else min(1, value)
             figures[row, column] = Figure(value, max(largest, min(1, value)))
-    sums = []
-    for row in range(rows):
-        sums.append(_total(figures, (row, "all"), [(row, column) for column in range(columns)]))
-    for column in [*range(columns), "all"]:
-        sums.append(_total(figures, ("all", column), [(row, column) for row in range(rows)]))
-    sums.append(Sum(("all", "all"), tuple(("all", column) for column in range(columns))))
-    return figures, sums
+    groups = PARTS if by_age else {"all": columns} | {column: [column] for column in columns}
+    within = WITHIN_AGES if by_age else (Sum("all", tuple(columns)),)
+    made = {(row, name): _together([figures[row, part] for part in parts]) for row in rows for name, parts in groups.items()}
+    return _with_total(made), within
 
 
-def _total(figures, key, parts):
-    found = [figures[part] for part in parts]
-    figures[key] = Figure(sum(one.value for one in found), max(one.largest for one in found))
-    return Sum(key, tuple(parts))
+def _together(found):
+    return Figure(sum(one.value for one in found), max(one.largest for one in found))
+
+
+def _with_total(figures):
+    """The same with the sums of all cells."""
+    groups = {name for _, name in figures}
+    return figures | {(TOTAL, name): _together([one for (_, by), one in figures.items() if by == name]) for name in groups}
+
+
+def sums_of(figures, within):
+    """Everything that is known of how the figures hang together: keys and the key of their sum."""
+    cells = sorted({cell for cell, _ in figures})
+    groups = sorted({name for _, name in figures})
+    across = [((TOTAL, name), [(cell, name) for cell in cells if cell != TOTAL]) for name in groups]
+    return across + [((cell, one.total), [(cell, part) for part in one.parts]) for one in within for cell in cells]
+
+
+def withheld(figures, within, before=()):
+    """What is withheld, but for what nobody doubts: cells where nobody lives."""
+    grains = {
+        (cell,): {name: each for (by, name), each in figures.items() if by == cell}
+        for cell, name in figures
+        if name == "all" and cell != TOTAL and figures[cell, name].value
+    }
+    return hidden_beside(figures, grains, [], before, within)
+
+
+def nobody(figures):
+    return {key for key in figures if figures[key[0], "all"].value == 0}
 
 
 def known_to_an_attacker(figures, sums, hidden):
     """Every withheld figure that follows from what is told exactly and from all sums: elimination over fractions."""
     unknown = sorted(hidden, key=repr)
     rows = []
-    for one in sums:
+    for total, parts in sums:
         coefficients = dict.fromkeys(unknown, 0)
         value = 0
-        for key, sign in [(one.total, -1), *((part, 1) for part in one.parts)]:
+        for key, sign in [(total, -1), *((part, 1) for part in parts)]:
             if key in hidden:
                 coefficients[key] += sign
             else:
@@ -77,54 +115,63 @@ def risky(figure):
 @given(tables())
 def test_nothing_small_or_dominated_is_told(table):
     """No figure that is told has fewer than ten behind it, or one who makes up nearly all of it."""
-    figures, sums = table
-    told = set(figures) - withheld(figures, sums)
+    figures, within = table
+    told = set(figures) - withheld(figures, within)
     assert [key for key in told if risky(figures[key])] == []
 
 
 @given(tables())
 def test_no_withheld_figure_follows_from_the_sums(table):
     """Somebody who knows every told figure exactly and solves all sums together learns no withheld one."""
-    figures, sums = table
-    hidden = withheld(figures, sums)
-    assert known_to_an_attacker(figures, sums, hidden) == {}
+    figures, within = table
+    hidden = withheld(figures, within) - nobody(figures)
+    assert known_to_an_attacker(figures, sums_of(figures, within), hidden) == {}
 
 
 @given(tables())
 def test_what_is_left_of_a_told_total_is_not_small_either(table):
     """The withheld figures of one sum, known together from its total, pass the threshold and have no dominant one."""
-    figures, sums = table
-    hidden = withheld(figures, sums)
-    for one in sums:
-        left = [figures[part] for part in one.parts if part in hidden]
-        if left and one.total not in hidden:
-            together = Figure(sum(each.value for each in left), max(each.largest for each in left))
-            assert len(left) > 1 and not risky(together), one
+    figures, within = table
+    hidden = withheld(figures, within) - nobody(figures)
+    for total, parts in sums_of(figures, within):
+        left = [figures[part] for part in parts if part in hidden]
+        if left and total not in hidden:
+            assert len(left) > 1 and not risky(_together(left)), total
 
 
 @given(tables(), st.randoms(use_true_random=False))
 def test_two_files_together_tell_no_more(table, chance):
     """A later file withholds whatever an earlier one of the same cells has withheld: none fills the gaps of another."""
-    figures, sums = table
-    first = withheld(figures, sums)
-    later = {
+    figures, within = table
+    first = withheld(figures, within)
+    moved = {
         key: Figure(max(0, figure.value + chance.randint(-12, 12)), figure.largest)
         for key, figure in figures.items()
-        if "all" not in key
+        if key[0] != TOTAL and key[1] not in {one.total for one in within} | {"men", "women"}
     }
-    for one in sums[:-1]:
-        _total(later, one.total, one.parts)
-    second = withheld(later, sums, first)
+    later = dict(moved)
+    for one in reversed(within):
+        for cell in {cell for cell, _ in moved}:
+            if one.parts == ("men", "women"):
+                women = min(figures[cell, "women"].value, later[cell, "young"].value)
+                later[cell, "women"] = Figure(women, min(women, 1))
+                everybody = later[cell, "young"].value + later[cell, "old"].value
+                later[cell, "men"] = Figure(everybody - women, 1)
+            else:
+                later[cell, one.total] = _together([later[cell, part] for part in one.parts])
+    later = _with_total(later)
+    assume(not nobody(figures) and not nobody(later))
+    second = withheld(later, within, first)
     assert first <= second
     # Who takes all cells that both tell for unchanged solves both files as one: still nothing.
-    assert known_to_an_attacker(figures, sums, second) == {}
+    assert known_to_an_attacker(figures, sums_of(figures, within), second) == {}
 
 
 @given(tables(safe=True))
 def test_a_table_without_risk_is_told_whole(table):
     """Nothing is withheld without a reason."""
-    figures, sums = table
-    assert withheld(figures, sums) == frozenset()
+    figures, within = table
+    assert withheld(figures, within) == frozenset()
 
 
 @given(st.integers(THRESHOLD, 100_000), st.text(max_size=20))
@@ -156,9 +203,9 @@ def test_the_difference_of_two_files_does_not_say_by_how_many(value, change, nam
 
 
 def test_the_sums_of_a_community_hold():
-    """Cells make the community, ages and sexes make the residents, in every cell and in all."""
-    sums = sums_of(["a", "b"])
-    keys = {key for one in sums for key in (one.total, *one.parts)}
-    assert keys == {(cell, measure) for cell in ("a", "b", TOTAL) for measure in MEASURES}
-    assert Sum((TOTAL, "male"), (("a", "male"), ("b", "male"))) in sums
-    assert Sum(("a", "resident_person_count"), (("a", "male"), ("a", "female"))) in sums
+    """Ages and sexes make the residents, in every cell and in all; no sum leads back to itself by others."""
+    assert {name for one in WITHIN for name in one.members} < set(MEASURES)
+    assert Sum("resident_person_count", ("male", "female")) in WITHIN
+    # A tree has one edge fewer than nodes: sums and measures are nodes, membership an edge.
+    members = [name for one in WITHIN for name in one.members]
+    assert len(members) == len(set(members)) + len(WITHIN) - 1

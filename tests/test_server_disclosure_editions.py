@@ -10,17 +10,10 @@ from hypothesis import strategies as st
 from server.services.disclosure import THRESHOLD, Figure, Sum
 from server.services.disclosure_editions import TOTAL, Earlier, hidden_beside
 
-MEASURES = ("all", "old", "young")
-
-
-def sums_of(cells):
-    across = [Sum((TOTAL, measure), tuple((cell, measure) for cell in cells)) for measure in MEASURES]
-    return across + [one for cell in [*cells, TOTAL] for one in within(cell)]
-
-
-def within(name):
-    return [Sum((name, "all"), ((name, "old"), (name, "young")))]
-
+# By measure what of a spot it counts: the old and the young, women before men.
+PARTS = {"all": (0, 1, 2, 3), "old": (0, 1), "young": (2, 3), "women": (0, 2), "men": (1, 3)}
+MEASURES = tuple(PARTS)
+WITHIN = (Sum("all", ("old", "young")), Sum("all", ("women", "men")))
 
 counts = st.one_of(st.integers(0, 12), st.integers(0, 60))
 
@@ -28,7 +21,7 @@ counts = st.one_of(st.integers(0, 12), st.integers(0, 60))
 @st.composite
 def redrawn(draw):
     """A few spots where people live, and editions whose cells hold these spots in any way; ``None`` is in no cell."""
-    spots = draw(st.lists(st.tuples(counts, counts).filter(any), min_size=1, max_size=6))
+    spots = draw(st.lists(st.tuples(counts, counts, counts, counts).filter(any), min_size=1, max_size=6))
     cell = st.sampled_from(["a", "b", "c", None])
     editions = draw(st.lists(st.tuples(*[cell] * len(spots)), min_size=1, max_size=4))
     return spots, editions
@@ -40,23 +33,22 @@ def publish(spots, editions, cells=("a", "b", "c")):
     for at, now in enumerate(editions):
         grains = defaultdict(lambda: dict.fromkeys(MEASURES, Figure(0)))
         true = {(name, measure): Figure(0) for name in (*cells, TOTAL) for measure in MEASURES}
-        for spot, (old, young) in enumerate(spots):
+        for spot, people in enumerate(spots):
             grain = tuple(edition[spot] for edition in (*editions[:at], now))
-            held = dict(zip(MEASURES, (old + young, old, young), strict=True))
+            held = {measure: sum(people[part] for part in parts) for measure, parts in PARTS.items()}
             grains[grain] = {name: Figure(grains[grain][name].value + held[name]) for name in MEASURES}
             for place in (now[spot], TOTAL) if now[spot] is not None else ():
                 for name in MEASURES:
                     true[place, name] = Figure(true[place, name].value + held[name])
-        hidden = hidden_beside(true, grains, [Earlier(told, kept) for told, kept in made], (), sums_of, within)
+        hidden = hidden_beside(true, grains, [Earlier(told, kept) for told, kept in made], (), WITHIN)
         made.append((frozenset(true) - hidden, hidden))
     return [told for told, _ in made]
 
 
 def vector(spots, chosen, measure):
-    """Who is counted, by spot and age: what is told is a sum of these."""
-    row = np.zeros(2 * len(spots))
-    for spot in chosen:
-        row[2 * spot : 2 * spot + 2] = {"all": (1, 1), "old": (1, 0), "young": (0, 1)}[measure]
+    """Who is counted, by spot, age and sex: what is told is a sum of these."""
+    row = np.zeros(4 * len(spots))
+    row[[4 * spot + part for spot in chosen for part in PARTS[measure]]] = 1
     return row
 
 
@@ -72,20 +64,29 @@ def derivable(spots, editions, told):
     # Known are all sums of the rows: those that a projection on them leaves as they are.
     _, size, basis = np.linalg.svd(np.array(rows))
     basis = basis[: int((size > 1e-9).sum())]
-    for number in range(1, len(spots) + 1):
-        for chosen in combinations(range(len(spots)), number):
-            for measure in MEASURES:
-                row = vector(spots, chosen, measure)
-                if np.allclose(basis.T @ (basis @ row), row, atol=1e-7):
-                    count = sum({"all": sum(spots[one]), "old": spots[one][0], "young": spots[one][1]}[measure] for one in chosen)
-                    yield chosen, measure, count
+    asked = [
+        (chosen, measure)
+        for number in range(1, len(spots) + 1)
+        for chosen in combinations(range(len(spots)), number)
+        for measure in MEASURES
+    ]
+    vectors = np.array([vector(spots, *one) for one in asked])
+    known = np.isclose(vectors @ basis.T @ basis, vectors, atol=1e-7).all(axis=1)
+    for (chosen, measure), is_known in zip(asked, known, strict=True):
+        if is_known:
+            yield chosen, measure, sum(spots[one][part] for one in chosen for part in PARTS[measure])
+
+
+def of(old, young):
+    """So many people at a spot, half of them men."""
+    return old - old // 2, old // 2, young - young // 2, young // 2
 
 
 @given(redrawn())
-@example(([(20, 20), (1, 2), (30, 30)], [("a", "a", "b"), ("a", "b", "b")]))  # a strip of three people changes its cell
-@example(([(40, 40), (2, 3), (30, 30)], [("a", "a", "b"), ("a", "c", "b")]))  # five people become a cell of their own
-@example(([(40, 0), (3, 20), (0, 40)], [("a", "b", "b"), ("a", "a", "b"), ("a", "b", "b")]))  # there and back
-@example(([(40, 40), (12, 4)], [("a", None), ("a", "a")]))  # ground that joins the community
+@example(([of(20, 20), of(1, 2), of(30, 30)], [("a", "a", "b"), ("a", "b", "b")]))  # a strip of three people changes its cell
+@example(([of(40, 40), of(2, 3), of(30, 30)], [("a", "a", "b"), ("a", "c", "b")]))  # five people become a cell of their own
+@example(([of(40, 0), of(3, 20), of(0, 40)], [("a", "b", "b"), ("a", "a", "b"), ("a", "b", "b")]))  # there and back
+@example(([of(40, 40), of(12, 4)], [("a", None), ("a", "a")]))  # ground that joins the community
 def test_no_difference_of_two_editions_isolates_few_people(case):
     """Somebody who has every file of every edition and takes each number for exact finds no count from one to nine, of any
     people, by adding and subtracting: neither of two cells, nor of sums of cells, nor over ages."""
@@ -96,26 +97,68 @@ def test_no_difference_of_two_editions_isolates_few_people(case):
 
 def test_a_border_that_moves_many_is_told():
     """A redraw is no reason to withhold: where what changes sides is a crowd itself, both cells are told under both editions."""
-    spots = [(40, 40), (15, 15), (50, 50)]
+    spots = [of(40, 40), of(15, 15), of(50, 50)]
     first, second = publish(spots, [("a", "a", "b"), ("a", "b", "b")], cells=("a", "b"))
     assert first == second == {(name, measure) for name in ("a", "b", TOTAL) for measure in MEASURES}
 
 
 def test_cells_that_were_withheld_are_told_when_they_become_one():
     """Two cells too small to be told become one that is large enough, and that is told."""
-    spots = [(6, 6), (6, 7), (40, 40)]
+    spots = [of(6, 6), of(6, 7), of(40, 40)]
     first, second = publish(spots, [("a", "b", "c"), ("a", "a", "c")])
     assert ("a", "old") not in first and ("a", "old") in second and ("c", "old") in second
 
 
 def test_what_was_withheld_of_a_cell_stays_withheld_under_another_border_around_the_same_people():
     """A border that moves over empty ground makes no other cell: who was withheld stays withheld."""
-    first, second = publish([(4, 20), (50, 50)], [("a", "b"), ("c", "b")])
+    first, second = publish([of(4, 20), of(50, 50)], [("a", "b"), ("c", "b")])
     assert ("a", "old") not in first and ("c", "old") not in second
 
 
 def test_an_unchanged_edition_tells_what_the_one_before_told():
     """Publishing the same cells again, or going back to them, changes nothing."""
-    spots = [(40, 40), (15, 15), (6, 50)]
+    spots = [of(40, 40), of(15, 15), of(6, 50)]
     told = publish(spots, [("a", "a", "b"), ("a", "a", "b"), ("a", "b", "b"), ("a", "a", "b")], cells=("a", "b"))
     assert told[0] == told[1] == told[3]
+
+
+def test_an_outer_border_over_a_few_people_withholds_their_cell_and_the_sum_alone():
+    """Three people leave the community with their ground: their cell and the sum of all cells are withheld, no other figure."""
+    cells = tuple("abcdefgh")
+    spots = [of(40 + number, 50) for number, _ in enumerate(cells)] + [of(1, 2)]
+    for left, now in ((("a",), (None,)), ((None,), ("a",))):
+        first, second = publish(spots, [cells + left, cells + now], cells)
+        assert len(first) == len(second) + 2 * len(MEASURES) == 9 * len(MEASURES)
+        assert {name for name, _ in first - second} == {"a", TOTAL}
+
+
+def test_small_figures_elsewhere_do_not_spread_what_a_border_withholds():
+    """A cell with few old people is withheld beside one other; three people who leave elsewhere withhold no third."""
+    cells = tuple("abcdefgh")
+    spots = [of(40 + number, 50) for number, _ in enumerate(cells[:-1])] + [of(4, 60), of(1, 2)]
+    first, second = publish(spots, [(*cells, "a"), (*cells, None)], cells)
+    assert ("h", "old") not in first
+    assert {name for name, _ in first - second} == {"a", TOTAL}
+
+
+def test_three_people_stay_unknown_where_borders_have_moved_everywhere():
+    """However many borders have moved: three people who leave the community do not follow from two editions' sums of all cells."""
+    side = range(22)
+    spots = [of(10, 10) for _ in side for _ in side] + [of(1, 2)]
+    rows = (*(f"r{row}" for row in side for _ in side), "r0")
+    columns = (*(f"c{column}" for _ in side for column in side), None)
+    first, second = publish(spots, [rows, columns], sorted({*rows, *columns} - {None}))
+    assert (TOTAL, "all") in first and (TOTAL, "all") not in second
+    assert len({name for name, _ in second}) == len(side) - 1
+
+
+def test_what_was_told_once_is_known_though_it_was_withheld_later():
+    """A cell told in one month and withheld in the next is not told with three people fewer under another border."""
+    now, then = {"a": 40, "b": 50, TOTAL: 90}, {"a": 43, "b": 47, TOTAL: 90}
+    grains = {
+        (old, new): {"all": Figure(count)} for old, new, count in (("a", "a", 40), ("a", "b", 3), ("b", "b", 47))
+    }
+    keys = frozenset((cell, "all") for cell in then)
+    earlier = [Earlier(keys, frozenset([("a", "all"), ("b", "all")]))]
+    hidden = hidden_beside({(cell, "all"): Figure(count) for cell, count in now.items()}, grains, earlier, (), ())
+    assert hidden == {("a", "all"), ("b", "all")}

@@ -38,10 +38,10 @@ MEASURES: Mapping[str, str] = {
 }
 """What is counted, and its title."""
 
-_WITHIN = (
-    ("resident_person_count", ("age_0_14", "age_15_59", "age_60_up")),
-    ("age_60_up", ("age_60_79", "age_80_up")),
-    ("resident_person_count", ("male", "female")),
+WITHIN = (
+    Sum("resident_person_count", ("age_0_14", "age_15_59", "age_60_up")),
+    Sum("age_60_up", ("age_60_79", "age_80_up")),
+    Sum("resident_person_count", ("male", "female")),
 )
 """Sums within a cell. Whose age or sex nobody has noted is in none of the parts; whoever reckons takes that for nobody."""
 
@@ -93,15 +93,17 @@ def _made(
     """The rows of a publication."""
     told: dict[str, set[Key]] = defaultdict(set)
     hidden: dict[str, set[Key]] = defaultdict(set)
-    for edition, cell, measure, is_withheld in store.told_ever(connection, community_id):
-        (hidden if is_withheld else told)[edition].add((cell, measure))
+    for edition, cell, measure, is_told, is_withheld in store.told_ever(connection, community_id):
+        for is_so, keys in ((is_told, told), (is_withheld, hidden)):
+            if is_so:
+                keys[edition].add((cell, measure))
     editions = sorted({*told, *hidden} - {edition_id})
     cells = [cell.cell_id for cell in baseline.published_cells(connection, community_id)]
     stands = grains_of(connection, str(house.engine.url), community_id, edition_id, cells, editions)
     true, grains = _true(connection, community_id, cells, stands, day)
     earlier = [Earlier(frozenset(told[one]), frozenset(hidden[one])) for one in editions]
-    withheld = hidden_beside(true, grains, earlier, hidden[edition_id], sums_of, sums_within)
-    said = _said(connection, community_id, editions, period, ground_of(grains, cells, len(editions)))
+    withheld = hidden_beside(true, grains, earlier, hidden[edition_id], WITHIN)
+    said = _said(connection, community_id, editions, period, ground_of(grains, len(editions)))
     return [
         (cell, measure, None if (cell, measure) in withheld else said[cell, measure] if (cell, measure) in said else rounded(
             house.keys.hashing, f"{community_id}/{cell}/{measure}", figure.value
@@ -116,20 +118,9 @@ def _said(connection: Any, community_id: str, editions: list[str], period: str, 
     for regions, edition in zip(ground.earlier, editions, strict=True):
         for cell, measure, value, _ in store.told(connection, community_id, edition, period):
             if value is not None and cell in regions:
-                for name in ground.names[regions[cell]]:
+                for name in ground.names.get(regions[cell], []):
                     said.setdefault((name, measure), value)
     return said
-
-
-def sums_of(cells: list[str]) -> list[Sum]:
-    """How the figures of these cells hang together: cells make the community; ages, and sexes, make the residents."""
-    across = [Sum((TOTAL, measure), tuple((cell, measure) for cell in cells)) for measure in MEASURES]
-    return across + [one for cell in [*cells, TOTAL] for one in sums_within(cell)]
-
-
-def sums_within(cell: str) -> list[Sum]:
-    """How the figures of one cell, or of whatever has this name, hang together."""
-    return [Sum((cell, total), tuple((cell, part) for part in parts)) for total, parts in _WITHIN]
 
 
 def _true(

@@ -24,12 +24,13 @@ def told(connection: Connection, community_id: str, edition_id: str, period: str
 
 
 def told_ever(connection: Connection, community_id: str) -> list[Any]:
-    """Rows (edition_id, cell_id, measure, is_withheld) of everything that was ever told or withheld of a community.
+    """Rows (edition_id, cell_id, measure, is_told, is_withheld) of everything that was ever told or withheld of a community.
 
-    ``is_withheld`` is 1 where some publication of that edition has withheld it.
+    Each is 1 where some publication of that edition has told it, or withheld it; both where one month did and another did not.
     """
     statement = (
-        "SELECT f.edition_id, f.cell_id, f.measure, MAX(CASE WHEN f.value IS NULL THEN 1 ELSE 0 END) FROM published_figure f "
+        "SELECT f.edition_id, f.cell_id, f.measure, MAX(CASE WHEN f.value IS NULL THEN 0 ELSE 1 END), "
+        "MAX(CASE WHEN f.value IS NULL THEN 1 ELSE 0 END) FROM published_figure f "
         "WHERE f.community_id = ? GROUP BY f.edition_id, f.cell_id, f.measure"
     )
     return list(run(connection, statement, (community_id,)))
