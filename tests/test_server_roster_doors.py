@@ -66,3 +66,16 @@ def test_a_registration_hangs_until_one_of_the_register_lives_there(office):
     assert not any(column(office, "registration_hangs").values())
     patch(office, "zhang", presence="away_long")
     assert column(office, "residence_state")["张三"] == "空挂"
+
+
+def test_a_registration_in_another_cell_is_judged_by_who_lives_there(office):
+    """空挂 of one cell and of a worker of it, now, as known at a time and as of a day: who lives behind a door in the next cell counts."""
+    door = {"registration_dwelling": IDS["dwelling_b"]}
+    patch(office, "wang", **door)
+    patch(office, "li", presence="away_long", **door)
+    times = {}, {"known_at": "2026-06-01T00:00:00Z"}, {"as_of": "2026-06-01"}, {"known_at": "2026-06-01T00:00:00Z", "as_of": "2026-06-01"}
+    for role, hangs in (("secretary", False), ("grid_worker", None)):  # nobody is told of doors outside their cells
+        for time in times:
+            found = column(office, "residence_state", role, **time)
+            assert found["李四"] == "户在人不在", (role, time)
+            assert column(office, "registration_hangs", role, **time)["李四"] is hangs, (role, time)

@@ -57,6 +57,10 @@ class Elsewhere:
             self._kept[kind] = [self._moved(one) for one in self._inner.base(kind, None, narrowed)]
         return _of_homes(self._kept[kind], homes)
 
+    def everybody(self, kind: str, homes: Sequence[str] | None) -> list[Entry]:
+        """See `Source`."""
+        return _of_homes([self._moved(one) for one in self._inner.everybody(kind, None)], homes)
+
     def by_id(self, ids: Iterable[str]) -> dict[str, Entry]:
         """See `Source`."""
         return {name: self._moved(one) for name, one in self._inner.by_id(ids).items()}
@@ -99,6 +103,7 @@ class OnDay(Counting):
     def __init__(self, inner: Source, day: str) -> None:
         self._inner, self._day = inner, day
         self._kept: dict[str, list[Entry]] = {}
+        self._residents: dict[str, list[Resident]] | None = None
         self._past: dict[tuple[str, str], list[Entry]] | None = None
 
     def base(self, kind: str, homes: Sequence[str] | None, narrowed: Condition | None = None) -> list[Entry]:
@@ -107,6 +112,11 @@ class OnDay(Counting):
             found = self._inner.base(kind, None, narrowed)
             self._kept[kind] = self._persons(found) if kind == "person" else [one for one in found if self._holds(one)]
         return _of_homes(self._kept[kind], homes)
+
+    def everybody(self, kind: str, homes: Sequence[str] | None) -> list[Entry]:
+        """See `Source`; persons are told where they lived on the day."""
+        found = self._inner.everybody(kind, None)
+        return _of_homes(self._persons(found) if kind == "person" else [one for one in found if self._holds(one)], homes)
 
     def by_id(self, ids: Iterable[str]) -> dict[str, Entry]:
         """See `Source`; whoever is referred to is told as on the day."""
@@ -126,7 +136,9 @@ class OnDay(Counting):
 
     def residents(self, dwellings: Sequence[str], homes: Sequence[str] | None) -> dict[str, list[Resident]]:
         """See `Source`."""
-        return super().residents(dwellings, None)
+        if self._residents is None:
+            self._residents = self._behind_doors(None)
+        return {one: self._residents[one] for one in dwellings if one in self._residents}
 
     def root(self, record_id: str) -> str:
         """See `Source`; a merge says that there was one of them all along."""
@@ -198,7 +210,7 @@ class OnDay(Counting):
     def _episodes(self, kind: str, person: str) -> Sequence[Entry]:
         if self._past is None:
             self._past = {}
-            for one in self._inner.base("residence", None):
+            for one in self._inner.everybody("residence", None):
                 key = (str(one.fields.get("kind") or "residence"), str(one.fields.get("person")))
                 self._past.setdefault(key, []).append(one)
         return self._past.get((kind, person), ())

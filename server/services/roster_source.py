@@ -24,6 +24,9 @@ class Source(Protocol):
     def base(self, kind: str, homes: Sequence[str] | None, narrowed: Condition | None = None) -> list[Entry]:
         """Live records of a type in the scope, of these homes."""
 
+    def everybody(self, kind: str, homes: Sequence[str] | None) -> list[Entry]:
+        """Live records of a type of these homes, whatever the scope: what follows from others who live behind a door."""
+
     def by_id(self, ids: Iterable[str]) -> dict[str, Entry]:
         """Records by id, whatever their scope and life."""
 
@@ -61,6 +64,10 @@ class Now:
     def base(self, kind: str, homes: Sequence[str] | None, narrowed: Condition | None = None) -> list[Entry]:
         """See `Source`."""
         return store.live_entries(self._connection, self._scope, self._community_id, kind, homes, narrowed)
+
+    def everybody(self, kind: str, homes: Sequence[str] | None) -> list[Entry]:
+        """See `Source`."""
+        return store.live_entries(self._connection, store.whole(self._scope, self._community_id), self._community_id, kind, homes)
 
     def by_id(self, ids: Iterable[str]) -> dict[str, Entry]:
         """See `Source`; under the id of a record that was merged stands the one that it leads to (S8)."""
@@ -120,6 +127,10 @@ class Counting:
         """See `Source`."""
         raise NotImplementedError
 
+    def everybody(self, kind: str, homes: Sequence[str] | None) -> list[Entry]:
+        """See `Source`."""
+        raise NotImplementedError
+
     def placed(
         self, kind: str, ref: str, parents: Sequence[str], homes: Sequence[str] | None, *, having: str | None = None
     ) -> dict[str, int]:
@@ -151,12 +162,16 @@ class Counting:
 
     def residents(self, dwellings: Sequence[str], homes: Sequence[str] | None) -> dict[str, list[Resident]]:
         """See `Source`."""
-        wanted = set(dwellings)
-        households = {entry.id: (self._named(entry, "dwelling"), entry.fields.get("kind")) for entry in self.base("household", homes)}
+        wanted, found = set(dwellings), self._behind_doors(homes)
+        return {dwelling: everybody for dwelling, everybody in found.items() if dwelling in wanted}
+
+    def _behind_doors(self, homes: Sequence[str] | None) -> dict[str, list[Resident]]:
+        """Who belongs to the households of every dwelling of these homes."""
+        households = {entry.id: (self._named(entry, "dwelling"), entry.fields.get("kind")) for entry in self.everybody("household", homes)}
         found: dict[str, list[Resident]] = {}
-        for entry in self.base("person", homes):
+        for entry in self.everybody("person", homes):
             dwelling, kind = households.get(self._named(entry, "residence_household") or "", (None, None))
-            if dwelling is not None and dwelling in wanted:
+            if dwelling is not None:
                 fields = entry.fields
                 found.setdefault(dwelling, []).append(
                     Resident(
@@ -175,6 +190,7 @@ class Then(Counting):
         self._connection, self._house, self._scope, self._community_id = connection, house, scope, community_id
         self._at = at
         self._root: Callable[[str], str] | None = None
+        self._residents: dict[str, dict[str, list[Resident]]] = {}
 
     def root(self, record_id: str) -> str:
         """See `Source`; merges that were known by the time and still hold."""
@@ -184,13 +200,27 @@ class Then(Counting):
 
     def base(self, kind: str, homes: Sequence[str] | None, narrowed: Condition | None = None) -> list[Entry]:
         """See `Source`; ``narrowed`` speaks of the present and is not used."""
-        found = store.entries_then(self._connection, self._scope, self._community_id, kind, homes, self._at)
+        return [entry for entry in self._standing(self._scope, kind, homes) if self._in_topics(entry)]
+
+    def everybody(self, kind: str, homes: Sequence[str] | None) -> list[Entry]:
+        """See `Source`."""
+        return self._standing(store.whole(self._scope, self._community_id), kind, homes)
+
+    def residents(self, dwellings: Sequence[str], homes: Sequence[str] | None) -> dict[str, list[Resident]]:
+        """See `Source`; who lives behind a door stands where the door stood, which may be another home than those asked for.
+
+        Each home is read once, and of it only who lives behind which door is kept.
+        """
+        doors = {one: entry.home for one, entry in self.by_id(dwellings).items()}
+        for home in sorted(set(doors.values()) - self._residents.keys()):
+            self._residents[home] = self._behind_doors((home,))
+        found = {one: self._residents[home].get(one) for one, home in doors.items()}
+        return {one: everybody for one, everybody in found.items() if everybody}
+
+    def _standing(self, scope: Scope, kind: str, homes: Sequence[str] | None) -> list[Entry]:
+        found = store.entries_then(self._connection, scope, self._community_id, kind, homes, self._at)
         wanted = None if homes is None else set(homes)
-        return [
-            entry
-            for entry in self._rewind(found)
-            if entry.life == "live" and (wanted is None or entry.home in wanted) and self._in_topics(entry)
-        ]
+        return [entry for entry in self._rewind(found) if entry.life == "live" and (wanted is None or entry.home in wanted)]
 
     def by_id(self, ids: Iterable[str]) -> dict[str, Entry]:
         """See `Source`; records that were not there yet are left out."""

@@ -263,9 +263,9 @@ def entries_then(
         "r.id IN (SELECT m.record_id FROM placement_ledger m WHERE m.community_id = ? AND m.at > ? AND " + came + ")"
     )
     # Who left a cell meanwhile stood in it then: the scope of homes is judged on the home of that time.
-    whole, whole_values = record_cut(connection, _whole(scope, community_id), community_id)
+    all_of, whole_values = record_cut(connection, whole(scope, community_id), community_id)
     statement = (
-        f"SELECT {_COLUMNS} FROM record r WHERE {whole} AND r.type = ? AND r.created_at <= ? AND r.life <> 'erased' "
+        f"SELECT {_COLUMNS} FROM record r WHERE {all_of} AND r.type = ? AND r.created_at <= ? AND r.life <> 'erased' "
         f"AND ({present} OR {moved})"
     )
     return [
@@ -274,7 +274,8 @@ def entries_then(
     ]
 
 
-def _whole(scope: Scope, community_id: str) -> Scope:
+def whole(scope: Scope, community_id: str) -> Scope:
+    """The same reach over all cells of a community."""
     return Scope((community_id,), None, scope.fields, scope.topics)
 
 
