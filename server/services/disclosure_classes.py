@@ -85,20 +85,30 @@ class Table:
     joint: Mapping[str, tuple[int, tuple[str, ...]]]
     _reckoned: dict[tuple[int, tuple[str, ...]], Classes] = field(init=False, default_factory=dict)
     _own: dict[str, Classes] = field(init=False, default_factory=dict)
+    _made: dict[str, Classes] = field(init=False, default_factory=dict)
 
     def withhold(self, figures: Iterable[Told]) -> None:
         """Take figures out of what is told."""
+        hanging = {name for one in self.sums for name in one.members}
         for number, measure in figures:
             self.shown[measure].discard(number)
-        self._reckoned.clear()
-        self._own.clear()
+            self._own.pop(measure, None)
+            if measure in hanging:
+                self._reckoned.clear()
+                for name in (*hanging, *self.joint):
+                    self._made.pop(name, None)
+            self._made.pop(measure, None)
 
     def classes(self, measure: str) -> Classes:
         """What of a measure, or of parts together, can be told apart."""
-        if measure not in self.joint:
-            return self._but_for(measure, -1)
-        at, parts = self.joint[measure]
-        return both(self._of_all(at, parts), self._of_all(at, self._rest(at, parts)))
+        found = self._made.get(measure)
+        if found is None and measure in self.joint:
+            at, parts = self.joint[measure]
+            found = both(self._of_all(at, parts), self._of_all(at, self._rest(at, parts)))
+        elif found is None:
+            found = self._but_for(measure, -1)
+        self._made[measure] = found
+        return found
 
     def _rest(self, at: int, parts: Sequence[str]) -> tuple[str, ...]:
         return tuple(one for one in self.sums[at].members if one not in parts)
@@ -141,11 +151,10 @@ class Table:
         return self._priced([self._cheapest(at, parts, one, other), self._cheapest(at, self._rest(at, parts), one, other)])
 
     def _price(self, measure: str, one: int, other: int, without: int) -> Price | None:
-        mine, known = self._figures(measure, one)
-        theirs, known_too = self._figures(measure, other)
-        if known != known_too:
+        apart = self.apart(measure, one, other)
+        if apart is None:
             return None
-        found: list[Price | None] = [self._priced_of({(number, measure) for number in mine ^ theirs})]
+        found: list[Price | None] = [self._priced_of({(number, measure) for number in apart})]
         for at, each in enumerate(self.sums):
             if at != without and measure in each.members:
                 found.append(self._cheapest(at, self._rest(at, (measure,)), one, other))
@@ -168,6 +177,12 @@ class Table:
 
     def _priced_of(self, figures: set[Told]) -> Price:
         return len(figures), sum(self.counts[figure] for figure in figures), frozenset(figures)
+
+    def apart(self, measure: str, one: int, other: int) -> set[int] | None:
+        """What is told of a measure itself that counts one of two grains alone; None where what is out does."""
+        mine, known = self._figures(measure, one)
+        theirs, known_too = self._figures(measure, other)
+        return mine ^ theirs if known == known_too else None
 
     def _figures(self, measure: str, grain: int) -> tuple[set[int], int]:
         if grain < 0:
@@ -249,6 +264,9 @@ def _cheapest_way(table: Table, measure: str, region: Mask) -> Iterable[Told]:
     outside = [-1, *(int(one) for one in firsts if not region[one])]
     best: Price | None = None
     for one, other in product(inside, outside):
+        apart = set() if measure in table.joint else table.apart(measure, one, other)
+        if apart is None or (best is not None and len(apart) > best[0]):
+            continue
         found = table.price(measure, one, other)
         if found is not None and (best is None or cheapest(found) < cheapest(best)):
             best = found
