@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 import pytest
 from front_door import COMMUNITY, NEIGHBOUR, problem
@@ -316,6 +317,29 @@ def test_every_queue_begins_with_what_harms_most_and_can_be_cut_to_a_cell(office
     for kind in ("held", "proposals", "quarantine", "findings"):
         assert problem(ask(f"/api/v1/inbox/{kind}?cell=none")) == (404, "not-found")
         assert problem(office.signed_in("grid_worker").get(f"/api/v1/inbox/{kind}?cell={CODE_B}")) == (403, "outside-your-scope")
+
+
+def test_the_counts_of_a_cell_are_those_of_its_queues_and_of_its_figure(office):
+    """Somebody new who was set apart, and so is in no cell yet, counts with what is in none: nothing that waits is in no count."""
+    waiting_of_all_kinds(office)
+    newcomer = {"name": "李新", "sex": "unheard-of", "residence_household": IDS["household_a"], "relation_to_head": "20", "presence": "present"}
+    found = write_operation(office.house, actor_of(office, "secretary"), "create", "li", newcomer, id=office.house.new_id())
+    assert found["now"]["outcome"] == "quarantined", found
+    ask = office.signed_in("secretary").get
+    figures = ask(f"/api/v1/communities/{COMMUNITY}/overview").json
+    whole, summed = ask("/api/v1/inbox").json["counts"], Counter()
+    for code, place in [*((cell["code"], cell) for cell in figures["cells"]), ("~unplaced", figures["unplaced"])]:
+        told = ask(f"/api/v1/inbox?cell={code}&duplicates=true").json
+        assert told["total"] == sum(told["counts"].values())
+        for kind, count in told["counts"].items():
+            assert ask(f"/api/v1/inbox/{kind}?cell={code}").json["count"] == count, (code, kind)
+        summed.update(told["counts"])
+        kinds = {"conflicts": "conflicts", "findings": "findings", "held": "held", "quarantined": "quarantine"}
+        assert place["open"] == {name: told["counts"][kind] for name, kind in kinds.items()}, code
+    assert figures["unplaced"]["open"]["quarantined"] == 1
+    assert set(summed) == {"conflicts", "findings", "held", "quarantine", "proposals"} and dict(summed) == {kind: whole[kind] for kind in summed}
+    assert problem(ask("/api/v1/inbox?cell=none")) == (404, "not-found")
+    assert problem(office.signed_in("grid_worker").get(f"/api/v1/inbox?cell={CODE_B}")) == (403, "outside-your-scope")
 
 
 def test_findings_are_counted_by_what_they_say_and_one_kind_is_listed_alone(office):

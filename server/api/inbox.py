@@ -55,15 +55,17 @@ def _json(body: Any) -> Response:
 
 @blueprint.get("/api/v1/inbox")
 @describe(zh="各类待办的数量", en="How many items of each kind wait", tag=_TAG,
-          query=COMMUNITY | {"duplicates": {"type": "boolean", "description": "也数疑似重复 / probable duplicates, too"}},
-          response={"type": "object"}, more="Probable duplicates are counted where `duplicates=true` asks for them: the "
-          "first time after a start a community's people are read for it.")  # fmt: skip
+          query=COMMUNITY | CELL | {"duplicates": {"type": "boolean", "description": "也数疑似重复 / probable duplicates, too"}},
+          response={"type": "object"}, problems=("not-found", "outside-your-scope"),
+          more="With `cell`: those kinds alone whose queues can be cut to it. Probable duplicates are counted where `duplicates=true` asks for "
+          "them: the first time after a start a community's people are read for it.")  # fmt: skip
 def show_counts() -> Response:
     """Needs ``read_inbox``."""
     actor, community_id = actor_in_community("read_inbox")
     scope = auth.scope(actor)
-    told = inbox.counts(auth.house(), scope, community_id)
-    if request.args.get("duplicates") == "true":
+    cell = request.args.get("cell")
+    told = inbox.counts(auth.house(), scope, community_id, cell)
+    if request.args.get("duplicates") == "true" and cell is None:
         pairs = duplicate_queue.count(auth.house(), scope, community_id)
         told = told | {"counts": told["counts"] | {"duplicates": pairs}, "total": told["total"] + pairs}
     return _json(told)

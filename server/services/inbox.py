@@ -22,20 +22,31 @@ from server.store import baseline, commands, crossings, placements, recovery
 from server.store import inbox as store
 from server.store.database import read, stamp
 from server.store.scoping import UNPLACED
+from server.store.sieve import EVERYTHING, Sieve
 
 MOST_PER_PAGE = 200
 
 _HARM = {"identifying": 0, "secret": 1, "personal": 1, "internal": 2, "public": 3}
 
 
-def counts(house: House, scope: Scope, community_id: str) -> dict[str, Any]:
-    """How many items of each kind wait in the actor's scope; of duplicates see `duplicate_queue.count`."""
+def counts(house: House, scope: Scope, community_id: str, cell: str | None = None) -> dict[str, Any]:
+    """How many items of each kind wait in the actor's scope; of duplicates see `duplicate_queue.count`.
+
+    With the code of a cell, or ``~unplaced``: how many of those kinds whose queues can be cut to it, as many as these list then.
+
+    Raises
+    ------
+    NotFound, OutsideScope
+    """
+    sieve = EVERYTHING if cell is None else Sieve(home=home_of(house, scope, community_id, cell))
     with read(house.engine) as connection:
-        found = store.counts(connection, scope, community_id)
-        types = tuple(name for name in house.registry.types() if "@anchor" in house.registry.latest(name).placed_by)
+        found = store.counts(connection, scope, community_id, sieve)
         whole = scope.streams is None  # what is decided for a whole community is listed for those who see all of it
+        found["proposals"] = commands.count_proposals(connection, community_id, sieve) if whole else 0
+        if cell is not None:
+            return {"as_of": stamp(house.clock()), "counts": found, "total": sum(found.values())}
+        types = tuple(name for name in house.registry.types() if "@anchor" in house.registry.latest(name).placed_by)
         found["arrivals"] = len(crossings.requests(connection, community_id)) if whole else 0
-        found["proposals"] = commands.count_proposals(connection, community_id) if whole else 0
         found["recovery"] = recovery.count_open(connection, scope, community_id)
         found["placements"] = placements.count_doubtful(connection, scope, community_id, types)
     return {"as_of": stamp(house.clock()), "counts": found, "total": sum(found.values())}

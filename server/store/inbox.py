@@ -32,20 +32,25 @@ def _after(columns: str, after: Sequence[Any] | None) -> Condition:
     return f"({columns}) > ({', '.join('?' * len(after))})", list(after)
 
 
-def counts(connection: Connection, scope: Scope, community_id: str) -> dict[str, int]:
-    """How many items of each kind wait in the scope."""
+def counts(connection: Connection, scope: Scope, community_id: str, sieve: Sieve = EVERYTHING) -> dict[str, int]:
+    """How many items of each kind wait in the scope; what the sieve leaves of the kinds that it is made for."""
     cut, values = record_cut(connection, scope, community_id)
+    chosen, asked = sifted("k", sieve)
     found = {
         "conflicts": run(
             connection,
             "SELECT COUNT(*) FROM conflict k JOIN record r ON r.community_id = k.community_id AND r.id = k.record_id "
-            f"WHERE k.community_id = ? AND k.state = 'open' AND r.life <> 'merged' AND {cut}",
-            (community_id, *values),
+            f"WHERE k.community_id = ? AND k.state = 'open' AND r.life <> 'merged' AND {cut} AND {chosen}",
+            (community_id, *values, *asked),
         ).scalar_one()
     }
     for kind, now in (("quarantine", "quarantined"), ("held", "held")):
-        text, given = operations_where(connection, scope, community_id, now)
-        found[kind] = run(connection, f"SELECT COUNT(*) {text}", given).scalar_one()
+        found[kind] = count_operations(connection, scope, community_id, now, sieve)
+    text, given = findings_where(connection, scope, community_id)
+    chosen, asked = sifted("f", sieve)
+    found["findings"] = run(connection, f"SELECT COUNT(*) {text} AND {chosen}", (*given, *asked)).scalar_one()
+    if sieve != EVERYTHING:
+        return {kind: int(number) for kind, number in found.items()}
     if scope.streams is None and scope.fields == "all" and scope.topics is None:
         # Live records of a stream are what its counter counts; no index begins with the home alone.
         statement = "SELECT COALESCE(SUM(count), 0) FROM stream WHERE community_id = ? AND stream_id = ?"
@@ -56,8 +61,6 @@ def counts(connection: Connection, scope: Scope, community_id: str) -> dict[str,
             f"SELECT COUNT(*) FROM record r WHERE {cut} AND r.home = ? AND r.life = 'live'",
             (*values, UNPLACED),
         ).scalar_one()
-    text, given = findings_where(connection, scope, community_id)
-    found["findings"] = run(connection, f"SELECT COUNT(*) {text}", given).scalar_one()
     found["visits"] = run(
         connection,
         "SELECT COUNT(*) FROM finding f JOIN record r ON r.community_id = f.community_id AND r.id = f.record_id "

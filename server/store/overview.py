@@ -13,30 +13,38 @@ from server.permissions import Scope
 from server.store.baseline import place_cut
 from server.store.database import insert_rows, run
 from server.store.inbox import ESCALATED
-from server.store.scoping import json_text
+from server.store.scoping import UNPLACED, Condition, json_text
 
 TOTAL = "~total"
 """Stands for the sum of all homes of a community on a day."""
 
+_HOME = f"COALESCE(r.home, '{UNPLACED}')"
+
+
+def _waiting_cut(scope: Scope, community_id: str) -> Condition:
+    """Records of the scope; and what is about none of the records that came, for those who see the whole community."""
+    cut, values = place_cut(scope, community_id)
+    return (cut if scope.streams is not None else f"(r.id IS NULL OR ({cut}))"), values
+
 
 def open_findings(connection: Connection, scope: Scope, community_id: str) -> dict[str, int]:
-    """Open findings of each home."""
-    cut, values = place_cut(scope, community_id)
+    """Open findings of each home; those about no record stand with what is in no cell."""
+    cut, values = _waiting_cut(scope, community_id)
     return _counts(
         connection,
-        "SELECT r.home, COUNT(*) FROM finding f JOIN record r ON r.community_id = f.community_id AND r.id = f.record_id "
-        f"WHERE f.community_id = ? AND f.state = 'open' AND f.kind <> '{ESCALATED}' AND {cut} GROUP BY r.home",
+        f"SELECT {_HOME}, COUNT(*) FROM finding f LEFT JOIN record r ON r.community_id = f.community_id AND r.id = f.record_id "
+        f"WHERE f.community_id = ? AND f.state = 'open' AND f.kind <> '{ESCALATED}' AND {cut} GROUP BY {_HOME}",
         (community_id, *values),
     )
 
 
 def open_operations(connection: Connection, scope: Scope, community_id: str, now: str) -> dict[str, int]:
-    """Operations that are ``held`` or ``quarantined`` on records of each home."""
-    cut, values = place_cut(scope, community_id)
+    """Operations that are ``held`` or ``quarantined`` on records of each home; those about no record stand with what is in no cell."""
+    cut, values = _waiting_cut(scope, community_id)
     return _counts(
         connection,
-        "SELECT r.home, COUNT(*) FROM operation o JOIN record r ON r.community_id = o.community_id AND r.id = o.record_id "
-        f"WHERE o.community_id = ? AND o.now IN ('held', 'quarantined') AND o.now = ? AND {cut} GROUP BY r.home",
+        f"SELECT {_HOME}, COUNT(*) FROM operation o LEFT JOIN record r ON r.community_id = o.community_id AND r.id = o.record_id "
+        f"WHERE o.community_id = ? AND o.now IN ('held', 'quarantined') AND o.now = ? AND {cut} GROUP BY {_HOME}",
         (community_id, now, *values),
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from server.store.scoping import Condition, among
+from server.store.scoping import UNPLACED, Condition, among
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +15,7 @@ class Sieve:
 
     Attributes
     ----------
-    home : only those about records of this home stream
+    home : only those about records of this home stream; what is about no record yet counts as being in no cell
     asked : only those that this person was asked to see to
     harms : how harmful items of a record type are (of findings: of a `group_key`), 0 the most; all others `LESS`
     only : findings of these group keys only; None for all
@@ -47,9 +47,10 @@ def rank(expression: str, sieve: Sieve, more: str = "") -> Condition:
 def sifted(alias: str, sieve: Sieve) -> Condition:
     """SQL of what the sieve leaves of items ``alias`` about records ``r``."""
     text, values = "1 = 1", list[Any]()
-    for column, value in (("r.home", sieve.home), (f"{alias}.delegated_to", sieve.asked)):
+    here = "(r.home = ? OR r.id IS NULL)" if sieve.home == UNPLACED else "r.home = ?"
+    for condition, value in ((here, sieve.home), (f"{alias}.delegated_to = ?", sieve.asked)):
         if value is not None:
-            text, values = f"{text} AND {column} = ?", [*values, value]
+            text, values = f"{text} AND {condition}", [*values, value]
     return text, values
 
 
