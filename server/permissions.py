@@ -177,6 +177,7 @@ def scope_of(
     assigned_cells: Iterable[str] = (),
     communities_below: Iterable[str] = (),
     dedicated: Collection[str] = (),
+    own_installs: Iterable[str] = (),
 ) -> Scope:
     """The scope of an actor.
 
@@ -186,19 +187,19 @@ def scope_of(
     assigned_cells : ids of the cells that a grid worker is assigned to today; ignored for other roles
     communities_below : ids of the communities below an officer's area; ignored for other roles
     dedicated : which of the assigned cells are dedicated ones
+    own_installs : every install of a grid worker, beside the one that asks; ignored for other roles
 
     Returns
     -------
     Scope
-        Of a grid worker without cells: their own install's records only. Of an unknown role: nothing.
+        Of a grid worker without cells: their own installs' records only. Of an unknown role: nothing.
     """
     role = actor.role
     if role == "grid_worker":
         streams = {
             dedicated_stream(cell_id) if cell_id in dedicated else cell_stream(cell_id) for cell_id in assigned_cells
         }
-        if actor.install_id:
-            streams.add(f"install/{actor.install_id}")
+        streams.update(f"install/{one}" for one in (actor.install_id, *own_installs) if one)
         return Scope((actor.community_id,), frozenset(streams))
     if role == "community_worker":
         return Scope((actor.community_id,), topics=actor.topics)

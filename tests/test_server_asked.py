@@ -113,6 +113,21 @@ def found(item, record, outcome, **more):
     return create("door_check", {"item": item["item"], "asked_at": item["asked_at"], "outcome": outcome, **record, **more})
 
 
+def test_what_its_author_wrote_about_somebody_new_is_handed_to_them(ground):
+    """W8: what was set apart before there was a record is in no cell; who wrote it is asked about it, on whichever phone of theirs, and nobody else of the cells."""
+    phone, desk = ground.worker(0), Desk(ground)
+    again, other = ground.enrol(phone.user_id), ground.worker(0)
+    made = create("resource", {"name": "空地", "kind": "unheard-of"})
+    assert phone.outcomes([made]) == [("quarantined", "invalid")]
+    (waits,) = desk.rows("quarantine")
+    assert waits["known"] is False and waits["cell"] is None
+    path = f"operations/{waits['install_id']}/{waits['n']}"
+    assert problem(desk.post(f"inbox/{path}/delegate", {"user_id": other.user_id})) == (422, "invalid-input")
+    desk.hand(path, phone.user_id)
+    assert [one["kind"] for one in asked(phone)] == [one["kind"] for one in asked(again)] == ["quarantined"]
+    assert asked(other) == []
+
+
 def test_what_was_found_at_the_door_stands_at_its_item(ground, clock):
     """W8: who, when, what and in which words; whoever reads the words is written down; asked again it is another question."""
     phone, desk = ground.worker(0), Desk(ground)

@@ -371,7 +371,7 @@ def test_findings_and_waiting_work_are_handed_to_a_worker_and_taken_back(office)
         assert problem(secretary.post(path, json={"user_id": "nobody"})) == (422, "invalid-input")
         assert secretary.post(path, json={"user_id": to}).json == {"delegated_to": to}
         assert [row["delegated_to"] for row in worker.get(f"/api/v1/inbox/{kind}?mine=true").json["rows"]] == [to]
-    away = write_operation(office.house, actor_of(office, "grid_worker"), "patch", "dwelling_b", {"floor_number": "up"}, base=version(office, "dwelling_b"))
+    away = write_operation(office.house, actor_of(office, "secretary"), "patch", "dwelling_b", {"floor_number": "up"}, base=version(office, "dwelling_b"))
     assert away["now"]["outcome"] == "quarantined", away
     far = next(row for row in secretary.get("/api/v1/inbox/quarantine").json["rows"] if row["record_id"] == IDS["dwelling_b"])
     path = f"/api/v1/inbox/operations/{far['install_id']}/{far['n']}/delegate"

@@ -264,7 +264,8 @@ def test_what_a_phone_could_not_get_in_is_settled_panel_by_panel(office_page: Pa
     )
     assert outcomes == ["quarantined", "applied", "held", "held"]
     sign_in(page, demo_site)
-    page.goto(f"{demo_site.url}/#/inbox/quarantine")
+    page.goto(f"{demo_site.url}/#/inbox?cell={within['code']}")  # from the figure of a cell: the list in which something of it waits
+    expect(page.get_by_role("navigation", name="待办").locator("[aria-current=page]")).to_have_text(re.compile("待核对 *1"))
     row = page.get_by_role("row").filter(has_text="网格员甲")
     expect(row).to_contain_text("出生日期：应为真实日期")
     expect(row).to_contain_text("身份信息")

@@ -14,7 +14,7 @@ from server.services.revocations import USER, note_revocation
 from server.services.sign_in import hash_password
 from server.store import assignments as places
 from server.store import audit as audit_store
-from server.store import people
+from server.store import installs, people
 from server.store import places as grounds
 from server.store.database import read, stamp, write
 from server.store.people import User
@@ -31,13 +31,15 @@ def scope(house: House, actor: Actor) -> Scope:
     cells: Sequence[str] = ()
     below: Sequence[str] = ()
     dedicated: frozenset[str] = frozenset()
+    own: Sequence[str] = ()
     if actor.role == "grid_worker":
         with read(house.engine) as connection:
+            own = installs.installs_of(connection, actor.community_id, actor.user_id)
             cells = places.assigned_cells(connection, actor.community_id, actor.user_id, today(house))
             dedicated = grounds.dedicated_cells(connection, actor.community_id) if cells else frozenset()
     elif actor.role in OFFICERS:
         below = communities_below(house, actor)
-    return scope_of(actor, cells, below, dedicated)
+    return scope_of(actor, cells, below, dedicated, own)
 
 
 def communities_below(house: House, actor: Actor) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from server.services.looks import Look, seen
 from server.services.push import TRIES, Batch, Sender, accept
 from server.services.unsealing import open_sealed
 from server.store import assignments as places
-from server.store import audit, people
+from server.store import audit, installs, people
 from server.store import inbox as store
 from server.store import places as grounds
 from server.store import push as reading
@@ -232,7 +232,8 @@ def demand_colleague(house: House, connection: Any, community_id: str, user_id: 
         raise InvalidInput(errors=[InputError("/user_id", "no_such_user", "no such user who settles conflicts here")])
     cells = places.assigned_cells(connection, community_id, user_id, accounts.today(house))
     dedicated = grounds.dedicated_cells(connection, community_id)
-    return scope_of(Actor(user_id, user.role, community_id, topics=user.topics), cells, (), dedicated)
+    own = installs.installs_of(connection, community_id, user_id)
+    return scope_of(Actor(user_id, user.role, community_id, topics=user.topics), cells, (), dedicated, own)
 
 
 def _elsewhere() -> InvalidInput:

@@ -108,6 +108,12 @@ def user_install(connection: Connection, community_id: str, user_id: str) -> str
     return found
 
 
+def installs_of(connection: Connection, community_id: str, user_id: str) -> list[str]:
+    """Every install of a user: phones, also former ones, and the office."""
+    query = select(_INSTALL.install_id).where(_INSTALL.community_id == community_id, _INSTALL.user_id == user_id)
+    return list(connection.execute(query).scalars())
+
+
 def device_and_user(connection: Connection, community_id: str, install_id: str) -> tuple[Any, ...] | None:
     """What a request of a device needs to know, in one query; None if there is no such install.
 

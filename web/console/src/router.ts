@@ -1,6 +1,7 @@
 // Addresses of the console. The part after # never reaches the server; personal values never stand in it either.
 import { createRouter, createWebHashHistory } from "vue-router";
 import { askAhead } from "./first.ts";
+import SignIn from "./pages/SignIn.vue";
 import { may, restore, startOf, user } from "./session.ts";
 import { t } from "./words/index.ts";
 
@@ -26,7 +27,7 @@ export const router = createRouter({
   scrollBehavior: () => ({ top: 0 }),
   routes: [
     { path: "/", name: "overview", component: startPage, meta: { title: "common.overview", right: "baseline" } },
-    { path: "/sign-in", name: "sign-in", component: () => import("./pages/SignIn.vue"), meta: { open: true, title: "common.signIn" } },
+    { path: "/sign-in", name: "sign-in", component: SignIn, meta: { open: true, title: "common.signIn" } },
     { path: "/cell/:code", name: "cell", component: () => import("./pages/overview/CellPage.vue"), meta: { title: "common.cell", right: "records" } },
     { path: "/rosters/:name?", name: "roster", component: () => import("./pages/rosters/RosterPage.vue"), meta: { title: "common.rosters", right: "records" } },
     { path: "/records/:type/:id", name: "record", component: () => import("./pages/records/RecordPage.vue"), meta: { title: "records.title", right: "records" } },

@@ -54,6 +54,38 @@ describe("at one screen, one after the other", () => {
     expect([session.ended.value, page.reload.mock.calls.length, page.hash]).toEqual([false, 0, "#/records/person/one"]);
   });
 
+  test("who signed in anew in another tab goes on writing in this one; for another person this one begins anew", async () => {
+    const session = await open();
+    await session.signIn("anna", "x");
+    const { post } = await import("./api/client.ts");
+    const tokens: string[] = [];
+    const other = { ...person("anna"), csrf_token: "new" };
+    vi.stubGlobal("fetch", async (_: string, asked: { method: string; headers: Record<string, string>; body?: string }) => {
+      if (asked.method === "GET") return Response.json(other);
+      tokens.push(`${asked.headers["X-CSRF-Token"]} ${asked.body}`);
+      return asked.headers["X-CSRF-Token"] === "new" ? Response.json({ done: true }) : Response.json({ type: "/problems/csrf-refused" }, { status: 403 });
+    });
+    expect(await post("/api/v1/groups", { a: 1 })).toEqual({ done: true });
+    expect([tokens, session.ended.value]).toEqual([['t {"a":1}', 'new {"a":1}'], false]);
+
+    Object.assign(other, person("berta"), { csrf_token: "hers" });
+    vi.stubGlobal("fetch", async (_: string, asked: { method: string }) => (asked.method === "GET" ? Response.json(other) : Response.json({ type: "/problems/csrf-refused" }, { status: 403 })));
+    void post("/api/v1/groups");
+    await settle();
+    await settle();
+    expect([page.reload.mock.calls.length, page.hash, session.user.value?.user_id]).toEqual([1, "#/", "anna"]);
+  });
+
+  test("a token that stays refused is told, once", async () => {
+    const session = await open();
+    await session.signIn("anna", "x");
+    const { post } = await import("./api/client.ts");
+    let asked = 0;
+    vi.stubGlobal("fetch", async (_: string, one: { method: string }) => (one.method === "GET" ? Response.json(person("anna")) : (asked++, Response.json({ type: "/problems/csrf-refused" }, { status: 403 }))));
+    await expect(post("/api/v1/groups")).rejects.toMatchObject({ slug: "csrf-refused" });
+    expect(asked).toBe(2);
+  });
+
   test("the same person goes on where they were", async () => {
     const session = await open();
     await session.signIn("anna", "x");

@@ -1,6 +1,6 @@
 // Who is signed in, and which community they look at.
 import { computed, reactive, ref, shallowRef } from "vue";
-import { get, onSignedOut, post, Problem, remove, useToken } from "./api/client.ts";
+import { get, onRenewed, onSignedOut, post, Problem, remove, useToken } from "./api/client.ts";
 import type { User } from "./api/types.ts";
 
 interface SessionAnswer {
@@ -68,6 +68,15 @@ function take(answer: SessionAnswer): void {
 
 onSignedOut(() => {
   ended.value = state.user !== null;
+});
+
+// Another tab has signed in anew: the same person goes on, what is on this page is not for anybody else.
+onRenewed(async () => {
+  const answer = await get<SessionAnswer | undefined>("/api/v1/session?optional=true").catch(() => undefined);
+  if (!answer) return false;
+  if (heldFor !== null && heldFor !== answer.user.user_id) await anew("/");
+  take(answer);
+  return true;
 });
 
 /** Ask once who is signed in; nobody is no error. */

@@ -52,6 +52,7 @@ function watched(): () => void {
 
 let csrf = "";
 let whenSignedOut: () => void = () => undefined;
+let whenRenewed: () => Promise<boolean> = () => Promise.resolve(false);
 
 export function useToken(token: string): void {
   csrf = token;
@@ -61,8 +62,13 @@ export function onSignedOut(act: () => void): void {
   whenSignedOut = act;
 }
 
+/** The token is that of a former session (somebody signed in anew in another tab): what is given tells whether there is one of the new session. */
+export function onRenewed(act: () => Promise<boolean>): void {
+  whenRenewed = act;
+}
+
 /** The raw answer; a Problem for everything but success. */
-export async function send(method: string, path: string, options: Options = {}): Promise<Response> {
+export async function send(method: string, path: string, options: Options = {}, twice = false): Promise<Response> {
   const headers: Record<string, string> = { Accept: options.accept ?? "application/json" };
   if (method !== "GET") headers["X-CSRF-Token"] = csrf;
   if (options.purpose) headers["X-Purpose"] = encodeURIComponent(options.purpose);
@@ -88,6 +94,7 @@ export async function send(method: string, path: string, options: Options = {}):
     () => ({}) as Record<string, unknown>,
   );
   const slug = typeof document.type === "string" ? (document.type.split("/").pop() ?? "") : "";
+  if (slug === "csrf-refused" && !twice && (await whenRenewed())) return send(method, path, options, true);
   if (answer.status === 401 && slug !== "wrong-credentials") whenSignedOut();
   const errors = Array.isArray(document.errors) ? (document.errors as FieldProblem[]) : [];
   const message = String(document.detail ?? document.title ?? answer.status);
