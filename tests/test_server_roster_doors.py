@@ -79,3 +79,18 @@ def test_a_registration_in_another_cell_is_judged_by_who_lives_there(office):
             found = column(office, "residence_state", role, **time)
             assert found["李四"] == "户在人不在", (role, time)
             assert column(office, "registration_hangs", role, **time)["李四"] is hangs, (role, time)
+
+
+def test_who_lives_at_a_door_of_another_cell_is_not_told_by_the_state_of_who_is_registered_there(office):
+    """The worker of cell a reads the same of their own person whoever moves in behind a door of cell b; the secretary reads what is so."""
+    patch(office, "li", presence="away_long", registration_dwelling=IDS["dwelling_b"])
+    read_by = {role: column(office, "residence_state", role)["李四"] for role in ("grid_worker", "secretary")}
+    assert read_by == {"grid_worker": "户在人不在", "secretary": "空挂"}
+    pages = {role: office.signed_in(role).get(f"/api/v1/records/person/{IDS['li']}").json["derived"] for role in read_by}
+    assert {role: one["text"] for role, page in pages.items() for one in page if one["name"] == "residence_state"} == read_by
+    patch(office, "wang", registration_dwelling=IDS["dwelling_b"])
+    read_by = {role: column(office, "residence_state", role)["李四"] for role in ("grid_worker", "secretary")}
+    assert read_by == {"grid_worker": "户在人不在", "secretary": "户在人不在"}
+    asked = [{"column": "residence_state", "op": "eq", "value": "registered_hanging"}]
+    patch(office, "wang", registration_dwelling=None)
+    assert column(office, "name", "grid_worker", filters=asked) == {} and set(column(office, "name", filters=asked)) == {"李四"}

@@ -270,10 +270,14 @@ def test_people_are_found_while_typing_also_by_sound_and_phone(phone: FieldPhone
     expect(phone.page.locator("main .item", has_text=name).first).to_be_visible()
 
 
-def test_an_id_number_with_a_slip_is_pointed_out_and_does_not_stop_the_work(phone: FieldPhone):
-    """A wrong check digit is told at once; the person can be kept all the same, also when the app was killed before that."""
+def test_an_id_number_with_a_slip_is_pointed_out_and_does_not_stop_the_work(phone: FieldPhone, office: Office):
+    """A wrong check digit is told at once; the person can be kept all the same, also when the app was killed before that.
+
+    Entered again at another door they are recognised, and brought there from the day that is said: without one nobody would count them as
+    having moved in.
+    """
     phone.enrol()
-    household = phone.due(1)[0]
+    household, other = phone.due(2)
     phone.go(f"/household/{household}/member")
     right = invented_number("99999919900307481")
     wrong = right[:17] + ("0" if right[17] != "0" else "1")
@@ -293,6 +297,19 @@ def test_an_id_number_with_a_slip_is_pointed_out_and_does_not_stop_the_work(phon
     phone.said("已存到本机")
     phone.go_home()
     expect(phone.page.get_by_role("heading", name="没写完的")).to_have_count(0)
+
+    phone.go(f"/household/{other}/member")
+    phone.field("document_number").fill(wrong)
+    phone.tap("就是他，接到本户")
+    day = phone.page.get_by_role("dialog").locator("#f-since")
+    expect(day).not_to_have_value("")
+    day.fill("20260301")
+    phone.page.get_by_role("dialog").get_by_role("button", name="接到本户", exact=True).click()
+    phone.tap("不要了")
+    brought = phone.shown("person")
+    phone.sync()
+    fields = office.fields("person", brought)
+    assert (fields["residence_household"], fields["resident_from"], fields["joined_reason"]) == (other, "2026-03-01", "moved_in")
 
 
 def test_the_language_switches_at_once(phone: FieldPhone):

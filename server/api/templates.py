@@ -145,19 +145,20 @@ def fill(template_id: str) -> Response:
 
 
 @blueprint.get("/api/v1/template-runs")
-@describe(zh="本人的填报", en="What you have filled, newest first", tag=_TAG,
-          query=_COMMUNITY | {"template": {"type": "string"}}, response={"type": "object", "required": ["runs"]})  # fmt: skip
+@describe(zh="填报记录：本人的，以及范围不超出本人的同事的", en="What you and your colleagues have filled, newest first", tag=_TAG,
+          query=_COMMUNITY | {"template": {"type": "string"}}, response={"type": "object", "required": ["runs"]},
+          more="Of colleagues those that show nothing you could not have filled in yourself; `by` says who asked for it.")  # fmt: skip
 def list_runs() -> Response:
     """Needs ``export``."""
     actor, community_id = _place("export")
-    found = template_runs.runs(auth.house(), actor, community_id, request.args.get("template"))
+    found = template_runs.runs(auth.house(), actor, auth.scope(actor), community_id, request.args.get("template"))
     return json_answer({"runs": [template_runs.described(one) for one in found[:100]]})
 
 
 @blueprint.get("/api/v1/template-runs/<run_id>")
 @describe(zh="填报的进度", en="How far a filling is", tag=_TAG, response=_RUN, problems=("not-found",))
 def show(run_id: str) -> Response:
-    """Needs ``export``; one's own only."""
+    """Needs ``export``; one's own, or a colleague's within one's scope."""
     actor = auth.signed_in("export")
     return json_answer(template_runs.described(template_runs.run_of(auth.house(), actor, auth.scope(actor), run_id)))
 
@@ -168,7 +169,7 @@ def show(run_id: str) -> Response:
     media="application/octet-stream", problems=("not-found",),
 )  # fmt: skip
 def fetch(run_id: str) -> Response:
-    """Needs ``export``; one's own only. With personal columns it is written into the audit log."""
+    """Needs ``export``; one's own, or a colleague's within one's scope. With personal columns it is written into the audit log."""
     actor = auth.signed_in("export")
     look = auth.look(actor, "export", "download of a table")
     path, result = template_runs.finished_file(auth.house(), actor, auth.scope(actor), run_id, look)
@@ -186,7 +187,7 @@ def fetch(run_id: str) -> Response:
     more="Without sheet and cell: the filled places, by sheet. Kept for 400 days; titles of records are looks, written into the audit log.",
 )  # fmt: skip
 def came_from(run_id: str) -> Response:
-    """Needs ``export``; one's own only."""
+    """Needs ``export``; one's own, or a colleague's within one's scope."""
     actor = auth.signed_in("export")
     house, scope = auth.house(), auth.scope(actor)
     job = template_runs.run_of(house, actor, scope, run_id)
@@ -208,12 +209,12 @@ def came_from(run_id: str) -> Response:
     more="Both are read again from the history as they were known then; with personal columns it is written into the audit log.",
 )  # fmt: skip
 def changes(run_id: str) -> Response:
-    """Needs ``export``; one's own only."""
+    """Needs ``export``; one's own, or a colleague's within one's scope."""
     actor = auth.signed_in("export")
     house, scope = auth.house(), auth.scope(actor)
     now = template_runs.run_of(house, actor, scope, run_id)
     against = request.args.get("against")
-    before = template_runs.run_of(house, actor, scope, against) if against else template_runs.run_before(house, actor, now)
+    before = template_runs.run_of(house, actor, scope, against) if against else template_runs.run_before(house, actor, scope, now)
     told = template_changes.changes(house, actor, scope, before, now, auth.look(actor, "export", "comparison of tables"))
     if request.args.get("format") != "xlsx":
         return json_answer(told)

@@ -210,15 +210,15 @@ def derived(
         doors = Doors(source, day, None)
         doors.load(one for one in (lives, registered) if one is not None)
         told: dict[str, Any] = {}
-        if registered is not None:
+        stands = rosters.entries_by_id(connection, community_id, [registered]) if registered is not None else {}
+        seen = scope.streams is None or any(one.home in scope.streams for one in stands.values())
+        if registered is not None and seen:  # who lives behind a door of another cell is not told to a grid worker
             values[TIED] = doors.is_tied(registered)
         for name in ("age", "is_head", "residence_state"):
             told[name] = derive(name, values, record_id=row.id, today=day)
         alive = fields.get("vital_status") != "deceased"
         if lives is not None and alive and fields.get("presence") != "away_long":
             told["arrangement"] = doors.lived_in(lives)
-        stands = rosters.entries_by_id(connection, community_id, [registered]) if registered is not None else {}
-        seen = scope.streams is None or any(one.home in scope.streams for one in stands.values())
         if registered is not None and alive and seen and not values[TIED]:
             told["registration_hangs"] = True
         return [

@@ -121,6 +121,8 @@ class Values:
             yield start
             if column.derived in ("left_here_on", "left_by_death"):
                 yield (*start, "person")
+            if column.derived == "residence_state" and self._scope.streams is not None:
+                yield (*start, "registration_dwelling")  # whether its door lies within the cells
             for need in DERIVED[column.derived].needs:
                 yield (*start, *need.split(".")[:-1])
 
@@ -178,12 +180,14 @@ class Values:
     def _hangs(self, holder: Entry) -> bool | None:
         """Whether nobody of the register lives where a person is registered; not told of a door outside the cells of a grid worker."""
         door = self._door_of("registration_hangs", holder)
-        stands = self.follow(holder, ("registration_dwelling",))
-        if door is None or holder.fields.get("vital_status") == "deceased" or stands is None:
+        if door is None or holder.fields.get("vital_status") == "deceased" or self.follow(holder, ("registration_dwelling",)) is None:
             return False
-        if self._scope.streams is not None and stands.home not in self._scope.streams:
-            return None
-        return not self._doors.is_tied(door)
+        return not self._doors.is_tied(door) if self._is_within(holder) else None
+
+    def _is_within(self, holder: Entry) -> bool:
+        """Whether the door of a registration lies in the cells of a grid worker: who lives behind another one is not told."""
+        stands = self.follow(holder, ("registration_dwelling",))
+        return self._scope.streams is None or (stands is not None and stands.home in self._scope.streams)
 
     def _stay(self, name: str, holder: Entry) -> str | bool | None:
         """When a stay in the community began or ended; not told of who is outside the cells of a grid worker."""
@@ -266,11 +270,11 @@ class Values:
             if holder is None or self._elsewhere(start, holder):
                 return None
             values: dict[str, Any] = {}
-            if name == "residence_state" and (door := self._door_of(name, holder)) is not None:
+            if name == "residence_state" and (door := self._door_of(name, holder)) is not None and self._is_within(holder):
                 values[TIED] = self._doors.is_tied(door)
             for need, path in needs:
                 end = self.follow(holder, path[:-1])
-                values[need] = end.fields.get(path[-1]) if end is not None else None
+                values[need] = end.fields.get(path[-1]) if end is not None and self._may_show(end, holder, path[-1]) else None
             return derive(name, values, record_id=holder.id, today=self._today)
 
         return read

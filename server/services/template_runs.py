@@ -120,42 +120,54 @@ def scope_of_run(job: Job) -> Scope:
     return scope_from(job.arguments["scope"])
 
 
-def runs(house: House, actor: Actor, community_id: str, template_id: str | None = None) -> list[Job]:
-    """The newest fillings of a community that the actor has asked for, of one template where one is named."""
+def runs(house: House, actor: Actor, scope: Scope, community_id: str, template_id: str | None = None) -> list[Job]:
+    """The newest fillings of a community that the actor may read, of one template where one is named."""
     with read(house.engine) as connection:
         found = jobs.of_community(connection, community_id, KIND, 500)
-    return [
-        one for one in found
-        if one.requested_by == actor.user_id and template_id in (None, one.arguments["template_id"])
-    ]  # fmt: skip
+    return [one for one in found if template_id in (None, one.arguments["template_id"]) and may_read(actor, scope, one)]
+
+
+def may_read(actor: Actor, scope: Scope, job: Job) -> bool:
+    """Whether a filling is the actor's own, or a colleague's that shows nothing the actor could not have filled in themselves."""
+    if job.requested_by == actor.user_id:
+        return True
+    theirs = scope_of_run(job)
+    return (
+        scope.sees_community(job.community_id)
+        and (scope.streams is None or (theirs.streams is not None and theirs.streams <= scope.streams))
+        and (scope.topics is None or (theirs.topics is not None and set(theirs.topics) <= set(scope.topics)))
+        and scope.fields in (theirs.fields, "all")
+        and (not job.arguments["personal"] or (scope.fields == "all" and may(actor, "export_personal", community_id=job.community_id)))
+    )
 
 
 def run_of(house: House, actor: Actor, scope: Scope, run_id: str) -> Job:
-    """One filling of the actor's own; NotFound for everybody else's."""
+    """One filling that the actor may read; NotFound for everybody else's."""
     with read(house.engine) as connection:
         found = jobs.find_any(connection, run_id, scope.community_ids)
-    if found is None or found.kind != KIND or found.requested_by != actor.user_id:
-        raise NotFound("you have filled no such table")
+    if found is None or found.kind != KIND or not may_read(actor, scope, found):
+        raise NotFound("there is no such filled table that you may read")
     return found
 
 
-def run_before(house: House, actor: Actor, now: Job) -> Job:
-    """The actor's finished filling of the same table that was asked for last before this one.
+def run_before(house: House, actor: Actor, scope: Scope, now: Job) -> Job:
+    """The finished filling of the same table, over the same cells, that was asked for last before this one, whoever of the office asked for it.
 
     Raises
     ------
     InvalidInput
         There is none.
     """
-    for one in runs(house, actor, now.community_id, now.arguments["template_id"]):
+    for one in runs(house, actor, scope, now.community_id, now.arguments["template_id"]):
         earlier = (one.requested_at, one.job_id) < (now.requested_at, now.job_id)
-        if earlier and one.state == "done" and one.arguments["cell"] == now.arguments["cell"] and one.arguments["per"] == now.arguments["per"]:
+        is_same = all(one.arguments[name] == now.arguments[name] for name in ("cell", "per"))
+        if earlier and one.state == "done" and is_same and scope_of_run(one).streams == scope_of_run(now).streams:
             return one
     raise InvalidInput(errors=[InputError("/against", "nothing_before", "this table was not filled before: there is nothing to compare it with")])
 
 
 def described(job: Job) -> dict[str, Any]:
-    """A filling as its asker sees it."""
+    """A filling as whoever may read it sees it; ``by``: who asked for it."""
     result = job.result or {}
     asked = job.arguments
     file = None
@@ -166,12 +178,13 @@ def described(job: Job) -> dict[str, Any]:
         "run_id": job.job_id, "state": job.state, "requested_at": job.requested_at, "done": job.done_count,
         "total": job.total_count, "error": job.error if job.state == "failed" else None, "as_of": result.get("as_of"),
         "rows": result.get("rows"), "personal": bool(asked["personal"]), "file": file,
+        "by": {name: asked["actor"][name] for name in ("user_id", "name")},
         **{name: asked[name] for name in ("template_id", "name", "per", "cell", "day", "begins", "ends")},
     }  # fmt: skip
 
 
 def finished_file(house: House, actor: Actor, scope: Scope, run_id: str, look: Look) -> tuple[Path, dict[str, Any]]:
-    """The filled workbook of the actor's own run; with personal columns it is written into the audit log. Raises NotFound."""
+    """The filled workbook of a run that the actor may read; with personal columns it is written into the audit log. Raises NotFound."""
     job = run_of(house, actor, scope, run_id)
     result = job.result or {}
     path = folder(house) / str(result.get("file", "-"))

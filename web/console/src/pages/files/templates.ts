@@ -15,6 +15,8 @@ export interface Run {
   name: string;
   state: "queued" | "running" | "done" | "failed";
   requested_at: string;
+  /** Who filled it in. */
+  by: { user_id: string; name: string };
   as_of: string | null;
   per: string;
   cell: string | null;
