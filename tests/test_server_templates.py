@@ -231,29 +231,6 @@ def test_personal_columns_go_where_the_role_may_and_with_a_purpose(office):
     assert ZHANG_NUMBER not in answer.get_data(as_text=False).decode("latin1")
 
 
-def test_what_a_colleague_filled_in_is_found_and_compared_by_whoever_could_have_filled_it_in(office):
-    """The secretary finds a planner's table, with who filled it in, and compares it with the next one; no wider or more personal table goes down."""
-    secretary, planner, clerk = (office.signed_in(role) for role in ("secretary", "planner", "community_worker"))
-    book = Workbook()
-    book.active["A1"] = "{{房屋: 用途=住宅|计数}}"
-    plain = sent(secretary, book).json["template_id"]
-    personal = sent(secretary, a_form()).json["template_id"]
-    first, _ = filled(office, planner, plain, purpose="")
-    own, _ = filled(office, secretary, plain)
-    hers, _ = filled(office, clerk, personal)
-    runs = secretary.get("/api/v1/template-runs").json["runs"]
-    assert [one["run_id"] for one in runs] == [hers["run_id"], own["run_id"], first["run_id"]]
-    assert len({one["by"]["user_id"] for one in runs}) == 3 and all(one["by"]["name"] for one in runs)
-    assert secretary.get(first["file"]["href"]).status_code == secretary.get(hers["file"]["href"]).status_code == 200
-    compared = secretary.get(f"/api/v1/template-runs/{own['run_id']}/changes").json
-    assert compared["before"]["run_id"] == first["run_id"] and compared["figures"] == []
-    assert [one["run_id"] for one in planner.get("/api/v1/template-runs").json["runs"]] == [first["run_id"]]
-    for wider in (own, hers):
-        assert problem(planner.get(wider["file"]["href"])) == (404, "not-found")
-    downloads = [one for one in secretary.get("/api/v1/audit", query_string={"action": "export"}).json["lines"] if one["purpose"] == "download of a table"]
-    assert len(downloads) == 2  # of the table with personal columns: by who filled it in, by who found it
-
-
 def test_a_template_is_replaced_and_removed(office):
     """A corrected form takes the place of the old one; what is removed can no longer be filled."""
     person = office.signed_in("secretary")
