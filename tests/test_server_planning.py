@@ -244,6 +244,8 @@ def test_households_count_in_the_cell_that_a_person_chose(office, secretary):
     parts = drafted(cell(11, 120.6, 31.3, 120.61, 31.31, cell_id="x"), cell(12, 120.61, 31.3, 120.614, 31.31, cell_id="p"), cell(13, 120.614, 31.3, 120.62, 31.31, cell_id="q"))
     told, beside = counted(parts)
     assert (sum(told), told[0], beside) == (a + b + 2, a + 1, outside), "divided: the point decides, else most of the ground"
+    alike = drafted(cell(11, 120.6, 31.3, 120.61, 31.31, cell_id="x"), cell(11, 120.61, 31.3, 120.62, 31.31, cell_id="y"))
+    assert counted(alike) == ([a + b + 2], outside), "nobody is lost between two cells of one code"
     made = secretary.post(f"{path_of()}/propose", {"cells": 2}).json
     assert [one["households"] for one in made["balance"]["cells"]] == counted(made["edition_id"])[0]
     assert made["balance"]["total"] == a + b + 2 and [one["properties"]["households"] for one in made["cells"]["features"]] == counted(made["edition_id"])[0]

@@ -50,4 +50,7 @@ def count_households(
             if one.is_pinned:
                 at[place] = position.get(homes[one.id], -1)
     counted = np.bincount(at[at >= 0], weights=number[at >= 0], minlength=len(index))
-    return {code: int(many) for code, many in zip(index.codes, counted, strict=True)}, int(number[at < 0].sum())
+    by_code = dict.fromkeys(index.codes, 0)
+    for code, many in zip(index.codes, counted, strict=True):  # a draft may have one code twice
+        by_code[code] += int(many)
+    return by_code, int(number[at < 0].sum())
