@@ -17,6 +17,8 @@ from test_server_imports import (  # noqa: F401
     workbook,
 )
 
+from server.store.database import read, run
+
 PLAIN = ["姓名", "出生日期", "与户主关系", "楼栋", "单元", "室号"]
 
 
@@ -86,3 +88,42 @@ def test_a_member_who_calls_himself_head_is_not_made_a_second_one(office, secret
     said = run_act(office, secretary, workbook(rows[1:], headings=[*PLAIN, "民族"]), "write")
     assert outcomes(said) == {"doubtful": 1} and rows_of_report(secretary, said)[0]["place"] == "other_head"
     assert together(office) == {frozenset({"李一*", "李小妹"})}
+
+
+def test_another_head_or_number_at_a_door_is_told(office, secretary):  # noqa: F811
+    """It may be the household that stands there, written differently: doubtful, with who lives there, and nothing is made."""
+    rows = [[*row, "A1"] for row in rows_of(("李一", "户主"), ("李小妹", "女儿"))]
+    run_act(office, secretary, workbook(rows, headings=[*PLAIN, "户号"]), "write")
+    there = {one["name"]: one["id"] for one in living(office, "person")}
+    again: list[tuple[str, list[list[Any]]]] = [
+        ("户主姓名", [["钱四", "1990-01-02", "子", "3", "2", "501", "王五"]]),
+        ("户号", [["钱四", "1990-01-02", "户主", "3", "2", "501", "A2"], ["钱小", "1991-01-02", "子", "3", "2", "501", "A2"]]),
+        ("民族", [["钱四", "1990-01-02", "户主", "3", "2", "501", "汉族"], ["钱小", "1991-01-02", "子", "3", "2", "501", "汉族"]]),
+    ]
+    for heading, more in again:
+        said = run_act(office, secretary, workbook(more, headings=[*PLAIN, heading]), "write")
+        assert outcomes(said) == {"doubtful": len(more)}, heading
+        for one in rows_of_report(secretary, said):
+            assert (one["place"], one["candidates"]) == ("other_home", [there["李一"], there["李小妹"]])
+    said = run_act(office, secretary, workbook([[*row[:6], "A2"] for row in rows], headings=[*PLAIN, "户编号"]), "write")
+    told = rows_of_report(secretary, said)
+    assert [(one["outcome"], one["place"], one["record_id"]) for one in told] == [("doubtful", "other_home", there["李一"]), ("doubtful", "other_home", there["李小妹"])]
+    assert together(office) == {frozenset({"李一*", "李小妹"})} and len(living(office, "household")) == 1
+
+
+def test_a_second_household_is_made_where_the_table_names_both(office, secretary):  # noqa: F811
+    """Or where nobody lives in the first one any more; the plan says that it is the second at the door."""
+    first = rows_of(("李一", "户主"), ("李小妹", "女儿"))
+    run_act(office, secretary, workbook(first, headings=PLAIN), "write")
+    both = [["钱四", "1990-01-02", "户主", "3", "2", "501"], *first]
+    said = run_act(office, secretary, workbook(both, headings=PLAIN), "write")
+    assert outcomes(said) == {"new": 1, "same": 2} and rows_of_report(secretary, said)[0]["place"] == "second_home"
+    assert together(office) == {frozenset({"李一*", "李小妹"}), frozenset({"钱四*"})}
+    with read(office.house.engine) as connection:
+        versions = {row.id: {"v": row.v, "tag": row.tag} for row in run(connection, "SELECT id, v, tag FROM record").all()}
+    gone = {"residence_household": None, "relation_to_head": None}
+    ops = [{"kind": "patch", "type": "person", "id": one["id"], "base": versions[one["id"]], "set": gone} for one in living(office, "person")]
+    assert secretary.post("/api/v1/groups", {"ops": ops}).status_code == 200
+    assert not any(one.get("residence_household") for one in living(office, "person"))
+    said = run_act(office, secretary, workbook([["孙六", "1970-01-02", "户主", "3", "2", "501"]], headings=[*PLAIN, "民族"]), "write")
+    assert outcomes(said) == {"new": 1} and rows_of_report(secretary, said)[0]["place"] == "second_home"

@@ -1,12 +1,13 @@
 """Which household behind a door a row of a table belongs to: two heads are two households, never made one.
 
 A row says it by the number of its household or the name of its head, else by where it stands: whoever stands below a head at the same
-door belongs to that head. Where neither decides, people do.
+door belongs to that head. Where neither decides, people do; so they do where a table names another number or head than the household that
+stands at the door, and nobody of that one: it may be the same household, written differently.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -14,7 +15,9 @@ from server.services.sheet_ground import Dwelling, Ground, Home, Lead, Place, pl
 from server.services.sheet_match import may_be_one_name
 from server.services.sheet_read import SheetRow
 
-SEVERAL_HOMES, OTHER_HEAD = "several_homes", "other_head"
+SEVERAL_HOMES, OTHER_HEAD, OTHER_HOME = "several_homes", "other_head", "other_home"
+SECOND_HOME = "second_home"
+"""Of a row that makes a household where another one stands."""
 _HEAD = "02"
 
 
@@ -23,12 +26,13 @@ class Choice:
     """The household of a row, None where it is to be made; ``head`` is the name of its head as far as the table says it.
 
     ``doubt``: ``several_homes`` (behind the door, and the row names none), ``other_head`` (somebody else is head of the household that it
-    seems to name).
+    seems to name), ``other_home`` (it would be made beside ``strange``: households at the door that no row of the table belongs to).
     """
 
     home: Home | None = None
     head: str = ""
     doubt: str = ""
+    strange: tuple[Home, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,12 @@ class Door:
     home: Home | None = None
     head: str = ""
     """The name of the head, where the household is to be made."""
+    strange: tuple[Home, ...] = ()
+
+    @property
+    def is_second(self) -> bool:
+        """Whether the household that is to be made stands beside one that was there before the table."""
+        return self.home is None and self.dwelling is not None and any(home.base is not None for home in self.dwelling.homes)
 
     @property
     def home_id(self) -> str:
@@ -72,6 +82,14 @@ class Homes:
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
         self._block: _Block | None = None
+        self._belongs: set[str] = set()
+
+    def expect(self, one: SheetRow, dwelling: Dwelling, lives: Collection[str]) -> None:
+        """Take in that a row will come, of somebody who lives in these households: to which of those at its door it belongs."""
+        number, head = one.parts.get("household.number", ""), one.parts.get("household.head_name", "")
+        for home in self.named(one, dwelling.homes):
+            if home.household_id in lives or (number and home.number == number) or (head and self._ground.head_name(home) == head):
+                self._belongs.add(home.household_id)
 
     def named(self, one: SheetRow, homes: Sequence[Home]) -> list[Home]:
         """Those households that the number and the name of the head in a row do not rule out; all where it has neither."""
@@ -102,7 +120,9 @@ class Homes:
             return Choice(below, head)
         if len(homes) > 1:
             return Choice(head=head, doubt=SEVERAL_HOMES)
-        return Choice(homes[0] if homes else None, head)
+        there = dwelling.homes if dwelling is not None and not homes else ()
+        strange = tuple(home for home in there if home.base is not None and home.household_id not in self._belongs)
+        return Choice(homes[0] if homes else None, head, OTHER_HOME if strange else "", strange)
 
     def stood(self, one: SheetRow, place: Place | None, home: Home | None) -> None:
         """A row was decided: those that follow at its door belong to its household. ``home`` None: it was not written, or has no household.

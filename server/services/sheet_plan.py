@@ -18,7 +18,7 @@ from server.services.sheet_difference import Difference, difference
 from server.services.sheet_earlier import Earlier, Told, expect, learn_earlier, told_of
 from server.services.sheet_file import Row
 from server.services.sheet_ground import Dwelling, Ground, Home, place_of
-from server.services.sheet_homes import OTHER_HEAD, Door, Homes, is_head
+from server.services.sheet_homes import OTHER_HEAD, OTHER_HOME, SECOND_HOME, Door, Homes, is_head
 from server.services.sheet_match import looks_like, may_be_one_name, means, no_less_known
 from server.services.sheet_read import CellError, Reader, SheetRow
 from server.store import sheets as store
@@ -61,8 +61,9 @@ class RowPlan:
     gone: bool = False
     """Doubtful because the person of the earlier table's row is deleted or merged."""
     place: str = ""
-    """Why its address leads into no building (see `sheet_ground.Lead`), ``no_address`` where somebody new has none, or ``new_dwelling`` where it makes one.
-    Of a doubtful row: ``several_homes`` or ``other_head`` where its household is not certain (see `sheet_homes.Choice`)."""
+    """Why its address leads into no building (see `sheet_ground.Lead`), ``no_address`` where somebody new has none, or ``new_dwelling`` where it makes one,
+    ``second_home`` where it makes a household beside another. Of a doubtful row: ``several_homes``, ``other_head`` or ``other_home`` where its household is not
+    certain (see `sheet_homes.Choice`); the candidates of the last are people of the household at the door."""
 
 
 class Planner:
@@ -122,6 +123,8 @@ class Planner:
                 certain.update(row.id for row in found if not self._renames(one, row))
                 if not found and door is not None:
                     open_doors.update(home.household_id for home in door.homes if home.base is not None)
+                if door is not None and door.dwelling is not None and any(home.base is not None for home in door.dwelling.homes):
+                    self._homes.expect(one, door.dwelling, {str(orjson.loads(row.fields).get("residence_household")) for row in found})
         behind: dict[str, list[tuple[str, dict[str, Any]]]] = {}
         for row in store.persons_of(connection, self._community_id, open_doors):
             behind.setdefault(row.place_parent, []).append((row.id, orjson.loads(row.fields)))
@@ -235,7 +238,7 @@ class Planner:
         unsure = ""
         if door is not None:
             choice = self._homes.choose(one, door.place, door.dwelling)
-            door, unsure = replace(door, home=choice.home, head=choice.head), choice.doubt
+            door, unsure = replace(door, home=choice.home, head=choice.head, strange=choice.strange), choice.doubt
         stood = door.home if door is not None else None
         before = self._ground.scratch.row_of(self._identity(one, door.home_id if door else ""))
         if before is not None:
@@ -275,8 +278,12 @@ class Planner:
             door, kept = None, ["residence_household"]
         if door is not None and door.home is not None and is_head(one) and stored.get("relation_to_head") != values["relation_to_head"]:
             unsure = unsure if door.home.head_id in (None, *(row.id for row in matches)) else OTHER_HEAD
+        people = self._people_of(connection, door.strange) if door is not None and unsure == OTHER_HOME else ()
+        if door is not None and unsure == OTHER_HOME and not people:
+            unsure = ""  # nobody lives there any more
         if door is not None and unsure:
-            return RowPlan(one.row, DOUBTFUL, matches[0].id if matches else None, place=unsure), None
+            return RowPlan(one.row, DOUBTFUL, matches[0].id if matches else None, candidates=people, place=unsure), None
+        place = place or (SECOND_HOME if door is not None and door.is_second else "")
         operations: list[dict[str, Any]] = []
         beside = Difference()
         home, placed = self._home(connection, one, door, operations, told, beside) if door else (None, False)
@@ -319,6 +326,13 @@ class Planner:
         dwelling = self._ground.dwelling(lead.dwelling) if lead.dwelling is not None else None
         near = tuple(found for found in map(self._ground.dwelling, lead.near) if found is not None)
         return Door(place, dwelling, lead, near)
+
+    def _people_of(self, connection: Connection, homes: Sequence[Home]) -> tuple[str, ...]:
+        """Some of those who live in households, their heads first."""
+        rows = store.persons_of(connection, self._community_id, [one.household_id for one in homes])
+        alive = [row.id for row in rows if orjson.loads(row.fields).get("vital_status") != "deceased"]
+        heads = {one.head_id for one in homes}
+        return tuple(sorted(alive, key=lambda one: (one not in heads, one))[:MOST_CANDIDATES])
 
     def _home(
         self, connection: Connection, one: SheetRow, door: Door, operations: list[dict[str, Any]], told: Told | None, beside: Difference

@@ -68,6 +68,8 @@ export const imports = {
   place_several_doors: ["几个单元都有这个门牌，请写明单元", "several entrances have this door: name the entrance"],
   place_several_homes: ["这个门里有几户，看不出属于哪一户：请写明户号或户主姓名", "several households live behind this door, and the row names none: give the number of the household or the name of its head"],
   place_other_head: ["这一户已有另一位户主：是两户就写不同的户号或户主姓名，换了户主就在档案里改", "the household has another head: two households need two numbers or two names of heads; a new head is set in the record"],
+  place_other_home: ["这个门里登记的是另一户，户号或户主姓名与表中不同，表中也没有那一户的人：打开那一户的人核对，是同一户就改表或改档案，确是两户先在档案里建户", "another household is recorded behind this door, with another number or head, and the table names nobody of it. Look at its people: put the table or the record right if it is the same one; if there are two, add the second in the records first"],
+  place_second_home: ["这个门里已有一户，另建一户", "makes a second household behind this door"],
   whyNoHome: ["看不出属于哪一户，没有写入", "Nothing is written: it is not certain to which household the row belongs"],
   place_new_dwelling: ["新建房屋", "makes a new dwelling"],
   whySame: ["与已登记的一致", "As recorded already"],
