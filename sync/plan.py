@@ -77,11 +77,19 @@ def _decide_group(group: Sequence[Prepared], writer: Writer, memory: Memory) -> 
 
 def _beside_a_move(group: Sequence[Prepared]) -> Refusal | None:
     """S30: who goes, goes as they stood before the group: what else it wrote would be left behind, or taken along unseen."""
+    return Refusal(QUARANTINED, NOT_ALONE) if len(parted(group)) > 1 else None
+
+
+def parted(group: Sequence[Prepared]) -> list[list[Prepared]]:
+    """A group in order as groups in which every move to another community is by itself (S30); without one, the group."""
+    parts: list[list[Prepared]] = [[]]
     for prepared in group:
         operation = prepared.operation
         if operation is not None and prepared.refusal is None and prepared.repeat_of is None and target_community(operation) is not None:
-            return Refusal(QUARANTINED, NOT_ALONE)
-    return None
+            parts += [[prepared], []]
+        else:
+            parts[-1].append(prepared)
+    return [part for part in parts if part]
 
 
 _NOBODY: dict[str, str] = {}

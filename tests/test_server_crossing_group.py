@@ -6,11 +6,12 @@ import json
 
 import pytest
 from crossing_kit import COMMUNITY, OTHER, accept, ask, family, there, two_communities, waiting_there
-from server_kit import create, operation, patch
+from server_kit import PASSWORD, create, operation, patch
 
 from server.services import deciding
 from server.services.deciding import Waiting
 from server.services.push import accept_user_group, user_operation
+from server.services.verify import verify
 
 
 @pytest.fixture
@@ -48,6 +49,30 @@ def test_s30_a_move_to_another_community_beside_anything_else_is_set_apart_with_
     _, waiting = ask(ground, phone, near.household)
     accept(ground, waiting)
     assert there(ground, near.household).life == "live" and "note" not in json.loads(there(ground, near.persons[0]).fields)
+
+
+@pytest.mark.parametrize("last", [True, False], ids=["the move last", "the move first"])
+def test_s13_s30_the_office_parts_such_a_group_and_nobody_types_anything_again(ground, last):
+    """S13, S30: sent again at the office, what stood beside is entered here, the move is asked there by itself, and what waited behind goes in."""
+    phone = ground.worker(0)
+    near, _ = family(phone)
+    one, other = near.persons
+    edits = [patch(ground, one, {"note": "敲门"}), patch(ground, other, {"note": "不在"})]
+    group = [*edits, move_of(ground, near)] if last else [edits[0], move_of(ground, near), edits[1]]
+    assert phone.outcomes(group) == [("quarantined", "not_alone")] * 3
+    assert phone.outcomes([patch(ground, near.household, {"tags": {"add": ["独居"]}})]) == [("held", "behind")]
+    office = ground.app.test_client()
+    headers = {"X-CSRF-Token": office.post("/api/v1/session", json={"login": "secretary-1", "password": PASSWORD}).json["csrf_token"]}
+    said = office.post(f"/api/v1/inbox/quarantine/{phone.install_id}/{phone.n - 1}/repair", json={"operations": []}, headers=headers)
+    became = {each["op_id"]: (each["now"]["outcome"], each["now"]["reason"]) for each in said.json["results"]}
+    assert [became[each["op_id"]] for each in group] == [("held", "proposal") if each["kind"] == "command" else ("applied", None) for each in group]
+    assert ground.fields(near.household)["tags"] == ["独居"]
+    phone.pull()
+    assert phone.statuses[edits[0]["op_id"]]["outcome"] == "applied"
+    (waiting,) = waiting_there(ground)
+    accept(ground, Waiting(COMMUNITY, waiting["install_id"], waiting["n"]))
+    assert [json.loads(there(ground, each).fields)["note"] for each in near.persons] == ["敲门", "不在"]
+    assert verify(ground.house).agrees
 
 
 def test_s30_the_office_sends_a_move_by_itself_too(ground):

@@ -41,7 +41,7 @@ class CorrectionSchema(Schema):
 class RepairSchema(Schema):
     """The corrected operations of a quarantined group."""
 
-    operations = fields.List(fields.Nested(CorrectionSchema), required=True, validate=validate.Length(min=1, max=2000))
+    operations = fields.List(fields.Nested(CorrectionSchema), required=True, validate=validate.Length(max=2000), metadata={"description": "none: as it was sent"})
 
 
 @blueprint.get("/api/v1/inbox/proposals")
@@ -79,7 +79,7 @@ def decline_proposal(install_id: str, n: int) -> Response:
           tag=_TAG, query=COMMUNITY, request=RepairSchema, response=_RESULTS,
           problems=(*_PROBLEMS, "invalid-input", "malformed-body"))  # fmt: skip
 def repair_quarantined(install_id: str, n: int) -> Response:
-    """Needs ``decide_waiting``; journaled, the phone is told, and what waits behind it goes on."""
+    """Needs ``decide_waiting``; journaled, the phone is told, and what waits behind it goes on. A group with a move to another community is parted."""
     actor, waiting = _waiting(install_id, n)
     asked = RepairSchema().load(read_json(1_000_000))
     corrections = {one.pop("n"): {**one.pop("operation", {}), **one} for one in asked["operations"]}

@@ -25,6 +25,7 @@ from server.store.database import stamp, write
 from server.store.errors import Busy, PlanOutdated
 from sync.memory import Decided, Memory, Prepared
 from sync.outcome import ERASED, HELD, MOVED, PROPOSAL, QUARANTINED, UNCHANGED, Refusal, asks_elsewhere
+from sync.plan import parted
 
 if TYPE_CHECKING:
     from server.house import House
@@ -88,6 +89,8 @@ def repair(house: House, actor: Actor, waiting: Waiting, corrections: dict[int, 
     corrections : n → members of the operation that take the place of its own. ``set``, ``arguments`` and ``was`` are laid over the
         present ones field by field; a field that is given as ``{"remove": true}`` goes. For bytes that could not be read they
         are the whole operation, less its ``op_id``.
+
+    A group with a move to another community is parted: the move is by itself from now on, and so is what stands before and after it (S30).
 
     Returns
     -------
@@ -219,8 +222,9 @@ def _transact(
         results.extend(keep_decision(connection, community_id, install_id, operations, opened, entry, decided))
         if plan.repaired:
             _keep_texts(connection, community_id, install_id, memory, opened, entry, decided, plan.repaired)
+        writing.change_groups(connection, [(one.group_n, community_id, install_id, one.prepared.n) for one in decided if one.group_n != group_n])
 
-    memory = decide_and_write(connection, house, submission, [plan.group], attempt, keep=keep)
+    memory = decide_and_write(connection, house, submission, parted(plan.group), attempt, keep=keep)
     return memory, results
 
 

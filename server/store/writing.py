@@ -129,6 +129,11 @@ def insert_waits(connection: Connection, community_id: str, rows: Rows) -> None:
     insert_rows(connection, held_wait, columns, _led(community_id, rows), "ON CONFLICT DO NOTHING")
 
 
+def change_groups(connection: Connection, rows: Rows) -> None:
+    """Operations that belong to another group from now on: group_n, community, install, n."""
+    update_rows(connection, operation, ("community_id", "install_id", "n"), ("group_n",), rows)
+
+
 def change_statuses(connection: Connection, community_id: str, rows: Rows) -> None:
     """New outcomes of operations: now, reason, status, v, tag, number, at, install, n."""
     keys = ("community_id", "install_id", "n")
