@@ -7,7 +7,7 @@ stands at the door, and nobody of that one: it may be the same household, writte
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -83,13 +83,30 @@ class Homes:
         self._ground = ground
         self._block: _Block | None = None
         self._belongs: set[str] = set()
+        self._heads: dict[str, set[str]] = {}
+        self._members: dict[str, set[str]] = {}
 
-    def expect(self, one: SheetRow, dwelling: Dwelling, lives: Collection[str]) -> None:
-        """Take in that a row will come, of somebody who lives in these households: to which of those at its door it belongs."""
+    def next_rows(self) -> None:
+        """Forget whom the rows planned before call heads and members."""
+        self._heads, self._members = {}, {}
+
+    def expect(self, one: SheetRow, dwelling: Dwelling, lives: Mapping[str, str]) -> None:
+        """Take in that a row will come: to which households at its door it belongs, and what it calls the one whom it means.
+
+        Parameters
+        ----------
+        lives : the persons whom it may mean, with the households that they live in
+        """
+        for person_id, home_id in lives.items() if one.person.get("relation_to_head") else ():
+            (self._heads if is_head(one) else self._members).setdefault(home_id, set()).add(person_id)
         number, head = one.parts.get("household.number", ""), one.parts.get("household.head_name", "")
         for home in self.named(one, dwelling.homes):
-            if home.household_id in lives or (number and home.number == number) or (head and self._ground.head_name(home) == head):
+            if home.household_id in lives.values() or (number and home.number == number) or (head and self._ground.head_name(home) == head):
                 self._belongs.add(home.household_id)
+
+    def hands_over(self, home: Home, person_id: str) -> bool:
+        """Whether the rows planned together call somebody who lives in a household its only head, and its present head a member."""
+        return self._heads.get(home.household_id) == {person_id} and home.head_id in self._members.get(home.household_id, ())
 
     def named(self, one: SheetRow, homes: Sequence[Home]) -> list[Home]:
         """Those households that the number and the name of the head in a row do not rule out; all where it has neither."""

@@ -115,6 +115,7 @@ class Planner:
         read = [self.reader.read(number, cells) for number, cells in rows]
         known = self._known(connection, [one for one in read if not one.errors])
         certain: set[str] = set()
+        self._homes.next_rows()
         open_doors: set[str] = set()
         for one in read:
             if not one.errors:
@@ -124,7 +125,7 @@ class Planner:
                 if not found and door is not None:
                     open_doors.update(home.household_id for home in door.homes if home.base is not None)
                 if door is not None and door.dwelling is not None and any(home.base is not None for home in door.dwelling.homes):
-                    self._homes.expect(one, door.dwelling, {str(orjson.loads(row.fields).get("residence_household")) for row in found})
+                    self._homes.expect(one, door.dwelling, {row.id: str(orjson.loads(row.fields).get("residence_household")) for row in found})
         behind: dict[str, list[tuple[str, dict[str, Any]]]] = {}
         for row in store.persons_of(connection, self._community_id, open_doors):
             behind.setdefault(row.place_parent, []).append((row.id, orjson.loads(row.fields)))
@@ -277,7 +278,8 @@ class Planner:
         if any(one.household_id == lives for one in near):  # who lives there already does not move out because no entrance is recorded
             door, kept = None, ["residence_household"]
         if door is not None and door.home is not None and is_head(one) and stored.get("relation_to_head") != values["relation_to_head"]:
-            unsure = unsure if door.home.head_id in (None, *(row.id for row in matches)) else OTHER_HEAD
+            heads = (None, *(row.id for row in matches))
+            unsure = unsure if door.home.head_id in heads or (matches and self._homes.hands_over(door.home, matches[0].id)) else OTHER_HEAD
         people = self._people_of(connection, door.strange) if door is not None and unsure == OTHER_HOME else ()
         if door is not None and unsure == OTHER_HOME and not people:
             unsure = ""  # nobody lives there any more
@@ -301,10 +303,11 @@ class Planner:
             person_id = self._house.new_id()
             operations.append(operation("create", "person", person_id, None, values))
             outcome, place = NEW if placed else UNPLACED, place if door is not None else "no_address"
-        if home is not None and home.head_id is None and is_head(one):
+        becomes = "relation_to_head" in found.write or stored.get("relation_to_head") == values.get("relation_to_head")
+        if home is not None and is_head(one) and (home.head_id is None or (becomes and self._homes.hands_over(home, person_id))):
             home.head_id, home.head_name = person_id, str(one.person["name"])
-            self._touch(connection, "household", home.household_id, home, {"head": person_id}, operations, None, Difference())
-            outcome = CHANGED if outcome == SAME else outcome
+            self._touch(connection, "household", home.household_id, home, {"head": person_id}, operations, None, beside)
+            outcome = CHANGED if outcome == SAME and operations else outcome
         fields = (*sorted({*found.write, *found.against}), *sorted({*beside.write, *beside.against}))
         return RowPlan(
             one.row, outcome, person_id, fields=fields if matches else (), operations=operations, place=place, of_earlier=of_earlier,
