@@ -8,9 +8,12 @@ import pytest
 from front_door import problem
 from server_kit import COMMUNITY, PASSWORD, create, furnish, home, open_ground, patch
 from stream_oracle import recount
+from test_server_form_evolution import InProcess
 
+from server.services.enrolment import create_code
 from server.services.verify import verify
 from server.store.asked import MARKS
+from sync.device import Phone as ReferencePhone
 
 
 class Desk:
@@ -94,6 +97,48 @@ def test_what_is_handed_on_reaches_the_phone_of_who_was_asked_and_no_other(groun
     assert [one["kind"] for one in asked(phone)] == ["conflict"]
     assert desk.post("inbox/conflicts/resolve", {"choose": "standing"}).json["settled"]
     assert asked(phone) == [] and phone.pull()[-1]["asked"] is None
+
+
+def test_the_reference_phone_holds_what_is_asked_until_it_is_answered_or_over(ground, tmp_path, clock, new_id):
+    """W8: fetched only where the mark is another one, there after a restart, gone once told or taken back; asked again it is there again."""
+    hand, desk = ground.worker(0), Desk(ground)
+    made, _ = in_doubt(ground, hand)
+    wire = Counting(ground.app)
+    phone = ReferencePhone(tmp_path / "phone", wire, clock, new_id, ground.house.registry)
+    phone.enrol(create_code(ground.house, ground.secretary, hand.user_id)[0], label="phone")
+    phone.sync()
+    assert phone.asked() == [] and wire.paths.count("asked") == 0
+    path = paths(desk)[0]
+    for again in (1, 2):
+        clock.advance(minutes=1)
+        desk.hand(path, hand.user_id)
+        phone.sync(), phone.sync()
+        assert wire.paths.count("asked") == again
+        phone.close()
+        phone = ReferencePhone(tmp_path / "phone", wire, clock, new_id, ground.house.registry)
+        (one,) = phone.asked()
+        assert (one["kind"], one["id"]) == ("finding", made.persons[0])
+        said = {"item": one["item"], "asked_at": one["asked_at"].replace("Z", "+00:00"), "outcome": "right", "person": made.persons[0]}
+        phone.create("door_check", said)
+        assert phone.asked() == []
+        phone.sync()
+        assert phone.asked() == [] and len(asked(hand)) == 1
+        desk.hand(path, None)
+    phone.sync()
+    assert phone.asked() == [] and asked(hand) == [] and wire.paths.count("asked") == 2, "nothing is asked: nothing is fetched"
+    phone.close()
+
+
+class Counting(InProcess):
+    """The last parts of the addresses that were asked for."""
+
+    def __init__(self, app):
+        super().__init__(app)
+        self.paths = []
+
+    def request(self, method, path, **more):
+        self.paths.append(path.rpartition("/")[2])
+        return super().request(method, path, **more)
 
 
 def test_nothing_is_told_beyond_the_cells_of_who_was_asked(ground):

@@ -1,7 +1,9 @@
-"""The open conflicts of the held records, with the values that stand side by side: asked for behind a complete pull."""
+"""Asked for behind a complete pull: open conflicts of held records with the values that stand side by side, and what the office asks at the door."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -9,6 +11,7 @@ import orjson
 from sync.device.calls import PROTOCOL, call, wanted
 from sync.device.store import Store
 from sync.device.transport import Transport
+from sync.device.view import RecordView
 
 MOST_RECORDS = 500
 
@@ -45,3 +48,36 @@ def dispute_of(store: Store, record_id: str, unit: str) -> dict[str, Any] | None
     row = store.maybe("SELECT said FROM dispute WHERE record_id = ? AND unit = ?", record_id, unit)
     found: dict[str, Any] | None = orjson.loads(row["said"]) if row else None
     return found
+
+
+def fetch_asked(store: Store, transport: Transport) -> None:
+    """Take over all that the office asks this person, where the last complete page's mark is not that of what is held (W8).
+
+    Raises as ``push``; safe to repeat.
+    """
+    identity = store.identity()
+    if identity is None or identity["asked_mark"] == orjson.loads(identity["asked"])["mark"]:
+        return
+    told: dict[str, Any] = {"mark": None, "asked": []}
+    if identity["asked_mark"] is not None:
+        body = {"protocol": PROTOCOL, "install_id": identity["install_id"]}
+        answer = call(store, transport, "asked", "POST", "/api/v1/sync/asked", body)
+        told = {"mark": answer.get("mark"), "asked": wanted(answer, "asked", list)}
+    with store.change("asked"):
+        store.run("UPDATE identity SET asked = ?, asked_mark = ?", orjson.dumps(told).decode(), told["mark"])
+
+
+def asked_still(store: Store, checks: Iterable[RecordView]) -> list[dict[str, Any]]:
+    """What was fetched, the oldest question first, less what these checks at the door answer: the same item at the same instant."""
+    identity = store.identity()
+    items: list[dict[str, Any]] = orjson.loads(identity["asked"])["asked"] if identity else []
+    answered = {_question(one.fields.get("item"), one.fields.get("asked_at")) for one in checks}
+    return [one for one in items if _question(one.get("item"), one.get("asked_at")) not in answered]
+
+
+def _question(item: Any, asked_at: Any) -> tuple[Any, Any]:
+    """Asked again it is another question. Instants are compared, not how they are written."""
+    try:
+        return item, datetime.fromisoformat(asked_at)
+    except (TypeError, ValueError):
+        return item, asked_at

@@ -16,7 +16,7 @@ from forms.validate import validator
 from sync.device import pull as pulling
 from sync.device import push as pushing
 from sync.device import rescue, witness
-from sync.device.asking import ask_disputes, dispute_of
+from sync.device.asking import ask_disputes, asked_still, dispute_of, fetch_asked
 from sync.device.calls import accepted, wanted
 from sync.device.commanding import compose, keep_parts
 from sync.device.errors import AlreadyEnrolled, InvalidFields, UnknownRecord
@@ -135,6 +135,7 @@ class Phone:
             reopened, pulled = pulled.reopened, self.pull(limit=limit)
             pulled.reopened += reopened
         self.offer_witnesses()
+        fetch_asked(self._store, self._transport)
         return pushed, pulled
 
     def fork(self) -> str:
@@ -348,6 +349,10 @@ class Phone:
         """The values that stand side by side in an open conflict, with their authors; None before ``ask_disputes``."""
         return dispute_of(self._store, record_id, unit)
 
+    def asked(self) -> list[dict[str, Any]]:
+        """What the office asks this person to see to at the door and no ``door_check`` here answers, as of the last ``sync`` (W8)."""
+        return asked_still(self._store, self.find("door_check"))
+
     def operations(self, record_id: str | None = None) -> list[Standing]:
         """What became of every own operation, oldest first; of one record where its id is given."""
         rows = self._store.rows("SELECT * FROM log WHERE ? IS NULL OR record_id = ? ORDER BY n", record_id, record_id)
@@ -370,14 +375,9 @@ class Phone:
         return [
             orjson.loads(row["text"])
             for row in rows
-            if not (
-                copy is not None
-                and row["v"] is not None
-                and row["epoch"] == copy["epoch"]
-                and row["v"] <= copy["v"]
-                and row["now_outcome"] in FINAL_OUTCOMES
-            )
-        ]
+            if copy is None or row["v"] is None or row["epoch"] != copy["epoch"] or row["v"] > copy["v"]
+            or row["now_outcome"] not in FINAL_OUTCOMES
+        ]  # fmt: skip
 
     def _view(self, record_id: str, copy: Any, overlay: list[dict[str, Any]]) -> RecordView | None:
         if (copy is None or copy["type"] is None) and not overlay:

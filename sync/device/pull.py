@@ -205,5 +205,5 @@ def _conclude(store: Store, epoch: str, answer: dict[str, Any], report: PullRepo
     if isinstance(told, str):  # who has left is not shown any more: from here on nobody writes of them unknowingly
         store.run("UPDATE identity SET departures = ?, departures_last_n = ? WHERE departures IS NOT ?", told, store.last_n(), told)
     safe_n = int(answer.get("safe_n") or 0)
-    store.run("UPDATE identity SET safe_n = ?, completed = completed + 1", safe_n)
+    store.run("UPDATE identity SET safe_n = ?, asked_mark = ?, completed = completed + 1", safe_n, answer.get("asked"))
     report.pruned += prune(store, min(safe_n, n))

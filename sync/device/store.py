@@ -30,6 +30,8 @@ CREATE TABLE identity (
     departures_last_n INTEGER NOT NULL DEFAULT 0,  -- last n before that page was here
     taken TEXT NOT NULL DEFAULT '[]',          -- JSON [{"seen", "after", "last_n"}]: what phones had read whose work was taken over (S30)
     limits TEXT,                               -- JSON, of the server's config
+    asked_mark TEXT,                           -- what the last complete page said of what the office asks this person (W8)
+    asked TEXT NOT NULL DEFAULT '{"mark":null,"asked":[]}',  -- JSON: what it asked when it was fetched
     safe_n INTEGER NOT NULL DEFAULT 0,
     skew_s REAL,
     receipt TEXT,                              -- of the last push: what the server acknowledged, signed by it
