@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from forms.definition import FieldSpec, RecordType, Screen
@@ -150,6 +151,8 @@ def _survey(registry: Registry) -> CollectForm:
 
 def _form(form_id: str, label: Mapping[str, str], parts: tuple[Part, ...], survey: list[Row]) -> CollectForm:
     survey = [*survey, {"type": "end", "name": "dishu_end"}]
+    if circle := _circle(survey):
+        raise DefinitionError(form_id, "", f"whether these are asked, or what they are, depends on themselves: {', '.join(circle)}")
     lists = {part.record_type.name for part in parts}
     lists |= {spec.ref_type for part in parts for spec in asked_fields(part.record_type) if spec.ref_type}
     sheets = {"survey": survey, "choices": _choices(parts), "entities": [_entity(part) for part in parts]}
@@ -158,6 +161,29 @@ def _form(form_id: str, label: Mapping[str, str], parts: tuple[Part, ...], surve
     settings = {"form_title": label["zh"], "form_id": form_id, "version": version, "default_language": ZH}
     sheets["settings"] = [settings]
     return CollectForm(form_id, version, label["zh"], parts, tuple(sorted(lists)), sheets)
+
+
+def _circle(survey: list[Row]) -> list[str]:
+    """Questions of which one depends on the next and the last on the first, empty where there are none: the engines of ODK refuse such a form.
+
+    What asks for a group asks for everything in it. What is filled in when something is chosen (``trigger``) depends on nothing.
+    """
+    needs: dict[str, set[str]] = {}
+    open_groups: list[set[str]] = [set()]
+    for row in survey:
+        kind = row["type"]
+        if kind in ("end_group", "end_repeat"):
+            open_groups.pop()
+            continue
+        said = [row.get("relevant", ""), row.get("required", ""), "" if "trigger" in row else row.get("calculation", "")]
+        needs[row["name"]] = open_groups[-1] | set(_REFERENCE.findall(" ".join(said)))
+        if kind in ("begin_group", "begin_repeat"):
+            open_groups.append(open_groups[-1] | set(_REFERENCE.findall(row.get("relevant", ""))))
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
 
 
 def _part_rows(part: Part, *, several: bool) -> Iterator[Row]:
@@ -283,10 +309,19 @@ def _named(expression: str, part: Part, own: str | None = None) -> str:
     return _REFERENCE.sub(lambda match: f"${{{part.prefix}{match[1]}}}", expression)
 
 
+def _literal(text: str) -> str:
+    """A text as the engines of ODK read it within an expression; they have no way to write both kinds of quotes into one literal."""
+    text = " ".join(text.split())
+    if "'" not in text or '"' not in text:
+        return f'"{text}"' if "'" in text else f"'{text}'"
+    parts = ", \"'\", ".join(f"'{part}'" for part in text.split("'"))
+    return f"concat({parts})"
+
+
 def _entity(part: Part) -> Row:
     action, kind = f"${{{part.prefix}dishu_action}}", part.record_type
     title = next((name for name in ("name", "number", "door_number") if name in kind.fields), None)
-    words = f"'{kind.label['zh']}'"
+    words = _literal(kind.label["zh"])
     return {
         "list_name": kind.name,
         "entity_id": f"${{{part.prefix}dishu_id}}",

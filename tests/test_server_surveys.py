@@ -193,6 +193,8 @@ def test_what_collect_cannot_say_is_told_before_it_is_kept(ground, office):
     assert send(office, COMMUNITY, dogs(), "/check").json["survey"]["collect"] is True
     twice = [["text", "dishu_record", "记录", "Record"]]
     assert send(office, COMMUNITY, dogs(rows=twice), "/check").json["survey"]["collect"] is False
+    hidden = [["begin group", "main", "养犬", "Dogs", "", "${count} != ''"], ["integer", "count", "几只", "How many"], ["end group"]]
+    assert send(office, COMMUNITY, dogs(rows=hidden), "/check").json["survey"]["collect"] is False  # it asks when itself was answered
     assert send(office, COMMUNITY, dogs(rows=twice)).json["collect"] is False
     assert office.get(path(COMMUNITY, f"/{NAME}")).json["collect"] is False
 
