@@ -21,6 +21,8 @@ from server.services.backup import Backup, back_up
 from server.services.restore import restore
 from server.services.verify import verify
 from server.store import backup as backups
+from server.store.database import run
+from server.store.database import write as database
 from sync.device import Phone
 from sync.device.transport import Answer
 
@@ -251,6 +253,14 @@ def test_s25_a_copy_is_written_back_as_far_as_somebody_ticks_it(ground):
     assert write(gone, "name", base=ground.base(other)).json["errors"][0]["code"] == "changed_meanwhile"
     assert write(other, "anchor").status_code == write(other, "nothing").status_code == 422
     before = ground.base(other)
+    with database(ground.house.engine) as connection:
+        run(connection, "UPDATE record SET life = 'merged' WHERE id = ?", (other,))
+    assert {unit["why_not"] for unit in waiting()[other]["units"]} == {"gone"} and write(other, "floors_count").status_code == 422
+    with database(ground.house.engine) as connection:
+        run(connection, "UPDATE record SET life = 'live' WHERE id = ?", (other,))
+    phone.write(operation("patch", "building", dropped, {"note": "甲。乙"}, base=ground.base(dropped)))
+    assert next(unit["state"] for unit in waiting()[dropped]["units"] if unit["unit"] == "note") == "only_here", "the copy says nothing more"
+    assert write(dropped, "note").status_code == 422
     phone.write(operation("patch", "building", other, {"name": "新名"}, base=before))
     assert write(other, "name", base=before).json["errors"][0]["code"] == "changed_meanwhile"
     assert ground.fields(other)["name"] == "新名" and set(waiting()) == {gone, other, dropped}

@@ -12,6 +12,7 @@ import pytest
 from browser_kit import serving
 from console_kit import Colleague, choose, rows_of, sign_in
 from playwright.sync_api import Page, Playwright, expect
+from test_web_console_imports import serious_faults
 
 from forms.registry import load_registry
 from server.house import uuid7
@@ -37,13 +38,18 @@ def test_what_a_restore_lost_is_offered_by_phones_and_an_unknown_phone_is_claime
     with serving(folder) as site:
         port = urlsplit(site.url).port or 0
         old = phone("老手机", "worker1")
+        cell = next(one for one in old.digests() if one.startswith("cell/"))
+        building = next(one for one in rows_of(site, "building").values() if one.home == cell)
+        secretary = Colleague(playwright, site, "secretary")
+        shelf = uuid7()
+        (first,) = secretary.write({"kind": "create", "type": "resource", "id": shelf, "set": {"name": "铁锹", "kind": "supply", "building": building.id}})
         told = site.dishu("backup", str(tmp_path / "copies"), "--keys", str(tmp_path / "keys"))
         archive = re.match(r"(\S+): ", told)
         assert archive is not None
-        cell = next(one for one in old.digests() if one.startswith("cell/"))
-        building = next(one for one in rows_of(site, "building").values() if one.home == cell)
+        seen = {"v": first["record"]["v"], "tag": first["record"]["tag"]}
+        (later,) = secretary.write({"kind": "patch", "type": "resource", "id": shelf, "base": seen, "was": {}, "set": {"name": "铁锹和锄头", "capacity_count": 12}})
+        assert later["now"]["outcome"] == "applied", later
         box = uuid7()
-        secretary = Colleague(playwright, site, "secretary")
         (first,) = secretary.write({"kind": "create", "type": "resource", "id": box, "set": {"name": "北门沙袋", "kind": "supply", "building": building.id}})
         assert first["now"]["outcome"] == "applied"
         old.sync()
@@ -66,6 +72,16 @@ def test_what_a_restore_lost_is_offered_by_phones_and_an_unknown_phone_is_claime
         card.get_by_role("button", name=re.compile("重建档案")).click()
         expect(card).to_be_hidden()
         assert rows_of(site, "resource")[box]["name"] == "北门沙袋"
+        # Beside a record that is there: what only the copy says is ticked, what differs is not, and what nobody ticked stays.
+        card = page.get_by_role("article").filter(has_text="铁锹和锄头")
+        expect(card.get_by_role("row").filter(has_text="名称")).to_contain_text(re.compile("铁锹和锄头.*铁锹"))
+        expect(card.get_by_role("checkbox", name=re.compile("名称"))).not_to_be_checked()
+        expect(card.get_by_role("checkbox", name=re.compile("容量|容纳"))).to_be_checked()
+        assert serious_faults(page) == []
+        card.get_by_role("button", name="写回选中的 1 项").click()
+        expect(page.locator(".el-message--success").last).to_contain_text("已写入")
+        expect(card).to_be_hidden()
+        assert (rows_of(site, "resource")[shelf]["name"], rows_of(site, "resource")[shelf]["capacity_count"]) == ("铁锹", 12)
         page.goto(f"{site.url}/#/people/devices")
         row = page.get_by_role("row").filter(has_text="恢复后还不认识")
         row.get_by_role("button", name="认领").click()

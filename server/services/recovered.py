@@ -12,7 +12,7 @@ from server.errors import InputError, InvalidInput, NotFound, OutsideScope
 from server.permissions import Actor, Scope
 from server.services.audit import Look
 from server.services.office_writes import write_group
-from server.services.recovery import close, is_mask, why_not
+from server.services.recovery import WRITABLE, adds_nothing, close, is_mask, why_not
 from server.services.unsealing import open_sealed
 from server.store import recovery as store
 from server.store.database import read
@@ -22,7 +22,6 @@ from sync.operation import Fields
 if TYPE_CHECKING:
     from server.house import House
 
-_NOTHING = frozenset({"same", "only_survivor"})
 _DONE = frozenset({"applied", "merged", "unchanged", "conflict", "held"})
 
 
@@ -82,7 +81,7 @@ def _operations(form: RecordType, row: Mapping[str, Any], copy: Fields, units: S
     errors = [
         InputError(f"/units/{place}", "not_writable", "this cannot be written back from the copy")
         for place, name in enumerate(units)
-        if name not in compared or compared[name].state in _NOTHING or why_not(form, compared[name]) is not None
+        if name not in compared or adds_nothing(compared[name]) or why_not(form, compared[name]) is not None
     ]
     values: Fields = {}
     for name in units if not errors else ():
@@ -94,7 +93,7 @@ def _operations(form: RecordType, row: Mapping[str, Any], copy: Fields, units: S
     about = {"type": form.name, "id": row["record_id"]}
     if present is None:
         return [about | {"kind": "create", "set": {name: value for name, value in values.items() if value is not None}}]
-    if row["present_life"] not in {"live", "deleted"}:
+    if row["present_life"] not in WRITABLE:
         raise _refused("/base", "not_writable", "the record is no longer here")
     base = {"v": row["present_v"], "tag": row["present_tag"]}
     back = [about | {"kind": "restore", "base": base}] if row["present_life"] == "deleted" else []

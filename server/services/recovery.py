@@ -115,6 +115,7 @@ def waiting(
     with read(house.engine) as connection:
         found = store.open_offers(connection, scope, community_id, after=after, limit=limit + 1)
         page = found[:limit]
+        count = store.count_open(connection, scope, community_id)
         people = inbox.people_of_installs(connection, community_id, (row["install_id"] for row in page))
         copies = open_sealed(connection, house, community_id, [(row["subject_id"], row["sealed"]) for row in page])
         led_to: set[str] = set()
@@ -133,7 +134,7 @@ def waiting(
     seen(house, look, scope, community_id, fields=sorted(personal), count=len(rows), where="inbox=recovery")
     last = [page[-1]["offered_at"], page[-1]["recovery_id"]] if len(found) > limit else None
     following = make_cursor(house.keys, use, last) if last is not None else None
-    return {"as_of": stamp(house.clock()), "rows": rows, "next": following}
+    return {"as_of": stamp(house.clock()), "count": count, "rows": rows, "next": following}
 
 
 def _row(
@@ -161,24 +162,28 @@ def _row(
         },
         "fields": None if erased else fields,
         "present": present,
-        "units": units_of(form, fields, now, titles) if form is not None and beside and not erased and not form.server_made else [],
+        "units": units_of(form, fields, now, titles, there=present is None or present["life"] in WRITABLE) if form is not None and beside and not erased and not form.server_made else [],
     }
 
 
-def units_of(form: RecordType, copy: Fields, present: Fields | None, titles: Mapping[str, str]) -> list[dict[str, Any]]:
+def units_of(form: RecordType, copy: Fields, present: Fields | None, titles: Mapping[str, str], *, there: bool = True) -> list[dict[str, Any]]:
     """What a copy says beside what stands now, unit by unit in the order of the form.
 
     Returns
     -------
     list of dict
         ``unit``, ``label``, ``fields`` (``name``, ``label``, ``copy`` and ``now``, each a value and what it leads to in words), ``state`` (same, only_here, only_copy, differs,
-        joined) and ``why_not``: None where it can be written back, else ``masked`` (the copy has a number's tail only) or
-        ``counted`` (a stock is counted, not put back).
+        joined: sets and notes to which the copy adds something) and ``why_not``: None where it can be written back, else ``masked``
+        (the copy has a number's tail only), ``counted`` (a stock is counted, not put back) or ``gone`` (not ``there``: the record was
+        merged, or lives elsewhere).
     """
     order = {name: place for place, name in enumerate(form.unit_of_field(one) for one in form.fields)}
     found = compare_fields(form, present or {}, copy)
-    return [_told(form, one, titles) for one in sorted(found, key=lambda one: (order.get(one.unit, len(order)), one.unit))]
+    return [_told(form, one, titles) | ({} if there else {"why_not": "gone"}) for one in sorted(found, key=lambda one: (order.get(one.unit, len(order)), one.unit))]
 
+
+WRITABLE = frozenset({"live", "deleted"})
+"""Lives of a record into which a copy can be written back; a deleted one is restored with it."""
 
 _STATES = {"only_survivor": "only_here", "only_merged": "only_copy"}
 
@@ -194,9 +199,14 @@ def _told(form: RecordType, one: Compared, titles: Mapping[str, str]) -> dict[st
             | {side: {"value": value, "label": titles.get(str(value))} for side, value in (("copy", one.merged[name]), ("now", one.survivor[name]))}
             for name in names
         ],
-        "state": _STATES.get(one.state, one.state),
+        "state": "only_here" if one.state == "joined" and adds_nothing(one) else _STATES.get(one.state, one.state),
         "why_not": why_not(form, one),
     }
+
+
+def adds_nothing(one: Compared) -> bool:
+    """Whether a unit of a copy says nothing that does not stand already."""
+    return one.state in {"same", "only_survivor"} or (one.state == "joined" and one.becomes == one.survivor)
 
 
 def why_not(form: RecordType, one: Compared) -> str | None:

@@ -1,7 +1,7 @@
 // @vitest-environment jsdom
 import { beforeAll, expect, test } from "vitest";
 import { Problem } from "./api/client.ts";
-import { why } from "./tell.ts";
+import { tellOutcome, why } from "./tell.ts";
 import { speak } from "./words/index.ts";
 
 beforeAll(() => speak("zh-CN"));
@@ -18,4 +18,17 @@ test("what the server refuses is said in the language of the screen, also a prob
   expect(told(502, "")).toBe("服务器出错（502），没有完成，请稍后重试");
   speak("en");
   expect(told(409, "enrolment-code-used")).toBe("the session does not begin like this");
+});
+
+test("only what is written looks like success; of several outcomes the worst is told", () => {
+  speak("zh-CN");
+  const last = (): [string, string] => {
+    const all = document.querySelectorAll(".el-message");
+    const one = all[all.length - 1]!;
+    return [[...one.classList].find((name) => /--(success|warning|error)$/.test(name))!.split("--")[1]!, one.textContent!.trim()];
+  };
+  const tell = (...outcomes: string[]) => tellOutcome({ results: outcomes.map((outcome) => ({ now: { outcome } })) }, "做完了");
+  expect([tell("applied"), last()]).toEqual([true, ["success", "做完了"]]);
+  expect([tell("applied", "conflict"), last()]).toEqual([false, ["warning", "与他人填的不一样，已进待办"]]);
+  expect([tell("quarantined", "applied"), last()]).toEqual([false, ["error", "未写入，待核对"]]);
 });

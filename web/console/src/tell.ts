@@ -100,15 +100,21 @@ export function cheer(message: string): void {
 
 const WRITTEN = ["applied", "merged", "unchanged"];
 
-/** What became of what somebody wrote: `done` instead of the usual words where it stands now. Only that looks like success. */
-export function tellOutcome(told: Pick<WriteResult, "results">, done?: string): void {
+interface Told {
+  results: readonly { now: Pick<WriteResult["results"][number]["now"], "outcome"> }[];
+}
+
+/** What became of what somebody wrote: `done` instead of the usual words where it stands now. Only that looks like success, and is true. */
+export function tellOutcome(told: Told, done?: string): boolean {
   // The worst of several: what was not written must not hide behind what was.
   const order = ["quarantined", "erased", "held", "conflict", ...WRITTEN];
   const outcomes = told.results.map((one) => one.now.outcome);
   const outcome = order.find((one) => outcomes.includes(one)) ?? outcomes[0] ?? "applied";
   const words = word(`records.outcome_${outcome}`, outcome);
-  if (WRITTEN.includes(outcome)) cheer(done ?? words);
+  const written = WRITTEN.includes(outcome);
+  if (written) cheer(done ?? words);
   else ElMessage({ type: outcome === "conflict" || outcome === "held" ? "warning" : "error", message: words, grouping: true, showClose: true, duration: 6000 });
+  return written;
 }
 
 export async function copyText(text: string): Promise<void> {

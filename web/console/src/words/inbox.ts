@@ -98,6 +98,7 @@ export const inbox = {
   writeBackRestored: ["恢复档案，写回 {n} 项", "Restore the record with {n} facts"],
   writeBackThis: ["写回", "Write back"],
   writeNot_masked: ["只有尾号，请在档案里填写", "Only its tail is known: write it in the record"],
+  writeNot_gone: ["档案已不在这里，请在现存的档案里填写", "The record is no longer here: write it in the one that stands now"],
   writeNot_counted: ["数量请重新盘点", "Take the stock anew instead"],
   copyOf: ["手机上的副本", "Copy on the phone"],
   nowIs: ["现在", "Now"],
