@@ -56,14 +56,33 @@ def _least(classes: Classes, of: Classes) -> Classes:
     return least[classes]
 
 
-def joint_parts(sums: Sequence[Sum]) -> dict[str, tuple[int, tuple[str, ...]]]:
-    """Parts of a sum that are known together when all others are told: by a name, the sum's number and these parts."""
-    return {
-        " + ".join(some): (at, some)
+@dataclass(frozen=True, slots=True)
+class Side:
+    """Some parts of a sum and all its other members; where it is known what each side makes, it is the same."""
+
+    at: int
+    parts: tuple[str, ...]
+    others: tuple[str, ...]
+
+
+def joint_parts(sums: Sequence[Sum]) -> dict[str, tuple[Side, ...]]:
+    """Parts that are known together when all others are told: of a sum, or of one and of another that is a part of it.
+
+    By a name the sums in which each has to follow; the parts of all sides together are what is known.
+    """
+    single = [
+        Side(at, some, tuple(name for name in one.members if name not in some))
         for at, one in enumerate(sums)
-        for number in range(2, len(one.parts))
+        for number in range(1, len(one.parts))
         for some in combinations(one.parts, number)
-    }
+    ]
+    found: list[tuple[Side, ...]] = [(side,) for side in single if len(side.parts) > 1]
+    for outer, inner in product(single, single):
+        link = sums[inner.at].total
+        if link in outer.others and link in sums[outer.at].parts:
+            outside = Side(outer.at, outer.parts, tuple(name for name in outer.others if name != link))
+            found.append((outside, Side(inner.at, inner.parts, tuple(name for name in inner.others if name != link))))
+    return {" + ".join(name for side in sides for name in side.parts): sides for sides in found}
 
 
 @dataclass(slots=True)
@@ -82,7 +101,7 @@ class Table:
     largest: Mapping[str, Classes]
     counts: Mapping[Told, int]
     shown: dict[str, set[int]]
-    joint: Mapping[str, tuple[int, tuple[str, ...]]]
+    joint: Mapping[str, tuple[Side, ...]]
     _reckoned: dict[tuple[int, tuple[str, ...]], Classes] = field(init=False, default_factory=dict)
     _own: dict[str, Classes] = field(init=False, default_factory=dict)
     _made: dict[str, Classes] = field(init=False, default_factory=dict)
@@ -103,8 +122,10 @@ class Table:
         """What of a measure, or of parts together, can be told apart."""
         found = self._made.get(measure)
         if found is None and measure in self.joint:
-            at, parts = self.joint[measure]
-            found = both(self._of_all(at, parts), self._of_all(at, self._rest(at, parts)))
+            first, *others = (both(self._of_all(one.at, one.parts), self._of_all(one.at, one.others)) for one in self.joint[measure])
+            for other in others:
+                first = shared(first, other)
+            found = first
         elif found is None:
             found = self._but_for(measure, -1)
         self._made[measure] = found
@@ -147,8 +168,11 @@ class Table:
         """
         if measure not in self.joint:
             return self._price(measure, one, other, -1)
-        at, parts = self.joint[measure]
-        return self._priced([self._cheapest(at, parts, one, other), self._cheapest(at, self._rest(at, parts), one, other)])
+        ways = [
+            self._priced([self._cheapest(side.at, members, one, other) for members in (side.parts, side.others)])
+            for side in self.joint[measure]
+        ]
+        return min((way for way in ways if way is not None), key=cheapest, default=None)
 
     def _price(self, measure: str, one: int, other: int, without: int) -> Price | None:
         apart = self.apart(measure, one, other)

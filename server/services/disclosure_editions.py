@@ -134,7 +134,8 @@ class _Facts:
         self.values = {one: np.array([each.value for each in found[one]]) for one in self.measures}
         self.largest = {one: np.array([each.largest for each in found[one]]) for one in self.measures}
         self.joint = joint_parts(within)
-        for one, (_, parts) in self.joint.items():
+        for one, sides in self.joint.items():
+            parts = [part for side in sides for part in side.parts]
             self.values[one] = sum((self.values[part] for part in parts), np.zeros(len(grains), dtype=np.int64))
             self.largest[one] = np.maximum.reduce([self.largest[part] for part in parts])
         self.names, self.cells = self._numbered(-1)
