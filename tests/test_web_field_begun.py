@@ -23,7 +23,7 @@ def phone(phone_page: Page, demo_site: DemoSite) -> FieldPhone:
 def typed(phone: FieldPhone, name: str, words: str) -> None:
     """Type, and have the phone die a moment later."""
     phone.field(name).fill(words)
-    phone.page.wait_for_timeout(3000)  # once nothing was typed for a second
+    phone.typed_is_kept()
     phone.start_again()
 
 

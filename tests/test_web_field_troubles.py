@@ -172,7 +172,7 @@ def test_a_server_that_asks_for_a_newer_program_stops_nothing_but_sending(phone:
 
 @SLOWLY
 def test_no_room_is_said_at_once_and_the_form_keeps_what_was_typed(phone: FieldPhone, office: Office):
-    """The write that did not fit is not shown as kept; with room again the same tap keeps it."""
+    """The write that did not fit is not shown as kept, and Back asks instead of doing nothing; with room again the same tap keeps it."""
     household = phone.due(1)[0]
     storage = phone.context.new_cdp_session(phone.page)
     storage.send("Storage.overrideQuotaForOrigin", {"origin": phone.site.url, "quotaSize": 1})
@@ -180,6 +180,14 @@ def test_no_room_is_said_at_once_and_the_form_keeps_what_was_typed(phone: FieldP
     good_time(phone, household, "清出空间以后")
     phone.page.get_by_role("alert").get_by_text("手机存储已满，刚才那一条没有保存").wait_for()
     expect(phone.page.get_by_role("alert").first).to_be_in_viewport()
+    phone.page.locator("header").get_by_role("button", name="返回").click()
+    phone.page.get_by_role("dialog").get_by_text("手机存储已满，刚才那一条没有保存").wait_for()
+    phone.page.get_by_role("dialog").get_by_role("button", name="不要了").click()
+    phone.page.wait_for_function("!location.hash.startsWith('#/edit/')")
+    good_time(phone, household, "清出空间以后")
+    phone.page.get_by_role("alert").get_by_text("手机存储已满，刚才那一条没有保存").wait_for()
+    phone.page.locator("header").get_by_role("button", name="返回").click()
+    phone.page.get_by_role("dialog").get_by_role("button", name="留下来改").click()
     expect(phone.field("preferred_time_text")).to_have_value("清出空间以后")
     storage.send("Storage.overrideQuotaForOrigin", {"origin": phone.site.url})
     phone.page.wait_for_timeout(35_000)
