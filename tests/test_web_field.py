@@ -324,7 +324,7 @@ def test_the_language_switches_at_once(phone: FieldPhone):
 
 
 @pytest.mark.parametrize("language", ["zh", pytest.param("en", marks=pytest.mark.long)])
-def test_screens_can_be_read_by_everybody(phone: FieldPhone, language: str):
+def test_screens_can_be_read_by_everybody(phone: FieldPhone, office: Office, language: str):
     """Contrast, labels, names: axe finds nothing at all on the screens of a day."""
     phone.enrol()
     household = phone.due(1)[0]
@@ -334,10 +334,15 @@ def test_screens_can_be_read_by_everybody(phone: FieldPhone, language: str):
     phone.go("/find")
     building = str(phone.page.locator("main a.item[href*='/building/']").first.get_attribute("href"))[1:]
     found: dict[str, list[str]] = {}
-    paths = ["/", "/due", "/find", building, f"/household/{household}", f"/household/{household}/member", f"/household/{household}/change", f"/edit/{household}"]
-    for path in [*paths, "/new/resource", "/resources", "/map", "/sync", "/me", "/rescue"]:
+    home = f"/household/{household}"
+    phone.go(home)
+    person = str(phone.page.locator("main a.item[href*='/person/']").first.get_attribute("href"))[1:]
+    about = [home, *(f"{home}/{step}" for step in ("member", "change", "move", "split", "join")), person, f"{person}/leave/left", f"{person}/leave/died", f"{person}/party"]
+    dwelling = f"/dwelling/{office.fields('household', household)['dwelling']}"
+    for path in ["/", "/due", "/find", building, dwelling, *about, f"/record/{household}", f"/edit/{household}", "/new/resource", "/resources", "/map", "/sync", "/me", "/rescue", "/person/nobody"]:
+        phone.page.evaluate("document.querySelector('main').dataset.seen = 'before'")
         phone.go(path)
-        phone.page.locator("main").first.wait_for()
+        phone.page.locator("main:not([data-seen])").first.wait_for()
         if problems := phone.barriers():
             found[path] = problems
     assert found == {}

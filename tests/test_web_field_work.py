@@ -162,6 +162,55 @@ def test_what_was_typed_is_kept_when_the_person_just_leaves(phone: FieldPhone):
 
 
 @pytest.mark.long
+def test_two_homes_become_one_with_another_head_and_who_left_meanwhile_is_not_taken_along(phone: FieldPhone, office: Office):
+    """Who left since a split was begun is named and left out; another member is head; a second home joins, and the server has it the same."""
+    household = large(phone, 3)
+    members = people(phone, household)
+    phone.go("/due")
+    other = next(one for one in phone.due(5) if one != household)
+    theirs = people(phone, other)
+    name = str(phone.page.locator("header p").inner_text())
+    phone.network(False)
+
+    phone.go(f"/household/{household}/split")
+    leaving = phone.page.locator("fieldset").first.locator("button").nth(2)
+    who = leaving.inner_text()
+    leaving.click()
+    phone.go(f"/person/{members[2]}/leave/left")
+    phone.tap("婚出")
+    phone.kept()
+    phone.go(f"/household/{household}/split")
+    phone.page.get_by_text(f"已不在这户，这次不算：{who}").wait_for()
+    expect(phone.page.get_by_role("button", name="确定")).to_be_disabled()
+    assert phone.barriers() == []
+    phone.tap("重新填")
+    expect(phone.page.get_by_text("这次不算")).to_have_count(0)
+
+    phone.household(household)
+    phone.tap("更多")
+    phone.tap("换户主")
+    phone.page.get_by_role("dialog").locator("button.item").first.click()
+    phone.said("已存到本机")
+    assert people(phone, household)[0] == members[1]
+
+    phone.go(f"/household/{household}/join")
+    phone.page.locator("#f-door").click()
+    phone.page.get_by_role("dialog").locator("input").fill(name.removesuffix("家"))
+    phone.page.get_by_role("dialog").locator(".item", has_text=name.removesuffix("家")).first.click()
+    phone.page.get_by_text("并过来的人：").wait_for()
+    assert phone.barriers() == []
+    phone.kept()
+    assert len(people(phone, household)) == len(members) - 1 + len(theirs)
+
+    phone.network(True)
+    phone.agrees()
+    nothing_waits(phone)
+    assert office.fields("household", household)["head"] == members[1]
+    assert {office.fields("person", one)["residence_household"] for one in theirs} == {household}
+    assert office.fields("person", members[2]).get("residence_household") is None
+
+
+@pytest.mark.long
 @PACES
 def test_a_household_that_moved_out_of_my_cells_takes_my_unsent_work_along(phone: FieldPhone, office: Office):
     """The office moves it while I write without a signal: it leaves my phone, what I wrote is on it, and I am told."""

@@ -41,6 +41,8 @@ def test_a_survey_travels_from_a_workbook_to_a_phone_and_back(office_page: Page,
     phone.sync()
     phone_page.get_by_role("link", name=re.compile("养犬登记.*已填 0")).click()
     phone.context.set_offline(True)
+    phone_page.locator("main a.item").first.wait_for()
+    assert phone.barriers() == []
     phone_page.locator("main a.item").first.click()
     phone_page.locator("#f-has_dog").get_by_role("button", name="有", exact=True).click()
     phone.field("dogs_count").fill("2")

@@ -15,9 +15,15 @@ import { attach, engine, state, syncing } from "./session.ts";
 import { closeQuestion } from "./parts/asking.ts";
 import { keepProgram } from "./updates.ts";
 
+/** A short message asks for nothing: no dialog, whatever it is drawn with. */
+function messagesAreNoDialogs(): void {
+  new MutationObserver(() => document.querySelector(".van-toast[role=dialog]")?.setAttribute("role", "status")).observe(document.body, { childList: true });
+}
+
 async function start(): Promise<void> {
   speak(language());
   setToastDefaultOptions({ position: "bottom", className: "message" });
+  messagesAreNoDialogs();
   const opened = await openEngine(browserParts("/"));
   await new Promise((resolve) => setTimeout(resolve)); // a finger comes first
   attach(opened);
