@@ -122,21 +122,36 @@ class Killed(BaseException):
     """The program ends here."""
 
 
+def killed(*_: object) -> None:
+    raise Killed
+
+
 def test_a_photo_whose_server_was_killed_behind_its_last_byte_is_kept_when_the_phone_asks(office, monkeypatch):
     """The phone asks how far it is, is told that all has arrived, and never sends again: by then the photo is kept."""
     _, uploader = phone(office)
     content = picture()
     where = uploader.begin(content).headers["Location"]
-
-    def killed(*_: object) -> None:
-        raise Killed
-
     with monkeypatch.context() as change, pytest.raises(Killed):
         change.setattr(blobs, "_finish", killed)
         uploader.send(where, 0, content)
     assert uploader.offset(where) == len(content)
     assert uploader.fetch(name_of(content)).data == content
     assert uploader.offset(where) == len(content), "asked again, nothing is done twice"
+
+
+def test_an_upload_that_had_arrived_and_whose_bytes_are_gone_is_begun_anew(office, monkeypatch):
+    """After a restore: the phone is told that this upload is none, and does not wait for it."""
+    _, uploader = phone(office)
+    content = picture()
+    where = uploader.begin(content).headers["Location"]
+    with monkeypatch.context() as change, pytest.raises(Killed):
+        change.setattr(blobs, "_finish", killed)
+        uploader.send(where, 0, content)
+    for one in (office.house.settings.data_dir / "uploads").iterdir():
+        one.unlink()
+    assert [uploader.client.head(where, headers=uploader.headers | TUS).status_code for _ in range(2)] == [460, 404]
+    uploader.upload(content)
+    assert uploader.fetch(name_of(content)).data == content
 
 
 def test_a_photo_whose_storage_was_away_at_its_last_byte_is_kept_when_it_is_back(office):

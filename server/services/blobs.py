@@ -207,7 +207,7 @@ def _finish(house: House, actor: Actor, found: Upload) -> None:
         with read(house.engine) as connection:
             if store.blob_of(connection, community_id, found.sha256) is not None:
                 return
-        raise StorageUnreachable("the bytes of this upload are not on this machine", retry_after_s=5) from None
+        content = b""  # a restored database knows of it, and its bytes are gone: it is begun anew
     try:
         if hashlib.sha256(content).hexdigest() != found.sha256:
             raise HashDiffers("the file is not the one that was announced")
