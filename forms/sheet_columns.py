@@ -62,7 +62,8 @@ def plain_heading(text: str) -> str:
     return _SPACES.sub("", _BRACKETS.sub("", text)).casefold()
 
 
-def _known(registry: Registry) -> dict[str, str]:
+@lru_cache(maxsize=32)
+def _known(registry: Registry) -> Mapping[str, str]:
     known: dict[str, str] = {}
     for target, labels in targets(registry).items():
         for label in labels.values():

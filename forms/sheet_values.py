@@ -44,6 +44,8 @@ def cell_text(cell: Any) -> str:
     CellRefused
         A number of more than 15 digits: the workbook has already lost its last ones.
     """
+    if type(cell) is str:  # most of them
+        return cell.strip() if cell.isascii() else unicodedata.normalize("NFKC", cell).strip()
     if cell is None:
         return ""
     if isinstance(cell, datetime):

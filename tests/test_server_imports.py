@@ -122,6 +122,7 @@ def test_a_plan_tells_every_row_and_writes_nothing(office, secretary):
     assert [(one["row"], one["outcome"], one["of_row"]) for one in report] == [
         (4, "new", None), (5, "new", None), (6, "new", None), (7, "duplicate", 4), (8, "rejected", None),
     ]  # fmt: skip
+    assert {"name", "document_number", "phones"} <= set(report[0]["fields"])
     assert report[4]["errors"][0]["column"] == "B" and report[4]["errors"][0]["code"] == "required"
     assert living(office, "person") == [] and living(office, "household") == []
 

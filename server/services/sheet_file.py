@@ -146,7 +146,9 @@ def data_rows(rows: Iterator[Row], heading: Heading) -> Iterator[Row]:
     for number, cells in rows:
         if number <= heading.row or not any(cell not in (None, "") for cell in cells):
             continue
-        if [plain_heading("" if cell is None else str(cell)) for cell in cells[: len(names)]] == names:
+        if len(cells) >= len(names) and all(
+            plain_heading("" if cell is None else str(cell)) == name for cell, name in zip(cells, names, strict=False)
+        ):
             continue
         yield number, cells
 

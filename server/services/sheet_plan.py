@@ -310,7 +310,7 @@ class Planner:
             outcome = CHANGED if outcome == SAME and operations else outcome
         fields = (*sorted({*found.write, *found.against}), *sorted({*beside.write, *beside.against}))
         return RowPlan(
-            one.row, outcome, person_id, fields=fields if matches else (), operations=operations, place=place, of_earlier=of_earlier,
+            one.row, outcome, person_id, fields=fields, operations=operations, place=place, of_earlier=of_earlier,
             kept=(*kept, *sorted(found.kept), *sorted(beside.kept)), against=(*sorted(found.against), *sorted(beside.against)),
         ), home or stood  # fmt: skip
 
