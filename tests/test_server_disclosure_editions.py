@@ -18,10 +18,13 @@ WITHIN = (Sum("all", ("old", "young")), Sum("all", ("women", "men")))
 counts = st.one_of(st.integers(0, 12), st.integers(0, 60))
 
 
+lived_in = st.tuples(counts, counts, counts, counts).filter(any)
+
+
 @st.composite
 def redrawn(draw):
     """A few spots where people live, and editions whose cells hold these spots in any way; ``None`` is in no cell."""
-    spots = draw(st.lists(st.tuples(counts, counts, counts, counts).filter(any), min_size=1, max_size=6))
+    spots = draw(st.lists(lived_in, min_size=1, max_size=6))
     cell = st.sampled_from(["a", "b", "c", None])
     editions = draw(st.lists(st.tuples(*[cell] * len(spots)), min_size=1, max_size=4))
     return spots, editions
@@ -29,8 +32,13 @@ def redrawn(draw):
 
 def publish(spots, editions, cells=("a", "b", "c")):
     """Tell every edition in turn, each beside all before it: which keys each has told."""
+    return publish_over_time([spots] * len(editions), editions, cells)
+
+
+def publish_over_time(moments, editions, cells=("a", "b", "c")):
+    """The same, where of each moment other people live at the spots."""
     made = []
-    for at, now in enumerate(editions):
+    for at, (spots, now) in enumerate(zip(moments, editions, strict=True)):
         grains = defaultdict(lambda: dict.fromkeys(MEASURES, Figure(0)))
         true = {(name, measure): Figure(0) for name in (*cells, TOTAL) for measure in MEASURES}
         for spot, people in enumerate(spots):
@@ -93,6 +101,16 @@ def test_no_difference_of_two_editions_isolates_few_people(case):
     spots, editions = case
     small = [one for one in derivable(spots, editions, publish(spots, editions)) if 0 < one[2] < THRESHOLD]
     assert small == []
+
+
+@given(redrawn(), st.data())
+def test_each_publication_holds_by_itself_whoever_has_moved_in_between(case, data):
+    """However many people came and went since other editions were told: what is told of an edition tells by itself nothing small."""
+    spots, editions = case
+    later = st.lists(lived_in, min_size=len(spots), max_size=len(spots))
+    moments = [spots, *(data.draw(later) for _ in editions[1:])]
+    for people, edition, told in zip(moments, editions, publish_over_time(moments, editions), strict=True):
+        assert [one for one in derivable(people, [edition], [told]) if 0 < one[2] < THRESHOLD] == []
 
 
 def test_a_border_that_moves_many_is_told():
