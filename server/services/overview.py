@@ -22,6 +22,7 @@ from server.store.scoping import UNPLACED
 MONTHS = 13
 _WORK_DAYS = 30
 _STALE_DAYS = 90
+_WAITING = ("findings", "held", "proposals", "quarantined")
 
 
 def whole(house: House, scope: Scope, community_id: str) -> dict[str, Any]:
@@ -68,7 +69,7 @@ def _more(
         "freshness_buckets": {
             **{f"within_{limit}": of(f"fresh_{limit}") for limit in daily_figures.BUCKETS}, "older": of("fresh_older"),
         } if people_too else None,
-        "open": {"conflicts": told["open_conflicts"]} | {name: opened.get(name, 0) for name in ("findings", "held", "quarantined")},
+        "open": {"conflicts": told["open_conflicts"]} | {name: opened.get(name, 0) for name in _WAITING},
     }  # fmt: skip
 
 
@@ -76,9 +77,8 @@ def _open(connection: Any, scope: Scope, community_id: str) -> dict[str, dict[st
     found: dict[str, dict[str, int]] = defaultdict(dict)
     for home, number in overview.open_findings(connection, scope, community_id).items():
         found[home]["findings"] = number
-    for now in ("held", "quarantined"):
-        for home, number in overview.open_operations(connection, scope, community_id, now).items():
-            found[home][now] = number
+    for home, queue, number in overview.open_operations(connection, scope, community_id):
+        found[home][queue] = number
     return found
 
 
@@ -130,7 +130,7 @@ def work(house: House, actor: Actor, scope: Scope, community_id: str) -> dict[st
                 "coverage": cell["coverage"], "households": cell["counts"]["household"],
                 "stale_households": stale.get(home, 0), "visits": visits.get(home, 0),
                 "open": {"conflicts": cell["open_conflicts"]}
-                | {name: opened[home].get(name, 0) for name in ("findings", "held", "quarantined")},
+                | {name: opened[home].get(name, 0) for name in _WAITING},
             }
         )  # fmt: skip
     answer: dict[str, Any] = {

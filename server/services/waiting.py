@@ -184,7 +184,8 @@ def findings(
     Returns
     -------
     dict
-        ``as_of``, ``count``, ``groups`` (what is found how often, whatever ``name`` says), ``rows`` and ``next``.
+        ``as_of``, ``count``, ``groups`` (what is found how often, whatever ``name`` says), ``rows`` and ``next``. What is found about a
+        phone has no ``record``; ``by`` says whose phone it is.
     """
     limit = max(1, min(limit, MOST_PER_PAGE))
     use = f"inbox/findings/{community_id}"
@@ -200,7 +201,8 @@ def findings(
         found = store.open_findings(connection, scope, community_id, after=after, limit=limit + 1, sieve=sieve)
         page = found[:limit]
         cells = cells_by_home(connection, community_id)
-        names = names_of(connection, house, scope, community_id, {row["record_id"] for row in page if row["record_id"]})
+        names = names_of(connection, house, scope, community_id, {row["record_id"] for row in page if row["type"]})
+        phones = store.people_of_installs(connection, community_id, (row["record_id"] for row in page if row["type"] is None and row["record_id"]))
         personal = {"person.name"} if names else set()
         rows = []
         for row in page:
@@ -218,8 +220,9 @@ def findings(
                     "opened_at": row["opened_at"],
                     "harm": row["harm"],
                     "delegated_to": row["delegated_to"],
+                    "by": phones.get(row["record_id"]) if row["type"] is None else None,
                     "record": None
-                    if row["record_id"] is None
+                    if row["type"] is None
                     else {
                         "id": row["record_id"],
                         "type": row["type"],

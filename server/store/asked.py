@@ -57,7 +57,7 @@ def asked_of(connection: Connection, scope: Scope, community_id: str, user_id: s
     text, given = findings_where(connection, scope, community_id)
     found = run(
         connection,
-        "SELECT 'finding/' || f.finding_id AS item, 'finding' AS kind, f.delegated_at AS asked_at, f.record_id, r.type, f.units, "
+        "SELECT 'finding/' || f.finding_id AS item, 'finding' AS kind, f.delegated_at AS asked_at, r.id AS record_id, r.type, f.units, "
         "f.kind AS finding, f.name, NULL AS reason, f.detail, NULL AS install_id, NULL AS claimed_at "
         f"{text} AND f.delegated_to = ?",
         (*given, user_id),

@@ -271,14 +271,13 @@ def findings_where(connection: Connection, scope: Scope, community_id: str) -> C
         "FROM finding f LEFT JOIN record r ON r.community_id = f.community_id AND r.id = f.record_id "
         f"WHERE f.community_id = ? AND f.state = 'open' AND f.kind <> '{ESCALATED}' AND "
     )
-    # Findings without a record (a missing range of a phone) are for those who see the whole community.
-    return text + (f"({cut})" if scope.streams is not None else f"(f.record_id IS NULL OR ({cut}))"), [
-        community_id,
-        *values,
-    ]
+    # Findings about no record (a missing range of a phone, named by its install) are for those who see the whole community.
+    return text + (f"({cut})" if scope.streams is not None else f"(r.id IS NULL OR ({cut}))"), [community_id, *values]
 
 
-_GROUP = "f.kind || '/' || f.name || '/' || COALESCE(r.type, '')"
+# What is found about a phone has a name of its own each time: there the kind alone says what it is.
+_NAME = "CASE WHEN r.id IS NULL THEN f.kind ELSE f.name END"
+_GROUP = f"f.kind || '/' || {_NAME} || '/' || COALESCE(r.type, '')"
 
 
 def group_key(kind: str, name: str, record_type: str | None) -> str:
@@ -293,8 +292,8 @@ def finding_groups(connection: Connection, scope: Scope, community_id: str, siev
     return _rows(
         run(
             connection,
-            f"SELECT f.kind, f.name, r.type, f.units, COUNT(*) AS number {text} AND {chosen} "
-            "GROUP BY f.kind, f.name, r.type, f.units",
+            f"SELECT f.kind, {_NAME} AS name, r.type, f.units, COUNT(*) AS number {text} AND {chosen} "
+            f"GROUP BY f.kind, {_NAME}, r.type, f.units",
             (*values, *asked),
         )
     )
@@ -309,7 +308,10 @@ def open_findings(
     limit: int,
     sieve: Sieve = EVERYTHING,
 ) -> Rows:
-    """Open findings, by harm, then the oldest. ``after`` is (harm, opened_at, finding_id) of the last one seen."""
+    """Open findings, by harm, then the oldest. ``after`` is (harm, opened_at, finding_id) of the last one seen.
+
+    Where ``type`` is None, ``record_id`` is what else it is about: an install.
+    """
     text, values = findings_where(connection, scope, community_id)
     chosen, asked = sifted("f", sieve)
     if sieve.only is not None:
@@ -320,7 +322,7 @@ def open_findings(
     return _rows(
         run(
             connection,
-            f"SELECT * FROM (SELECT {harm} AS harm, f.finding_id, f.kind, f.name, f.record_id, f.units, f.opened_at, f.detail, "
+            f"SELECT * FROM (SELECT {harm} AS harm, f.finding_id, f.kind, {_NAME} AS name, f.record_id, f.units, f.opened_at, f.detail, "
             f"f.delegated_to, r.type, r.home, r.fields, r.form_version {text} AND {chosen}) q "
             f"WHERE {later} ORDER BY harm, opened_at, finding_id LIMIT ?",
             (*harms, *values, *asked, *given, limit),

@@ -38,15 +38,21 @@ def open_findings(connection: Connection, scope: Scope, community_id: str) -> di
     )
 
 
-def open_operations(connection: Connection, scope: Scope, community_id: str, now: str) -> dict[str, int]:
-    """Operations that are ``held`` or ``quarantined`` on records of each home; those about no record stand with what is in no cell."""
+def open_operations(connection: Connection, scope: Scope, community_id: str) -> list[tuple[str, str, int]]:
+    """(home, queue, number) of what waits on records of each home; what is about no record stands with what is in no cell.
+
+    The queues are those of the inbox: ``held``, ``quarantined``, and ``proposals`` for those who see the whole community; for others
+    a proposal is held like anything else.
+    """
     cut, values = _waiting_cut(scope, community_id)
-    return _counts(
+    queue = "o.now" if scope.streams is not None else "CASE WHEN o.now = 'held' AND o.now_reason = 'proposal' THEN 'proposals' ELSE o.now END"
+    found = run(
         connection,
-        f"SELECT {_HOME}, COUNT(*) FROM operation o LEFT JOIN record r ON r.community_id = o.community_id AND r.id = o.record_id "
-        f"WHERE o.community_id = ? AND o.now IN ('held', 'quarantined') AND o.now = ? AND {cut} GROUP BY {_HOME}",
-        (community_id, now, *values),
+        f"SELECT {_HOME}, {queue}, COUNT(*) FROM operation o LEFT JOIN record r ON r.community_id = o.community_id AND r.id = o.record_id "
+        f"WHERE o.community_id = ? AND o.now IN ('held', 'quarantined') AND {cut} GROUP BY {_HOME}, {queue}",
+        (community_id, *values),
     )
+    return [(row[0], row[1], int(row[2])) for row in found]
 
 
 def stale_households(connection: Connection, scope: Scope, community_id: str, before: str) -> dict[str, int]:

@@ -75,7 +75,7 @@ export const FIGURES: Figure[] = [
   { name: "freshness", tone: "care", edges: [0, 91, 181, 271, 366], of: (cell) => cell.freshness?.median_days ?? null, tell: (n) => (n === null ? "–" : t("common.days", { n })), list: { roster: "household_book", sort: ["confirmed_on"] } },
   { name: "conflicts", tone: "care", of: (cell) => cell.open_conflicts, tell: (n) => number(n), list: { inbox: "conflicts" } },
   { name: "density", tone: "plain", of: density, tell: (n) => (n === null ? "–" : t("overview.perHectare", { n: number(Math.round(n)) })), list: { roster: "persons", filters: [LIVING] } },
-  { name: "open", tone: "care", of: (cell) => (cell.open ? cell.open.conflicts + cell.open.findings + cell.open.held + cell.open.quarantined : null), tell: (n) => number(n), list: { inbox: "" } },
+  { name: "open", tone: "care", of: (cell) => (cell.open ? cell.open.conflicts + cell.open.findings + cell.open.held + cell.open.proposals + cell.open.quarantined : null), tell: (n) => number(n), list: { inbox: "" } },
   { name: "stale", tone: "care", edges: [0, 0.25, 0.5, 0.75, 0.9], of: (cell) => older(cell), tell: percent, list: { roster: "household_book", before: { column: "confirmed_on", days: HALF_A_YEAR }, sort: ["confirmed_on"] } },
   aged("aged_60", 60), aged("aged_80", 80),
   { name: "share_60", tone: "plain", of: (cell) => cell.ages?.share_60 ?? null, tell: percent, list: { roster: "persons", filters: [LIVING, { column: "age", op: "gte", value: 60 }] } },

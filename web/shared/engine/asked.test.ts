@@ -82,6 +82,16 @@ test("W8: work that waits is told with its reason; a conflict only while it is o
   expect(asked().map((one) => one.unit).sort()).toStrictEqual(["sex", null].sort());
 });
 
+test("W8: what was found about a phone is told in words; nothing can be told at a door about it", async () => {
+  const { office, engine, asked } = await asking();
+  const kinds = ["missing_range", "op_id_reused", "copied_back"];
+  Object.assign(office, { mark: "m1", items: kinds.map((kind) => ({ ...FINDING, item: `finding/${kind}`, id: null, type: null, units: [], finding: kind, name: "7/x", message: null })) });
+  await engine.sync();
+  expect(asked().map((one) => one.recordId)).toStrictEqual(["", "", ""]);
+  expect(new Set([...asked().map((one) => one.says.zh), "这条记录有疑点"]).size).toBe(4);
+  expect(engine.checked(asked()[0]!.asked!, "right", "")).toBeNull();
+});
+
 test("W8, S25: after a restore the list is that of the restored server", async () => {
   const { office, engine, asked, cell } = await asking();
   Object.assign(office, { mark: "m1", items: [FINDING] });

@@ -57,6 +57,9 @@ const FOUND: Record<string, Labels> = {
   confirm: { zh: "确认时内容已变", en: "it had changed when it was confirmed" },
   merged_unseen: { zh: "合并时还有没看到的值", en: "a value that nobody had seen when two were merged" },
   merge_undone: { zh: "合并撤回后要再核对", en: "to be looked at after a merge was taken back" },
+  missing_range: { zh: "一台手机有一段内容没有收到，请问清楚填过什么", en: "a part of what a phone wrote never arrived: ask what was written" },
+  op_id_reused: { zh: "一台手机用同一编号交了两份内容", en: "a phone sent two contents under one number" },
+  copied_back: { zh: "服务器换回了较早的数据", en: "an older copy of the server's data was put back" },
   left_behind: { zh: "所属的户（人）已迁往其他社区", en: "those it is about live in another community now" },
 };
 const DOUBTFUL: Labels = { zh: "这条记录有疑点", en: "something about this record is in doubt" };

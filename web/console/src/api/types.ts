@@ -126,7 +126,7 @@ export interface BaselineFigures {
   ages?: { aged_60: number; aged_80: number; under_3: number; share_60: number | null } | null;
   density_per_km2?: number | null;
   freshness_buckets?: { within_30: number; within_90: number; within_180: number; older: number } | null;
-  open?: { conflicts: number; findings: number; held: number; quarantined: number } | null;
+  open?: { conflicts: number; findings: number; held: number; proposals: number; quarantined: number } | null;
 }
 
 export interface TrendPoint {

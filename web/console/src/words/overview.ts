@@ -33,7 +33,7 @@ export const overview = {
   stale: ["半年未确认", "Stale"],
   staleHelp: ["半年以上没有确认的占比", "Share not confirmed for half a year"],
   open: ["待办事项", "Open matters"],
-  openHelp: ["不一致、疑点、等待、待核对", "Two values, findings, held, to be checked"],
+  openHelp: ["不一致、疑点、等待、提议、待核对", "Two values, findings, held, proposals, to be checked"],
   aged_60: ["60 岁以上", "60 and older"],
   aged_80: ["80 岁以上", "80 and older"],
   share_60: ["老龄化率", "Share of 60+"],
