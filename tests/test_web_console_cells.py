@@ -153,14 +153,17 @@ def test_two_cells_are_joined_undone_and_the_draft_thrown_away(office_page: Page
     assert all(one["state"] != "draft" for one in secretary.get(PATH)["editions"])
 
 
-def still(ground) -> str:
-    """The picture of a map once it stands: two some 100 ms apart are equal."""
+def still(ground: Locator) -> str:
+    """The picture of a map once it stands: two some 100 ms apart are equal, and something is drawn."""
     return ground.evaluate("""async canvas => {
-        const pause = () => new Promise(then => setTimeout(then, 100))
-        for (let last = null, now = canvas.toDataURL(); ; last = now, now = canvas.toDataURL()) {
-            if (now === last) return now
-            await pause()
+        const blank = () => Object.assign(document.createElement("canvas"), { width: canvas.width, height: canvas.height }).toDataURL()
+        for (let tries = 0, last = ""; tries < 100; tries++) {
+            const now = canvas.toDataURL()
+            if (now === last && now !== blank()) return now
+            last = now
+            await new Promise(then => setTimeout(then, 100))
         }
+        throw new Error("the map never stands still")
     }""")
 
 

@@ -257,12 +257,13 @@ def test_what_a_phone_could_not_get_in_is_settled_panel_by_panel(office_page: Pa
         seen[kind] = {"id": one, "type": kind, "base": {"v": record["v"], "tag": record["tag"]}}
     at = "2026-03-01T08:00:00Z"
     outcomes = phone.push(
-        {"kind": "patch", **seen["person"], "set": {"birth_date": "1950-13-45"}},
+        {"kind": "patch", **seen["person"], "set": {"birth_date": "1950-13-45"}, "op_id": (first := new_id())},
         {"kind": "create", "type": "resource", "id": new_id(), "set": {"name": "路口消防箱", "kind": "supply", "anchor": anchor}},
         {"kind": "create", "type": "visit", "id": new_id(), "set": {"household": new_id(), "method": "door", "outcome": "met", "visited_at": at}},
         {"kind": "command", **seen["household"], "name": "move_household", "arguments": {"dwelling": other.id}, "others": {}},
     )
     assert outcomes == ["quarantined", "applied", "held", "held"]
+    assert phone.push({"kind": "patch", **seen["person"], "set": {"birth_date": "1950-11-45"}, "op_id": first}) == ["quarantined"]
     sign_in(page, demo_site)
     page.goto(f"{demo_site.url}/#/inbox?cell={within['code']}")  # from the figure of a cell: the list in which something of it waits
     expect(page.get_by_role("navigation", name="待办").locator("[aria-current=page]")).to_have_text(re.compile("待核对 *1"))
@@ -306,6 +307,10 @@ def test_what_a_phone_could_not_get_in_is_settled_panel_by_panel(office_page: Pa
     page.get_by_role("link", name="等另一条").click()
     page.get_by_role("combobox", name="网格", exact=True).select_option("全部网格")  # the cell that was chosen is kept from tab to tab
     expect(page.get_by_role("row").filter(has_text="走访")).to_contain_text("所属的记录还没有到")
+    page.get_by_role("link", name="疑点").click()
+    found = page.get_by_role("row").filter(has=page.get_by_role("link", name="旧手机"))
+    expect(found).to_contain_text("这台设备用同一编号交了两份内容")  # about a phone, not about a record
+    expect(found).to_contain_text("网格员甲")
     page.get_by_role("link", name="提议").click()
     card = page.get_by_role("article").filter(has_text="整户搬迁")
     expect(card).to_contain_text("迁往")  # what is agreed to is told, not only that something is asked
