@@ -190,7 +190,8 @@ class FieldPhone:
         expect(self.page.get_by_role("button", name="上传更新")).to_be_enabled(timeout=60_000)
 
     def barriers(self) -> list[str]:
-        """What axe finds on the screen that is open, of any weight."""
+        """What axe finds on the screen that is open, of any weight, once nothing moves on it."""
+        self.page.evaluate("Promise.all(document.getAnimations().filter((one) => one.effect.getComputedTiming().iterations !== Infinity).map((one) => one.finished)).then(() => null)")
         if not self.page.evaluate("'axe' in window"):
             self.page.evaluate(AXE.read_text(encoding="utf-8"))
         found = self.page.evaluate("axe.run(document, {resultTypes: ['violations']})")

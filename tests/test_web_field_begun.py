@@ -51,7 +51,6 @@ def test_a_check_in_is_gone_on_with_where_it_was_begun_and_anything_begun_can_be
     assert phone.barriers() == []
     phone.page.get_by_role("button", name=re.compile("^不要了：新增")).click()
     phone.page.get_by_role("dialog").get_by_text("周末上午").wait_for()
-    phone.page.wait_for_timeout(500)  # the sheet has come up
     assert phone.barriers() == []
     phone.page.get_by_role("dialog").get_by_role("button", name="不要了", exact=True).click()
     expect(phone.page.get_by_role("heading", name="没写完的")).to_have_count(0)
