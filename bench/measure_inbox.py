@@ -16,11 +16,15 @@ from bench.report import Line, median
 from bench.week import Habits, play_week
 from server.app import create_app, house_of
 from server.demo.load import COMMUNITY_ID, PASSWORD, ensure_demo
+from server.house import House
+from server.services import accounts, assignments
 from server.settings import Settings
 from server.start import prepare
+from server.store import baseline
+from server.store.database import read
 
 SEED = 7
-KINDS = ("conflicts", "duplicates", "quarantine", "placements", "proposals", "unplaced")
+KINDS = ("conflicts", "duplicates", "quarantine", "placements", "findings", "proposals", "unplaced")
 """What is decided on a screen of the inbox."""
 
 
@@ -31,6 +35,7 @@ def measure_inbox(decide: int, say: Callable[[str], None], habits: Habits | None
         house = house_of(create_app(Settings.in_folder(folder)))
         prepare(house)
         ensure_demo(house)
+        _staff(house)
         with served.product(folder) as product:
             before = _waiting(product.address)
         told = play_week(house, SEED, habits or Habits())
@@ -49,6 +54,17 @@ def measure_inbox(decide: int, say: Callable[[str], None], habits: Habits | None
         seconds += week.get(kind, 0) * each
         lines.append(Line(f"inbox: a decision, {kind}", each, "s", None, note=f"of {len(times)} decided, the slowest {max(times):.2f} s; the screen's part, reading comes on top"))
     return [*lines, Line("inbox: a week's decisions, the screen's part", seconds, "s", None, note="matters of the week times the seconds of each kind")]
+
+
+def _staff(house: House) -> None:
+    """Every cell has somebody to whom its findings can be handed on."""
+    worker = next(one for one in accounts.list_users(house, accounts.OPERATOR) if one.login == "worker1")
+    held = {one.cell_id for one in assignments.list_assignments(house, accounts.OPERATOR, user_id=worker.user_id)}
+    with read(house.engine) as connection:
+        cells = [cell.cell_id for cell in baseline.published_cells(connection, COMMUNITY_ID)]
+    for cell_id in cells:
+        if cell_id not in held:
+            assignments.assign(house, accounts.OPERATOR, user_id=worker.user_id, cell_id=cell_id, community_id=COMMUNITY_ID)
 
 
 def _waiting(address: str) -> dict[str, int]:
@@ -118,14 +134,15 @@ def _decide(page: Page, kind: str, item: Any, turn: int) -> bool:
         item.get_by_role("button", name="放弃").click()
         page.get_by_role("dialog").get_by_role("button", name="确定").click()
     elif kind == "findings":
-        menus = page.locator("[role=menu]:visible")
-        while menus.count():  # that of the matter before still goes
-            page.wait_for_timeout(_LOOK_MS)
-        item.get_by_role("button", name="交给网格员核实").click()
-        menus.wait_for()
-        workers = page.locator("[role=menuitem]:visible:not([aria-disabled=true])")
+        hand = item.get_by_role("button", name="交给网格员核实")
+        # Its own menu: that of the matter before may still be going.
+        menu = page.locator(f"[role=menu][aria-labelledby='{hand.get_attribute('id')}']")
+        hand.click()
+        menu.get_by_role("menuitem").first.wait_for()
+        workers = menu.locator("[role=menuitem]:not([aria-disabled=true])")
         if workers.count() == 0:
-            page.keyboard.press("Escape")
+            hand.click()
+            menu.wait_for(state="hidden")
             return False
         workers.first.click()
     elif kind == "proposals":
