@@ -38,7 +38,7 @@ def test_every_figure_of_the_work_in_a_cell_opens_as_many_rows(office_page: Page
         row.get_by_role("cell").nth(column).get_by_role("button").click()
         page.locator("footer.foot").wait_for()
         assert shown_count(page) == expected, name
-    kinds = ("两人填的不一样", "疑点", "等另一条", "待核对")
+    kinds = ("两人填的不一样", "疑点", "等另一条", "待核对", "提议")
     for _ in range(5):  # findings are looked for all the time: one may be made between the two pages
         page.goto(f"{demo_site.url}/#/cells/progress")
         link = page.get_by_role("row").filter(has=page.get_by_role("link", name=cell["name"], exact=True)).get_by_role("cell").last.get_by_role("link")

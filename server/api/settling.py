@@ -15,6 +15,8 @@ from server.errors import InputError, InvalidInput
 from server.openapi import describe
 from server.services import settling
 from server.services.asked import asked_for_phone
+from server.services.handing import hand_on
+from server.store.handed import DOUBTFUL, DUPLICATE, NO_CELL
 
 blueprint = Blueprint("settling", __name__)
 
@@ -83,6 +85,40 @@ def delegate_finding(finding_id: str) -> Response:
 def delegate_operation(install_id: str, n: int) -> Response:
     """Needs ``resolve_conflicts``. Who was asked may look into it; deciding still needs ``decide_waiting``."""
     return _handed(operation=(install_id, n))
+
+
+@blueprint.post("/api/v1/inbox/duplicates/<first>/<second>/delegate")
+@describe(zh="把一对疑似重复的人交给能上门核实的人", en="Hand two who may be one to whoever can ask at the door",
+          tag="待办", request=DelegateSchema, query=COMMUNITY, response={"type": "object"},
+          problems=("not-found", "invalid-input", "malformed-body"))  # fmt: skip
+def delegate_duplicate(first: str, second: str) -> Response:
+    """Needs ``resolve_conflicts``. Whoever of the two the asked one sees is asked about."""
+    return _handed_on(DUPLICATE, first, second)
+
+
+@blueprint.post("/api/v1/inbox/unplaced/<record_id>/delegate")
+@describe(zh="把一条未归格的记录交给能上门核实的人", en="Hand a record in no cell to whoever can find out where it is",
+          tag="待办", request=DelegateSchema, query=COMMUNITY, response={"type": "object"},
+          problems=("not-found", "invalid-input", "malformed-body"))  # fmt: skip
+def delegate_unplaced(record_id: str) -> Response:
+    """Needs ``resolve_conflicts``. What is in no cell is seen by who sees the whole community, and by who wrote it."""
+    return _handed_on(NO_CELL, record_id)
+
+
+@blueprint.post("/api/v1/inbox/placements/<record_id>/delegate")
+@describe(zh="把一处待确认的归格交给能上门核实的人", en="Hand a doubtful place to whoever can look there",
+          tag="待办", request=DelegateSchema, query=COMMUNITY, response={"type": "object"},
+          problems=("not-found", "invalid-input", "malformed-body"))  # fmt: skip
+def delegate_placement(record_id: str) -> Response:
+    """Needs ``resolve_conflicts``."""
+    return _handed_on(DOUBTFUL, record_id)
+
+
+def _handed_on(kind: str, record_id: str, other: str | None = None) -> Response:
+    actor, community_id = actor_in_community("resolve_conflicts")
+    asked = DelegateSchema().load(read_json(10_000))
+    look = auth.look(actor, "change", "inbox: delegate")
+    return _json(hand_on(auth.house(), auth.scope(actor), community_id, look, kind, record_id, other, user_id=asked["user_id"]))
 
 
 def _handed(**which: Any) -> Response:

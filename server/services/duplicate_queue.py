@@ -13,6 +13,7 @@ from server.permissions import Actor, Scope
 from server.services.audit import line_of
 from server.services.duplicate_pairs import REASONS, Known, Pair, likely_pairs
 from server.services.find_index import CommunityIndex, Found, index_of, refresh
+from server.services.handing import add_handed, matters
 from server.services.inbox import cells_by_home
 from server.services.labels import PERSONAL, field_label, form_of, shown, title_of, words_of
 from server.services.looks import Look, seen
@@ -22,6 +23,7 @@ from server.store import audit as audit_store
 from server.store import duplicates as store
 from server.store import record_page, rosters, search
 from server.store.database import read, stamp, write
+from server.store.handed import DUPLICATE, take_back
 
 KIND = "person"
 _TAIL = ("tail", "document_number")
@@ -138,7 +140,8 @@ def _rows(
     cells = cells_by_home(connection, community_id)
     form = form_of(house.registry, KIND, None)
     personal: set[str] = set()
-    rows = []
+    rows: list[dict[str, Any]] = []
+    told = []
     for pair in pairs:
         two = [entries.get(pair.first), entries.get(pair.second)]
         if any(one is None for one in two):
@@ -164,7 +167,8 @@ def _rows(
                 "fields": fields,
             }
         )  # fmt: skip
-    return rows, personal
+        told.append(matters(DUPLICATE, pair.first, pair.second))
+    return rows, personal | add_handed(house, connection, scope, community_id, rows, told)
 
 
 def decide(
@@ -189,6 +193,7 @@ def decide(
     with write(house.engine) as connection:
         if distinct:
             store.set_distinct(connection, community_id, pair, at=line.at, by=actor.user_id)
+            take_back(connection, community_id, matters(DUPLICATE, *pair), line.at)
         elif not store.unset_distinct(connection, community_id, pair):
             raise NotFound("nobody has said that these are two")
         audit_store.append(connection, line)

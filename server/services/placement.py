@@ -11,6 +11,7 @@ from geo.location import radius_m95
 from geo.place import PlacementDecision, place_fix
 from server.errors import InputError, InvalidInput, NotFound, OutsideScope
 from server.permissions import Actor, Scope
+from server.services.handing import add_handed, matters
 from server.services.labels import PERSONAL, form_of, title_of
 from server.services.looks import Look, seen
 from server.services.paging import make_cursor, read_cursor
@@ -23,6 +24,7 @@ from server.store import inbox as people
 from server.store import placements as store
 from server.store import places as editions
 from server.store.database import read, stamp
+from server.store.handed import DOUBTFUL
 from sync.memory import UNPLACED
 from sync.placing import PIN, pinned_cell
 
@@ -135,6 +137,8 @@ def queue(
                 "en": en,
             }
         )
+    with read(house.engine) as connection:
+        named |= add_handed(house, connection, scope, community_id, rows, [matters(DOUBTFUL, row.id) for row in page])
     seen(house, look, scope, community_id, fields=sorted(named), count=len(rows), where="inbox=placements")
     last = [page[-1].created_at, page[-1].id] if len(found) > size else None
     return {

@@ -16,6 +16,7 @@ from server.house import House
 from server.permissions import Scope
 from server.services.checks import add_checks
 from server.services.disagreements import DERIVED
+from server.services.handing import add_handed, matters
 from server.services.inbox import cells_by_home, harm_of
 from server.services.inbox_names import names_of
 from server.services.labels import form_of, title_of
@@ -24,9 +25,15 @@ from server.services.paging import make_cursor, read_cursor
 from server.services.places import places_in_force
 from server.store import inbox as store
 from server.store.database import read, stamp
+from server.store.handed import DOUBTFUL, DUPLICATE, NO_CELL
 from server.store.sieve import EVERYTHING, LESS, Sieve
 
 MOST_PER_PAGE = 200
+_HANDED = {
+    DUPLICATE: {"zh": "可能与另一个人是同一个人，请问清楚", "en": "May be one with somebody else: find out"},
+    NO_CELL: {"zh": "不知道在哪个网格，请问清楚在哪里", "en": "In no cell: find out where it is"},
+    DOUBTFUL: {"zh": "在网格边上，请核实在哪个网格", "en": "At the border of cells: find out in which it is"},
+}
 _OFFICE = {"zh": "多次没见到、拒访或已搬离，要社区出面", "en": "Tried in vain too often, refused or moved away: for the office"}
 
 
@@ -133,15 +140,8 @@ def unplaced(
                     "by": people.get(row["created_install"]),
                 }
             )
-        seen(
-            house,
-            look,
-            scope,
-            community_id,
-            fields=sorted(personal),
-            count=len(rows),
-            where="inbox=unplaced",
-        )
+        personal |= add_handed(house, connection, scope, community_id, rows, [matters(NO_CELL, row["id"]) for row in page])
+        seen(house, look, scope, community_id, fields=sorted(personal), count=len(rows), where="inbox=unplaced")
     last = [page[-1]["created_at"], page[-1]["id"]] if len(found) > limit else None
     return _answer(house, use, rows, last)
 
@@ -292,6 +292,8 @@ def finding_message(house: House, found: str, kind: str | None, name: str) -> An
         return DISAGREEMENTS.get(name)
     if found == store.ESCALATED:
         return _OFFICE
+    if found in _HANDED:
+        return _HANDED[found]
     if kind is None or kind not in house.registry.types():
         return None
     form = house.registry.latest(kind)

@@ -1,4 +1,4 @@
-"""What somebody was asked to see to at the door: conflicts, findings and work that waits, handed on at the office."""
+"""What somebody was asked to see to at the door: conflicts, findings, work that waits and what is worked out anew, handed on at the office."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from server.permissions import Scope
 from server.store.database import run
+from server.store.handed import DOUBTFUL, DUPLICATE, handed_where
 from server.store.inbox import findings_where, operations_where
 from server.store.scoping import among, record_cut
 
@@ -22,7 +23,9 @@ MARKS = (
     "SELECT 'conflict/' || k.conflict_id AS item, k.delegated_at AS at, r.home, r.life, k.unit AS more "
     "FROM conflict k LEFT JOIN record r ON r.community_id = k.community_id AND r.id = k.record_id "
     "WHERE k.community_id = ? AND k.delegated_to = ? AND k.state = 'open' "
-    "UNION ALL SELECT 'finding/' || f.finding_id, f.delegated_at, r.home, r.life, f.units "
+    "UNION ALL SELECT 'finding/' || f.finding_id, f.delegated_at, r.home, r.life, f.units || COALESCE(CASE "
+    f"WHEN f.kind = '{DUPLICATE}' THEN (SELECT q.life FROM record q WHERE q.community_id = f.community_id AND q.id = f.name) "
+    f"WHEN f.kind = '{DOUBTFUL}' THEN r.placement END, '') "
     "FROM finding f LEFT JOIN record r ON r.community_id = f.community_id AND r.id = f.record_id "
     "WHERE f.community_id = ? AND f.delegated_to = ? AND f.state = 'open' "
     "UNION ALL SELECT 'operation/' || o.install_id || '/' || o.n, o.delegated_at, r.home, r.life, o.now || COALESCE(o.now_reason, '') "
@@ -54,15 +57,16 @@ def asked_of(connection: Connection, scope: Scope, community_id: str, user_id: s
         (community_id, user_id, *values),
     )
     rows = [dict(row._mapping) for row in found]
-    text, given = findings_where(connection, scope, community_id)
-    found = run(
-        connection,
-        "SELECT 'finding/' || f.finding_id AS item, 'finding' AS kind, f.delegated_at AS asked_at, r.id AS record_id, r.type, f.units, "
-        "f.kind AS finding, f.name, NULL AS reason, f.detail, NULL AS install_id, NULL AS claimed_at "
-        f"{text} AND f.delegated_to = ?",
-        (*given, user_id),
-    )
-    rows += [dict(row._mapping) for row in found]
+    for where in (findings_where, handed_where):
+        text, given = where(connection, scope, community_id)
+        found = run(
+            connection,
+            "SELECT 'finding/' || f.finding_id AS item, 'finding' AS kind, f.delegated_at AS asked_at, r.id AS record_id, r.type, f.units, "
+            "f.kind AS finding, f.name, NULL AS reason, f.detail, NULL AS install_id, NULL AS claimed_at "
+            f"{text} AND f.delegated_to = ?",
+            (*given, user_id),
+        )
+        rows += [dict(row._mapping) for row in found]
     for now in ("held", "quarantined"):
         text, given = operations_where(connection, scope, community_id, now, proposals=True)
         found = run(

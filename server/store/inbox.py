@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from server.models import HOUSE, conflict_sibling, held_wait, install, user_account
 from server.permissions import Scope
 from server.store.database import rows_of, run
+from server.store.handed import KINDS
 from server.store.scoping import UNPLACED, Condition, among, record_cut, see_community
 from server.store.sieve import EVERYTHING, Sieve, operation_rank, rank, sifted
 
@@ -17,6 +18,8 @@ Rows = list[dict[str, Any]]
 
 ESCALATED = "escalated"
 """Kind of the findings about households that the office has to look at: counted and listed among the visits."""
+LISTED_ELSEWHERE = f"('{ESCALATED}', {KINDS})"
+"""Kinds of findings that stand in queues of their own."""
 
 # The planner of SQLite uses the partial index only where its own words stand in the query.
 _OPEN_OPERATION = "o.now IN ('held', 'quarantined')"
@@ -269,7 +272,7 @@ def findings_where(connection: Connection, scope: Scope, community_id: str) -> C
     cut, values = record_cut(connection, scope, community_id)
     text = (
         "FROM finding f LEFT JOIN record r ON r.community_id = f.community_id AND r.id = f.record_id "
-        f"WHERE f.community_id = ? AND f.state = 'open' AND f.kind <> '{ESCALATED}' AND "
+        f"WHERE f.community_id = ? AND f.state = 'open' AND f.kind NOT IN {LISTED_ELSEWHERE} AND "
     )
     # Findings about no record (a missing range of a phone, named by its install) are for those who see the whole community.
     return text + (f"({cut})" if scope.streams is not None else f"(r.id IS NULL OR ({cut}))"), [community_id, *values]

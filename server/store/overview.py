@@ -12,7 +12,7 @@ from server.models import daily_figure
 from server.permissions import Scope
 from server.store.baseline import place_cut
 from server.store.database import insert_rows, run
-from server.store.inbox import ESCALATED
+from server.store.inbox import LISTED_ELSEWHERE
 from server.store.scoping import UNPLACED, Condition, json_text
 
 TOTAL = "~total"
@@ -33,7 +33,7 @@ def open_findings(connection: Connection, scope: Scope, community_id: str) -> di
     return _counts(
         connection,
         f"SELECT {_HOME}, COUNT(*) FROM finding f LEFT JOIN record r ON r.community_id = f.community_id AND r.id = f.record_id "
-        f"WHERE f.community_id = ? AND f.state = 'open' AND f.kind <> '{ESCALATED}' AND {cut} GROUP BY {_HOME}",
+        f"WHERE f.community_id = ? AND f.state = 'open' AND f.kind NOT IN {LISTED_ELSEWHERE} AND {cut} GROUP BY {_HOME}",
         (community_id, *values),
     )
 

@@ -12,7 +12,7 @@ from server.permissions import Scope
 from server.store.database import rows_of, run
 from server.store.scoping import Condition, among, both, record_cut
 
-_DOUBTFUL = "r.placement LIKE '%\"needs_confirmation\":true%'"
+DOUBTFUL_PLACE = "r.placement LIKE '%\"needs_confirmation\":true%'"
 
 
 def doubtful_where(connection: Connection, scope: Scope, community_id: str, types: Sequence[str]) -> Condition:
@@ -20,7 +20,7 @@ def doubtful_where(connection: Connection, scope: Scope, community_id: str, type
     return both(
         record_cut(connection, scope, community_id),
         among("r.type", types),
-        (f"r.life = 'live' AND {_DOUBTFUL}", []),
+        (f"r.life = 'live' AND {DOUBTFUL_PLACE}", []),
     )
 
 
