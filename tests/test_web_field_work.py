@@ -190,7 +190,7 @@ def test_two_homes_become_one_with_another_head_and_who_left_meanwhile_is_not_ta
     phone.tap("更多")
     phone.tap("换户主")
     phone.page.get_by_role("dialog").locator("button.item").first.click()
-    phone.said("已存到本机")
+    expect(phone.page.locator("main a.item[href*='/person/']").first).to_have_attribute("href", re.compile(members[1]))
     assert people(phone, household)[0] == members[1]
 
     phone.go(f"/household/{household}/join")

@@ -1,7 +1,7 @@
 // @vitest-environment jsdom
 import { beforeAll, expect, test } from "vitest";
 import { Problem } from "./api/client.ts";
-import { tellOutcome, why } from "./tell.ts";
+import { ASKED, isWritten, tellOutcome, why } from "./tell.ts";
 import { speak } from "./words/index.ts";
 
 beforeAll(() => speak("zh-CN"));
@@ -30,5 +30,8 @@ test("only what is written looks like success; of several outcomes the worst is 
   const tell = (...outcomes: string[]) => tellOutcome({ results: outcomes.map((outcome) => ({ now: { outcome } })) }, "做完了");
   expect([tell("applied"), last()]).toEqual([true, ["success", "做完了"]]);
   expect([tell("applied", "conflict"), last()]).toEqual([false, ["warning", "与他人填的不一样，已进待办"]]);
+  expect([tellOutcome({ results: [{ now: { outcome: "held" } }] }, "已申请", ASKED), last()]).toEqual([true, ["success", "已申请"]]);
+  expect(tellOutcome({ results: [{ now: { outcome: "held" } }, { now: { outcome: "conflict" } }] }, "已申请", ASKED)).toBe(false);
+  expect(isWritten({ results: [{ now: { outcome: "merged" } }, { now: { outcome: "held" } }] })).toBe(false);
   expect([tell("quarantined", "applied"), last()]).toEqual([false, ["error", "未写入，待核对"]]);
 });

@@ -104,17 +104,23 @@ interface Told {
   results: readonly { now: Pick<WriteResult["results"][number]["now"], "outcome"> }[];
 }
 
-/** What became of what somebody wrote: `done` instead of the usual words where it stands now. Only that looks like success, and is true. */
-export function tellOutcome(told: Told, done?: string): boolean {
+/** Whether everything of it stands now. */
+export const isWritten = (told: Told): boolean => told.results.every((one) => WRITTEN.includes(one.now.outcome));
+
+/** Of a request to somebody else: it waits there, which is what was asked for. */
+export const ASKED = [...WRITTEN, "held"];
+
+/** What became of what somebody wrote: `done` instead of the usual words where it is as it should be, one of `fine`. Only that looks like success, and is true. */
+export function tellOutcome(told: Told, done?: string, fine: readonly string[] = WRITTEN): boolean {
   // The worst of several: what was not written must not hide behind what was.
-  const order = ["quarantined", "erased", "held", "conflict", ...WRITTEN];
+  const order = ["quarantined", "erased", "held", "conflict", ...WRITTEN].filter((one) => !fine.includes(one));
   const outcomes = told.results.map((one) => one.now.outcome);
   const outcome = order.find((one) => outcomes.includes(one)) ?? outcomes[0] ?? "applied";
   const words = word(`records.outcome_${outcome}`, outcome);
-  const written = WRITTEN.includes(outcome);
-  if (written) cheer(done ?? words);
+  const isFine = fine.includes(outcome);
+  if (isFine) cheer(done ?? words);
   else ElMessage({ type: outcome === "conflict" || outcome === "held" ? "warning" : "error", message: words, grouping: true, showClose: true, duration: 6000 });
-  return written;
+  return isFine;
 }
 
 export async function copyText(text: string): Promise<void> {

@@ -53,6 +53,7 @@ export const inbox = {
   bulkCurrent: ["这一页都保留现用", "Keep what is in use on this page"],
   bulkAsk: ["将一次解决 {n} 条，逐条记入历史。继续？", "This settles {n} at once, each in its history. Go on?"],
   bulkDone: ["已解决 {n} 条", "{n} settled"],
+  bulkSome: ["已解决 {n} 条，另有 {left} 条没有，仍在等", "{n} settled; {left} are not and still wait"],
   said: ["{who} 称 {at} 填写", "{who} says: written {at}"],
   arrived: ["{at} 收到", "arrived {at}"],
   opened: ["{at} 起", "since {at}"],

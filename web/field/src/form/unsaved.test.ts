@@ -95,7 +95,7 @@ test("who goes on typing without a pause is kept all the same, and it is known w
     await nextTick();
     expect(unsaved.isKept.value).toBe(false);
     vi.advanceTimersByTime(400);
-    await vi.waitFor(() => expect(unsaved.isKept.value).toBe(true));
+    await vi.waitFor(() => expect(unsaved.isKept.value).toBe(true), { timeout: 20_000 });
     expect(draft()).toBe("沙袋");
     app.unmount();
   } finally {

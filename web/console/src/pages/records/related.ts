@@ -1,6 +1,7 @@
 // What is told of a record in the list of another one.
 import type { RelatedRow } from "../../api/records.ts";
 import { day } from "../../tell.ts";
+import { common } from "../../words/shared.ts";
 import { say } from "../../words/index.ts";
 
 const MOST = 4;
@@ -12,7 +13,7 @@ export function factsOf(row: Pick<RelatedRow, "title" | "facts">, typeOf: (name:
     if (text === row.title) continue;
     const type = typeOf(name);
     if (type === "boolean") {
-      if (text === "是") found.push(say(label));
+      if (text === common.yes[0]) found.push(say(label));
     } else if (type === "integer" || type === "decimal") found.push(`${say(label)} ${text}`);
     else found.push(/^\d{4}-\d\d-\d\dT/.test(text) ? day(text) : told(name, text));
   }
