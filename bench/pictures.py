@@ -24,8 +24,8 @@ PIN = "258036"
 #: Colours of a picture; flat screens need no more, and a page of pictures stays light.
 COLOURS = 96
 _WORDS = {
-    "zh": {"code": "登记码", "next": "下一步", "again": "再输一遍", "home": "今天去哪儿", "visit": "走访结果", "me": "我在哪儿", "english": "English"},
-    "en": {"code": "Enrolment code", "next": "Next", "again": "Once more", "home": "Where to go", "visit": "Visit", "me": "Where am I", "english": "中文"},
+    "zh": {"code": "登记码", "next": "下一步", "again": "再输一遍", "home": "今天去哪儿", "visit": "走访结果", "me": "我在哪儿", "english": "English", "more": "更多", "dwelling": "房屋"},
+    "en": {"code": "Enrolment code", "next": "Next", "again": "Once more", "home": "Where to go", "visit": "Visit", "me": "Where am I", "english": "中文", "more": "More", "dwelling": "Dwelling"},
 }
 
 
@@ -103,24 +103,39 @@ def _tour(page: Page, url: str, environment: dict[str, str], language: str) -> N
     keep("visit")
     page.keyboard.press("Escape")
     page.locator(".van-overlay").first.click(position={"x": 20, "y": 20})
+    page.get_by_role("button", name=words["more"], exact=True).click()
+    keep("more")
+    page.get_by_role("dialog").get_by_text(words["dwelling"], exact=True).click()
+    keep("dwelling")
     go(due[0] + "/change", "change")
     go(due[0] + "/member", "member")
     go(due[0], "household")
     person = str(page.locator("main a.item[href*='/person/']").first.get_attribute("href"))[1:]
     go(person, "person")
     go(person + "/leave/left", "leave")
-    go(due[0] + "/split", "split")
+    go(person + "/party", "party")
+    for step in ("move", "split", "join"):
+        go(f"{due[0]}/{step}", step)
+    go(building.replace("building", "record"), "record")
+    go(person.replace("person", "edit") + "/identity", "edit")
+    go("/person/nobody", "not-here")
     go("/resources", "resources")
+    go("/new/resource", "new")
+    go("/due", "due")
     page.context.set_offline(True)
     go(due[1], "household")
     page.locator(".bottom-bar .button.main").click()
     page.locator(".van-toast").wait_for(state="hidden")
     go("/sync", "sync")
     page.context.set_offline(False)
+    go("/rescue", "rescue")
     go("/me", "me")
     go("/map", "map")
     page.get_by_role("button", name=words["me"]).click()
     keep("map")
+    page.reload()
+    page.get_by_role("button", name=PIN[0], exact=True).wait_for()
+    keep("locked")
 
 
 def _command(*words: str) -> list[str]:

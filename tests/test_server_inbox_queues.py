@@ -131,6 +131,20 @@ def test_what_is_found_about_a_phone_stands_in_the_inbox_of_who_sees_all_of_the_
         assert [row["record_id"] for row in asked_of(connection, Scope((COMMUNITY,)), COMMUNITY, to)] == [None]
 
 
+def test_who_decides_takes_note_of_what_is_found_about_a_phone_and_it_is_over(office):
+    """No record settles it; what is found about a record is not put aside like this, and nobody else can."""
+    waiting_of_all_kinds(office)
+    secretary = office.signed_in("secretary")
+    ids = {row["name"]: row["finding_id"] for row in secretary.get("/api/v1/inbox/findings").json["rows"]}
+    path = "/api/v1/inbox/findings/{}/noticed".format
+    assert problem(office.signed_in("grid_worker").post(path(ids["missing_range"]))) == (403, "outside-your-scope")
+    assert problem(secretary.post(path(ids["child_married"]))) == (404, "not-found")
+    assert secretary.post(path(ids["missing_range"])).json == {"state": "closed"}
+    assert problem(secretary.post(path(ids["missing_range"]))) == (404, "not-found")
+    assert {row["name"] for row in secretary.get("/api/v1/inbox/findings").json["rows"]} == {REUSED, "child_married"}
+    assert f"finding/{ids['missing_range']}" in secretary.get("/api/v1/audit").text
+
+
 def test_findings_and_waiting_work_are_handed_to_a_worker_and_taken_back(office):
     """Who was asked finds it among what is theirs; what nobody can see cannot be handed on; a finding that comes up again is nobody's."""
     waiting_of_all_kinds(office)

@@ -311,6 +311,8 @@ def test_what_a_phone_could_not_get_in_is_settled_panel_by_panel(office_page: Pa
     found = page.get_by_role("row").filter(has=page.get_by_role("link", name="旧手机"))
     expect(found).to_contain_text("这台设备用同一编号交了两份内容")  # about a phone, not about a record
     expect(found).to_contain_text("网格员甲")
+    found.get_by_role("button", name="知道了", exact=True).click()
+    expect(found).to_have_count(0)
     page.get_by_role("link", name="提议").click()
     card = page.get_by_role("article").filter(has_text="整户搬迁")
     expect(card).to_contain_text("迁往")  # what is agreed to is told, not only that something is asked

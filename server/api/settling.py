@@ -78,6 +78,16 @@ def delegate_finding(finding_id: str) -> Response:
     return _handed(finding_id=finding_id)
 
 
+@blueprint.post("/api/v1/inbox/findings/<finding_id>/noticed")
+@describe(zh="知道了：一条不属于任何记录的疑点就此了结", en="Take note of a finding about no record: it is over",
+          tag="待办", query=COMMUNITY, response={"type": "object"}, problems=("not-found",))  # fmt: skip
+def note_finding(finding_id: str) -> Response:
+    """Needs ``decide_waiting``. What is found about a record ends with the record's own facts, never like this."""
+    actor, community_id = actor_in_community("decide_waiting")
+    look = auth.look(actor, "change", "inbox: noticed")
+    return _json(settling.take_note(auth.house(), auth.scope(actor), community_id, finding_id, look))
+
+
 @blueprint.post("/api/v1/inbox/operations/<install_id>/<int:n>/delegate")
 @describe(zh="把一条待核对、等另一条的内容或提议交给能上门核实的人", en="Hand quarantined or held work, or a proposal, to whoever can see to it",
           tag="待办", request=DelegateSchema, query=COMMUNITY, response={"type": "object"},

@@ -20,7 +20,7 @@ from server.services.looks import Look, seen
 from server.services.push import TRIES, Batch, Sender, accept
 from server.services.unsealing import open_sealed
 from server.store import assignments as places
-from server.store import audit, installs, people
+from server.store import audit, installs, noticed, people
 from server.store import inbox as store
 from server.store import places as grounds
 from server.store import push as reading
@@ -215,6 +215,21 @@ def delegate_waiting(
             raise _elsewhere()
         audit.append(connection, line_of(house, look, scope=what, community_id=community_id))
     return {"delegated_to": user_id}
+
+
+def take_note(house: House, scope: Scope, community_id: str, finding_id: str, look: Look) -> dict[str, Any]:
+    """Close a finding about a phone or the house, which nothing that is written settles; it stays in the audit log who took note.
+
+    Raises
+    ------
+    NotFound
+        No open finding like this about no record in the scope.
+    """
+    with write(house.engine) as connection:
+        if not noticed.take_note(connection, scope, community_id, finding_id, stamp(house.clock())):
+            raise NotFound("no finding of this kind waits within your scope")
+        audit.append(connection, line_of(house, look, scope=f"finding/{finding_id}", community_id=community_id))
+    return {"state": "closed"}
 
 
 def demand_colleague(house: House, connection: Any, community_id: str, user_id: str | None) -> Scope | None:
