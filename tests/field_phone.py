@@ -52,7 +52,7 @@ class FieldPhone:
         return self.page.context
 
     def enrol(self, login: str = "worker1") -> FieldPhone:
-        """Code, PIN twice, first sync, home."""
+        """Code, PIN twice, first sync, home; the phone may lose its network then."""
         self.page.goto(f"{self.site.url}/field/")
         self.page.get_by_label("登记码").fill(self.site.enrolment_code(login))
         self.tap("下一步")
@@ -60,6 +60,7 @@ class FieldPhone:
         self.page.get_by_text("再输一遍").wait_for()
         self.pin()
         self.home_stands()
+        self.program_is_kept()
         return self.pace()
 
     def pace(self) -> FieldPhone:
