@@ -1,4 +1,5 @@
 // Addresses of the console. The part after # never reaches the server; personal values never stand in it either.
+import { ElMessage } from "element-plus";
 import { createRouter, createWebHashHistory } from "vue-router";
 import { askAhead } from "./first.ts";
 import SignIn from "./pages/SignIn.vue";
@@ -52,6 +53,9 @@ router.beforeEach(async (to) => {
   if (to.meta.right && !may(to.meta.right)) return startOf();
   return true;
 });
+
+// The program of a page comes when it is opened: it may be out of reach, or gone since the server was upgraded.
+router.onError(() => ElMessage({ message: t("common.pageMissing"), type: "warning", duration: 0, showClose: true }));
 
 router.afterEach((to) => {
   document.title = `${t(to.meta.title ?? "common.console")} · ${t("common.product")}`;

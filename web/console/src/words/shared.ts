@@ -11,6 +11,7 @@ export const common = {
   signedOut: ["登录已过期，请重新登录", "Your session has ended; please sign in again"],
   signedOutKept: ["{name}，登录已过期。请重新登录，刚才的页面和填写的内容还在。", "{name}, your session has ended. Sign in again: the page and what you typed are still there."],
   leaveInstead: ["不继续了，退出登录", "Leave instead"],
+  pageMissing: ["这一页没有打开：连不上服务器，或者系统刚升级。请刷新页面后再试。", "This page did not open: the server is out of reach, or was just upgraded. Reload the page and try again."],
   slowServer: ["服务器应答较慢，仍在等待…", "The server is slow to answer, still waiting…"],
   language: ["语言", "Language"],
   skip: ["跳到正文", "Skip to the content"],
