@@ -38,7 +38,7 @@ def _rows(house: House, job: Job, progress: Progress) -> dict[str, Any]:
     part = report_path(house, job.job_id).with_suffix(".part")
     folder(house).mkdir(mode=0o700, exist_ok=True)
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as report:
-        for planned in plans(house, job.community_id, path, asked["sheet"], asked["mapping"]):
+        for planned in plans(house, job.community_id, path, asked["sheet"], asked["mapping"], alive=lambda: progress.advance(0)):
             if asked["act"] == "write":
                 write_plans(house, job, planned)
             for one in planned:

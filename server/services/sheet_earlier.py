@@ -95,19 +95,23 @@ class Told:
         return any(_same_door(parts, one.parts) for parts in self.doors)
 
 
-def learn_earlier(scratch: Scratch, tables: Sequence[Earlier]) -> None:
-    """Take in what the tables said, the nearest first; of each fact of a person the nearest row that names it counts."""
+def learn_earlier(scratch: Scratch, tables: Sequence[Earlier], alive: Callable[[], None]) -> None:
+    """Take in what the tables said, the nearest first; of each fact of a person the nearest row that names it counts.
+
+    ``alive`` is called again and again meanwhile.
+    """
     for at, table in enumerate(tables):
-        rows = _linked(table)
+        rows = _linked(table, alive)
         while some := list(islice(rows, _AT_A_TIME)):
             scratch.tell(
                 ((person_id, one.key if table.same else None, one.row, _content(one, at, table.same)) for person_id, one in some), _joined
             )
 
 
-def expect(scratch: Scratch, rows: Iterator[tuple[int, Any]], reader: Reader) -> None:
-    """Take in whom the rows of the table now are about, as far as they say it; rows with faults say nothing."""
+def expect(scratch: Scratch, rows: Iterator[tuple[int, Any]], reader: Reader, alive: Callable[[], None]) -> None:
+    """Take in whom the rows of the table now are about, as far as they say it; rows with faults say nothing. ``alive`` as above."""
     while some := list(islice(rows, _AT_A_TIME)):
+        alive()
         read = (reader.read(number, cells) for number, cells in some)
         scratch.expect(one.key for one in read if not one.errors)
 
@@ -148,11 +152,11 @@ def _joined(nearer: bytes, farther: bytes) -> bytes:
     return orjson.dumps(told)
 
 
-def _linked(table: Earlier) -> Iterator[tuple[str, SheetRow]]:
+def _linked(table: Earlier, alive: Callable[[], None]) -> Iterator[tuple[str, SheetRow]]:
     """(person, row) of every row of a table that was written to somebody."""
     with table.report.open("rb") as report, open_sheet(table.path, table.sheet) as (_, rows):
         said = (orjson.loads(line) for line in report)
-        for number, cells in data_rows(rows, table.heading):
+        for number, cells in data_rows(_told(rows, alive), table.heading):
             one = next(said, None)
             while one is not None and one["row"] < number:
                 one = next(said, None)
@@ -162,6 +166,14 @@ def _linked(table: Earlier) -> Iterator[tuple[str, SheetRow]]:
                 read = table.reader.read(number, cells)
                 if not read.errors:
                     yield one["record_id"], read
+
+
+def _told(rows: Iterator[Any], alive: Callable[[], None]) -> Iterator[Any]:
+    """The same rows; ``alive`` is called for every batch of them, also where whoever asks for them passes most by."""
+    for place, row in enumerate(rows):
+        if place % _AT_A_TIME == 0:
+            alive()
+        yield row
 
 
 def _same_door(mine: Parts, other: Parts) -> bool:

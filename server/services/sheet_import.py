@@ -39,8 +39,6 @@ KIND = "import"
 KEPT = timedelta(days=30)
 BATCH_ROWS = 500
 
-Advance = Callable[[int], None]
-
 
 # ---------------------------------------------------------------- looking at a table
 def look_at(house: House, community_id: str, path: Path, sheet: str | None = None) -> dict[str, Any]:
@@ -110,9 +108,13 @@ def mapped(house: House, heading: Heading, mapping: Mapping[str, str | None] | N
 
 
 def plans(
-    house: House, community_id: str, path: Path, sheet: str | None, mapping: Mapping[str, str | None] | None
-) -> Iterator[list[RowPlan]]:
-    """The plans of all rows, some hundred at a time, each made when it is asked for; memory does not grow with the table."""
+    house: House, community_id: str, path: Path, sheet: str | None, mapping: Mapping[str, str | None] | None,
+    alive: Callable[[], None] = lambda: None,
+) -> Iterator[list[RowPlan]]:  # fmt: skip
+    """The plans of all rows, some hundred at a time, each made when it is asked for; memory does not grow with the table.
+
+    ``alive`` is called again and again, also while the house and the earlier tables are read before the first plan: minutes after a month of tables.
+    """
     heading = heading_of(path, house.registry, sheet)
     with read(house.engine) as connection:
         mine = frozenset(one.install_id for one in installs.installs(connection, [community_id], kind="import"))
@@ -120,14 +122,15 @@ def plans(
     planner = Planner(house, community_id, heading.names, targets, mine)
     try:
         with read(house.engine) as connection:
-            planner.learn(connection)
-        tables = earlier_tables(house, community_id, heading, targets)
+            planner.learn(connection, alive)
+        tables = earlier_tables(house, community_id, heading, targets, alive)
         if tables:
             with open_sheet(path, sheet) as (_, rows):
-                planner.compare_with(tables, data_rows(rows, heading))
+                planner.compare_with(tables, data_rows(rows, heading), alive)
         with open_sheet(path, sheet) as (_, rows):
             waiting = data_rows(rows, heading)
             while some := list(islice(waiting, BATCH_ROWS)):
+                alive()
                 with read(house.engine) as connection:
                     planned = planner.plan(connection, some)
                 yield planned
@@ -135,7 +138,9 @@ def plans(
         planner.close()
 
 
-def earlier_tables(house: House, community_id: str, heading: Heading, targets: Sequence[str | None]) -> list[Earlier]:
+def earlier_tables(
+    house: House, community_id: str, heading: Heading, targets: Sequence[str | None], alive: Callable[[], None]
+) -> list[Earlier]:
     """The tables that were written and not taken back, as far as their files are kept: those with these headings first, the newest first;
     then the others, those with the most columns in common first."""
     with read(house.engine) as connection:
@@ -144,6 +149,7 @@ def earlier_tables(house: House, community_id: str, heading: Heading, targets: S
     here = {target for target in targets if target is not None}
     found: list[Earlier] = []
     for job in every:
+        alive()
         asked = job.arguments
         path, report = table_path(house, community_id, asked["file"]), report_path(house, job.job_id)
         if asked["act"] != "write" or job.state != "done" or job.job_id in undone or not (path.exists() and report.exists()):

@@ -5,7 +5,7 @@ Deciding needs the database only to look at; the same plan is shown beforehand a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -91,24 +91,28 @@ class Planner:
         """Forget what was learnt."""
         self._ground.scratch.close()
 
-    def learn(self, connection: Connection) -> None:
-        """Read the buildings, dwellings and households of the community, page by page; needed once, before the first rows."""
-        ground, where = self._ground, self._community_id
-        ground.learn_places(
-            (row.id, row.type, orjson.loads(row.fields)) for rows in store.living(connection, where, _PLACES) for row in rows
-        )
+    def learn(self, connection: Connection, alive: Callable[[], None]) -> None:
+        """Read the buildings, dwellings and households of the community, once, before the first rows; ``alive`` is called at every page."""
+        ground = self._ground
+
+        def pages(*kinds: str) -> Iterator[list[Any]]:
+            for rows in store.living(connection, self._community_id, kinds):
+                alive()
+                yield rows
+
+        ground.learn_places((row.id, row.type, orjson.loads(row.fields)) for rows in pages(*_PLACES) for row in rows)
         for kind, learn in (("dwelling", ground.learn_dwellings), ("household", ground.learn_homes)):
-            for rows in store.living(connection, where, (kind,)):
+            for rows in pages(kind):
                 learn((row.id, orjson.loads(row.fields), {"v": row.v, "tag": row.tag}) for row in rows)
         if {"household.head_name", "person.relation_to_head"} & set(self._targets):
-            for rows in store.living(connection, where, ("person",)):
+            for rows in pages("person"):
                 ground.scratch.name_heads((str(orjson.loads(row.fields).get("name") or ""), row.id) for row in rows)
 
-    def compare_with(self, tables: list[Earlier], rows: Iterator[Row]) -> None:
-        """Know what earlier tables said, the nearest first, and whom the rows of this one are about."""
+    def compare_with(self, tables: list[Earlier], rows: Iterator[Row], alive: Callable[[], None]) -> None:
+        """Know what earlier tables said, the nearest first, and whom the rows of this one are about; ``alive`` is called meanwhile."""
         self._earlier = tables
-        learn_earlier(self._ground.scratch, tables)
-        expect(self._ground.scratch, rows, self.reader)
+        learn_earlier(self._ground.scratch, tables, alive)
+        expect(self._ground.scratch, rows, self.reader, alive)
 
     def plan(self, connection: Connection, rows: Sequence[Row]) -> list[RowPlan]:
         """The plans of some rows, in order. Rows planned before count as if they were written."""
