@@ -11,6 +11,7 @@ import pytest
 from sync.device import GroupTooLarge, InvalidFields, NotAlone, Offline, Phone, RescueUnreadable, UnknownRecord
 from sync.device.forking import _become
 from sync.device.push import departures_known
+from sync.device.rescue import MOST_TAKEN, joined
 from sync.device.words import OUTCOME_WORDS, words
 from sync.outcome import REASONS
 from tests.device_kit import answer_all, keep, phone_at, put, totals
@@ -299,6 +300,28 @@ def test_what_its_author_had_read_goes_along_with_work_that_another_phone_takes_
     with new._store.change("forgotten"):
         new._store.run("UPDATE identity SET pruned_n = 1")
     assert departures_known(new._store.identity()) == {"seen": "e:12", "last_n": 2}
+
+
+def test_work_of_a_phone_that_had_taken_over_from_very_many_still_counts_as_late(tmp_path: Path) -> None:
+    """S30, C10: a push tells a hundred spans; that work was taken over at all is never what goes, so nothing is set apart that is late."""
+    old, new = phone_at(tmp_path / "old"), phone_at(tmp_path / "new")
+    for _ in range(MOST_TAKEN + 20):
+        old.create("household", {"kind": "family"})
+    read = [{"seen": f"e:{n}", "after": n, "last_n": n + 1} for n in range(1, MOST_TAKEN + 9)]
+    with old._store.change("taken over from many, and nothing read of its own since"):
+        old._store.run("UPDATE identity SET taken = ?", json.dumps([{"seen": "", "after": 0, "last_n": MOST_TAKEN + 9}, *read]))
+    new.create("household", {"kind": "family"})
+    assert new.take_in(old.rescue_file()) == MOST_TAKEN + 20
+    told = departures_known(new._store.identity())
+    assert told is not None and len(told["taken"]) == MOST_TAKEN
+    assert told["taken"][0] == {"seen": "", "after": 1, "last_n": MOST_TAKEN + 21}
+    assert told["taken"][1:] == [{"seen": f"e:{n}", "after": n + 1, "last_n": n + 2} for n in range(10, MOST_TAKEN + 9)]
+
+
+def test_phones_tell_what_they_took_over_in_the_same_few_spans() -> None:
+    """S30: the reference phone and the field app join them alike, whatever order they come in."""
+    for case in json.loads((Path(__file__).parent / "vectors/taken/cases.json").read_text("utf-8"))["cases"]:
+        assert joined(case["spans"]) == case["joined"], case["name"]
 
 
 def test_killed_while_a_file_is_taken_in_it_is_there_whole_or_not(tmp_path: Path) -> None:

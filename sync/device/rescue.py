@@ -72,8 +72,8 @@ def take_in(store: Store, content: bytes) -> int:
             taken += len(new)
         if taken:  # written without what this phone has read meanwhile: late, like all that it has not sent (S18, S30)
             store.run("UPDATE identity SET scope_last_n = ?, departures_last_n = ?", store.last_n(), store.last_n())
-            spans = [*orjson.loads(identity["taken"]), *_renumbered(known, numbers)]
-            store.run("UPDATE identity SET taken = ?", orjson.dumps(spans[-MOST_TAKEN:]).decode())
+            spans = joined([*orjson.loads(identity["taken"]), *_renumbered(known, numbers)])
+            store.run("UPDATE identity SET taken = ?", orjson.dumps(spans).decode())
     return taken
 
 
@@ -91,3 +91,22 @@ def _renumbered(known: Iterable[tuple[str, int, int]], numbers: Mapping[int, int
         here = [n for was, n in numbers.items() if after < was <= last_n]
         if here:
             yield {"seen": seen, "after": min(here) - 1, "last_n": max(here)}
+
+
+def joined(spans: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The same in as few spans as a push may tell, first the one that says what was taken over at all.
+
+    Without that one work would count as knowing what this phone has read, and be set apart. What had been read by the same text is one span where no
+    operation lies between. Beyond the limit the oldest goes of what had been read: those operations are late, like all of which nothing is known.
+    """
+    nothing: list[dict[str, Any]] = []
+    read: list[dict[str, Any]] = []
+    for one in spans:
+        among = read if one["seen"] else nothing
+        for other in among:
+            if other["seen"] == one["seen"] and (not one["seen"] or (one["after"] <= other["last_n"] and other["after"] <= one["last_n"])):
+                other |= {"after": min(other["after"], one["after"]), "last_n": max(other["last_n"], one["last_n"])}
+                break
+        else:
+            among.append(dict(one))
+    return [*nothing, *read[-(MOST_TAKEN - len(nothing)) :]]

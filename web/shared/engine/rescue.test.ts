@@ -1,6 +1,9 @@
 import { expect, test } from "vitest";
+import { vectors } from "../vectors.ts";
 import { phone } from "./kit-cell.ts";
 import { device, EMPTY_PULL, enrolled, restarted, scripted } from "./kit.ts";
+import type { TakenSpan } from "./kept-types.ts";
+import { joined } from "./rescue.ts";
 import { EngineError, type Engine } from "./types.ts";
 
 const PHOTO = new Uint8Array([255, 216, 255, 1]);
@@ -121,4 +124,14 @@ test("a server that was restored has lost what it answered: no file holds that, 
     await engine.markRescueSaved();
     expect(await refusal(engine.signOut()), epoch).toBe("kept");
   }
+});
+
+test.each(vectors<{ cases: { name: string; spans: TakenSpan[]; joined: TakenSpan[] }[] }>("taken/cases.json").cases)("S30: what was taken over is told in few spans: $name", (one) => {
+  expect(joined(one.spans)).toStrictEqual(one.joined);
+});
+
+test("S30: a push tells a hundred spans; that work was taken over at all is never what goes", () => {
+  const span = (n: number): TakenSpan => ({ seen: `e:${n}`, after: n, last_n: n + 1 });
+  const read = Array.from({ length: 108 }, (_, n) => span(n));
+  expect(joined([{ seen: "", after: 0, last_n: 200 }, ...read])).toStrictEqual([{ seen: "", after: 0, last_n: 200 }, ...read.slice(9)]);
 });

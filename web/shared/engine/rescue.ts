@@ -101,7 +101,7 @@ export async function importRescue(ledger: Ledger, file: Uint8Array, passphrase:
       // written without what this phone has read meanwhile: late, like all that it has not sent (S18, S30)
       const told = change.core.departures;
       const open = [...change.allRows()].find((row) => row.state !== "answered")?.n ?? n;
-      const taken = [...(told?.taken ?? []).filter((one) => one.last_n >= open), ...spans(content.departures, numbers)].slice(-MOST_TAKEN);
+      const taken = joined([...(told?.taken ?? []).filter((one) => one.last_n >= open), ...spans(content.departures, numbers)]);
       change.patchCore({ scopeLastN: n, departures: told || taken.length ? { seen: told?.seen ?? "", last_n: n, ...(taken.length ? { taken } : {}) } : null });
     }
     const blobs = { ...change.core.blobs };
@@ -123,6 +123,24 @@ function spans(known: Core["departures"], numbers: ReadonlyMap<number, number>):
     const here = [...numbers].filter(([was]) => after < was && was <= last_n).map(([, n]) => n);
     return here.length ? [{ seen, after: here[0]! - 1, last_n: here.at(-1)! }] : [];
   });
+}
+
+/**
+ * The same in as few spans as a push may tell, first the one that says what was taken over at all: without it work would count as knowing
+ * what this phone has read, and be set apart. What had been read by the same text is one span where no operation lies between. Beyond the
+ * limit the oldest goes of what had been read: those operations are late, like all of which nothing is known.
+ */
+export function joined(spans: readonly TakenSpan[]): TakenSpan[] {
+  const nothing: TakenSpan[] = [];
+  const read: TakenSpan[] = [];
+  for (const one of spans) {
+    const among = one.seen ? read : nothing;
+    const at = among.findIndex((other) => other.seen === one.seen && (!one.seen || (one.after <= other.last_n && other.after <= one.last_n)));
+    const other = among[at];
+    if (other) among[at] = { ...other, after: Math.min(other.after, one.after), last_n: Math.max(other.last_n, one.last_n) };
+    else among.push({ ...one });
+  }
+  return [...nothing, ...read.slice(-(MOST_TAKEN - nothing.length))];
 }
 
 /** The person has the file: what it holds may leave this phone. */
