@@ -93,6 +93,15 @@ def test_the_counts_of_a_cell_are_those_of_its_queues_and_of_its_figure(office):
     assert problem(office.signed_in("grid_worker").get(f"/api/v1/inbox?cell={CODE_B}")) == (403, "outside-your-scope")
 
 
+def test_what_others_propose_is_no_doubt_about_a_list(office):
+    """The foot of a list tells what is missing from it and may be wrong in it; a move that somebody asks for stands beside that, apart."""
+    waiting_of_all_kinds(office)
+    ask = office.signed_in("secretary").get
+    told = {name: ask(f"/api/v1/communities/{COMMUNITY}/roster/{name}").json["missing"] for name in ("household_book", "persons")}
+    assert told["household_book"] == {"unplaced": 0, "held": 0, "quarantined": 0, "proposals": 1}
+    assert told["persons"] == {"unplaced": 0, "held": 0, "quarantined": 1, "proposals": 0}
+
+
 def test_findings_are_counted_by_what_they_say_and_one_kind_is_listed_alone(office):
     """As many as are listed, whichever kind is chosen."""
     waiting_of_all_kinds(office)

@@ -45,7 +45,7 @@ def test_a_cell_roster_lists_who_belongs_there(office):
     }  # fmt: skip
     assert (row["sex"], row["sex_label"], row["age"], row["is_head"]) == ("1", "男", 66, True)
     assert row["document_number"] == f"****{ZHANG_NUMBER[-4:]}"
-    assert answer.json["missing"] == {"unplaced": 0, "held": 0, "quarantined": 0}
+    assert answer.json["missing"] == {"unplaced": 0, "held": 0, "quarantined": 0, "proposals": 0}
 
 
 def test_a_household_book_counts_members(office):

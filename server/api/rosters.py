@@ -60,7 +60,7 @@ _ROSTER: dict[str, Any] = {
         "next": {"type": ["string", "null"]},
         "count": {"type": "integer"},
         "in_doubt": {"type": "integer", "description": "rows of this page with an open conflict"},
-        "missing": {"type": ["object", "null"], "description": "unplaced, held, quarantined records of this type"},
+        "missing": {"type": ["object", "null"], "description": "unplaced, held, quarantined records of this type; proposals about it apart"},
     },
 }
 

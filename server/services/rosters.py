@@ -71,7 +71,7 @@ def page(house: House, scope: Scope, ground: Ground, query: Query, look: Look) -
     dict
         ``as_of``, ``known_at``, ``roster``, ``columns``, ``rows``, ``next``; ``count`` of all rows where it is known
         without reading more; ``in_doubt`` (rows of this page with an open conflict); ``missing`` (what of this type
-        in the community is unplaced, held or quarantined and could still belong here). Each row has ``id``, ``v``, ``doubt``
+        in the community is unplaced, held or quarantined and could still belong here, and proposals beside it). Each row has ``id``, ``v``, ``doubt``
         (units with an open conflict) and the columns; a coded column has its label beside it as ``<name>_label``.
     """
     use = _use(ground, query)

@@ -21,6 +21,9 @@ ESCALATED = "escalated"
 LISTED_ELSEWHERE = f"('{ESCALATED}', {KINDS})"
 """Kinds of findings that stand in queues of their own."""
 
+QUEUE = "CASE WHEN o.now = 'held' AND o.now_reason = 'proposal' THEN 'proposals' ELSE o.now END"
+"""The queue in which an operation that waits stands, for those who see the whole community."""
+
 # The planner of SQLite uses the partial index only where its own words stand in the query.
 _OPEN_OPERATION = "o.now IN ('held', 'quarantined')"
 

@@ -12,7 +12,7 @@ from server.models import daily_figure
 from server.permissions import Scope
 from server.store.baseline import place_cut
 from server.store.database import insert_rows, run
-from server.store.inbox import LISTED_ELSEWHERE
+from server.store.inbox import LISTED_ELSEWHERE, QUEUE
 from server.store.scoping import UNPLACED, Condition, json_text
 
 TOTAL = "~total"
@@ -45,7 +45,7 @@ def open_operations(connection: Connection, scope: Scope, community_id: str) -> 
     a proposal is held like anything else.
     """
     cut, values = _waiting_cut(scope, community_id)
-    queue = "o.now" if scope.streams is not None else "CASE WHEN o.now = 'held' AND o.now_reason = 'proposal' THEN 'proposals' ELSE o.now END"
+    queue = "o.now" if scope.streams is not None else QUEUE
     found = run(
         connection,
         f"SELECT {_HOME}, {queue}, COUNT(*) FROM operation o LEFT JOIN record r ON r.community_id = o.community_id AND r.id = o.record_id "

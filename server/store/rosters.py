@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from server.permissions import Scope
 from server.store.database import rows_of, run
+from server.store.inbox import QUEUE
 from server.store.scoping import Condition, among, both, chunks, is_postgres, json_text, record_cut, stream_cut
 
 _COLUMNS = "r.id, r.type, r.v, r.home, r.life, r.fields, r.conflicts, r.fresh_at, r.created_at, r.updated_at"
@@ -212,21 +213,24 @@ def count_referring(
 
 
 def waiting_counts(connection: Connection, community_id: str, kind: str) -> dict[str, int]:
-    """What could still belong on a roster: records of the type without a cell, and operations on it that wait."""
+    """What could still belong on a roster: records of the type without a cell, and operations on it that wait.
+
+    ``proposals`` stand apart: what somebody asks for in cells that are not their own leaves the list as true as it is.
+    """
     unplaced = run(
         connection,
         "SELECT COUNT(*) FROM record r WHERE r.community_id = ? AND r.type = ? AND r.home = '~unplaced' "
         "AND r.life = 'live'",
         (community_id, kind),
     ).scalar_one()
-    found = {"unplaced": int(unplaced), "held": 0, "quarantined": 0}
-    for now, number in run(
+    found = {"unplaced": int(unplaced), "held": 0, "quarantined": 0, "proposals": 0}
+    for queue, number in run(
         connection,
-        "SELECT o.now, COUNT(*) FROM operation o WHERE o.community_id = ? AND o.now IN ('held', 'quarantined') "
-        "AND o.record_type = ? GROUP BY o.now",
+        f"SELECT {QUEUE}, COUNT(*) FROM operation o WHERE o.community_id = ? AND o.now IN ('held', 'quarantined') "
+        f"AND o.record_type = ? GROUP BY {QUEUE}",
         (community_id, kind),
     ):
-        found[now] = int(number)
+        found[queue] = int(number)
     return found
 
 
