@@ -10,6 +10,7 @@ import zipfile
 
 import numpy as np
 import openpyxl
+import orjson
 import pyogrio
 import pyproj
 import pytest
@@ -29,7 +30,7 @@ from server.jobs.geopackage import write_geopackage
 from server.jobs.worker import Worker
 from server.permissions import Scope
 from server.services import accounts
-from server.services.layers import Feature, Layer, record_layer
+from server.services.layers import NOTHING, Feature, Layer, record_layer
 from server.services.tables import Column
 from server.store import exports as exports_store
 from server.store.database import read
@@ -328,8 +329,13 @@ def test_a_layer_is_whole_however_it_is_read(office, monkeypatch):
                 connection, REGISTRY, scope, COMMUNITY, "persons", personal=True, homes=None, cells={}
             )  # fmt: skip
             features = [feature for batch in found.batches() for feature in batch]
-            swift = [row for batch, _, _ in found.swift(lambda lon, lat: (lon, lat), True) for row in batch]
-            assert [(one["id"], one["geometry"], tuple(one["properties"].values())) for one in swift] == [
+            swift = [row for batch, _, _ in found.swift(lambda lon, lat: (lon, lat)) for row in batch]
+            assert [tuple(None if one is NOTHING else one for one in row) for row in swift] == [
+                ((one.lon, one.lat), *one.values) for one in features
+            ]
+            points = {(one.lon, one.lat): orjson.dumps((one.lon, one.lat)) for one in features}
+            texts = [orjson.loads(one) for batch in found.texts(points) for one in batch]
+            assert [(one["id"], tuple(one["geometry"]), tuple(one["properties"].values())) for one in texts] == [
                 (one.feature_id, (one.lon, one.lat), one.values) for one in features
             ]
             return features

@@ -46,7 +46,6 @@ _POINT = (Column("lon", "经度", "decimal"), Column("lat", "纬度", "decimal")
 _MOST_POINTS = 10_000  # that are remembered from batch to batch
 
 Told = Callable[[int], None]
-Points = dict[tuple[float | None, float | None], orjson.Fragment]
 Writer = Callable[[Path, Sequence[Layer], Mapping[str, str], Told], int]
 
 
@@ -176,7 +175,7 @@ def _called(job: Job) -> str:
 
 
 # ---------------------------------------------------------------- GeoJSON
-def _geojson(layer: Layer, notes: Mapping[str, str], told: Told) -> Iterator[bytes | memoryview]:
+def _geojson(layer: Layer, notes: Mapping[str, str], told: Told) -> Iterator[bytes]:
     members: dict[str, Any] = {name: value for name, value in notes.items() if name != "datum"}
     members |= {"name": layer.name, "title": layer.title}
     members["field_titles"] = {column.name: column.title for column in layer.columns}
@@ -185,42 +184,43 @@ def _geojson(layer: Layer, notes: Mapping[str, str], told: Told) -> Iterator[byt
     yield head.encode()
     names = [column.name for column in layer.columns]
     begin = b"\n"
-    points: Points = {}
-    batches: Iterable[list[dict[str, Any]]]
-    if layer.swift is not None:
-        batches = (batch for batch, _, _ in layer.swift(lambda lon, lat: points.get((lon, lat)) or _point(points, lon, lat), True))
+    points = _Points()
+    batches: Iterable[Sequence[bytes]]
+    if layer.texts is not None:
+        batches = layer.texts(points)
     else:
         batches = (_features(names, batch, points) for batch in layer.batches())
     for batch in batches:
-        # One call for all of them, which grows one buffer, and one line: to break it between two takes longer than to write it.
         yield begin
-        yield memoryview(orjson.dumps(batch))[1:-1]
+        yield b",".join(batch)
         begin = b",\n"
         told(len(batch))
     yield tail.encode()
 
 
-def _point(points: Points, lon: float | None, lat: float | None) -> orjson.Fragment | None:
-    """A point as JSON; many stand on one, which is made once."""
-    if lon is None or lat is None:
-        return None
-    if len(points) > _MOST_POINTS:
-        points.clear()
-    at = {"type": "Point", "coordinates": (snap_degrees(lon), snap_degrees(lat))}
-    made = points[lon, lat] = orjson.Fragment(orjson.dumps(at))
-    return made
+class _Points(dict[tuple[float | None, float | None], bytes]):
+    """Points as JSON; many stand on one, which is made once."""
+
+    def __missing__(self, at: tuple[float | None, float | None]) -> bytes:
+        lon, lat = at
+        if lon is None or lat is None:
+            return b"null"
+        if len(self) > _MOST_POINTS:
+            self.clear()
+        made = self[at] = orjson.dumps({"type": "Point", "coordinates": (snap_degrees(lon), snap_degrees(lat))})
+        return made
 
 
-def _features(names: Sequence[str], batch: Sequence[Feature], points: Points) -> list[dict[str, Any]]:
-    """Each feature as an object."""
+def _features(names: Sequence[str], batch: Sequence[Feature], points: _Points) -> list[bytes]:
+    """Each feature as text."""
     made = []
     for feature_id, values, lon, lat, outline, named in batch:
         if outline is not None:
             geometry: Any = geometry_to_geojson(shapely.from_wkb(outline))
         else:
-            geometry = points.get((lon, lat)) or _point(points, lon, lat)
+            geometry = orjson.Fragment(points[lon, lat])
         properties = named or dict(zip(names, values))  # noqa: B905  as many as columns, by the layer
-        made.append({"type": "Feature", "id": feature_id, "geometry": geometry, "properties": properties})
+        made.append(orjson.dumps({"type": "Feature", "id": feature_id, "geometry": geometry, "properties": properties}))
     return made
 
 
@@ -250,7 +250,7 @@ def _write_pieces(
     layers: Sequence[Layer],
     suffix: str,
     notes: Mapping[str, str],
-    pieces: Callable[[Layer], Iterable[bytes | memoryview]],
+    pieces: Callable[[Layer], Iterable[bytes]],
 ) -> int:
     """One layer: the file itself; several: one file for each in a ZIP, with a note."""
     if len(layers) == 1:

@@ -133,7 +133,7 @@ def _insert(database: sqlite3.Connection, insert: str, layer: Layer, boxes: Boxe
 
 
 def _insert_swiftly(
-    database: sqlite3.Connection, insert: str, swift: Callable[[Place, bool], Iterator[Swift]], boxes: Boxes, told: Told
+    database: sqlite3.Connection, insert: str, swift: Callable[[Place], Iterator[Swift]], boxes: Boxes, told: Told
 ) -> int:
     """Rows as they come, many on one point, which is made once.
 
@@ -159,7 +159,7 @@ def _insert_swiftly(
         boxes.add(kept + 1 + at, spots[:, at].T[:, [0, 1, 0, 1]])
         del lons[:], lats[:]
 
-    for batch, east, north in swift(place, False):
+    for batch, east, north in swift(place):
         database.executemany(insert, batch)
         lons += east
         lats += north

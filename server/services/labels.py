@@ -9,7 +9,7 @@ from forms.codelist import CodeList
 from forms.definition import FieldSpec, RecordType
 from forms.index import mask_value
 from forms.registry import Registry
-from server.services.tables import joined, yes_no
+from server.services.tables import Value, joined, yes_no
 
 PERSONAL = frozenset({"personal", "secret"})
 _TITLES = ("name", "number", "door_number", "household_number", "address_text")
@@ -90,3 +90,24 @@ def words_of(spec: FieldSpec | None, value: Any, titles: Mapping[str, str] | Non
     if spec is not None and spec.type == "ref":
         return (titles or {}).get(value)
     return joined(str(one) for one in value) if isinstance(value, list) else str(value)
+
+
+def plain(spec: FieldSpec, value: Any) -> Value:
+    """A field's value as one plain value: sets joined, a secret as its mask."""
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return value
+    if isinstance(value, list):
+        return joined(map(str, value))
+    if isinstance(value, dict):
+        return value.get("mask") if spec.privacy == "secret" else None
+    return str(value)
+
+
+def label(spec: FieldSpec, value: Any) -> str | None:
+    """Chinese label of a coded value; a code that the list does not know stays as it is."""
+    if value is None or spec.codes is None:
+        return None
+    codes = spec.codes
+    if isinstance(value, list):
+        return joined(codes.label_of(str(code)) or str(code) for code in value)
+    return codes.label_of(str(value)) or str(value)

@@ -42,16 +42,15 @@ class Sets(dict[tuple[str, ...], tuple[Lay | None, int]]):
     named : those beside which the name of a record stands
     labels : label of a coded value, by field; knows every value, None too
     nothing : stands where nothing is known
-    as_feature : rows are GeoJSON features with named values; else tuples, the place first
     """
 
     def __init__(
         self, specs: Sequence[FieldSpec], named: frozenset[str], labels: Mapping[str, Mapping[Any, Value]], nothing: Value,
-        *, lists: frozenset[str], as_feature: bool,
+        *, lists: frozenset[str],
     ) -> None:  # fmt: skip
         super().__init__()
         self._specs, self._named, self._labels, self._nothing = specs, named, labels, nothing
-        self._lists, self._as_feature = lists, as_feature
+        self._lists = lists
         self._seen: Counter[tuple[str, ...]] = Counter()
 
     def __missing__(self, fields: tuple[str, ...]) -> tuple[Lay | None, int]:
@@ -65,7 +64,7 @@ class Sets(dict[tuple[str, ...], tuple[Lay | None, int]]):
 
     def _made(self, fields: frozenset[str]) -> tuple[Lay, int]:
         names: dict[str, Any] = {"nothing": self._nothing}
-        columns = [(name, name) for name in OWN_FIRST]
+        columns = list(OWN_FIRST)
         containers = 0
         for number, spec in enumerate(self._specs):
             value, has = f"f[{spec.name!r}]", spec.name in fields
@@ -73,24 +72,19 @@ class Sets(dict[tuple[str, ...], tuple[Lay | None, int]]):
             if has and (is_list or spec.privacy == "secret"):
                 containers += 1
                 names[f"shape_{number}"] = only_text if is_list else only_mask
-                columns.append((spec.name, f"shape_{number}({value})"))
+                columns.append(f"shape_{number}({value})")
             else:
-                columns.append((spec.name, value if has else "nothing"))
+                columns.append(value if has else "nothing")
             if spec.codes is not None:
                 names[f"labels_{number}"] = dict(self._labels[spec.name])  # a plain one is asked quicker; what it lacks is labelled elsewhere
                 label = f"many(labels_{number}, {value})" if is_list else f"labels_{number}[{value}]"
-                columns.append((f"{spec.name}_label", label if has else "nothing"))
+                columns.append(label if has else "nothing")
             if spec.name in self._named:
-                columns.append((f"{spec.name}_name", f"called({value})" if has else "nothing"))
-        columns += [(name, name) for name in OWN_LAST]
+                columns.append(f"called({value})" if has else "nothing")
+        columns += OWN_LAST
         names["many"] = _labels_of
-        if self._as_feature:
-            row = ", ".join(f"{name!r}: {text}" for name, text in columns)
-            row = f"{{'type': 'Feature', 'id': id, 'geometry': place, 'properties': {{{row}}}}}"
-        else:
-            row = f"(place, {', '.join(text for _, text in columns)})"
         given = ", ".join((*OWN_FIRST, "called", *OWN_LAST))
-        exec(f"def lay(f, place, {given}):\n    return {row}", names)  # noqa: S102  # our own text, from the definitions' names
+        exec(f"def lay(f, place, {given}):\n    return (place, {', '.join(columns)})", names)  # noqa: S102  # our own text, from the definitions' names
         return names["lay"], containers
 
 
@@ -120,20 +114,18 @@ class Swiftly:
 
     def __init__(
         self, table: RecordTable, labels: Mapping[str, Mapping[Any, Value]], cells: Mapping[str | None, Cell], called: Called,
-        place: Place, nothing: Value, *, lists: frozenset[str], as_feature: bool,
+        place: Place, nothing: Value, *, lists: frozenset[str],
     ) -> None:  # fmt: skip
-        self._table, self._cells, self._place, self._nothing, self._as_feature = table, cells, place, nothing, as_feature
+        self._table, self._cells, self._place, self._nothing = table, cells, place, nothing
         self._called: Called = called
         self._where = {home: tuple(nothing if one is None else one for one in cell) for home, cell in cells.items()}
         joint = frozenset(spec.name for spec in table.specs if spec.type in lists)
-        self._sets = Sets(table.specs, table.names, labels, nothing, lists=joint, as_feature=as_feature)
+        self._sets = Sets(table.specs, table.names, labels, nothing, lists=joint)
 
     def laid(self, batch: Sequence[Any], parsed: Sequence[dict[str, Any]], places: store.Places) -> Swift:
         """The rows of a batch of `store.exports.raw_batches`, whose fields are read already."""
         sets, where, place, called, nothing = self._sets, self._where, self._place, self._called, self._nothing
         nowhere = (nothing, nothing)
-        opening: Any = ("{", "[") if batch and isinstance(batch[0][3], str) else (b"{", b"[")
-        curly, square = opening
         made: list[Any] = []
         lons: list[float | None] = []
         lats: list[float | None] = []
@@ -145,7 +137,7 @@ class Swiftly:
             cell, special = where.get(home, nowhere), where.get(dedicated, nowhere)
             lay, containers = sets[tuple(fields)]
             # As many lists and objects as are expected, which the function sees to: there are no others.
-            if lay is not None and conflicts == "[]" and text.count(curly) + text.count(square) == containers + 1:
+            if lay is not None and conflicts == "[]" and text.count(b"{") + text.count(b"[") == containers + 1:
                 try:
                     made.append(
                         lay(
@@ -162,8 +154,4 @@ class Swiftly:
 
     def _plainly(self, row: store.RecordRow) -> Any:
         values = self._table.values(row, self._cells.get(row.home, (None, None)), self._cells.get(row.dedicated, (None, None)), self._called)
-        at = self._place(row.lon, row.lat)
-        if not self._as_feature:
-            return (at, *values)
-        named = dict(zip([column.name for column in self._table.columns], values, strict=True))
-        return {"type": "Feature", "id": row.id, "geometry": at, "properties": named}
+        return (self._place(row.lon, row.lat), *values)

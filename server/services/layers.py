@@ -15,8 +15,9 @@ import orjson
 from forms.definition import FieldSpec
 from forms.registry import Registry
 from server.permissions import Scope
-from server.services.labels import PERSONAL, title_of
+from server.services.labels import PERSONAL, label, plain, title_of
 from server.services.layer_rows import Swiftly
+from server.services.layer_text import FeatureTexts, Points
 from server.services.tables import Column, Value, joined
 from server.store import exports as store
 from server.store.scoping import PLACE_TYPES
@@ -64,8 +65,8 @@ Swift = tuple[list[Any], list[float | None], list[float | None]]
 class Layer:
     """A layer. ``codes`` gives the labels of coded columns; ``batches`` is read once, in one snapshot.
 
-    ``swift`` gives the same quicker: rows and their points in columns. Asked for features it gives GeoJSON's, with what it is told makes
-    their geometry; else tuples with the place that it is told makes first, and `NOTHING` in place of nearly every None.
+    ``swift`` gives the same quicker: rows and their points in columns; tuples with the place that it is told makes first, and `NOTHING` in
+    place of nearly every None. ``texts`` gives each feature as GeoJSON, with the geometry that it is given.
     """
 
     name: str
@@ -76,13 +77,16 @@ class Layer:
     personal_fields: tuple[str, ...]
     count: int
     batches: Callable[[], Iterator[Sequence[Feature]]]
-    swift: Callable[[Place, bool], Iterator[Swift]] | None = None
+    swift: Callable[[Place], Iterator[Swift]] | None = None
+    texts: Callable[[Points], Iterator[Sequence[bytes]]] | None = None
 
 
 NOTHING = math.nan
 """Stored as NULL by SQLite, and bound at once: for None Python's module looks for adapters."""
 
-_LISTS = frozenset({"select_multiple", "text_set"})
+LISTS = frozenset({"select_multiple", "text_set"})
+"""Types of fields that hold a set of texts."""
+
 _KINDS = {name: name for name in ("integer", "decimal", "boolean", "date", "datetime")}
 _NAMED = frozenset({"estate", "building", "entrance", "dwelling", "organization"})
 """Types that a record refers to by name, too: a plan without them is a table of identifiers."""
@@ -171,7 +175,7 @@ def _row_maker(specs: Sequence[FieldSpec], columns: Sequence[Column]) -> Callabl
     names: dict[str, Any] = {"blank": blank, "nothing": nothing, "foreign": _take_foreign}
     lines = ["row = blank.copy()", "row.update(fields)", f"if len(row) != {len(blank)}: foreign(row, blank)"]
     for position, spec in enumerate(specs):
-        shape = _mask if spec.privacy == "secret" else _list if spec.type in _LISTS else None
+        shape = _mask if spec.privacy == "secret" else _list if spec.type in LISTS else None
         if spec.codes is not None:
             names[f"labels_{position}"] = _Labels(spec, nothing)
             lines.append(f"row[{spec.name + '_label'!r}] = labels_{position}[row[{spec.name!r}]]")
@@ -211,7 +215,7 @@ def record_table(registry: Registry, name: str, *, personal: bool) -> RecordTabl
     for spec in specs:
         columns.append(Column(spec.name, spec.label["zh"], _KINDS.get(spec.type, "text")))  # type: ignore[arg-type]
         if spec.codes is not None:
-            if spec.type not in _LISTS and spec.privacy != "secret":
+            if spec.type not in LISTS and spec.privacy != "secret":
                 codes[spec.name] = {code: entry.zh for code, entry in spec.codes.entries.items()}
             columns.append(Column(f"{spec.name}_label", f"{spec.label['zh']}（名称）"))
         if _is_named(spec):
@@ -261,14 +265,22 @@ def record_layer(
             rows = learned(connection, registry, scope, community_id, table, batch, known) if table.names else batch
             yield [feature(row, where(row[2], _NOWHERE), where(row[9], _NOWHERE), known.get) for row in rows]
 
-    def swift(place: Place, as_feature: bool) -> Iterator[Swift]:
+    def swift(place: Place) -> Iterator[Swift]:
         known: dict[str, str | None] = {}
-        rows = swiftly(table, cells, known.get, place, as_feature=as_feature)
+        rows = swiftly(table, cells, known.get, place)
         for batch, places in store.raw_batches(connection, scope, community_id, table.kind, homes):
             parsed = [orjson.loads(row[3]) for row in batch]
             if table.names:
                 learn(connection, registry, scope, community_id, table, parsed, known)
             yield rows.laid(batch, parsed, places)
+
+    def texts(points: Points) -> Iterator[Sequence[bytes]]:
+        known: dict[str, str | None] = {}
+        features = FeatureTexts(table, registry.latest(table.kind), LISTS, cells, known.get, points)
+        for batch, places in store.raw_batches(connection, scope, community_id, table.kind, homes):
+            if table.names:
+                learn(connection, registry, scope, community_id, table, [orjson.loads(row[3]) for row in batch], known)
+            yield features.texts(batch, places)
 
     return Layer(
         name=name,
@@ -280,14 +292,14 @@ def record_layer(
         count=store.count_records(connection, scope, community_id, table.kind, homes),
         batches=batches,
         swift=swift,
+        texts=texts,
     )
 
 
-def swiftly(table: RecordTable, cells: Mapping[str | None, Cell], called: Called, place: Place, *, as_feature: bool) -> Swiftly:
+def swiftly(table: RecordTable, cells: Mapping[str | None, Cell], called: Called, place: Place) -> Swiftly:
     """What lays the raw records of a table over its columns by the million."""
-    nothing = None if as_feature else NOTHING
-    labels = {spec.name: _Labels(spec, nothing) for spec in table.specs if spec.codes is not None}
-    return Swiftly(table, labels, cells, called, place, nothing, lists=_LISTS, as_feature=as_feature)
+    labels = {spec.name: _Labels(spec, NOTHING) for spec in table.specs if spec.codes is not None}
+    return Swiftly(table, labels, cells, called, place, NOTHING, lists=LISTS)
 
 
 def learned(
@@ -332,18 +344,8 @@ def stacked(grounds: Sequence[tuple[str, str]], layers: Sequence[Layer]) -> Laye
         count=sum(layer.count for layer in layers),
         batches=batches,
         swift=None,
+        texts=None,
     )
-
-
-def plain(spec: FieldSpec, value: Any) -> Value:
-    """A field's value as one plain value: sets joined, a secret as its mask."""
-    if value is None or isinstance(value, (str, bool, int, float)):
-        return value
-    if isinstance(value, list):
-        return joined(map(str, value))
-    if isinstance(value, dict):
-        return value.get("mask") if spec.privacy == "secret" else None
-    return str(value)
 
 
 def _mask(value: Any) -> Value:
@@ -362,13 +364,3 @@ def _list(value: Any) -> Value:
 
 
 _TEXTS = frozenset({str})
-
-
-def label(spec: FieldSpec, value: Any) -> str | None:
-    """Chinese label of a coded value; a code that the list does not know stays as it is."""
-    if value is None or spec.codes is None:
-        return None
-    codes = spec.codes
-    if isinstance(value, list):
-        return joined(codes.label_of(str(code)) or str(code) for code in value)
-    return codes.label_of(str(value)) or str(value)

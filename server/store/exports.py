@@ -109,13 +109,13 @@ def record_batches(
 def raw_batches(
     connection: Connection, scope: Scope, community_id: str, kind: str, homes: Sequence[str] | None = None
 ) -> Iterator[tuple[Sequence[Any], Places]]:
-    """The same as they lie: id, v, home, fields, conflicts (both as JSON), updated_at, lon, lat, type, place_parent, dedicated.
+    """The same as they lie: id, v, home, fields (JSON as bytes), conflicts (JSON), updated_at, lon, lat, type, place_parent, dedicated.
 
     With the places of those that have none of their own, by ``place_parent``.
     """
     cut, values = _where(connection, scope, community_id, kind, homes)
     # As bytes it is read as it lies.
-    fields = "r.fields" if connection.dialect.name == "postgresql" else "CAST(r.fields AS BLOB)"
+    fields = "convert_to(r.fields, 'UTF8')" if connection.dialect.name == "postgresql" else "CAST(r.fields AS BLOB)"
     last: tuple[str, str] = ("", "")
     places: Places = {}
     while True:
