@@ -17,6 +17,8 @@ REGISTRY = load_registry()
 _ANY = st.one_of(st.none(), st.text(max_size=5), st.integers(-5, 5), st.booleans(), st.floats(-1, 1), st.lists(st.text(max_size=3), max_size=3),
                  st.dictionaries(st.just("mask"), st.text(max_size=4)), st.sampled_from(["1", "01", "home", "resident_id"]))  # fmt: skip
 
+_ESCAPED = st.sampled_from(['"', 'a"', "b\\", ['"', ","], [",", '"'], {"mask": '"'}, {"mask": "\\"}])
+
 
 @given(st.data(), st.sampled_from(sorted(RECORD_LAYERS)), st.booleans())
 def test_the_quick_way_to_a_row_is_the_plain_one(data, name, personal):
@@ -46,14 +48,14 @@ def _records(data, table):
     specs = [spec for spec in REGISTRY.latest(table.kind).fields.values() if data.draw(st.integers(0, 2))]
     likely = {
         spec.name: st.just({"mask": "****1"}) if spec.privacy == "secret"
-        else st.lists(st.sampled_from(["a", "{b", "01", ",", '"']), max_size=2) if spec.type in ("text_set", "select_multiple")
+        else st.lists(st.sampled_from(["a", "{b", "01", ","]), max_size=2) if spec.type in ("text_set", "select_multiple")
         else st.just({"lon": 120.6, "raw": {"datum": "gcj02", "at": [1, "]},"]}}) if spec.type == "location"
-        else st.sampled_from([*spec.codes.entries][:3]) if spec.codes is not None else st.sampled_from(["甲", "", "[", 'a"', "b\\", 3, -0.5, True, None])
+        else st.sampled_from([*spec.codes.entries][:3]) if spec.codes is not None else st.sampled_from(["甲", "", "[", 3, -0.5, True, None])
         for spec in specs
     }  # fmt: skip
     several = [{one: data.draw(what) for one, what in likely.items()} for _ in range(2)]
     if specs and data.draw(st.booleans()):
-        several.append(several[0] | {data.draw(st.sampled_from([*sorted(likely), "something_else"])): data.draw(_ANY)})
+        several.append(several[0] | {data.draw(st.sampled_from([*sorted(likely), "something_else"])): data.draw(_ANY | _ESCAPED)})
     rows = []
     for fields in several * SEEN:
         conflicts = data.draw(st.sampled_from(["[]", "[]", '["name"]'])) if len(rows) < 3 else "[]"
