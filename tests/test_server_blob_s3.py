@@ -1,4 +1,4 @@
-"""Photos in S3-compatible storage: the same four verbs over real HTTP, against a small server that speaks as much of S3 as they need."""
+"""Photos in S3-compatible storage: the same five verbs over real HTTP, against a small server that speaks as much of S3 as they need."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import replace
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from types import SimpleNamespace
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape, unescape
 
 import pytest
@@ -81,6 +82,14 @@ class _Answer(BaseHTTPRequestHandler):
                 objects.pop(one, None)
             told = "".join(f"<Deleted><Key>{escape(one)}</Key></Deleted>" for one in keys)
             return self._say(200, f'<?xml version="1.0"?><DeleteResult>{told}</DeleteResult>'.encode(), Content_Type="application/xml")
+        if not key:  # ?list-type=2
+            begins = parse_qs(urlsplit(self.path).query).get("prefix", [""])[0]
+            told = "".join(
+                f"<Contents><Key>{escape(one)}</Key><LastModified>2026-03-02T01:00:00.000Z</LastModified><Size>{len(content)}</Size></Contents>"
+                for one, content in sorted(objects.items()) if one.startswith(begins)
+            )  # fmt: skip
+            told = f"<Name>{bucket}</Name><IsTruncated>false</IsTruncated>{told}"
+            return self._say(200, f'<?xml version="1.0"?><ListBucketResult>{told}</ListBucketResult>'.encode(), Content_Type="application/xml")
         if key not in objects:
             return self._wrong(404, "NoSuchKey")
         content = objects[key]
@@ -109,12 +118,13 @@ def place(bucket="photos"):
     return SimpleNamespace(settings=SimpleNamespace(blobs_url=f"s3://{bucket}/house"))
 
 
-def test_the_four_verbs_over_s3(storage):
-    """Put, put again, get, drop, drop again: signed requests under the prefix; what is not there is None."""
+def test_the_five_verbs_over_s3(storage):
+    """Put, put again, get, list, drop, drop again: signed requests under the prefix; what is not there is None."""
     blob_store.put(place(), "c-1/ab", b"first")
     blob_store.put(place(), "c-1/ab", b"second")
     assert storage.buckets == {"photos": {"house/c-1/ab": b"second"}}
     assert blob_store.get(place(), "c-1/ab") == b"second"
+    assert list(blob_store.files(place())) == [[("c-1/ab", datetime(2026, 3, 2, 1, tzinfo=UTC))]]
     for _ in range(2):
         blob_store.drop(place(), "c-1/ab")
     assert storage.buckets == {"photos": {}} and blob_store.get(place(), "c-1/ab") is None

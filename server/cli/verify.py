@@ -9,6 +9,8 @@ from typing import Any
 import click
 
 from server.cli.house import community_id_of, open_house
+from server.errors import StorageUnreachable
+from server.services.blob_leftovers import unnamed
 from server.services.verify import verify
 
 
@@ -40,3 +42,8 @@ def command(community: str | None, again: bool) -> None:
     if report.difference is not None:
         raise click.ClickException(f"journal and database differ: {report.difference}")
     click.echo("journal and database agree")
+    try:
+        for file in unnamed(house, community_id_of(house, community)):
+            click.echo(f"no record of the photo in {file}: nobody can open this file")
+    except StorageUnreachable:
+        click.echo("the storage of photos does not answer: its files were not looked at")

@@ -12,6 +12,7 @@ from server.jobs.importing import run_import
 from server.jobs.progress import Progress
 from server.jobs.publishing import run_publish
 from server.jobs.scrubbing import run_scrub
+from server.services.blob_leftovers import sweep as sweep_leftovers
 from server.services.blobs import sweep_uploads
 from server.services.cell_figures import sweep as keep_counts
 from server.services.daily_figures import reckon_back
@@ -38,7 +39,7 @@ JOB_KINDS: dict[str, Runner] = {
 """A runner gives the result that is kept with the job; it calls ``progress.advance`` at least once a minute."""
 
 SWEEPERS: tuple[Sweeper, ...] = (
-    sweep_files, sweep_snapshots, sweep_uploads, sweep_tables, sweep_templates, release_held, follow_cards, keep_counts,
+    sweep_files, sweep_snapshots, sweep_uploads, sweep_leftovers, sweep_tables, sweep_templates, release_held, follow_cards, keep_counts,
     keep_daily_figures, reckon_back, compare_derived,
 )  # fmt: skip
 """Called at start and every minute by each worker (S14); calling twice changes nothing."""

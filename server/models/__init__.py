@@ -7,7 +7,7 @@ Every key starts with ``community_id``, so that the schema can be distributed by
 """
 
 from server.models.base import HOUSE, metadata
-from server.models.blobs import blob, blob_holder, upload
+from server.models.blobs import begun_file, blob, blob_holder, upload
 from server.models.desk import (
     checked_stream,
     community_rule,
@@ -72,6 +72,7 @@ __all__ = [
     "backup_blob",
     "backup_copy",
     "backup_install",
+    "begun_file",
     "blob",
     "blob_holder",
     "cell",

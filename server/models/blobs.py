@@ -19,6 +19,10 @@ blob = keyed(
     may("wrapped_key", LargeBinary),
 )
 
+# Files that are on their way into the blob store, until the row that names them is there. What a crash leaves behind is taken away by this alone:
+# nothing that this database did not begin is ever removed. No backup holds it, because a copy of the house would remove what the house has kept.
+begun_file = keyed("begun_file", key("file"), need("begun_at"))
+
 # Whose reference to a photo counts: of an install that has uploaded it, everywhere (record_id ""); of one that could read it only, in the
 # records where it has read it, or has named it while it could.
 blob_holder = keyed("blob_holder", key("sha256"), key("install_id"), key("record_id"), need("since"), clustered=True)

@@ -1,12 +1,12 @@
-"""Where sealed photos lie: a folder, or S3-compatible storage with the same four verbs.
+"""Where sealed photos lie: a folder, or S3-compatible storage with the same five verbs.
 
 S3 takes its credentials and its endpoint from the usual environment (``AWS_ACCESS_KEY_ID``, ``AWS_ENDPOINT_URL`` …).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -53,6 +53,15 @@ def drop(house: House, file: str) -> None:
         _asked(lambda: obstore.delete(_store(house.settings.blobs_url), file))
     except FileNotFoundError:
         pass
+
+
+def files(house: House) -> Iterator[list[tuple[str, datetime]]]:
+    """(name, when it was written last) of everything that lies there, some hundred at a time."""
+    import obstore
+
+    pages = iter(_asked(lambda: obstore.list(_store(house.settings.blobs_url), chunk_size=500)))
+    while page := _asked(lambda: next(pages, None)):
+        yield [(one["path"], one["last_modified"]) for one in page]
 
 
 @lru_cache(maxsize=8)

@@ -246,13 +246,17 @@ def _keep(house: House, community_id: str, install_id: str, sha256: str, media_t
     if known is None:
         plain, wrapped = house.keys.new_data_key()
         file, digest = blob_store.new_file(house, community_id, sha256), hashlib.sha256(kept).hexdigest()
-        # The file before the row, and while nobody waits: a row always has its file. A crash between leaves one that nobody can open.
+        # The file before the row, and while nobody waits: a row always has its file. What a crash leaves between is swept (`blob_leftovers`).
+        with write(house.engine) as connection:
+            store.begin_file(connection, community_id, file, at)
         blob_store.put(house, file, seal(cipher(plain), kept))
         made = (community_id, sha256, media_type, len(kept), digest, at, file, wrapped)
     with write(house.engine) as connection:
         # A move out of here happens before or after, never at once: one of the two sees the other and takes the photo along.
         reading.lock_placement(connection, community_id, exclusive=False)
         stands = made and store.add_blob(connection, made)
+        if stands and stands.file == file and not store.end_file(connection, community_id, file):
+            raise StorageUnreachable("this photo took a day to arrive in the storage; it is to be sent again", retry_after_s=30)
         store.add_holders(connection, community_id, [(sha256, install_id, store.UPLOADED)], at)
         photos_along.follow(connection, house, community_id, install_id, sha256, at)
     if stands and stands.file != file:  # another was faster

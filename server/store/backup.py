@@ -22,7 +22,8 @@ from server.models import HOUSE, backup_blob, backup_copy, backup_install, metad
 from server.store.database import delete_rows, insert_rows, run
 
 _ROWS = 1_000
-_LEFT_OUT = frozenset({"sequence"})  # a number, said in the manifest; PostgreSQL keeps it elsewhere
+_LEFT_OUT = frozenset({"sequence", "begun_file"})
+"""``sequence`` is a number, said in the manifest; PostgreSQL keeps it elsewhere. Files that were on their way are the living house's alone."""
 
 Columns = list[tuple[str, str]]
 """(name, kind) of each column; a kind is text, integer, float or bytes."""

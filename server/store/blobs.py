@@ -8,11 +8,11 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from server.models import backup_blob, blob, blob_holder, upload
+from server.models import backup_blob, begun_file, blob, blob_holder, upload
 from server.permissions import Scope
 from server.store.backup import copies
 from server.store.database import insert_rows, rows_of, run
-from server.store.scoping import record_cut
+from server.store.scoping import among, record_cut
 from server.store.search import found_under
 
 PHOTOS = "photos"
@@ -111,6 +111,44 @@ def file_to_drop(connection: Connection, community_id: str, sha256: str) -> str 
         "JOIN blob o ON o.community_id = c.community_id AND o.sha256 = b.sha256 WHERE o.file = b.file AND o.wrapped_key IS NOT NULL)"
     )
     return run(connection, statement, (community_id, sha256)).scalar_one_or_none()  # type: ignore[no-any-return]
+
+
+# ---------------------------------------------------------------- files on their way
+def begin_file(connection: Connection, community_id: str, file: str, at: str) -> None:
+    """Note a file before it is written."""
+    insert_rows(connection, begun_file, ("community_id", "file", "begun_at"), [(community_id, file, at)])
+
+
+def end_file(connection: Connection, community_id: str, file: str) -> bool:
+    """A row names the file from now on; False where it was given up meanwhile."""
+    statement = "DELETE FROM begun_file WHERE community_id = ? AND file = ? AND begun_at <> ''"
+    return bool(run(connection, statement, (community_id, file)).rowcount)
+
+
+def late_files(connection: Connection, before: str) -> list[Any]:
+    """(community, file) of those begun before a time, or given up."""
+    return list(run(connection, "SELECT community_id, file FROM begun_file WHERE begun_at < ? ORDER BY community_id, file", (before,)))
+
+
+def give_up(connection: Connection, community_id: str, file: str, before: str) -> bool:
+    """From now on nobody can end this file, begun before a time; False where it was ended meanwhile."""
+    statement = "UPDATE begun_file SET begun_at = '' WHERE community_id = ? AND file = ? AND begun_at < ?"
+    return bool(run(connection, statement, (community_id, file, before)).rowcount)
+
+
+def forget_file(connection: Connection, community_id: str, file: str) -> None:
+    """A file that was given up is gone."""
+    run(connection, "DELETE FROM begun_file WHERE community_id = ? AND file = ? AND begun_at = ''", (community_id, file))
+
+
+def named_files(connection: Connection, names: Sequence[str]) -> set[str]:
+    """The files of blobs with these SHA-256 that somebody can open, in any community."""
+    wanted, values = among("b.sha256", names)
+    statement = (
+        "SELECT b.file FROM community c JOIN blob b ON b.community_id = c.community_id "
+        f"WHERE {wanted} AND b.wrapped_key IS NOT NULL"
+    )
+    return {row[0] for row in run(connection, statement, values)}
 
 
 # ---------------------------------------------------------------- who may read

@@ -81,6 +81,7 @@ def upgrade() -> None:
         need("file_name"))
     table("backup_install",
         key("community_id"), key("install_id"), key("backup_id"), need("n", BigInteger), clustered=True)
+    table("begun_file", key("community_id"), key("file"), need("begun_at"))
     table("blob",
         key("community_id"), key("sha256"), need("media_type"), need("size_bytes", BigInteger), need("kept_sha256"),
         need("stored_at"), need("file"), may("wrapped_key", LargeBinary))
