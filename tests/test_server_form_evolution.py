@@ -18,6 +18,7 @@ from server.services import accounts, enrolment
 from server.services.announce import announce_forms
 from server.services.release import sweep
 from server.services.verify import verify
+from sync.device import InvalidFields
 from sync.device.phone import Phone
 from sync.device.transport import Answer
 
@@ -122,6 +123,8 @@ def test_a_renamed_label_changes_no_value(field_work):
     headers = {"Authorization": f"Bearer {old.token}", "If-None-Match": before.headers["ETag"]}
     after = field_work.ground.app.test_client().get("/api/v1/reference", headers=headers)
     assert after.status_code == 200 and after.json["forms"]["kiosk"]["fields"][0]["label"]["zh"] == "招牌"
+    headers["If-None-Match"] = after.headers["ETag"]
+    assert field_work.ground.app.test_client().get("/api/v1/reference", headers=headers).status_code == 304, "told once"
     old.patch(made, name="新亭")
     pushed, _ = old.sync()
     assert (list(pushed.outcomes), field_work.ground.fields(made)["name"]) == (["applied"], "新亭")
@@ -183,6 +186,25 @@ def test_a_split_field_loses_neither_half_nor_whole(field_work, kept):
     assert field_work.ground.fields(begun_old)["address_text"] == "只有整段"
     rows = field_work.ground.rows("SELECT id, form_version FROM record WHERE community_id = ? AND type = 'kiosk'", COMMUNITY)
     assert {row.id: row.form_version for row in rows}[begun_old] == 1
+
+
+def test_what_a_new_version_requires_is_not_asked_of_an_old_phone(field_work):
+    """Old clients keep syncing: what they begin and what they change goes in by the form of their day, and the new phone is asked for the rest."""
+    old = field_work.phone("old", forms())
+    both = load_registry([OLD, changed(version=2, fields=[*OLD["fields"], field("phone_text", required=True)])], [KINDS])
+    field_work.serve(both)
+    new = field_work.phone("new", both)
+    begun_old, begun_new = kiosk(old), kiosk(new, phone_text="10200000001")
+    old.sync()
+    old.patch(begun_new, address_text="桥头")
+    old.patch(begun_old, address_text="桥尾")
+    pushed, _ = old.sync()
+    assert list(pushed.outcomes) == ["applied"] and pushed.outcomes["applied"] == 2
+    assert "phone_text" not in field_work.ground.fields(begun_old)
+    found = field_work.ground.fields(begun_new)
+    assert (found["address_text"], found["phone_text"]) == ("桥头", "10200000001")
+    with pytest.raises(InvalidFields):
+        new.create("kiosk", {"name": "亭", "anchor": anchor(0)})
 
 
 def test_a_version_that_the_server_does_not_know_yet_waits_for_it(field_work):

@@ -148,6 +148,19 @@ def test_a_table_that_comes_after_its_earlier_one_is_forgotten_replaces_nothing_
     assert verify(office.house).difference is None
 
 
+def test_a_table_is_written_and_taken_back_as_by_its_importer(office, secretary):  # noqa: F811
+    """The journal says of all of it: an import, by whom, through which one."""
+    import_id = run_act(office, secretary, workbook(family()), "write")["import_id"]
+    finish(office, secretary, secretary.post(f"/api/v1/imports/{import_id}/undo", {}).json["import_id"])
+    with read(office.house.engine) as connection:
+        told = run(
+            connection,
+            "SELECT j.source, j.actor_id, j.install_id FROM journal j JOIN operation o ON o.community_id = j.community_id AND o.number = j.number "
+            "WHERE o.record_type = 'person' ORDER BY o.n",
+        ).all()
+    assert {tuple(one) for one in told} == {("import", office.users["secretary"], import_id)} and len(told) == 6
+
+
 def test_an_import_that_was_taken_back_is_no_earlier_table(office, secretary):  # noqa: F811
     """After an undo the same table makes its people anew."""
     first = run_act(office, secretary, workbook(family()), "write")

@@ -151,10 +151,13 @@ def test_the_same_table_again_changes_nothing(office, secretary):
 def test_a_corrected_table_changes_what_was_corrected(office, secretary):
     """One telephone number put right: one person changes, the wrong number goes, empty cells clear nothing."""
     run_act(office, secretary, workbook(family()), "write")
+    before = {one["id"]: one["v"] for kind in ("dwelling", "household", "person") for one in living(office, kind)}
     rows = family(phone="13800000000")
     rows[1][11] = None
     said = run_act(office, secretary, workbook(rows), "write")
     assert outcomes(said) == {"changed": 1, "same": 2}
+    after = {one["id"]: (one["v"], one.get("name")) for kind in ("dwelling", "household", "person") for one in living(office, kind)}
+    assert [name for one, (v, name) in after.items() if v != before[one]] == ["李一"] and after.keys() == before.keys()
     (row,) = secretary.client.get(f"/api/v1/imports/{said['import_id']}/rows?outcome=changed").json["rows"]
     assert row["fields"] == ["phones"]
     persons = {one["name"]: one for one in living(office, "person")}
@@ -286,14 +289,24 @@ def test_a_csv_file_from_an_old_program_is_read(office, secretary):
     assert outcomes(run_act(office, secretary, text.encode("gb18030"), "write")) == {"new": 1}
 
 
+def next_door(office: Office) -> Person:
+    """The secretary of another community of the house."""
+    login = {"login": "neighbour-1", "name": "某某", "role": "secretary", "password": PASSWORD, "community_id": NEIGHBOUR}
+    accounts.add_user(office.house, accounts.OPERATOR, **login)
+    neighbour = Person(office.client())
+    neighbour.sign_in("neighbour-1")
+    return neighbour
+
+
 def test_a_mapping_is_remembered_for_the_next_table(office, secretary):
-    """What was put right by hand is proposed the next time."""
+    """What was put right by hand is proposed the next time, in the community where it was."""
     headings = ["名字", "号码", "地址"]
     content = workbook([["李一", LI, "3-2-501"]], headings=headings)
     mapping = {"名字": "person.name", "号码": "person.document_number", "地址": "place.address"}
     run_act(office, secretary, content, "write", mapping=mapping)
     found = upload(secretary, content).json
     assert found["remembered"] and {one["heading"]: one["target"] for one in found["columns"]} == mapping
+    assert not upload(next_door(office), content).json["remembered"]
 
 
 @pytest.mark.parametrize("mapping", [{"没有这列": "person.name"}, {"姓名": "person.nothing"}, {"备注": "person.note"}])
@@ -312,11 +325,7 @@ def test_only_the_secretary_imports(office, secretary):
 def test_a_neighbour_cannot_import_a_table_by_its_id(office, secretary):
     """L10: whoever learns the id of an uploaded table in another community gets nothing of it, and not even that it is there."""
     file_id = upload(secretary, workbook(family())).json["file_id"]
-    login = {"login": "neighbour-1", "name": "某某", "role": "secretary", "password": PASSWORD, "community_id": NEIGHBOUR}
-    accounts.add_user(office.house, accounts.OPERATOR, **login)
-    neighbour = Person(office.client())
-    neighbour.sign_in("neighbour-1")
-    assert neighbour.post("/api/v1/imports", {"act": "plan", "file_id": file_id}).status_code == 404
+    assert next_door(office).post("/api/v1/imports", {"act": "plan", "file_id": file_id}).status_code == 404
 
 
 def rows_of_report(person: Person, said: dict[str, Any]) -> list[dict[str, Any]]:
