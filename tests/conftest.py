@@ -27,6 +27,7 @@ from browser_kit import (  # noqa: F401 - fixtures of every suite that uses a br
     phone_page,
 )
 from field_phone import office  # noqa: F401 - of every story of the field app
+from ground_kit import ground  # noqa: F401 - of the suites that bring no community of their own
 from hypothesis import HealthCheck, settings
 from werkzeug.routing import Rule
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import pytest
 from front_door import problem
-from server_kit import COMMUNITY, PASSWORD, create, furnish, home, open_ground, patch
-from stream_oracle import recount
+from server_kit import COMMUNITY, PASSWORD, create, home, patch
 from test_server_form_evolution import InProcess
 
 from server.services.enrolment import create_code
-from server.services.verify import verify
 from server.store.asked import MARKS
 from sync.device import Phone as ReferencePhone
 
@@ -34,16 +31,6 @@ class Desk:
 
     def rows(self, kind):
         return self.client.get(f"/api/v1/inbox/{kind}").json["rows"]
-
-
-@pytest.fixture
-def ground(prepared_database, tmp_path, clock):
-    ground = open_ground(prepared_database(furnish), tmp_path, clock)
-    yield ground
-    recount(ground)
-    report = verify(ground.house)
-    assert report.agrees, str(report.difference)
-    ground.close()
 
 
 def asked(phone):

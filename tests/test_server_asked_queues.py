@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
 from front_door import problem
-from server_kit import PASSWORD, create, furnish, home, open_ground
-from stream_oracle import recount
+from server_kit import PASSWORD, create, home
 from test_server_asked import Desk, asked, found
 from test_server_placement_words import fix, near_border
 
 from server.services import accounts
-from server.services.verify import verify
-
-
-@pytest.fixture
-def ground(prepared_database, tmp_path, clock):
-    ground = open_ground(prepared_database(furnish), tmp_path, clock)
-    yield ground
-    recount(ground)
-    report = verify(ground.house)
-    assert report.agrees, str(report.difference)
-    ground.close()
 
 
 def only(desk, queue):

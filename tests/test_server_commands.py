@@ -6,21 +6,10 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from server_kit import COMMUNITY, PASSWORD, building, create, furnish, home, open_ground, operation, patch, resident
-from stream_oracle import recount
+from server_kit import COMMUNITY, PASSWORD, building, create, home, operation, patch, resident
 
 from server.house import uuid7
 from server.services.verify import verify
-
-
-@pytest.fixture
-def ground(prepared_database, tmp_path, clock):
-    ground = open_ground(prepared_database(furnish), tmp_path, clock)
-    yield ground
-    recount(ground)
-    report = verify(ground.house)
-    assert report.agrees, str(report.difference)
-    ground.close()
 
 
 def command(ground, name, record_id, arguments, *seen, **more):

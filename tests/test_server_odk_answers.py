@@ -12,22 +12,11 @@ import pytest
 from front_door import Person
 from odk_kit import collect, filled, new, opened
 from PIL import Image
-from server_kit import COMMUNITY, PASSWORD, furnish, home, open_ground, patch
-from stream_oracle import recount
+from server_kit import COMMUNITY, PASSWORD, home, patch
 from survey_kit import NAME, dogs, go_live, path
 
 from forms.odk_form import collect_forms
 from server.services.community_forms import at_home
-from server.services.verify import verify
-
-
-@pytest.fixture
-def ground(prepared_database, tmp_path, clock):
-    ground = open_ground(prepared_database(furnish), tmp_path, clock)
-    yield ground
-    recount(ground)
-    assert verify(ground.house).agrees
-    ground.close()
 
 
 @pytest.fixture

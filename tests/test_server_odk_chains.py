@@ -6,9 +6,9 @@ import uuid
 
 from front_door import Person
 from odk_kit import collect, filled, opened
-from test_server_odk_answers import ground, place, written
+from test_server_odk_answers import place, written
 
-__all__ = ["ground", "place"]
+__all__ = ["place"]
 
 
 def test_an_earlier_form_is_not_dropped_behind_a_later_one_that_waits(ground, place):

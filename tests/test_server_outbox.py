@@ -10,25 +10,13 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from front_door import problem
-from server_kit import KEY, building, furnish, home, open_ground
-from stream_oracle import recount
+from server_kit import KEY, building, home
 
 from server.envelopes import EnvelopeKey, EnvelopeUnreadable, bound_to, open_envelope, point_of, seal_envelope
 from server.sealing import KeyRing
 from server.services.tokens import DeviceClaim, send_token
-from server.services.verify import verify
 
 CASES = json.loads((Path(__file__).parent / "vectors/envelope/cases.json").read_text(encoding="utf-8"))
-
-
-@pytest.fixture
-def ground(prepared_database, tmp_path, clock):
-    ground = open_ground(prepared_database(furnish), tmp_path, clock)
-    yield ground
-    recount(ground)
-    report = verify(ground.house)
-    assert report.agrees, str(report.difference)
-    ground.close()
 
 
 def packed(content: bytes) -> str:

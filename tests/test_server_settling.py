@@ -8,23 +8,11 @@ from pathlib import Path
 
 import pytest
 from front_door import problem
-from server_kit import PASSWORD, building, create, furnish, open_ground, operation, patch
-from stream_oracle import recount
+from server_kit import PASSWORD, building, create, operation, patch
 
-from server.services.verify import verify
 from tests.live import LiveServer, home, live_server
 
 __all__ = ["live_server"]
-
-
-@pytest.fixture
-def ground(prepared_database, tmp_path, clock):
-    ground = open_ground(prepared_database(furnish), tmp_path, clock)
-    yield ground
-    recount(ground)
-    report = verify(ground.house)
-    assert report.agrees, str(report.difference)
-    ground.close()
 
 
 def disputes(ground, count=3):

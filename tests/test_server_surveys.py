@@ -10,8 +10,7 @@ import pytest
 from click.testing import CliRunner
 from front_door import Person, problem
 from odk_kit import collect
-from server_kit import CODE, COMMUNITY, PASSWORD, building, create, furnish, home, open_ground, patch
-from stream_oracle import recount
+from server_kit import CODE, COMMUNITY, PASSWORD, building, create, home, patch
 from survey_kit import NAME, dogs, go_live, path, send
 
 from forms.registry import load_registry
@@ -21,20 +20,10 @@ from server.house import uuid7
 from server.services import accounts
 from server.services.accounts import OPERATOR
 from server.services.community_forms import at_home, community_registry
-from server.services.verify import verify
 from server.store.assignments import Community, add_community
 from server.store.database import run, stamp, write
 
 NEIGHBOUR = "c-next"
-
-
-@pytest.fixture
-def ground(prepared_database, tmp_path, clock):
-    ground = open_ground(prepared_database(furnish), tmp_path, clock)
-    yield ground
-    recount(ground)
-    assert verify(ground.house).agrees
-    ground.close()
 
 
 @pytest.fixture

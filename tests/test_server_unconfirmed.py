@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
 from front_door import problem
-from server_kit import COMMUNITY, PASSWORD, building, furnish, home, open_ground
-from stream_oracle import recount
+from server_kit import COMMUNITY, PASSWORD, building, home
 
 from server.services import enrolment
 from server.services.release import sweep
-from server.services.verify import verify
 from server.store.database import run, write
-
-
-@pytest.fixture
-def ground(prepared_database, tmp_path, clock):
-    ground = open_ground(prepared_database(furnish), tmp_path, clock)
-    yield ground
-    recount(ground)
-    report = verify(ground.house)
-    assert report.agrees, str(report.difference)
-    ground.close()
 
 
 def forgotten(ground):
