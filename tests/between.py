@@ -7,7 +7,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -19,7 +19,7 @@ _BYTES_PER_S = 50_000
 
 
 class Between:
-    """Passes everything on to the server; `program` is appended to the service worker, `instead` replaces whole answers by path, `tired` answers 503.
+    """Passes everything on to the server; `program` is appended to the service worker, `instead` replaces whole answers by path, `turned` what stands in them, `tired` answers 503.
 
     `slowed`: the program's files come as over slow 3G. They are fetched by its service worker, whose line a browser's own slow-down does not reach.
     """
@@ -28,6 +28,7 @@ class Between:
         self.server = server
         self.program = b""
         self.instead: dict[str, dict[str, Any]] = {}
+        self.turned: dict[str, Callable[[dict[str, Any]], None]] = {}
         self.tired: set[str] = set()
         self.slowed = False
         self.asked: list[str] = []
@@ -46,6 +47,10 @@ class Between:
                 status, said, content = got.status, list(got.headers.items()), got.read()
         except urllib.error.HTTPError as error:
             status, said, content = error.code, list(error.headers.items()), error.read()
+        if path in self.turned and status == 200:
+            whole = json.loads(content)
+            self.turned[path](whole)
+            content = json.dumps(whole).encode()
         if path == "/field/sw.js" and status == 200:
             content += self.program
             said = [(name, value) for name, value in said if name.lower() not in ("content-encoding", "etag", "last-modified")]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from browser_kit import DEMO_PASSWORD, DemoSite
-from playwright.sync_api import BrowserContext, CDPSession, Locator, Page, expect
+from playwright.sync_api import BrowserContext, CDPSession, Locator, Page, Response, expect
 
 from forms.identity import resident_id_check_character
 
@@ -96,11 +96,28 @@ class FieldPhone:
             self.pace()
 
     def agrees(self) -> None:
-        """Everything is sent, the digests of phone and server are equal; told slowly, the server's journal accounts for its records too."""
+        """Everything is sent, and a pull that ended told counts and digests of every stream that the phone found to be its own: as many records, not none.
+
+        Told slowly, the server's journal accounts for its records too.
+        """
+        pulled: list[Response] = []
+
+        def note(answer: Response) -> None:
+            if answer.url.endswith("/api/v1/sync/pull"):
+                pulled.append(answer)
+
+        self.page.on("response", note)
         self.sync()
+        self.page.remove_listener("response", note)
+        assert pulled and pulled[-1].ok, [answer.status for answer in pulled]
+        told = pulled[-1].json()
+        assert told["complete"]
+        assert set(told["streams"]) >= set(told["scope"]["streams"]) - {"~reference"}, "not every stream was told"
+        records = sum(one["count"] for one in told["streams"].values())
+        assert records > 0
         self.go("/sync")
-        expect(self.page.get_by_role("heading", name=re.compile("我填的"))).to_be_visible()
-        expect(self.page.get_by_text("本机内容与服务器核对不上")).to_have_count(0)
+        expect(self.page.locator(".notice.green", has_text=f"本机 {records} 条与服务器核对一致")).to_be_visible()
+        expect(self.page.get_by_role("alert")).to_have_count(0)
         if self.slow:
             self.site.dishu("verify")
 
@@ -130,7 +147,7 @@ class FieldPhone:
 
     def typed_is_kept(self) -> None:
         """Wait until all that is typed and not saved would survive a kill: the first key is kept at once, the rest a moment later."""
-        expect(self.page.locator("form[data-kept=true]").last).to_be_attached(timeout=_USUAL_PATIENCE_MS)
+        expect(self.page.locator("[data-kept=true]").last).to_be_attached(timeout=_USUAL_PATIENCE_MS)
 
     def tap(self, name: str) -> None:
         """Tap the button of this name."""

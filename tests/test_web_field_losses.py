@@ -123,7 +123,7 @@ def test_what_was_typed_and_not_saved_is_offered_again_after_a_kill(phone: Field
 
     phone.go(f"/household/{household}/move")
     phone.tap("搬走了，不在我的网格")
-    phone.page.wait_for_timeout(3000)
+    phone.typed_is_kept()
     phone.start_again()
     phone.page.get_by_role("link", name="整户搬走").click()
     expect(phone.page.get_by_role("button", name="搬走了，不在我的网格")).to_have_attribute("aria-pressed", "true")
@@ -131,7 +131,7 @@ def test_what_was_typed_and_not_saved_is_offered_again_after_a_kill(phone: Field
     phone.go(f"/household/{household}/change")
     phone_number(phone).click()
     phone.field("phone").fill("10200099999")
-    phone.page.wait_for_timeout(3000)
+    phone.typed_is_kept()
     phone.page.touchscreen.tap(180, 60)  # beside the sheet: nothing is thrown away
     expect(phone.field("phone")).to_have_value("10200099999")
     phone.start_again()

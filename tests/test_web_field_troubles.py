@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from between import Between, between
@@ -102,6 +103,30 @@ def the_browser_says_there_is_a_network(phone: FieldPhone, line: Between) -> Non
     while not known:
         phone.page.wait_for_timeout(50)
     tools.send("ServiceWorker.dispatchSyncEvent", {"origin": line.url, "registrationId": known[0], "tag": "dishu-send", "lastChance": False})
+
+
+@pytest.mark.parametrize("broken", ["no answer", "another digest", "nothing told", "one record less told"])
+def test_a_phone_agrees_only_where_all_of_it_was_compared(phone: FieldPhone, line: Between, broken: str):
+    """What ends every story fails where the pull behind the push failed, told other digests or counts, or told none."""
+
+    def turn(told: dict[str, Any]) -> None:
+        for one in told.get("streams", {}).values():
+            if broken == "another digest":
+                one["digest"] = "0" * 31 + "1"
+            one["count"] -= broken == "one record less told"
+        if broken == "nothing told":
+            told["streams"] = {}
+
+    pull = "/api/v1/sync/pull"
+    if broken == "no answer":
+        line.tired.add(pull)
+    else:
+        line.turned[pull] = turn
+    with pytest.raises(AssertionError):
+        phone.agrees()
+    line.tired.clear()
+    line.turned.clear()
+    phone.agrees()
 
 
 @PACES

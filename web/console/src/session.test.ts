@@ -23,7 +23,8 @@ beforeEach(() => {
     return signedIn ? Response.json(signedIn) : new Response(null, { status: 204 });
   });
 });
-const settle = () => new Promise((go) => setTimeout(go));
+/** A page that begins anew does nothing after it: what led there has ended by then. */
+const begunAnew = () => vi.waitFor(() => expect(page.reload).toHaveBeenCalled(), { interval: 1 });
 
 describe("at one screen, one after the other", () => {
   test("signing out begins anew: nothing stays in the memory of the page", async () => {
@@ -31,7 +32,7 @@ describe("at one screen, one after the other", () => {
     await session.signIn("anna", "x");
     expect(page.reload).not.toHaveBeenCalled();
     void session.signOut();
-    await settle();
+    await begunAnew();
     expect([page.reload.mock.calls.length, page.hash]).toEqual([1, "#/sign-in"]);
   });
 
@@ -39,7 +40,7 @@ describe("at one screen, one after the other", () => {
     const session = await open();
     await session.signIn("anna", "x");
     void session.signIn("berta", "x");
-    await settle();
+    await begunAnew();
     expect([page.reload.mock.calls.length, page.hash, session.user.value?.user_id]).toEqual([1, "#/", "anna"]);
   });
 
@@ -71,8 +72,7 @@ describe("at one screen, one after the other", () => {
     Object.assign(other, person("berta"), { csrf_token: "hers" });
     vi.stubGlobal("fetch", async (_: string, asked: { method: string }) => (asked.method === "GET" ? Response.json(other) : Response.json({ type: "/problems/csrf-refused" }, { status: 403 })));
     void post("/api/v1/groups");
-    await settle();
-    await settle();
+    await begunAnew();
     expect([page.reload.mock.calls.length, page.hash, session.user.value?.user_id]).toEqual([1, "#/", "anna"]);
   });
 

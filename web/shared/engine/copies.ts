@@ -156,12 +156,17 @@ export function totals(at: Pick<Change, "core" | "allEntries">): Record<string, 
   return Object.fromEntries([...sums].sort(([one], [two]) => (one < two ? -1 : 1)).map(([name, { count, digest }]) => [name, { count, digest: digest.hex() }]));
 }
 
-/** The held streams whose count or digest is not what the server says. */
-export function differing(change: Change, told: Body): string[] {
+/** The held streams whose count or digest is not what the server says, and how many records the others have. */
+export function compared(change: Change, told: Body): { differing: string[]; agreed: number } {
   const own = totals(change);
-  return Object.entries(told).flatMap(([name, total]) => {
+  const differing: string[] = [];
+  let agreed = 0;
+  for (const [name, total] of Object.entries(told)) {
     const said = total as { count?: unknown; digest?: unknown };
     const mine = own[name];
-    return mine && (mine.digest !== said.digest || mine.count !== said.count) ? [name] : [];
-  });
+    if (!mine) continue;
+    if (mine.digest !== said.digest || mine.count !== said.count) differing.push(name);
+    else agreed += mine.count;
+  }
+  return { differing, agreed };
 }

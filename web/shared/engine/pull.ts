@@ -3,7 +3,7 @@
 
 import { keepMark } from "./asked.ts";
 import { call, PROTOCOL, Stopped, wanted, type Line } from "./calls.ts";
-import { differing, dropStream, keepRows, keepWitnesses, rebuild, sweep } from "./copies.ts";
+import { compared, dropStream, keepRows, keepWitnesses, rebuild, sweep } from "./copies.ts";
 import { eraseDrafts, letGoDrafts } from "./drafts.ts";
 import { anotherLife, isOwn, notInFile, prune } from "./keeping.ts";
 import type { Overwritten } from "./kept-types.ts";
@@ -24,10 +24,12 @@ export interface PullReport {
   pruned: number;
   needsFork: boolean;
   referenceMoved: boolean;
+  /** Records that the server counts as this phone does, with the same digest. */
+  agreed: number;
 }
 
 /** What a pull has done before its first page. */
-export const nothingPulled = (): PullReport => ({ pages: 0, rows: 0, added: [], dropped: [], rebuilt: [], reopened: 0, pruned: 0, needsFork: false, referenceMoved: false });
+export const nothingPulled = (): PullReport => ({ pages: 0, rows: 0, added: [], dropped: [], rebuilt: [], reopened: 0, pruned: 0, needsFork: false, referenceMoved: false, agreed: 0 });
 
 /** Reads pages until one is complete and the copies agree with the server's digests. */
 export async function pull(line: Line, registry: FormRegistry, limit: number | null, progress: (rows: number) => void): Promise<PullReport> {
@@ -164,12 +166,14 @@ function conclude(change: Change, epoch: string, answer: Record<string, unknown>
   eraseDrafts(change);
   sweep(change, epoch);
   keepBlobNews(change, answer);
-  const doubted = new Set(differing(change, wanted(answer, "streams", "object")));
+  const { differing, agreed } = compared(change, wanted(answer, "streams", "object"));
+  const doubted = new Set(differing);
   const streams = Object.entries(change.core.streams);
   if (streams.some(([name, state]) => state.doubted !== doubted.has(name))) {
     change.patchCore({ streams: Object.fromEntries(streams.map(([name, state]) => [name, { ...state, doubted: doubted.has(name) }])) });
   }
   if (doubted.size) return;
+  report.agreed = agreed;
   letGoDrafts(change);
   const applied = wanted(answer, "applied", "object");
   const n = wanted(applied, "n", "number");

@@ -39,7 +39,7 @@ export async function synchronise(desk: SyncDesk): Promise<{ report: SyncReport;
   const { ledger } = line;
   const started = line.now();
   const report: SyncReport = {
-    complete: false, sent: 0, unsentLeft: 0, received: 0, outcomes: {}, added: [], dropped: [], reopened: 0,
+    complete: false, sent: 0, unsentLeft: 0, received: 0, agreed: 0, outcomes: {}, added: [], dropped: [], reopened: 0,
     referenceChanged: false, bytesUp: 0, bytesDown: 0, seconds: 0, problem: null, erase: null,
   };
   const tell = (phase: SyncProgress["phase"], done: number, total: number | null): void =>
@@ -56,6 +56,7 @@ export async function synchronise(desk: SyncDesk): Promise<{ report: SyncReport;
     tell("pull", before, null);
     const pulled = await pull(line, desk.registry(), desk.pageLimit ?? null, (rows) => tell("pull", before + rows, null));
     report.received += pulled.rows;
+    report.agreed = pulled.agreed;
     report.added.push(...pulled.added);
     report.dropped.push(...pulled.dropped);
     report.reopened += pulled.reopened;

@@ -173,6 +173,8 @@ export interface SyncReport {
   unsentLeft: number;
   /** Rows that were received; records that appeared, changed or left. */
   received: number;
+  /** Records, stream by stream, whose count and digest were compared with the server's in the end, and are the same. */
+  agreed: number;
   /** How often each outcome was answered. */
   outcomes: Record<string, number>;
   /** Streams (cells) that this phone follows since now, or does not follow any more. */

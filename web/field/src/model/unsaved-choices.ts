@@ -6,7 +6,7 @@ import { useUnsaved, type Unsaved } from "../form/unsaved.ts";
 type Choices = Record<string, Value>;
 
 /** `again`: what was chosen before the app was closed in the middle stands there again; `drop` gives it up. */
-export interface UnsavedChoices extends Pick<Unsaved<Choices>, "write"> {
+export interface UnsavedChoices extends Pick<Unsaved<Choices>, "write" | "isKept"> {
   again: Ref<boolean>;
   drop(): void;
 }
@@ -15,7 +15,7 @@ export interface UnsavedChoices extends Pick<Unsaved<Choices>, "write"> {
 export function useUnsavedChoices(title: () => string, about: () => readonly string[], choices: Readonly<Record<string, Ref<Value>>>): UnsavedChoices {
   const now = (): Choices => Object.fromEntries(Object.entries(choices).map(([name, choice]) => [name, choice.value]));
   const first = JSON.stringify(now());
-  const { found, done, write } = useUnsaved<Choices>({ title, about, snapshot: () => (JSON.stringify(now()) === first ? null : now()) });
+  const { found, done, write, isKept } = useUnsaved<Choices>({ title, about, snapshot: () => (JSON.stringify(now()) === first ? null : now()) });
   const again = ref(found !== null);
   const stand = (values: Choices): void => {
     for (const [name, value] of Object.entries(values)) if (choices[name]) choices[name].value = value;
@@ -24,6 +24,7 @@ export function useUnsavedChoices(title: () => string, about: () => readonly str
   return {
     again,
     write,
+    isKept,
     drop() {
       stand(JSON.parse(first) as Choices);
       done();
