@@ -20,8 +20,6 @@ _PATIENCE_MS = 120_000
 _USUAL_PATIENCE_MS = 30_000
 PACES = pytest.mark.parametrize("phone", ["as it is", pytest.param("slow", marks=pytest.mark.long)], indirect=True)
 """A story as it is, and (long) on a processor four times slower with slow 3G."""
-SLOWLY = pytest.mark.parametrize("phone", [pytest.param("slow", marks=pytest.mark.long)], indirect=True)
-"""A long story that is told slowly alone."""
 
 
 @contextmanager
@@ -33,6 +31,23 @@ def paced(request: pytest.FixtureRequest) -> Iterator[bool]:
     yield is_slow
     if is_slow:
         expect.set_options(timeout=5_000)
+ROOM = 40_000_000
+"""So many bytes a browser of little room takes at a time."""
+_FILL = """() => new Promise((done, failed) => {
+    const asked = indexedDB.open('others');
+    asked.onupgradeneeded = () => asked.result.createObjectStore('bytes', {autoIncrement: true});
+    asked.onerror = () => failed(asked.error);
+    const add = (size) => {
+        if (size < 100) return asked.result.close(), done();
+        const bytes = new Uint8Array(size);
+        for (let at = 0; at < size; at += 65536) crypto.getRandomValues(bytes.subarray(at, at + 65536));
+        const one = asked.result.transaction('bytes', 'readwrite');
+        one.objectStore('bytes').add(bytes);
+        one.oncomplete = () => add(size);
+        one.onabort = () => add(Math.floor(size / 4));
+    };
+    asked.onsuccess = () => add(4_000_000);
+})"""
 AXE = Path(__file__).resolve().parent.parent / "web" / "node_modules" / "axe-core" / "axe.min.js"
 
 
@@ -45,6 +60,8 @@ class FieldPhone:
     slow: bool = False
     """A processor four times slower, and slow 3G whenever there is a network."""
     _tools: list[CDPSession] = field(default_factory=list)
+    _storage: CDPSession | None = None
+    _room: int = 0
 
     @property
     def context(self) -> BrowserContext:
@@ -88,6 +105,19 @@ class FieldPhone:
         self._tools.clear()
         self.slow = False
         self.context.set_default_timeout(_USUAL_PATIENCE_MS)
+
+    def more_room(self) -> FieldPhone:
+        """Room for `ROOM` more bytes. The browser goes by the room that it saw half a minute ago: before anything is kept, where it is to be filled up."""
+        self._storage = self._storage or self.context.new_cdp_session(self.page)
+        self._room += ROOM
+        self._storage.send("Storage.overrideQuotaForOrigin", {"origin": self.site.url, "quotaSize": self._room})
+        return self
+
+    def fill_up(self) -> None:
+        """Other things take all the room that the browser has seen, and there is no other."""
+        assert self._storage is not None, "the browser knows of more room"
+        self.page.evaluate(_FILL)
+        self._storage.send("Storage.overrideQuotaForOrigin", {"origin": self.site.url, "quotaSize": 1})
 
     def network(self, there: bool) -> None:
         """Leave flight mode (``there``) or enter it."""

@@ -63,14 +63,18 @@ FULL_PHONE = """async ({persons, reference}) => {
 }"""
 
 
+def built(folder, config, name):
+    """What Vite makes of the sources as one file."""
+    path = f"{WEB.parent / '.venv' / 'node' / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    command = ["node", "node_modules/vite/bin/vite.js", "build", "--config", config, "--outDir", str(folder)]
+    subprocess.run(command, cwd=WEB, env=os.environ | {"PATH": path}, check=True, capture_output=True)
+    return (folder / name).read_text(encoding="utf-8")
+
+
 @pytest.fixture(scope="module")
 def engine_file(tmp_path_factory):
     """The engine built as one file."""
-    folder = tmp_path_factory.mktemp("engine")
-    path = f"{WEB.parent / '.venv' / 'node' / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    command = ["node", "node_modules/vite/bin/vite.js", "build", "--config", "engine.vite.ts", "--outDir", str(folder)]
-    subprocess.run(command, cwd=WEB, env=os.environ | {"PATH": path}, check=True, capture_output=True)
-    return (folder / "engine.js").read_text(encoding="utf-8")
+    return built(tmp_path_factory.mktemp("engine"), "engine.vite.ts", "engine.js")
 
 
 def load(page, site, engine_file):
@@ -107,6 +111,17 @@ def test_a_phone_keeps_its_work_over_a_restart_and_two_tabs_take_turns(demo_site
     assert report["complete"]
     assert report["sent"] == 1
     assert second.evaluate("() => engine.operations()[0].outcome") == "applied"
+
+
+def test_the_vectors_and_faults_that_node_runs_pass_in_chromium_too(demo_site, phone_context, tmp_path):
+    """Every test of the phone's engine, forms and places: the shared vectors, the scripted servers, the kills, on the browser's own IndexedDB and WebCrypto."""
+    page = phone_context.new_page()
+    page.goto(f"{demo_site.url}/healthz")
+    page.evaluate(f"() => {{ {built(tmp_path, 'chromium.vite.ts', 'tests.js')}; window.DishuTests = DishuTests; }}")
+    told = page.evaluate("async () => { await DishuTests.gather(); return DishuTests.runAll(); }")
+    assert told["failed"] == []
+    assert set(told["passed"]) == {str(one.relative_to(WEB / "shared")) for one in (WEB / "shared").rglob("*.test.ts")}
+    assert page.evaluate("indexedDB.databases().then(all => all.length)") > 20
 
 
 @pytest.mark.long

@@ -17,7 +17,7 @@ PICTURE = Path(__file__).resolve().parent.parent / "web" / "field" / "public" / 
 @pytest.fixture
 def phone(phone_page: Page, demo_site: DemoSite) -> FieldPhone:
     """The first worker's phone."""
-    return FieldPhone(phone_page, demo_site).enrol()
+    return FieldPhone(phone_page, demo_site).more_room().enrol()
 
 
 @pytest.fixture
@@ -78,9 +78,7 @@ def test_a_forgotten_pin_loses_no_entry_and_no_photo_without_being_told(phone: F
 def test_a_full_phone_opens_after_a_restart_and_says_so(phone: FieldPhone):
     """No room at all: the PIN opens it, the day is shown, and the screen says why nothing can be filled in."""
     phone.program_is_kept()
-    storage = phone.context.new_cdp_session(phone.page)
-    storage.send("Storage.overrideQuotaForOrigin", {"origin": phone.site.url, "quotaSize": 1})
-    phone.page.wait_for_timeout(35_000)  # so long the browser goes by the room that it has seen before
+    phone.fill_up()
     phone.page.reload()
     phone.page.get_by_text("请输入密码").wait_for()
     phone.pin("999111")
@@ -88,8 +86,7 @@ def test_a_full_phone_opens_after_a_restart_and_says_so(phone: FieldPhone):
     phone.pin()
     phone.home_stands()
     phone.page.get_by_text("手机存储已满：现在只能看，不能填").wait_for()
-    storage.send("Storage.overrideQuotaForOrigin", {"origin": phone.site.url})
-    phone.page.wait_for_timeout(35_000)
+    phone.more_room()
     phone.sync()
     expect(phone.page.get_by_text("手机存储已满")).to_have_count(0)
 

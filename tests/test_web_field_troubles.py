@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from between import Between, between
 from browser_kit import CHEAP_PHONE, DEMO_PASSWORD, DemoSite
-from field_phone import PACES, SLOWLY, FieldPhone, Office, paced
+from field_phone import PACES, FieldPhone, Office, paced
 from playwright.sync_api import Browser, expect
 
 SYNCING = "navigator.serviceWorker.getRegistration('/field/').then(one => one.sync.getTags())"
@@ -26,7 +26,7 @@ def line(demo_site: DemoSite) -> Iterator[Between]:
 def enrolled(browser: Browser, demo_site: DemoSite, line: Between) -> Iterator[FieldPhone]:
     """One phone for all troubles, one after the other."""
     context = browser.new_context(**CHEAP_PHONE)
-    phone = FieldPhone(context.new_page(), replace(demo_site, url=line.url)).enrol()
+    phone = FieldPhone(context.new_page(), replace(demo_site, url=line.url)).more_room().enrol()
     phone.program_is_kept()
     yield phone
     context.close()
@@ -195,13 +195,11 @@ def test_a_server_that_asks_for_a_newer_program_stops_nothing_but_sending(phone:
     phone.page.get_by_text("手机时间不准").first.wait_for()  # and the clock that is years ahead is told
 
 
-@SLOWLY
+@PACES
 def test_no_room_is_said_at_once_and_the_form_keeps_what_was_typed(phone: FieldPhone, office: Office):
     """The write that did not fit is not shown as kept, and Back asks instead of doing nothing; with room again the same tap keeps it."""
     household = phone.due(1)[0]
-    storage = phone.context.new_cdp_session(phone.page)
-    storage.send("Storage.overrideQuotaForOrigin", {"origin": phone.site.url, "quotaSize": 1})
-    phone.page.wait_for_timeout(35_000)  # so long the browser goes by the room that it has seen before
+    phone.fill_up()
     good_time(phone, household, "清出空间以后")
     phone.page.get_by_role("alert").get_by_text("手机存储已满，刚才那一条没有保存").wait_for()
     expect(phone.page.get_by_role("alert").first).to_be_in_viewport()
@@ -214,8 +212,7 @@ def test_no_room_is_said_at_once_and_the_form_keeps_what_was_typed(phone: FieldP
     phone.page.locator("header").get_by_role("button", name="返回").click()
     phone.page.get_by_role("dialog").get_by_role("button", name="留下来改").click()
     expect(phone.field("preferred_time_text")).to_have_value("清出空间以后")
-    storage.send("Storage.overrideQuotaForOrigin", {"origin": phone.site.url})
-    phone.page.wait_for_timeout(35_000)
+    phone.more_room()
     phone.tap("保存")
     phone.said("已存到本机")
     phone.agrees()

@@ -210,7 +210,6 @@ def test_two_homes_become_one_with_another_head_and_who_left_meanwhile_is_not_ta
     assert office.fields("person", members[2]).get("residence_household") is None
 
 
-@pytest.mark.long
 @PACES
 def test_a_household_that_moved_out_of_my_cells_takes_my_unsent_work_along(phone: FieldPhone, office: Office):
     """The office moves it while I write without a signal: it leaves my phone, what I wrote is on it, and I am told."""
