@@ -251,6 +251,8 @@ def _dwelling_facts() -> Iterator[str]:
     yield "Computed from all persons who live or are registered behind a door, of whichever household; never asked. The dead are not"
     yield f"counted; who is away for long is counted where they went. Old is {OLD_FROM} completed years; a missing birth date that decides"
     yield "gives `unknown`. A registration hangs (空挂) where nobody of the register lives in the dwelling any more."
+    yield "A grid worker is not told who lives behind a door of somebody else's cells: whether a registration there hangs is unknown from here, and such"
+    yield "a person reads 户在人不在, which is so either way; the office reads 空挂 where it is that."
     for kind, words in (("Person", PERSON_STATES), ("Dwelling", ARRANGEMENTS)):
         yield ""
         yield f"| {kind} | 名称 | Meaning |"
