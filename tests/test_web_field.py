@@ -93,7 +93,7 @@ def test_a_day_in_flight_mode_reaches_the_server(phone: FieldPhone, office: Offi
 
 @PACES
 def test_two_phones_at_the_same_door_are_told_and_the_door_decides(phone: FieldPhone, other_phone: FieldPhone, office: Office):
-    """Both change a birth date without a signal: nothing is lost, the second is told in words, and says at the door which is right."""
+    """Both change a birth date without a signal: nothing is lost, both are told in red with what comes next, and the second says at the door which is right."""
     phone.enrol()
     other_phone.enrol()
     household = phone.due(1)[0]
@@ -109,16 +109,28 @@ def test_two_phones_at_the_same_door_are_told_and_the_door_decides(phone: FieldP
         one.context.set_offline(False)
     phone.sync()
     other_phone.sync()
-    other_phone.page.get_by_role("heading", name="最近的消息").wait_for()
+    phone.sync()
+    door = office.fields("household", household)["dwelling"]
+    building = office.fields("dwelling", door)["building"]
+    for one in (phone, other_phone):
+        asked = one.page.get_by_role("region", name="需要你处理").get_by_role("link", name=re.compile("两人填的不一样"))
+        expect(asked).to_contain_text("在门口问清楚，点开选定")
+        one.go(f"/building/{building}")
+        expect(one.page.locator("button.door", has_text="两人填的不一样")).to_have_count(1)
+        one.go_home()
     other_phone.page.get_by_text("两人填的不一样").first.click()
-    expect(other_phone.page.get_by_text("1972-02-03")).to_be_visible()
-    expect(other_phone.page.get_by_text("1971-02-03")).to_be_visible()
-    other_phone.tap("我填的对，用我的")
-    other_phone.said("已按你填的再提交")
+    other_phone.page.get_by_text("问清楚了，是哪一个？").wait_for()
+    assert other_phone.barriers() == []
+    expect(other_phone.page.get_by_role("button", name=re.compile("1971-02-03"))).to_be_enabled()
+    other_phone.page.get_by_role("button", name=re.compile("1972-02-03")).click()
+    other_phone.said("已定下来，存到本机")
+    other_phone.home_stands()
+    expect(other_phone.page.get_by_role("region", name="需要你处理")).to_have_count(0)
     other_phone.sync()
     found = office.fields("person", person)
     assert found["birth_date"] == "1972-02-03"
     phone.sync()
+    expect(phone.page.get_by_role("region", name="需要你处理")).to_have_count(0)
     phone.go(f"/person/{person}")
     expect(phone.page.get_by_text("1972-02-03")).to_be_visible()
     for one in (phone, other_phone):

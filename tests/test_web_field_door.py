@@ -59,7 +59,10 @@ def test_everything_unchanged_is_one_tap(phone: FieldPhone):
 
 
 def test_only_this_changed_is_two_taps(phone: FieldPhone):
-    """What is known of each member stands at the door: tap the wrong one, type, keep; a choice is kept by choosing it."""
+    """What is known of each member stands at the door: tap the wrong one, type, keep; a choice is kept by choosing it.
+
+    A second fact at the same door is no second visit.
+    """
     household, before = phone.due(1)[0], phone.unsent()
     phone.page.locator(f"main a.item[href$='/household/{household}']").click()
     people = members(phone)
@@ -81,12 +84,17 @@ def test_only_this_changed_is_two_taps(phone: FieldPhone):
     expect(first.get_by_role("button", name="联系电话：10200054321")).to_be_visible()
     assert phone.unsent() - before == people + 4
 
+    before = phone.unsent()
     phone.household(household)
+    visits = phone.page.locator(".visits li", has_text="今天").filter(has_text="见到本户人员")
+    expect(visits).to_have_count(1)
     taps(phone)
     phone.page.locator("main .member").last.get_by_role("button", name=re.compile("^在住状态：")).click()
     phone.page.get_by_role("dialog").get_by_role("button", name="不详", exact=True).click()
     expect(phone.page.locator("main .member").last.get_by_role("button", name="在住状态：不详")).to_be_visible()
     assert taps(phone) == 2
+    expect(visits).to_have_count(1)
+    assert phone.unsent() - before == people + 3
 
 
 def test_a_member_after_the_other_without_going_back(phone: FieldPhone):

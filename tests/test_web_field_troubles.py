@@ -94,6 +94,27 @@ def test_work_is_sent_while_the_phone_is_locked_and_while_the_app_is_closed(phon
     expect(phone.page.get_by_text("本机内容与服务器核对不上")).to_have_count(0)
 
 
+def test_a_synchronisation_that_failed_is_told_at_home_until_one_succeeds(phone: FieldPhone, line: Between):
+    """A server that fails, a network that is away: home says what stopped it and what comes next; nobody has to open another screen."""
+    told = phone.page.get_by_role("status").filter(has_text="这次没有传完")
+    line.tired.add("/api/v1/sync/pull")
+    phone.tap("上传更新")
+    expect(told).to_contain_text("服务器忙")
+    expect(told).to_contain_text("稍后会自动再试")
+    assert phone.barriers() == []
+    phone.go("/find")
+    phone.go_home()
+    expect(told).to_have_count(1)
+    line.tired.clear()
+    phone.context.set_offline(True)
+    phone.tap("上传更新")
+    expect(told).to_contain_text("没有网络")
+    expect(told).to_contain_text("有信号时自动上传")
+    phone.context.set_offline(False)  # it synchronises by itself
+    expect(told).to_have_count(0, timeout=60_000)
+    phone.page.get_by_text("全部已上传").wait_for()
+
+
 def the_browser_says_there_is_a_network(phone: FieldPhone, line: Between) -> None:
     """What the browser does by itself some time after a network has come back."""
     tools = phone.context.new_cdp_session(phone.page)
@@ -169,8 +190,15 @@ def test_a_cell_that_is_taken_away_is_told_and_leaves_the_phone(phone: FieldPhon
     assert answer.ok, answer.text()
     phone.context.set_offline(False)
     phone.sync()
-    phone.page.get_by_text("负责的网格有变化").wait_for()
+    news = phone.page.get_by_text("负责的网格有变化")
+    news.wait_for()
     expect(cells).to_have_count(1)
+    phone.sync()
+    expect(news).to_have_count(1)  # it stands until somebody has read it
+    phone.tap("知道了")
+    expect(news).to_have_count(0)
+    phone.sync()
+    expect(news).to_have_count(0)
     assert office.fields("household", household)["preferred_time_text"] == "换网格之前"
 
 

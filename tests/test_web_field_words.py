@@ -27,6 +27,7 @@ BY_CODE = {
     "start.me.pin": ("old", "new", "again"),
     "sync.did": ("create", "patch", "confirm", "delete", "restore", "resolve", "command"),
     "sync.kind": ("waiting", "conflict", "asked", "overwritten", "held", "quarantined", "declined", "erased", "released"),
+    "sync.next": ("conflict", "asked", "quarantined", "declined"),
     "sync.phase": ("push", "pull", "reference", "done"),
 }
 

@@ -17,6 +17,8 @@ export const reference = shallowRef<Reference | null>(null);
 export const progress = shallowRef<SyncProgress | null>(null);
 export const syncing = ref(false);
 export const lastReport = shallowRef<SyncReport | null>(null);
+/** What stopped the last synchronisation, until the next one says otherwise. */
+export const stopped = computed(() => (syncing.value ? null : (lastReport.value?.problem ?? null)));
 /** What the home screen kept of itself, while the records are being opened. */
 export const glanced = shallowRef<unknown>(null);
 /** The network as the browser tells it: a hint only. */

@@ -27,7 +27,7 @@ export interface Standing {
 /** Something that became of the person's own value, or that is asked of them. Read until `dismiss`ed. `id` is stable. */
 export interface Notice {
   id: string;
-  /** `asked`: the office asked this person to see to something at the door; of a conflict see `dispute`. */
+  /** `asked`: the office asked this person to see to something at the door. Of a conflict that is open see `dispute`. */
   kind: "conflict" | "asked" | "overwritten" | "held" | "quarantined" | "declined" | "erased" | "released";
   opId: string;
   recordId: string;

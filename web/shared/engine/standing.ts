@@ -5,7 +5,7 @@ import type { FormRegistry } from "../forms/form.ts";
 import type { LogRow } from "./kept-types.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Lookup } from "./lookup.ts";
-import type { Fields, Labels, Notice, Outbox, Standing } from "./types.ts";
+import type { Dispute, Fields, Labels, Notice, Outbox, RecordView, Standing } from "./types.ts";
 import { FINAL_OUTCOMES } from "./view.ts";
 import { outcomeWords } from "./words.ts";
 
@@ -87,12 +87,33 @@ const SAYS = {
   released: { zh: "等的那一条到了，你填的已写入", en: "What it waited for arrived: your entry is recorded" },
   crossed: { zh: "对方社区已接收，资料已转过去", en: "The other community has accepted: the records are there now" },
   conflict: { zh: "两人填的不一样：你的值和别人的值都已保留，等人决定", en: "Two people wrote different things: your value and the other one are both kept, somebody decides" },
+  open: { zh: "两人填的不一样，还没有定下来", en: "Two people wrote different things, and nobody has decided yet" },
   stands: { zh: "两人填的不一样，现在记的是你的值", en: "Two people wrote different things; yours is the one that stands now" },
   decided: { zh: "两人填的不一样，已经决定，现在记的是另一个值", en: "Two people wrote different things; it was decided, and another value stands now" },
   overwritten: { zh: "你填的值后来被别人改了", en: "What you wrote was changed by somebody else later" },
 } as const;
 
-function noticesOfConflict(row: LogRow, lookup: Lookup, registry: FormRegistry): Notice[] {
+/** What an open conflict is called: read once, it is told again only where other values stand side by side. */
+const openId = ({ id, unit, siblings }: Dispute): string => `open/${id}/${unit}/${siblings.map((one) => one.op_id).sort().join()}`;
+
+/** The values of a unit that is in dispute, once they were fetched. */
+const openAt = (view: RecordView | null, unit: string, ledger: Ledger): Dispute | null =>
+  (view?.life === "live" && view.conflicts.includes(unit) && ledger.core.disputes[`${view.id}/${unit}`]) || null;
+
+/** Conflicts of the held records that nobody has settled, whoever wrote; those that the office asks about are told as such. */
+function noticesOpen(ledger: Ledger, lookup: Lookup, registry: FormRegistry, told: readonly Notice[]): Notice[] {
+  const known = new Set(told.map((one) => one.id));
+  const asked = new Set((ledger.core.asked?.items ?? []).flatMap((one) => (one.kind === "conflict" ? [`${one.id}/${one.units[0]}`] : [])));
+  return Object.values(ledger.core.disputes).flatMap((one): Notice[] => {
+    const view = lookup.read(one.id);
+    const form = view && registry.get(view.type);
+    const isAsked = one.delegatedTo === ledger.core.user.user_id || asked.has(`${one.id}/${one.unit}`);
+    if (!view || !form || isAsked || known.has(openId(one)) || !openAt(view, one.unit, ledger)) return [];
+    return [{ id: openId(one), kind: "conflict", opId: "", recordId: one.id, type: view.type, unit: one.unit, mine: {}, now: valuesOf(view.fields, form.unitFields(one.unit)), says: SAYS.open, needsMe: true }];
+  });
+}
+
+function noticesOfConflict(row: LogRow, ledger: Ledger, lookup: Lookup, registry: FormRegistry): Notice[] {
   return row.steps.flatMap((step) => {
     const view = lookup.read(step.id);
     const form = registry.get(step.type);
@@ -106,7 +127,8 @@ function noticesOfConflict(row: LogRow, lookup: Lookup, registry: FormRegistry):
       if (!isOpen && (stands || form.policyOf(Object.keys(mine)[0] as string) === "union")) return [];
       const says: Labels = isOpen ? SAYS.conflict : SAYS.decided;
       const shown = valuesOf(now, form.unitFields(unit));
-      return [{ id: `${row.opId}/${unit}`, kind: "conflict" as const, opId: row.opId, recordId: step.id, type: step.type, unit, mine, now: shown, says, needsMe: false }];
+      const open = openAt(view, unit, ledger);
+      return [{ id: open ? openId(open) : `${row.opId}/${unit}`, kind: "conflict" as const, opId: row.opId, recordId: step.id, type: step.type, unit, mine, now: shown, says, needsMe: open !== null }];
     });
   });
 }
@@ -138,11 +160,10 @@ function waitedFor(row: LogRow, ledger: Ledger, registry: FormRegistry): Notice[
 
 /** Everything that the person has not dismissed, newest first. */
 export function noticesOf(ledger: Ledger, lookup: Lookup, registry: FormRegistry): Notice[] {
-  const dismissed = new Set(ledger.core.dismissed);
   const found: Notice[] = [];
   for (const row of ledger.log.values()) {
     if (row.now === null || row.state !== "answered") continue;
-    if (row.now === "conflict") found.push(...noticesOfConflict(row, lookup, registry));
+    if (row.now === "conflict") found.push(...noticesOfConflict(row, ledger, lookup, registry));
     else {
       const kind = row.reason === "declined" ? "declined" : row.now === "held" || row.now === "quarantined" || row.now === "erased" ? row.now : row.first !== row.now && row.first !== null && !FINAL_OUTCOMES.has(row.first) ? "released" : null;
       if (kind === null) continue;
@@ -158,6 +179,7 @@ export function noticesOf(ledger: Ledger, lookup: Lookup, registry: FormRegistry
     const shown = valuesOf(now, fields);
     found.push({ id: `${one.opId}/${one.unit}/over`, kind: "overwritten", opId: one.opId, recordId: one.id, type: one.type, unit: one.unit, mine: one.mine, now: shown, says: SAYS.overwritten, needsMe: false });
   }
-  found.push(...noticesAsked(ledger, lookup, registry));
-  return found.filter((one) => !dismissed.has(one.id)).reverse();
+  found.push(...noticesOpen(ledger, lookup, registry, found), ...noticesAsked(ledger, lookup, registry));
+  const left = new Set(ledger.core.dismissed);
+  return found.reverse().filter(({ id }) => !left.has(id) && left.add(id)); // two own values in one open conflict: the later one
 }

@@ -48,11 +48,19 @@ export async function everythingUnchanged(householdId: string): Promise<void> {
 
 /** One fact has changed, everything else was seen unchanged. `seen`: what was shown while it was typed at `place`. */
 export async function onlyThisChanged(householdId: string, recordId: string, { set, seen, place }: { set: Fields; seen: Seen | null; place: string }): Promise<void> {
-  await engine().write([{ kind: "patch", id: recordId, set, seen }, ...unchangedDrafts(householdId), visitDraft(householdId, "met")], place);
+  // a second fact at the same door belongs to the meeting that stands already
+  const visit = iMetToday(householdId) ? [] : [visitDraft(householdId, "met")];
+  await engine().write([{ kind: "patch", id: recordId, set, seen }, ...unchangedDrafts(householdId), ...visit], place);
 }
 
-/** Whether somebody of the household was met on this day of the phone. */
-export function metToday(householdId: string): boolean {
+/** Visits on this day of the phone on which somebody of the household was met, by whomever. */
+function meetingsToday(householdId: string): RecordView[] {
   const today = localDay(Date.now());
-  return engine().list("visit", { household: householdId }).some((one) => sawSomebody(one) && localDay(Date.parse(String(one.fields["visited_at"]))) === today);
+  return engine().list("visit", { household: householdId }).filter((one) => sawSomebody(one) && localDay(Date.parse(String(one.fields["visited_at"]))) === today);
 }
+
+/** Whether somebody of the household was met today. */
+export const metToday = (householdId: string): boolean => meetingsToday(householdId).length > 0;
+
+/** Whether it was this phone that wrote so. */
+const iMetToday = (householdId: string): boolean => meetingsToday(householdId).some((one) => engine().operations({ recordId: one.id, limit: 1 }).length > 0);

@@ -49,7 +49,7 @@ export function doorCell(dwelling: RecordView, day: Day, nowMs: number): DoorCel
     households,
     state: worst ? worst.state : dwellingState(dwelling, nowMs),
     days,
-    conflict: dwelling.conflicts.length > 0 || views.some((one) => one.conflicts.length > 0),
+    conflict: [dwelling, ...views, ...views.flatMap((one) => engine().members(one.id))].some((one) => one.conflicts.length > 0),
     pending: dwelling.pendingOps.length > 0 || households.some((one) => one.pending),
   };
 }
