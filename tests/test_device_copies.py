@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from sync.device import AnswerNotUnderstood, ForkNeeded, Phone
-from sync.device.push import departures_known, next_batch
+from sync.device import AnswerNotUnderstood, ForkNeeded, Offline, Phone
+from sync.device.push import departures_known, next_batch, push
+from sync.device.transport import Answer
 from sync.digest import record_hash, to_hex
-from tests.device_kit import OWN_STREAM, answer_all, keep, phone_at, put, remove, totals
+from tests.device_kit import OWN_STREAM, answer_all, claimed, keep, phone_at, put, remove, totals
 
 A, B = "cell/a", "cell/b"
 ONE, TWO, THREE = (f"0190aaaa-0000-7000-8000-00000000000{n}" for n in (1, 2, 3))
@@ -201,6 +202,30 @@ def test_s25_a_restored_server_gets_the_log_again(phone: Phone) -> None:
     assert [row["op_id"] for row in batch] == [first]
     assert phone._store.rows("SELECT acknowledged_at FROM log")[0][0] is None, "the 90 days before it is forgotten begin anew"
     assert {row["id"] for row in phone._store.rows("SELECT id FROM witness")} == {ONE, TWO, new}
+
+
+def test_s25_what_a_restored_server_lost_counts_as_unsent_though_the_line_breaks(phone: Phone) -> None:
+    """A push learns that the server went back to before the first operation, and breaks: both that it lost are unsent from then on."""
+    for _ in range(2):
+        phone.create("household", {"kind": "family"})
+    answer_all(phone, v=1)
+    phone.create("household", {"kind": "family"})
+    assert [row["n"] for row in phone._store.rows("SELECT n FROM log WHERE state <> 'answered' ORDER BY n")] == [3]
+
+    class Breaking:
+        """Says what it expects, then is away."""
+
+        asked = 0
+
+        def request(self, method: str, path: str, **_: Any) -> Answer:
+            self.asked += 1
+            if self.asked > 1:
+                raise Offline("away")
+            return Answer(200, {}, {"epoch": "second", "results": [], "expected": {"n": 0, "op_id": None}})
+
+    with pytest.raises(Offline):
+        push(phone._store, Breaking(), claimed)
+    assert [row["n"] for row in phone._store.rows("SELECT n FROM log WHERE state <> 'answered' ORDER BY n")] == [1, 2, 3]
 
 
 def test_answers_that_break_the_protocol_are_not_kept(phone: Phone) -> None:

@@ -158,6 +158,7 @@ def _continue_after(store: Store, expected: dict[str, Any]) -> tuple[int, dict[s
         with store.change("push: fork needed"):
             store.run("UPDATE identity SET needs_fork = ?", orjson.dumps(expected).decode())
         raise ForkNeeded(expected)
+    _lacked_behind(store, n)
     identity = store.identity()
     if identity is not None and n < identity["pruned_n"]:
         return int(identity["pruned_n"]) + 1, {"n": n, "op_id": expected.get("op_id")}
@@ -165,6 +166,18 @@ def _continue_after(store: Store, expected: dict[str, Any]) -> tuple[int, dict[s
     start: int = min(n + 1, unanswered["group_n"]) if unanswered else n + 1
     following = store.maybe("SELECT group_n FROM log WHERE n = ?", start)
     return (int(following["group_n"]) if following else start), None
+
+
+def _lacked_behind(store: Store, n: int) -> None:
+    """What was answered behind the server's head it does not have any more: it was restored.
+
+    From now on it counts as unsent, also where the line breaks before it went again. What the copies show of it stays until a
+    complete page says otherwise.
+    """
+    with store.change("push: lacked"):
+        store.run(
+            "UPDATE log SET state = 'unsent', acknowledged = 0, acknowledged_at = NULL WHERE n > ? AND state = 'answered'", n
+        )
 
 
 def store_answers(

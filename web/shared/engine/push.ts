@@ -1,8 +1,9 @@
 // Sending the log: contiguous, in groups, as often as it takes (S12, S13, S17, S21). The twin of sync/device/push.py.
 
 import { call, NotUnderstood, PROTOCOL, Stopped, wanted, type Line } from "./calls.ts";
-import { isOwn, looked, noteStatus, opIdAt } from "./keeping.ts";
+import { isOwn, looked, noteStatus, notInFile, opIdAt } from "./keeping.ts";
 import type { Limits, LogRow } from "./kept-types.ts";
+import type { Ledger } from "./ledger.ts";
 import { problem } from "./words.ts";
 import { MAX_GROUP_OPS } from "./writing.ts";
 
@@ -131,10 +132,26 @@ async function continueAfter(line: Line, expected: Record<string, unknown>): Pro
     await ledger.change("push: fork needed", (change) => change.patchCore({ needsFork: head }));
     throw forkNeeded(head);
   }
+  await lackedBehind(ledger, head.n);
   if (head.n < ledger.core.prunedN) return [ledger.core.prunedN + 1, head];
   const unanswered = [...ledger.log.values()].find((row) => row.state !== "answered");
   const start = unanswered ? Math.min(head.n + 1, unanswered.group) : head.n + 1;
   return [ledger.log.get(start)?.group ?? start, null];
+}
+
+/**
+ * What was answered behind the server's head it does not have any more: it was restored. From now on it counts as unsent, also where
+ * the line breaks before it went again. What the copies show of it stays until a complete page says otherwise.
+ */
+async function lackedBehind(ledger: Ledger, n: number): Promise<void> {
+  const lacked = [...ledger.log.values()].filter((row) => row.n > n && row.state === "answered");
+  if (!lacked.length) return;
+  await ledger.change("push: lacked", (change) => {
+    for (const row of lacked) {
+      notInFile(change, row.n);
+      change.patchRow(row.n, { state: "unsent", acknowledged: false, acknowledgedAt: null });
+    }
+  });
 }
 
 /** Keeps the answers, which come in order and may stop early (`continue_from`). */

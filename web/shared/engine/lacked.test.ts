@@ -1,0 +1,33 @@
+import { expect, test } from "vitest";
+import { device, enrolled, restarted, scripted } from "./kit.ts";
+import { Cell } from "./kit-cell.ts";
+
+test("S25: what a restored server lost counts as unsent as soon as a push learns of it, also where the line breaks before it went again", async () => {
+  const cell = new Cell();
+  let breaks = false;
+  const server = scripted((path, body) => {
+    const said = cell.answer(path, body);
+    if (breaks && said?.body["expected"]) server.isOffline = true;
+    return said;
+  });
+  const parts = device(server);
+  const engine = await enrolled(parts);
+  for (const name of ["甲", "乙"]) await engine.write([{ kind: "create", type: "person", set: { name } }]);
+  await engine.sync();
+  expect(engine.outbox().unsent).toBe(0);
+
+  Object.assign(cell, { epoch: "e2", applied: { n: 0, op_id: null }, rows: [] });
+  await engine.write([{ kind: "create", type: "person", set: { name: "丙" } }]);
+  expect(engine.outbox().unsent).toBe(1);
+  breaks = true;
+  expect((await engine.sync()).problem?.code).toBe("offline");
+  expect(engine.outbox().unsent).toBe(3);
+  const again = await restarted(parts);
+  expect(again.outbox().unsent).toBe(3); // and a rescue file that is saved now holds all three
+
+  server.isOffline = breaks = false;
+  cell.seen = [];
+  expect((await again.sync()).problem).toBeNull();
+  expect(cell.seen.map(({ n }) => n)).toStrictEqual([1, 2, 3]);
+  expect(again.outbox().unsent).toBe(0);
+});
