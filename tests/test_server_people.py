@@ -7,7 +7,7 @@ from front_door import COMMUNITY, NEIGHBOUR, PASSWORD, Office, furnish, open_off
 from sqlalchemy import text
 
 from server.permissions import Actor
-from server.services import accounts, audit
+from server.services import accounts, assignments, audit
 from server.services.audit import Look
 from server.store import people
 from server.store.assignments import scope_version
@@ -99,6 +99,42 @@ def test_an_assignment_opens_a_cell_and_its_end_closes_it(office: Office):
         assert scope_version(connection, COMMUNITY, worker.user_id) == 2
         journaled = connection.execute(text("SELECT command, actor_id FROM journal ORDER BY number")).all()
     assert [tuple(row) for row in journaled] == [("assign", office.users["secretary"])] * 2
+
+
+def test_a_cell_goes_to_its_successor_in_one_step(office: Office):
+    """Old and new worker change together, with duty and last day; a lost answer is asked for again without harm, and another try tells."""
+    secretary, cell = office.signed_in("secretary"), "cell-a"
+    successor = secretary.post("/api/v1/users", a_worker()).json["user_id"]
+    held = {"user_id": office.users["grid_worker"], "cell_id": cell, "duty": "regular", "to_on": "2026-12-31"}
+    path = f"/api/v1/assignments/{secretary.post('/api/v1/assignments', held).json['assignment_id']}/hand-over"
+    given = secretary.post(path, {"user_id": successor})
+    assert (given.status_code, given.json["duty"], given.json["to_on"]) == (200, "regular", "2026-12-31")
+    assert secretary.post(path, {"user_id": successor}).json == given.json
+    running = [one for one in secretary.get("/api/v1/assignments").json["assignments"] if one["revoked_at"] is None]
+    assert [(one["user_id"], one["cell_id"]) for one in running] == [(successor, cell)]
+    assert accounts.scope(office.house, the_worker(office)).streams == frozenset()
+    assert problem(secretary.post(path, {"user_id": office.users["grid_worker"]})) == (422, "invalid-input")
+    assert problem(secretary.post("/api/v1/assignments/none/hand-over", {"user_id": successor})) == (404, "not-found")
+    assert problem(office.signed_in("grid_worker").post(path, {"user_id": successor})) == (403, "outside-your-scope")
+
+
+@pytest.mark.parametrize("broken", ["granting", "ending"])
+def test_a_handover_that_breaks_off_leaves_the_cell_with_its_worker(office: Office, monkeypatch, broken):
+    """Whatever fails in the middle, nobody has the cell twice and it is never without anybody; the next try does it all."""
+    secretary = office.signed_in("secretary")
+    successor = secretary.post("/api/v1/users", a_worker()).json["user_id"]
+    made = secretary.post("/api/v1/assignments", {"user_id": office.users["grid_worker"], "cell_id": "cell-a"}).json["assignment_id"]
+    path = f"/api/v1/assignments/{made}/hand-over"
+
+    def fails(*_: object, **__: object) -> None:
+        raise RuntimeError("the machine stops")
+
+    with monkeypatch.context() as now, pytest.raises(RuntimeError, match="the machine stops"):
+        now.setattr(assignments.store, "add_assignment" if broken == "granting" else "revoke_assignment", fails)
+        assignments.hand_over(office.house, Actor(office.users["secretary"], "secretary", COMMUNITY), made, user_id=successor)
+    assert accounts.scope(office.house, the_worker(office)).streams == {"cell/cell-a"}
+    assert [one["user_id"] for one in secretary.get("/api/v1/assignments").json["assignments"]] == [office.users["grid_worker"]]
+    assert secretary.post(path, {"user_id": successor}).status_code == 200
 
 
 def test_an_assignment_holds_for_its_days_only(office: Office, clock):

@@ -19,6 +19,7 @@ from server.api.shapes import (
     ReadTokenTold,
     SessionTold,
     SignInGiven,
+    SuccessorGiven,
     TopicsGiven,
     UserGiven,
     UserTold,
@@ -295,6 +296,24 @@ def revoke_assignment(assignment_id: str) -> Response:
         house(), actor, assignment_id, community_id=request.args.get("community_id"), request_id=request_id()
     )
     return json_answer(AssignmentTold().dump(done))
+
+
+@blueprint.post("/api/v1/assignments/<assignment_id>/hand-over")
+@describe(
+    zh="把网格交给接手人",
+    en="Hand a cell over to a successor from today on: the old assignment ends and the new one begins together, or nothing changes",
+    tag=_USERS,
+    request=SuccessorGiven,
+    response=AssignmentTold,
+    problems=("invalid-input", "not-found", "already-exists"),
+    more="The new one has the duty and the last day of the old one. Sent again after the answer was lost, it gives the same assignment.",
+)
+def hand_over_assignment(assignment_id: str) -> Response:
+    """Hand a cell over."""
+    actor = signed_in("manage_assignments")
+    given = SuccessorGiven().load(read_json(MAX_BODY))
+    made = assignments.hand_over(house(), actor, assignment_id, request_id=request_id(), **given)
+    return json_answer(AssignmentTold().dump(made))
 
 
 # ---------------------------------------------------------------- audit

@@ -124,6 +124,13 @@ class AssignmentGiven(Given):
     community_id = _text(80)
 
 
+class SuccessorGiven(Given):
+    """Who works a cell from now on."""
+
+    user_id = _text(80, required=True)
+    community_id = _text(80)
+
+
 class AssignmentTold(Told):
     """Who works a cell, from a day to a day."""
 

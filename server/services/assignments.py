@@ -59,34 +59,10 @@ def assign(
         raise InvalidInput("the assignment is not acceptable", errors=wrong)
     writer = _writer(house, actor)
     with write(house.engine) as connection:
-        user = people.user(connection, where, user_id)
-        if user is None or user.closed_at is not None:
-            raise NotFound("no such user in this community")
-        if user.role != "grid_worker":
-            raise InvalidInput(errors=[InputError("/user_id", "role", "only grid workers are assigned to cells")])
-        if not store.is_published_cell(connection, where, cell_id):
-            raise NotFound("no such cell in the published edition of this community")
-        running = store.assignments(connection, (where,), user_id=user_id)
-        if any(one.cell_id == cell_id and one.revoked_at is None and _overlap(one, start, to_on) for one in running):
-            raise AlreadyExists("this worker is assigned to the cell in these days")
-        now = stamp(house.clock())
-        new = Assignment(
-            community_id=where,
-            assignment_id=house.new_id(),
-            user_id=user_id,
-            cell_id=cell_id,
-            duty=duty,
-            from_on=start,
-            to_on=to_on,
-            granted_version=store.raise_scope(connection, where, user_id),
-            granted_at=now,
-            granted_by=actor.user_id,
-        )
-        store.add_assignment(connection, new)
-        store.journal_assignment(connection, new, change="granted", at=now, **writer)
-        look = Look(actor, "change", f"cell assigned: {duty}", request_id)
-        audit_store.append(connection, line_of(house, look, scope=f"{user_id} cell/{cell_id}", community_id=where))
-    return new
+        return _grant(
+            connection, house, actor, where, writer, user_id=user_id, cell_id=cell_id, duty=duty, from_on=start, to_on=to_on,
+            at=stamp(house.clock()), request_id=request_id,
+        )  # fmt: skip
 
 
 def revoke(
@@ -103,21 +79,107 @@ def revoke(
         raise OutsideScope("assignments are ended by the community's secretary")
     writer = _writer(house, actor)
     with write(house.engine) as connection:
-        found = store.assignment_of(connection, where, assignment_id)
-        if found is None:
-            raise NotFound("no such assignment in this community")
+        found = _assignment_in(connection, where, assignment_id)
         if found.revoked_at is None:
-            now = stamp(house.clock())
-            version = store.raise_scope(connection, where, found.user_id)
-            store.revoke_assignment(connection, where, assignment_id, at=now, version=version)
-            store.journal_assignment(connection, found, change="revoked", at=now, **writer)
-            look = Look(actor, "change", "assignment ended", request_id)
-            scope = f"{found.user_id} cell/{found.cell_id}"
-            audit_store.append(connection, line_of(house, look, scope=scope, community_id=where))
-            note_revocation(house, ASSIGNMENT, where, assignment_id)
-        after = store.assignment_of(connection, where, assignment_id)
-    assert after is not None
-    return after
+            _end(connection, house, actor, found, writer, at=stamp(house.clock()), request_id=request_id)
+        return _assignment_in(connection, where, assignment_id)
+
+
+def hand_over(
+    house: House,
+    actor: Actor,
+    assignment_id: str,
+    *,
+    user_id: str,
+    community_id: str | None = None,
+    request_id: str | None = None,
+) -> Assignment:
+    """A cell goes to a successor from today on, with the same duty until the same day: both are written, or neither.
+
+    Returns
+    -------
+    Assignment
+        The successor's; the same one where the request comes again because its answer was lost.
+
+    Raises
+    ------
+    OutsideScope, InvalidInput, NotFound, AlreadyExists
+        InvalidInput: the assignment has ended otherwise, or the successor is no grid worker. AlreadyExists: the successor works
+        the cell in these days already; nothing has changed.
+    """
+    where = community_id or actor.community_id
+    if not may(actor, "manage_assignments", community_id=where):
+        raise OutsideScope("cells are handed over by the community's secretary")
+    writer = _writer(house, actor)
+    with write(house.engine) as connection:
+        found = _assignment_in(connection, where, assignment_id)
+        theirs = [one for one in store.assignments(connection, (where,), user_id=user_id) if one.assignment_id != assignment_id]
+        for one in theirs:
+            if (one.cell_id, one.duty, one.granted_at) == (found.cell_id, found.duty, found.revoked_at):
+                return one
+        if not _is_running(found, today(house)):
+            raise InvalidInput(errors=[InputError("/assignment_id", "ended", "this assignment has ended")])
+        at = stamp(house.clock())
+        new = _grant(
+            connection, house, actor, where, writer, user_id=user_id, cell_id=found.cell_id, duty=found.duty,
+            from_on=max(today(house), found.from_on), to_on=found.to_on, at=at, request_id=request_id,
+        )  # fmt: skip
+        _end(connection, house, actor, found, writer, at=at, request_id=request_id)
+    return new
+
+
+def _assignment_in(connection: Connection, community_id: str, assignment_id: str) -> Assignment:
+    found = store.assignment_of(connection, community_id, assignment_id)
+    if found is None:
+        raise NotFound("no such assignment in this community")
+    return found
+
+
+def _grant(
+    connection: Connection, house: House, actor: Actor, where: str, writer: dict[str, str], *, user_id: str, cell_id: str,
+    duty: str, from_on: str, to_on: str | None, at: str, request_id: str | None,
+) -> Assignment:  # fmt: skip
+    """Write an assignment where its worker, its cell and its days allow it."""
+    user = people.user(connection, where, user_id)
+    if user is None or user.closed_at is not None:
+        raise NotFound("no such user in this community")
+    if user.role != "grid_worker":
+        raise InvalidInput(errors=[InputError("/user_id", "role", "only grid workers are assigned to cells")])
+    if not store.is_published_cell(connection, where, cell_id):
+        raise NotFound("no such cell in the published edition of this community")
+    running = store.assignments(connection, (where,), user_id=user_id)
+    if any(one.cell_id == cell_id and one.revoked_at is None and _overlap(one, from_on, to_on) for one in running):
+        raise AlreadyExists("this worker is assigned to the cell in these days")
+    new = Assignment(
+        community_id=where,
+        assignment_id=house.new_id(),
+        user_id=user_id,
+        cell_id=cell_id,
+        duty=duty,
+        from_on=from_on,
+        to_on=to_on,
+        granted_version=store.raise_scope(connection, where, user_id),
+        granted_at=at,
+        granted_by=actor.user_id,
+    )
+    store.add_assignment(connection, new)
+    store.journal_assignment(connection, new, change="granted", at=at, **writer)
+    look = Look(actor, "change", f"cell assigned: {duty}", request_id)
+    audit_store.append(connection, line_of(house, look, scope=f"{user_id} cell/{cell_id}", community_id=where))
+    return new
+
+
+def _end(
+    connection: Connection, house: House, actor: Actor, found: Assignment, writer: dict[str, str], *, at: str, request_id: str | None
+) -> None:
+    """End a running assignment, as the last step of a transaction (it is written down outside the database, too)."""
+    where = found.community_id
+    version = store.raise_scope(connection, where, found.user_id)
+    store.revoke_assignment(connection, where, found.assignment_id, at=at, version=version)
+    store.journal_assignment(connection, found, change="revoked", at=at, **writer)
+    look = Look(actor, "change", "assignment ended", request_id)
+    audit_store.append(connection, line_of(house, look, scope=f"{found.user_id} cell/{found.cell_id}", community_id=where))
+    note_revocation(house, ASSIGNMENT, where, found.assignment_id)
 
 
 def list_assignments(
