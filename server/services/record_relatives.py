@@ -167,7 +167,7 @@ def _row(
             if spec.privacy in PERSONAL:
                 personal.add(f"{row.type}.{name}")
     return {
-        "id": row.id, "type": row.type, "title": title, "v": row.v, "life": row.life, "cell": cells.get(row.home),
+        "id": row.id, "type": row.type, "title": title, "v": row.v, "tag": row.tag, "life": row.life, "cell": cells.get(row.home),
         "facts": facts,
     }  # fmt: skip
 

@@ -193,7 +193,7 @@ def related(
     rows = list(
         run(
             connection,
-            "SELECT r.id, r.type, r.v, r.life, r.home, r.fields, r.form_version, r.updated_at, r.created_at FROM record r "
+            "SELECT r.id, r.type, r.v, r.tag, r.life, r.home, r.fields, r.form_version, r.updated_at, r.created_at FROM record r "
             f"WHERE {where} AND {later[0]} ORDER BY r.created_at DESC, r.id LIMIT ?",
             (*given, *later[1], limit + 1),
         )

@@ -31,6 +31,8 @@ export interface RelatedRow {
   id: string;
   type: string;
   title: string | null;
+  v: number;
+  tag: string;
   life: string;
   cell: CellName | null;
   facts: { name: string; label: Label; text: string }[];

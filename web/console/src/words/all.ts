@@ -1,4 +1,5 @@
 // Every word of the console in both languages, side by side: [中文, English]. A pair cannot miss a side.
+import { acts } from "./acts.ts";
 import { cells } from "./cells.ts";
 import { common } from "./shared.ts";
 import { files } from "./files.ts";
@@ -15,4 +16,4 @@ import { templates } from "./templates.ts";
 
 export type Pair = readonly [zh: string, en: string];
 export type Words = Record<string, Pair>;
-export const WORDS: Record<string, Words> = { common, overview, rosters, records, inbox, cells, files, imports, people, problems, surveys, templates, handovers };
+export const WORDS: Record<string, Words> = { common, overview, rosters, records, inbox, cells, files, imports, people, problems, surveys, templates, handovers, acts };
