@@ -1,21 +1,29 @@
 // What follows from everybody behind a door, as far as this phone has them: how somebody lives, and whether they are registered there.
 import { arrangement, personStates, type Resident } from "@shared/forms/visits.ts";
 import type { RecordView } from "@shared/engine/index.ts";
-import { engine } from "../session.ts";
+
+/** What is asked of the records on the phone. */
+interface Held {
+  read(id: string): RecordView | null;
+  households(dwelling: string): RecordView[];
+  members(household: string): RecordView[];
+}
 
 const text = (value: unknown): string | null => (typeof value === "string" && value !== "" ? value : null);
 
 /** The words of these codes are `record.lives.<code>`: the state of somebody at the door, and 独居 or 空巢 where the old people there live so. */
-export function livingOf(person: RecordView, today: string): string[] {
-  const doorOf = (household: unknown): string | null => text(engine().read(String(household ?? ""))?.fields["dwelling"]);
+export function livingOf(held: Held, person: RecordView, today: string): string[] {
+  const doorOf = (household: unknown): string | null => text(held.read(String(household ?? ""))?.fields["dwelling"]);
   const lives = person.fields["presence"] === "away_long" ? null : doorOf(person.fields["residence_household"]);
+  // They live in a household of somebody else's cells: whether that is this door is not known here.
+  if (lives === null && person.fields["residence_household"] !== undefined && person.fields["presence"] !== "away_long") return [];
   const registered = text(person.fields["registration_dwelling"]);
   const dwelling = lives ?? registered;
-  if (dwelling === null || engine().read(dwelling) === null) return []; // a door of somebody else's cells: nothing is known of it here
+  if (dwelling === null || held.read(dwelling) === null) return []; // a door of somebody else's cells: nothing is known of it here
   const people = new Map([[person.id, person]]);
-  for (const household of engine().households(dwelling)) for (const one of engine().members(household.id)) people.set(one.id, one);
+  for (const household of held.households(dwelling)) for (const one of held.members(household.id)) people.set(one.id, one);
   const residents = [...people.values()].map((one): Resident => {
-    const home = engine().read(String(one.fields["residence_household"] ?? ""));
+    const home = held.read(String(one.fields["residence_household"] ?? ""));
     return {
       person_id: one.id, residence_dwelling: text(home?.fields["dwelling"]), registration_dwelling: text(one.fields["registration_dwelling"]),
       registered_outside: one.fields["registration_address_text"] !== undefined || one.fields["registration_division_code"] !== undefined,
