@@ -1,7 +1,4 @@
-"""The field app as a cheap phone runs it: Chromium with its processor slowed down four times, beside the limits of the project.
-
-`lighthouse` runs the program of that name from npm, kept in build/lighthouse, in the same Chromium.
-"""
+"""The field app as a cheap phone runs it: Chromium with its processor slowed down four times, beside the limits of the project."""
 
 from __future__ import annotations
 
@@ -9,12 +6,8 @@ import gzip
 import json
 import os
 import re
-import shutil
 import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +15,17 @@ import numpy as np
 import shapely
 from playwright.sync_api import Page, sync_playwright
 
+from bench.measure_lighthouse import NODE, chromium, lighthouse_lines, served_demo
 from bench.measure_locate import irregular_cells
 from bench.report import Line, median
-from bench.served import ROOT, product
+from bench.served import ROOT
 from forms.registry import load_registry
 from geo.locate import CellIndex
 
-LIGHTHOUSE = "12.8.2"
 SLOWER = 4
 PERSONS = 10_000
 _WEB = ROOT / "web"
 _STATIC = ROOT / "server" / "static" / "field"
-_NODE = f"{ROOT / '.venv' / 'node' / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
 _KEYS = ("王", "王伟", "w", "wa", "wan", "wangw", "zxs", "1234", "12幢301", "3幢", "李")
 _TRIAL = """async ({persons, reference, keys}) => {
     const engine = () => DishuEngine.openEngine({
@@ -103,7 +95,7 @@ POINTS = 100_000
 
 def phone_lines(*, npm: bool = True) -> list[Line]:
     """First synchronisation, start, search, save, memory with 10,000 persons; sizes of what is loaded; with ``npm`` Lighthouse of both screens."""
-    return [*_sizes(), *_engine_lines(), *(_lighthouse_lines() if npm else ())]
+    return [*_sizes(), *_engine_lines(), *(lighthouse_lines() if npm else ())]
 
 
 def _packed(names: set[str]) -> float:
@@ -121,27 +113,12 @@ def _sizes() -> list[Line]:
     ]
 
 
-@contextmanager
-def _demo() -> Iterator[str]:
-    """The address of a demo of its own."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        command = [sys.executable, "-c", "from server.cli import main; main()", "demo", "--ensure"]
-        subprocess.run(command, env=os.environ | {"DISHU_DATA": name}, check=True, capture_output=True)
-        with product(folder) as server:
-            yield server.address
-
-
-def _chromium() -> str:
-    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
-
-
 def _engine_lines() -> list[Line]:
-    with tempfile.TemporaryDirectory() as folder, _demo() as url, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as folder, served_demo() as url, sync_playwright() as playwright:
         command = ["node", "node_modules/vite/bin/vite.js", "build", "--config", "engine.vite.ts", "--outDir", folder]
-        subprocess.run(command, cwd=_WEB, env=os.environ | {"PATH": _NODE}, check=True, capture_output=True)
+        subprocess.run(command, cwd=_WEB, env=os.environ | {"PATH": NODE}, check=True, capture_output=True)
         program = (Path(folder) / "engine.js").read_text(encoding="utf-8")
-        browser = playwright.chromium.launch(executable_path=_chromium(), args=["--no-sandbox", "--enable-precise-memory-info"])
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--enable-precise-memory-info"])
         page = browser.new_page()
         page.goto(f"{url}/healthz")
         page.evaluate(f"() => {{ {program}; window.DishuEngine = DishuEngine; }}")
@@ -198,29 +175,3 @@ def _reference() -> Any:
         "codelists": {name: one.document for name, one in registry.codelists().items()},
     }  # fmt: skip
     return json.loads(json.dumps(content, default=dict))
-
-
-def _lighthouse_lines() -> list[Line]:
-    bars = {"accessibility": 100, "best-practices": 100}
-    with _demo() as url:
-        return [
-            Line(f"Lighthouse, {screen}: {name}", scores[name], "of 100", wanted[name])
-            for screen, path, wanted in (("field app", "/field/", bars | {"performance": 90}), ("console", "/", bars))
-            for scores in [lighthouse(url + path, tuple(wanted))]
-            for name in wanted
-        ]
-
-
-def lighthouse(url: str, categories: tuple[str, ...]) -> dict[str, float]:
-    """Scores of a served page by Lighthouse's mobile profile, 0 to 100. Installs Lighthouse on first use."""
-    home = ROOT / "build" / "lighthouse"
-    program = home / "node_modules" / "lighthouse" / "cli" / "index.js"
-    environment = os.environ | {"PATH": _NODE, "CHROME_PATH": _chromium()}
-    if not program.exists():
-        home.mkdir(parents=True, exist_ok=True)
-        (home / "package.json").write_text('{"private": true}\n')
-        install = ["npm", "install", "--no-audit", "--no-fund", "--loglevel=error", "--save-exact", f"lighthouse@{LIGHTHOUSE}"]
-        subprocess.run(install, cwd=home, env=environment, check=True, capture_output=True)
-    flags = ["--quiet", "--output=json", "--chrome-flags=--headless=new --no-sandbox", f"--only-categories={','.join(categories)}"]
-    told = subprocess.run(["node", str(program), url, *flags], env=environment, check=True, capture_output=True, text=True)
-    return {name: round(100 * float(one["score"] or 0)) for name, one in json.loads(told.stdout)["categories"].items()}

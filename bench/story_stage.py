@@ -164,7 +164,7 @@ class Office:
     def __init__(self, address: str, login: str, password: str) -> None:
         parts = urlsplit(address)
         self._host, self._port = parts.hostname or "127.0.0.1", parts.port
-        self._cookie = self.csrf = ""
+        self.cookie = self.csrf = ""
         answer = self.post("/api/v1/session", {"login": login, "password": password})
         self.name: str = answer["user"]["name"]
         self.community: str = answer["user"]["community_id"]
@@ -176,8 +176,8 @@ class Office:
         """Status and content. ``csrf`` replaces the session's token."""
         connection = http.client.HTTPConnection(self._host, self._port, timeout=120)
         headers = {"Accept": "application/json", "X-Purpose": quote(purpose)}
-        if self._cookie:
-            headers["Cookie"] = self._cookie
+        if self.cookie:
+            headers["Cookie"] = self.cookie
         if method != "GET":
             headers |= {"Content-Type": "application/json", "X-CSRF-Token": self.csrf if csrf is None else csrf}
         try:
@@ -185,7 +185,7 @@ class Office:
             response = connection.getresponse()
             given = response.getheader("Set-Cookie")
             if given:
-                self._cookie = given.partition(";")[0]
+                self.cookie = given.partition(";")[0]
             return response.status, response.read()
         finally:
             connection.close()

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import base64
+import csv
 import hashlib
+import io
 import json
 import re
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from browser_kit import DEMO_PASSWORD, DemoSite
+from openpyxl import load_workbook
 from playwright.sync_api import APIRequestContext, Locator, Page, Playwright, expect
 
 COMMUNITY = "999999001001"
@@ -38,6 +42,24 @@ QUIET = """(() => {
     };
 })()"""
 """For a page before it is opened: tells whether a page of the console stands there, has its answers, and has not changed for a while."""
+
+
+_ROWS = """box => ({
+    heads: [...box.querySelectorAll('thead th')].map(one => one.innerText.replace(/[↑↓]/, '').trim()),
+    rows: [...box.querySelectorAll('tbody tr:not(.space)')].map(row => [
+        row.getAttribute('aria-rowindex'), [...row.cells].map(cell => cell.textContent.trim()), (row.querySelector('a')?.hash ?? '').split('/').at(-1)]),
+    end: box.scrollTop + box.clientHeight >= box.scrollHeight - 1, next: box.scrollTop + box.clientHeight,
+})"""
+
+
+_STEPS = """(() => {
+    let taps = 0;
+    const forms = new Set();
+    addEventListener('pointerdown', event => { taps += event.isTrusted }, true);
+    addEventListener('keydown', event => { taps += event.key === 'Enter' || event.key === ' ' }, true);
+    addEventListener('input', event => { forms.add(event.target.form ?? event.target) }, true);
+    window.stepsTaken = () => taps + forms.size;
+})()"""
 
 
 def sign_in(page: Page, site: DemoSite, login: str = "secretary") -> None:
@@ -68,6 +90,66 @@ def shown_count(page: Page) -> int:
     found = re.search(r"([\d,]+) 条", foot.inner_text())
     assert found is not None
     return int(found[1].replace(",", ""))
+
+
+def begin_counting(page: Page, site: DemoSite) -> None:
+    """Open the start page; from here on every tap, every Enter and every form that is filled in is a step, whoever or whatever makes it."""
+    page.add_init_script(_STEPS)
+    page.goto("about:blank")
+    page.goto(site.url)
+    page.get_by_role("heading", level=1).filter(has_text="社区").wait_for()
+    assert steps_taken(page) == 0
+
+
+def steps_taken(page: Page) -> int:
+    """Steps since the start page, as the browser itself has counted them."""
+    return int(page.evaluate("window.stepsTaken()"))
+
+
+def seen_list(page: Page) -> tuple[list[str], list[list[str]]]:
+    """Headings and rows of the open list as they are read from the top to its last row, in order."""
+    heads, rows, _ = _whole_list(page)
+    return heads, rows
+
+
+def seen_records(page: Page) -> list[str]:
+    """The ids of the records to which the rows of the open list lead, in order."""
+    return _whole_list(page)[2]
+
+
+def _whole_list(page: Page) -> tuple[list[str], list[list[str]], list[str]]:
+    box, foot = page.locator(".v-scroll"), page.locator("footer.foot")
+    expect(foot).to_contain_text("截至")
+    rows: dict[int, list[str]] = {}
+    leads: dict[int, str] = {}
+    while True:
+        told = box.evaluate(_ROWS)
+        rows |= {int(n): texts for n, texts, _ in told["rows"]}
+        leads |= {int(n): lead for n, _, lead in told["rows"]}
+        if told["end"] and "向下滚动" not in foot.inner_text():
+            break
+        box.evaluate("(box, at) => new Promise(then => { box.scrollTop = at; requestAnimationFrame(() => requestAnimationFrame(then)) })", told["next"])
+    assert sorted(rows) == list(range(2, len(rows) + 2)), "no row is left out"
+    return told["heads"], [rows[n] for n in sorted(rows)], [leads[n] for n in sorted(rows)]
+
+
+def _plain(value: object) -> str:
+    """A value of a file as the screen writes it: numbers with separators and at most two decimals."""
+    if isinstance(value, int | float):
+        return f"{value:,.2f}".rstrip("0").rstrip(".")
+    return "" if value is None else str(value)
+
+
+def in_workbook(path: Path) -> tuple[list[str], list[list[str]]]:
+    """Headings and rows of the first sheet, as texts."""
+    heads, *rows = load_workbook(io.BytesIO(path.read_bytes())).worksheets[0].iter_rows(values_only=True)
+    return [str(one) for one in heads], [[_plain(value) for value in row] for row in rows]
+
+
+def in_csv(path: Path) -> tuple[list[str], list[list[str]]]:
+    """Headings and rows of a file of values with commas, as texts."""
+    heads, *rows = csv.reader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""), quoting=csv.QUOTE_NONNUMERIC)
+    return heads, [[_plain(value) for value in row] for row in rows]
 
 
 def today() -> date:

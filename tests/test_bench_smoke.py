@@ -10,6 +10,7 @@ import shapely
 
 from bench.measure_editions import publishing
 from bench.measure_exports import measure_exports
+from bench.measure_lighthouse import SCREENS, OtherPage, scores_of
 from bench.measure_locate import irregular_cells, many, single
 from bench.measure_odk import submissions
 from bench.measure_office import placement
@@ -47,6 +48,19 @@ def test_points_are_measured_in_irregular_cells_without_gap_or_overlap(tmp_path)
         (line,) = many(tmp_path, None, cells, 2_000, vertices, 5.0, 1)
         assert line.value > 0 and "ties included" in line.note
     assert single(irregular_cells(6, 30)).bar == 5.0
+
+
+def test_a_page_behind_the_door_is_scored_for_what_it_shows() -> None:
+    """Lighthouse's word on the sign-in page never stands for the overview: a screen counts only where the server answered what it is made of."""
+    behind = [one for one in SCREENS if one.login]
+    assert [one.path for one in behind] == ["/", "/#/rosters/persons"] and all("/api/v1/communities/" in one.answered for one in behind)
+    for screen in behind:
+        asked = [{"url": f"http://here{path}", "statusCode": status} for path, status in (("/", 200), (screen.answered, 401))]
+        report = {"finalDisplayedUrl": "http://here/#/sign-in", "audits": {"network-requests": {"details": {"items": asked}}}, "categories": {"accessibility": {"score": 0.96}}}
+        with pytest.raises(OtherPage):
+            scores_of(report, "http://here", screen.answered)
+        asked[1]["statusCode"] = 200
+        assert scores_of(report, "http://here", screen.answered) == {"accessibility": 96}
 
 
 @pytest.mark.long

@@ -297,6 +297,12 @@ def test_csv_for_spreadsheets(office):
     assert rows[0]["网格"] == CODE_A
     assert (rows[0]["用途"], rows[0]["用途代码"]) == ("住宅", "home")
     assert rows[2]["产权人"] == "'=cmd|'/c calc'!A1"
+    seen = office.signed_in("secretary").get(f"/api/v1/communities/{COMMUNITY}/roster/dwellings?format=csv&codes=false").data.decode("utf-8-sig")
+    words = list(csv.DictReader(io.StringIO(seen)))  # as a screen shows it: a word for each code, the cell's name
+    reference = office.signed_in("secretary").get("/api/v1/reference").json["cells"]["features"]
+    names_of = {one["properties"]["code"]: one["properties"]["name"] for one in reference}
+    assert [(row["网格"], row["用途"], row["门牌号"]) for row in words] == [(names_of[row["网格"]], row["用途"], row["门牌号"]) for row in rows]
+    assert not any(name.endswith("代码") for name in words[0]) and "建筑面积 (m2)" in words[0]
     assert "filename*=UTF-8''" in answer.headers["Content-Disposition"]
     assert audit_lines(office)[-1].action == "export"
 

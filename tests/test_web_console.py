@@ -366,11 +366,13 @@ def test_nothing_stands_in_the_way_of_a_screen_reader_in_english(office_page: Pa
 
 
 def faults(page: Page, axe: str) -> list[tuple[str, list[str]]]:
-    """What axe says of the page as it stands: the rule, and some of the elements."""
+    """What axe says of the page as it stands: the rule, and some of the elements. Targets of 24 px are asked for beside its own rules, as Lighthouse does."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(axe)
-    told = page.evaluate("() => axe.run(document, { resultTypes: ['violations'] })")
-    return [(one["id"], [node["html"][:160] for node in one["nodes"][:3]]) for one in told["violations"]]
+    told = page.evaluate("() => axe.run(document, { resultTypes: ['violations'], rules: { 'target-size': { enabled: true } } })")
+    # A corner of a cell lies where it lies: of places on a map 2.5.8 asks no distance.
+    html = {one["id"]: [node["html"][:160] for node in one["nodes"] if one["id"] != "target-size" or "leaflet-marker-icon" not in node["html"]] for one in told["violations"]}
+    return [(name, nodes[:3]) for name, nodes in html.items() if nodes]
 
 
 def test_a_paper_list_has_no_buttons(office_page: Page, demo_site: DemoSite):

@@ -42,6 +42,8 @@ _QUERY: dict[str, Any] = {
               "registration by their episodes, care and tenure by their dates; in the cells of that day"},
     "edition": {"type": "string", "description": "按哪一版网格：版号或编号，current 为现行 / in the cells of which edition: number, id "
                 "or current"},
+    "codes": {"type": "boolean", "default": True, "description": "false：表格里只有文字，没有代码，与屏幕所见相同 / false: a file of words alone, "
+              "as a screen shows them"},
     "format": {"type": "string", "enum": list(_FORMATS), "description": "缺省按 Accept / by Accept when left out"},
 }
 _PROBLEMS = ("invalid-input", "malformed-body", "not-found", "outside-your-scope", "busy")
@@ -91,6 +93,7 @@ class SearchSchema(Schema):
     known_at = fields.String(allow_none=True)
     as_of = fields.String(allow_none=True)
     edition = fields.String(allow_none=True)
+    codes = fields.Boolean()
     format = fields.String(validate=validate.OneOf(list(_FORMATS)))
     purpose = fields.String(validate=validate.Length(max=120))
 

@@ -14,7 +14,7 @@ from server.store.database import stamp
 
 DEFAULT_ROWS = 100
 MOST_ROWS = 5_000
-RESERVED = frozenset({"sort", "limit", "next", "known_at", "as_of", "edition", "format", "columns"})
+RESERVED = frozenset({"sort", "limit", "next", "known_at", "as_of", "edition", "format", "columns", "codes"})
 """Query parameters that are not filters."""
 
 LISTED = frozenset({"in", "not_in", "contains_any"})
@@ -37,6 +37,7 @@ class Query:
     """A checked request. ``columns`` are those that may be given; ``known_at`` is a stamp or None for now.
 
     ``as_of`` is the day whose truth is asked for, ``edition`` the id or number of the edition whose cells are meant.
+    ``codes`` says whether a file holds codes beside their words; without, it reads as a screen does.
     """
 
     roster: Roster
@@ -48,6 +49,7 @@ class Query:
     known_at: str | None
     as_of: str | None = None
     edition: str | None = None
+    codes: bool = True
 
     @property
     def needed(self) -> tuple[RosterColumn, ...]:
@@ -85,6 +87,7 @@ def from_address(roster: Roster, parameters: Sequence[tuple[str, str]], *, perso
     for name in ("sort", "columns"):
         if given.get(name):
             asked[name] = given[name].split(",")
+    asked["codes"] = given.get("codes") != "false"
     if "limit" in given:
         asked["limit"] = int(given["limit"]) if given["limit"].isascii() and given["limit"].isdigit() else None
     errors: list[InputError] = []
@@ -137,7 +140,7 @@ def _query(
         errors.append(InputError("/known_at", "not_searchable_then", message))
     if errors:
         raise InvalidInput("the roster cannot be asked like this", errors=errors)
-    return Query(roster, columns, tuple(filters), sort, limit, asked.get("next"), known_at, as_of, asked.get("edition") or None)
+    return Query(roster, columns, tuple(filters), sort, limit, asked.get("next"), known_at, as_of, asked.get("edition") or None, asked.get("codes", True))
 
 
 def _filter(

@@ -6,7 +6,7 @@ A community is read cell by cell wherever the order begins with the cell, so a p
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -37,6 +37,7 @@ from server.services.roster_values import (
     table_value,
 )
 from server.services.tables import Column, Sheet, Value
+from server.store import places as editions
 from server.store import rosters as store
 from server.store import search
 from server.store.database import read, stamp
@@ -127,19 +128,27 @@ def page(house: House, scope: Scope, ground: Ground, query: Query, look: Look) -
 
 
 def table(house: House, scope: Scope, ground: Ground, query: Query, look: Look) -> list[Sheet]:
-    """The whole roster as sheets: the rows, and what the file says about itself. Looked at before it is given."""
+    """The whole roster as sheets: the rows, and what the file says about itself. Looked at before it is given.
+
+    Where the query asks for no codes there is one column for each, cells have their names and times are China's, as on a screen.
+    """
     columns: list[Column] = []
     for column in query.columns:
-        coded = has_label(column)
+        coded, title = has_label(column), column.label["zh"]
         if coded:
-            columns.append(Column(f"{column.name}_label", column.label["zh"]))
-        columns.append(Column(column.name, column.label["zh"] + ("代码" if coded else "")))
+            columns.append(Column(f"{column.name}_label", title))
+        if query.codes:
+            columns.append(Column(column.name, title + ("代码" if coded else "")))
+        elif not coded:
+            columns.append(Column(column.name, f"{title} ({column.measure})" if column.measure else title))
     rows: list[list[Value]] = []
     with read(house.engine) as connection:
+        read_as: dict[str, Callable[[Any], Any]] = {} if query.codes else _as_seen(connection, ground, query)
         run = _Run(house, connection, scope, ground, query)
         for _, found in run.ordered(None):
             for row in run.shown([entry for entry, _ in found]):
-                rows.append([table_value(row.get(column.name)) for column in columns])
+                values = ((row.get(column.name), read_as.get(column.name)) for column in columns)
+                rows.append([table_value(value if seen_as is None or value is None else seen_as(value)) for value, seen_as in values])
     if query.personal:
         audit.note(
             house, look, scope=f"{_where(ground, query)} {scope.describe()}", community_id=ground.community_id,
@@ -159,6 +168,23 @@ def table(house: House, scope: Scope, ground: Ground, query: Query, look: Look) 
         Sheet(query.roster.label["zh"], columns, rows),
         Sheet("说明", [Column("name", "项目"), Column("value", "内容")], notes),
     ]
+
+
+def _as_seen(connection: Any, ground: Ground, query: Query) -> dict[str, Callable[[Any], Any]]:
+    """How columns whose values are for machines are read by people."""
+    cells = editions.cells_of(connection, ground.community_id, ground.edition.edition_id) if ground.edition is not None else []
+    names = {cell.code: cell.name for cell in cells}
+    found: dict[str, Callable[[Any], Any]] = {}
+    for column in query.columns:
+        if column.derived == "cell_code":
+            found[column.name] = lambda code: names.get(code) or code
+        elif column.type in ("select_multiple", "text_set"):
+            found[column.name] = found[f"{column.name}_label"] = "、".join
+        elif column.type == "location":
+            found[column.name] = lambda place: f"{place['lon']:.6f}, {place['lat']:.6f}" if place.get("lon") is not None else None
+        elif column.type == "datetime":
+            found[column.name] = lambda at: (datetime.fromisoformat(at) + timedelta(hours=8)).strftime("%Y-%m-%d %H:%M")
+    return found
 
 
 def rows_of(house: House, connection: Any, scope: Scope, ground: Ground, query: Query) -> Iterator[dict[str, Any]]:

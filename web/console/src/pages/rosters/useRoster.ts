@@ -125,7 +125,7 @@ export function useRoster() {
 
   async function file(format: "xlsx" | "csv", shown: string[], purpose: string): Promise<string> {
     if (!asked) return "";
-    const answer = await ask(asked, { format, columns: shown, purpose }, { accept: "*/*" });
+    const answer = await ask(asked, { format, columns: shown, codes: false, purpose }, { accept: "*/*" });
     return keepFile(answer, `${asked.roster}.${format}`);
   }
 
