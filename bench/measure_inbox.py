@@ -97,6 +97,8 @@ _STAY = frozenset({"findings"})
 
 
 _LOOK_MS = 10
+_RIGHT = "1950-12-05"
+"""What the door says when it is asked again: the only values of the week that no form takes are days that there are not."""
 
 
 def _queue(page: Page, kind: str, most: int) -> list[float]:
@@ -122,7 +124,10 @@ def _queue(page: Page, kind: str, most: int) -> list[float]:
 
 
 def _decide(page: Page, kind: str, item: Any, turn: int) -> bool:
-    """One decision as a secretary makes it: keys for two values; merging after a look at what becomes of both. False: nobody to hand it to."""
+    """One decision as a secretary makes it: keys for two values; merging after a look at what becomes of both; a wrong value set right.
+
+    False: nobody to hand it to.
+    """
     if kind == "conflicts":
         page.keyboard.press("12"[turn % 2])
     elif kind == "duplicates" and turn % 2 == 0:
@@ -130,6 +135,12 @@ def _decide(page: Page, kind: str, item: Any, turn: int) -> bool:
     elif kind == "duplicates":
         item.get_by_role("button", name="同一个人").click()
         page.get_by_role("dialog").get_by_role("button", name="同一个人").click()
+    elif kind == "quarantine" and turn % 2 == 0:
+        item.get_by_role("button", name="改正后重交").click()
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_label("出生日期").fill(_RIGHT)
+        dialog.get_by_label("出生日期").press("Enter")
+        dialog.get_by_role("button", name="改正后重交").click()
     elif kind == "quarantine":
         item.get_by_role("button", name="放弃").click()
         page.get_by_role("dialog").get_by_role("button", name="确定").click()

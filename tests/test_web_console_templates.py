@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import re
 from pathlib import Path
 
 from browser_kit import DemoSite
-from console_kit import COMMUNITY, in_csv, in_workbook, open_part, rows_of, seen_list, sign_in
+from console_kit import (
+    COMMUNITY,
+    choose,
+    in_csv,
+    in_workbook,
+    open_part,
+    rows_of,
+    seen_list,
+    sign_in,
+)
 from openpyxl import Workbook, load_workbook
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Playwright, expect
 
 AXE = Path(__file__).parents[1] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 
@@ -117,6 +127,39 @@ def taken_home(page: Page, *, personal: bool) -> tuple[list[str], list[list[str]
                 page.get_by_role("button", name="上级报表").click()
         assert read(fetched.value.path()) == seen, button
     return seen
+
+
+def test_a_broken_download_goes_on_and_a_program_reads_with_a_token(office_page: Page, demo_site: DemoSite, playwright: Playwright):
+    """The rest of a file is fetched where the line broke; QGIS reads at the address of the screen with the token of the screen, until it is taken back."""
+    page = office_page
+    sign_in(page, demo_site)
+    open_part(page, "文件")
+    choose(page, "格式", "GeoJSON")
+    page.get_by_role("button", name="开始导出").click()
+    link = page.get_by_role("link", name=re.compile("下载")).first
+    link.wait_for(timeout=60_000)
+    with page.expect_download() as fetched:
+        link.click()
+    whole, address = fetched.value.path().read_bytes(), fetched.value.url
+    half = len(whole) // 2
+    first = page.context.request.get(address, headers={"Range": f"bytes=0-{half - 1}"})
+    rest = page.context.request.get(address, headers={"Range": f"bytes={half}-", "If-Range": first.headers["etag"]})
+    assert (first.status, rest.status) == (206, 206) and rest.headers["content-range"] == f"bytes {half}-{len(whole) - 1}/{len(whole)}"
+    assert first.body() + rest.body() == whole
+
+    card = page.locator("section.card").filter(has=page.get_by_role("heading", name="QGIS 连接"))
+    card.get_by_label("用在哪里").fill("规划院 QGIS")
+    card.get_by_role("button", name="新建令牌").click()
+    token = card.get_by_role("status").locator("code").inner_text()
+    root = card.locator("p.secret code").first.inner_text()
+    signed = {"Authorization": "Basic " + base64.b64encode(f"qgis:{token}".encode()).decode()}
+    program = playwright.request.new_context()
+    layers = program.get(f"{root.rstrip('/')}/collections", headers=signed)
+    assert layers.ok and layers.json()["collections"]
+    card.get_by_role("row").filter(has_text="规划院 QGIS").get_by_role("button", name="停用").click()
+    page.get_by_role("dialog").get_by_role("button", name="确定").click()
+    expect(card.get_by_role("row").filter(has_text="规划院 QGIS")).to_have_count(0)
+    assert program.get(f"{root.rstrip('/')}/collections", headers=signed).status in (401, 403)
 
 
 def test_only_what_another_system_lacks_is_handed_over(office_page: Page, demo_site: DemoSite):
