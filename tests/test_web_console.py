@@ -118,7 +118,7 @@ def test_a_roster_is_filtered_sorted_scrolled_and_given_as_a_workbook_with_the_p
     with office_page.expect_download() as download:
         office_page.get_by_role("button", name="上级报表").click()
     book = openpyxl.load_workbook(io.BytesIO(Path(download.value.path()).read_bytes()))
-    assert len(list(book.worksheets[0].iter_rows())) >= len(empty)
+    assert book.worksheets[0].max_row == len(empty) + 1
     open_part(office_page, "审计")
     expect(office_page.get_by_role("row").filter(has_text="上级报表").first).to_contain_text("导出")
 
@@ -146,7 +146,7 @@ def test_one_box_finds_a_person_by_initials_and_opens_their_file(office_page: Pa
     box = office_page.get_by_role("combobox", name="查找住户和人员")
     box.press_sequentially("cdg")
     office_page.get_by_role("option", name=re.compile("陈德贵")).first.wait_for()
-    while "陈德贵" not in office_page.locator("[role=option][aria-selected=true]").inner_text():  # others of these letters may stand before
+    while "陈德贵" not in office_page.locator("#find-list [aria-selected=true]").inner_text():  # others of these letters may stand before
         box.press("ArrowDown")
     box.press("Enter")
     expect(office_page.get_by_role("heading", level=1)).to_have_text("陈德贵")

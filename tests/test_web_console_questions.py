@@ -156,7 +156,7 @@ def test_a_question_is_one_tap_from_the_start_and_its_answer_is_right(
     sign_in(office_page, demo_site)
     begin_counting(office_page, demo_site)
     office_page.get_by_role("button", name=question, exact=True).click()
-    office_page.get_by_role("group", name="按网格").get_by_role("button").first.wait_for()
+    office_page.get_by_role("group", name="按网格").get_by_role("button").first.wait_for(timeout=60_000)
     if other_list is not None:
         side = office_page.get_by_role("button", name=re.compile(f"^{other_list}")).first  # not the question, whose name ends alike
         side.click()
