@@ -123,6 +123,32 @@ def test_past_months_are_reckoned_from_what_is_on_record(office):
         "2025-12": 4, "2026-01": 3, "2026-02": 4, "2026-03": 4,
     }  # fmt: skip
     assert "reckoned" not in found[0]["figures"]
+    assert {one["day"][:7]: one["figures"]["aged"] for one in found if one["day"] >= "2025-12"} == {
+        "2025-12": 3, "2026-01": 2, "2026-02": 3, "2026-03": 3,
+    }  # fmt: skip
+
+
+def test_a_past_day_has_its_ages_its_density_and_the_months_up_to_it(office):
+    """On a past day people are as old as they were then, in the cells where they lived; the months end there, and what nobody kept is not told."""
+    daily_figures.sweep(office.house)
+    while daily_figures.reckon_back(office.house):
+        pass
+    for day in ("2025-12-31", "2016-06-01"):
+        found = told(office, path=f"{OVERVIEW}?as_of={day}")
+        for name, filters in (("aged_60", ("gte", 60)), ("aged_80", ("gte", 80)), ("under_3", ("lt", 3))):
+            for cell in found["cells"]:
+                asked = {"as_of": day, "filters": [{"column": "lives_here", "op": "eq", "value": True}, {"column": "age", "op": filters[0], "value": filters[1]}]}
+                listed = office.signed_in("secretary").post(f"/api/v1/cells/{cell['code']}/roster/persons/search", asked).json["rows"]
+                assert cell["ages"][name] == len(listed), (day, name)
+        assert found["total"]["ages"]["aged_60"] == sum(cell["ages"]["aged_60"] for cell in found["cells"])
+        assert found["cells"][0]["density_per_km2"] == found["cells"][0]["counts"]["resident_person"] * 1_000_000
+        assert (found["cells"][0]["freshness_buckets"], found["cells"][0]["open"], found["cells"][0]["freshness"]) == (None, None, None)
+    assert found["trend"] == [] and found["total"]["ages"]["aged_60"] < told(office)["total"]["ages"]["aged_60"]
+    months = told(office, path=f"{OVERVIEW}?as_of=2025-12-31")["trend"]
+    assert [one["day"] for one in months][-2:] == ["2025-11-30", "2025-12-31"] and len(months) == 10
+    planner = told(office, "planner", f"{OVERVIEW}?as_of=2025-12-31")
+    assert planner["trend"] == [] and planner["total"]["ages"] is None and planner["cells"][0]["density_per_km2"] is None
+    assert problem(office.signed_in("secretary").get(f"{OVERVIEW}?as_of=2026-02-30")) == (422, "invalid-input")
 
 
 # ---------------------------------------------------------------- how the work stands

@@ -35,6 +35,7 @@ _SUMMARY = {
                 "oldest_days": {"type": ["integer", "null"]},
             },
         },
+        "ages": {"type": ["object", "null"], "description": "of another day or other cells; null for readers without personal fields"},
         "open_conflicts": {"type": ["integer", "null"]},
     },
 }

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from server import auth
 from server.api.answers import json_answer
 from server.openapi import describe
 from server.services import overview
+from server.services.roster_query import moment_of
 
 blueprint = Blueprint("overview", __name__)
 
@@ -50,15 +51,18 @@ _WORK: dict[str, Any] = {
 @blueprint.get("/api/v1/communities/<community_id>/overview")
 @describe(
     zh="总览：底数、年龄、密度、新鲜度、待办和逐月变化", en="The overview: baseline, ages, density, freshness, open matters, months",
-    tag=_TAG, response=_OVERVIEW, problems=("not-found",),
+    tag=_TAG, response=_OVERVIEW, problems=("invalid-input", "not-found"),
+    query={"as_of": {"type": "string", "format": "date", "description": "按此日的实际情况，趋势到此日为止 / what was true on that day, and the months up to it"}},
     more="The baseline of GET …/baseline with more figures for each cell. `trend` has the last kept day of each month; figures are "
     "written down once a day. Months before the first kept day are `reckoned`: counted afterwards from what is on record, without "
-    "ages, freshness and conflicts. No personal values.",
+    "freshness and conflicts. Of a past day neither is known: `freshness`, `freshness_buckets`, `open` and `open_conflicts` are null "
+    "then. No personal values.",
 )  # fmt: skip
 def show_overview(community_id: str) -> Response:
     """Needs ``read_baseline`` in the community."""
     actor = auth.signed_in("read_baseline", community_id=community_id)
-    return json_answer(overview.whole(auth.house(), auth.scope(actor), community_id))
+    day, _ = moment_of(request.args.get("as_of"), None)
+    return json_answer(overview.whole(auth.house(), auth.scope(actor), community_id, as_of=day))
 
 
 @blueprint.get("/api/v1/communities/<community_id>/work")

@@ -10,15 +10,12 @@ from typing import Any
 from server.house import House
 from server.permissions import Scope, cell_stream
 from server.services.accounts import today
-from server.services.baseline_then import baseline_then
+from server.services.baseline_then import AGED, SMALL, VERY_OLD, baseline_then
 from server.services.cell_figures import HomeFigures, home_figures
 from server.store import overview
 from server.store.database import read, write
 from server.store.overview import TOTAL
 from server.store.scoping import UNPLACED
-
-AGED, VERY_OLD, SMALL = 60, 80, 3
-"""Completed years from which somebody counts as old and as very old, and below which as a small child."""
 
 BUCKETS = (30, 90, 180)
 """Days since the last confirmation; what is older than the last is the last bucket."""
@@ -125,10 +122,11 @@ def reckon_back(house: House) -> int:
 
 
 def _reckoned(told: Mapping[str, Any]) -> dict[str, int]:
-    counts, coverage = told["counts"], told["coverage"]
+    counts, coverage, ages = told["counts"], told["coverage"], told["ages"]
     return {name: counts[kind] for kind, name in _COUNTED.items()} | {
         "residents": counts["resident_person"], "expected": coverage["expected_dwellings"],
-        "surveyed": coverage["surveyed_dwellings"], "reckoned": 1,
+        "surveyed": coverage["surveyed_dwellings"], "aged": ages["aged_60"], "very_old": ages["aged_80"], "small": ages["under_3"],
+        "reckoned": 1,
     }  # fmt: skip
 
 
@@ -139,14 +137,14 @@ def _months_before(day: date, months: int) -> date:
 
 
 def trend(connection: Any, scope: Scope, community_id: str, day: date, months: int) -> list[dict[str, Any]]:
-    """The last kept day of each of the past months, oldest first: the community's sum, or that of the cells of the scope.
+    """The last kept day of each of the months up to a day, oldest first: the community's sum, or that of the cells of the scope.
 
     ``reckoned`` says that the figures were counted afterwards, from what is on record.
     """
     first = _months_before(day, months - 1)
     homes = [TOTAL] if scope.streams is None else sorted(scope.streams)
     by_day: dict[str, list[dict[str, int]]] = defaultdict(list)
-    for kept_on, _, figures in overview.month_ends(connection, community_id, first.isoformat(), homes):
+    for kept_on, _, figures in overview.month_ends(connection, community_id, first.isoformat(), day.isoformat(), homes):
         by_day[kept_on].append(figures)
     told = []
     for kept_on, found in sorted(by_day.items()):

@@ -14,7 +14,8 @@ from server.house import House
 from server.permissions import Actor, Scope, cell_stream, may
 from server.services import daily_figures
 from server.services.accounts import today
-from server.services.baseline import baseline
+from server.services.baseline import COUNTED, baseline
+from server.services.baseline_then import ages_told, baseline_then
 from server.store import assignments, installs, overview, people
 from server.store.database import read, stamp
 from server.store.scoping import UNPLACED
@@ -25,22 +26,29 @@ _STALE_DAYS = 90
 _WAITING = ("findings", "held", "proposals", "quarantined")
 
 
-def whole(house: House, scope: Scope, community_id: str) -> dict[str, Any]:
+def whole(house: House, scope: Scope, community_id: str, *, as_of: str | None = None) -> dict[str, Any]:
     """Everything that the first screen shows.
+
+    Parameters
+    ----------
+    as_of : a day whose truth is shown, with the months up to it; None for now
 
     Returns
     -------
     dict
         The baseline; every cell, ``unplaced`` and ``total`` also have ``ages``, ``density_per_km2``, ``freshness_buckets``
-        and ``open``; ``trend`` is the last kept day of each month. What may not be told is None.
+        and ``open``; ``trend`` is the last kept day of each month. What may not be told is None, and so are freshness and what was
+        open on another day.
 
     Raises
     ------
     OutsideScope, NotFound
     """
+    people_too = scope.fields == "all"
+    if as_of is not None:
+        return _past(house, scope, community_id, as_of, people_too)
     told = baseline(house, scope, community_id)
     day = date.fromisoformat(today(house))
-    people_too = scope.fields == "all"
     with read(house.engine) as connection:
         homes = daily_figures.ages_now(house, connection, scope, community_id, day) if people_too else {}
         opened = _open(connection, scope, community_id)
@@ -55,6 +63,21 @@ def whole(house: House, scope: Scope, community_id: str) -> dict[str, Any]:
     return told | {"trend": trend, "buckets": list(daily_figures.BUCKETS)}
 
 
+def _past(house: House, scope: Scope, community_id: str, as_of: str, people_too: bool) -> dict[str, Any]:
+    told = baseline_then(house, scope, community_id, COUNTED, as_of=as_of)
+    with read(house.engine) as connection:
+        trend = daily_figures.trend(connection, scope, community_id, date.fromisoformat(as_of), MONTHS) if people_too else []
+    area = sum(cell["area_m2"] or 0 for cell in told["cells"])
+    for summary, area_m2 in [*((cell, cell["area_m2"]) for cell in told["cells"]), (told["unplaced"], None), (told["total"], area)]:
+        density = _density(summary["counts"]["resident_person"] if people_too else None, area_m2)
+        summary |= {"density_per_km2": density, "freshness_buckets": None, "open": None}
+    return told | {"trend": trend, "buckets": list(daily_figures.BUCKETS)}
+
+
+def _density(residents: int | None, area_m2: float | None) -> int | None:
+    return round(residents / area_m2 * 1e6) if area_m2 and residents is not None else None
+
+
 def _more(
     told: Mapping[str, Any], figures: Mapping[str, int], opened: Mapping[str, int], people_too: bool, area_m2: float | None
 ) -> dict[str, Any]:
@@ -63,9 +86,8 @@ def _more(
 
     residents = told["counts"]["resident_person"] if people_too else None
     return {
-        "ages": {"aged_60": of("aged"), "aged_80": of("very_old"), "under_3": of("small"),
-                 "share_60": round(of("aged") / residents, 4) if residents else None} if people_too else None,
-        "density_per_km2": round(residents / area_m2 * 1e6) if area_m2 and residents is not None else None,
+        "ages": ages_told(figures, residents) if people_too else None,
+        "density_per_km2": _density(residents, area_m2),
         "freshness_buckets": {
             **{f"within_{limit}": of(f"fresh_{limit}") for limit in daily_figures.BUCKETS}, "older": of("fresh_older"),
         } if people_too else None,

@@ -129,15 +129,15 @@ def keep_day(connection: Connection, community_id: str, day: str, figures: Mappi
 
 
 def month_ends(
-    connection: Connection, community_id: str, since: str, homes: Iterable[str]
+    connection: Connection, community_id: str, since: str, until: str, homes: Iterable[str]
 ) -> list[tuple[str, str, dict[str, int]]]:
-    """(day, home, figures) of the last kept day of each month from a day on, for these homes, by day."""
+    """(day, home, figures) of the last kept day of each month from a day to another, for these homes, by day."""
     wanted = set(homes)
     rows = run(
         connection,
         "SELECT d.day, d.home, d.figures FROM daily_figure d WHERE d.community_id = ? AND d.day IN ("
-        "SELECT MAX(m.day) FROM daily_figure m WHERE m.community_id = ? AND m.home = ? AND m.day >= ? "
+        "SELECT MAX(m.day) FROM daily_figure m WHERE m.community_id = ? AND m.home = ? AND m.day BETWEEN ? AND ? "
         "GROUP BY SUBSTR(m.day, 1, 7)) ORDER BY d.day, d.home",
-        (community_id, community_id, TOTAL, since),
+        (community_id, community_id, TOTAL, since, until),
     )
     return [(row[0], row[1], orjson.loads(row[2])) for row in rows if row[1] in wanted]

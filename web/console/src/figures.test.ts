@@ -1,7 +1,7 @@
 // @vitest-environment jsdom
 import { expect, test } from "vitest";
 import type { BaselineCell } from "./api/types.ts";
-import { columnsWith, figureOf, filtersOn, type RosterBehind } from "./figures.ts";
+import { columnsWith, figureOf, filtersOn, toldOf, type RosterBehind } from "./figures.ts";
 
 const cell = { counts: { household: 3, resident_person: 7 }, ages: { aged_60: 2, aged_80: 1, under_3: null, share_60: 0.25 }, area_m2: 10_000 } as unknown as BaselineCell;
 const named = (chosen: string | null) => columnsWith(chosen ? figureOf(chosen) : null, [cell]).map((one) => one.name);
@@ -24,6 +24,16 @@ test("where the number of residents is withheld there is no density: neither non
 
 test("a figure that no cell tells makes no column", () => {
   expect(named("under_3")).toEqual(named(null));
+});
+
+test("a past day is painted by a figure that it has, and its table shows those alone", () => {
+  const past = { ...cell, coverage: { expected_dwellings: 4, surveyed_dwellings: 3, share: 0.75 }, freshness: null, open_conflicts: null } as unknown as BaselineCell;
+  expect(["freshness", "conflicts", "open", "stale", "aged_60"].map((name) => toldOf(figureOf(name), [past]).name)).toEqual(["coverage", "coverage", "coverage", "coverage", "aged_60"]);
+  const withheld = { counts: { dwelling: 3 }, coverage: { expected_dwellings: 4, surveyed_dwellings: null, share: null }, ages: null, area_m2: 10_000 } as unknown as BaselineCell;
+  expect(toldOf(figureOf("freshness"), [withheld]).name).toBe("count_dwelling");
+  const columns = columnsWith(null, [past], true);
+  expect(columns.map((one) => one.name)).toContain("aged_60");
+  expect(columns.some((one) => ["freshness", "conflicts"].includes(one.name))).toBe(false);
 });
 
 test("who was not confirmed for half a year is asked from the day that is looked at", () => {

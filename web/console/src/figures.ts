@@ -83,11 +83,24 @@ export const FIGURES: Figure[] = [
   ...["household", "person", "resident_person", "dwelling", "building", "party_member", "organization", "resource"].map(counted),
 ];
 
+/** What a map is painted by where the chosen figure is not known of that day, the most telling first. */
+const INSTEAD = ["coverage", "density", "count_resident_person", "count_dwelling"];
+
+/** The figure that some cell tells: the chosen one, else one that is told. */
+export function toldOf(chosen: Figure, cells: BaselineCell[]): Figure {
+  const told = (one: Figure) => cells.some((cell) => one.of(cell) !== null);
+  return told(chosen) ? chosen : ([...INSTEAD.map(figureOf), ...FIGURES].find(told) ?? chosen);
+}
+
 export const figureOf = (name: string): Figure => FIGURES.find((one) => one.name === name)!;
 
-/** The figures of the table; `chosen` colours the map and is added where it is not among them and known of some cell. */
-export function columnsWith(chosen: Figure | null, cells: BaselineCell[]): Figure[] {
-  const usual = ["count_household", "count_person", "count_dwelling", "coverage", "freshness", "conflicts"].map(figureOf);
+const OF_NOW = ["count_household", "count_person", "count_dwelling", "coverage", "freshness", "conflicts"];
+/** What is of the present alone gives way to what is known of every day. */
+const OF_A_DAY = ["count_household", "count_person", "count_resident_person", "count_dwelling", "coverage", "aged_60"];
+
+/** The figures of the table, of now or of a past day; `chosen` colours the map and is added where it is not among them and known of some cell. */
+export function columnsWith(chosen: Figure | null, cells: BaselineCell[], past = false): Figure[] {
+  const usual = (past ? OF_A_DAY : OF_NOW).map(figureOf);
   return chosen && !usual.includes(chosen) && cells.some((cell) => chosen.of(cell) !== null) ? [...usual, chosen] : usual;
 }
 

@@ -23,7 +23,7 @@ export function useBaseline(day: () => string | null) {
       const read = loadReference();
       read.catch(() => undefined);
       const path = `/api/v1/communities/${community}`;
-      const told = await (on ? get<Baseline>(address(`${path}/baseline`, { as_of: on })) : overviewOf(community));
+      const told = await (on ? get<Baseline>(address(`${path}/overview`, { as_of: on })) : overviewOf(community));
       // Figures stand before the map does, but never on the cells of another edition.
       if (!on) tell({ baseline: told, cells: null });
       const inForce = (await read).edition?.edition_id;
