@@ -141,12 +141,17 @@ def test_every_wrong_parameter_is_named(office):
         ([{"column": "document_number", "op": "eq", "value": ZHANG_NUMBER[:-1]}], []),
         ([{"column": "phones", "op": "has", "value": "102-0000-0001"}], ["张三"]),
         ([{"column": "name", "op": "starts_with", "value": "张"}], ["张三", "张小小"]),
+        ([{"column": "name", "op": "contains", "value": "Zhang San"}], ["张三"]),
+        ([{"column": "name", "op": "contains", "value": "zxx"}], ["张小小"]),
+        ([{"column": "name", "op": "contains", "value": "xiao"}], ["张小小"]),
+        ([{"column": "name", "op": "starts_with", "value": "zhang"}], ["张三", "张小小"]),
+        ([{"column": "name", "op": "starts_with", "value": "xiao"}], []),
         ([{"column": "age", "op": "gte", "value": 60}, {"column": "sex", "op": "eq", "value": "2"}], ["李四", "赵六"]),
         ([{"column": "is_head", "op": "eq", "value": True}], ["张三"]),
     ],
 )
 def test_personal_search_by_post(office, filters, found):
-    """A document number is found exactly, by its keyed hash; names, phones, ages and heads are searched beside it."""
+    """A document number is found exactly, by its keyed hash; names (by pinyin, too), phones, ages and heads are searched beside it."""
     path = f"/api/v1/communities/{COMMUNITY}/roster/persons/search"
     answer = office.signed_in("secretary").post(path, json={"filters": filters, "purpose": "回访"})
     assert sorted(names(answer)) == sorted(found)

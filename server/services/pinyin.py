@@ -61,6 +61,21 @@ def spellings(name: str) -> frozenset[str]:
     return frozenset("".join(reading) for reading in _readings(name))
 
 
+def sounds_like(name: str, typed: str, *, whole: bool) -> bool:
+    """Whether a name is found by letters as they are typed: ``zhangsan``, ``zhang'san``, ``zs``.
+
+    Parameters
+    ----------
+    typed : in small letters; anything else than letters and ``'`` finds nothing
+    whole : only from the first syllable of the name on, not from any
+    """
+    letters = typed.replace("'", "").replace(" ", "")
+    if not (letters.isascii() and letters.isalpha()):
+        return False
+    full, initials = (spellings(name), sounds(name)[1]) if whole else sounds(name)
+    return any(one.startswith(letters) for one in full) or (len(letters) > 1 and any(one.startswith(letters) for one in initials))
+
+
 @lru_cache(maxsize=100_000)
 def sounds(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """How a name may be typed: (full spellings, initials), each without repeats.

@@ -16,6 +16,7 @@ from forms.registry import Registry
 from forms.roster import RosterColumn
 from server.permissions import Scope
 from server.services.labels import code_labels
+from server.services.pinyin import sounds_like
 from server.services.roster_doors import Doors
 from server.services.roster_query import Filter
 from server.services.roster_source import Source
@@ -303,7 +304,10 @@ def holds(condition: Filter, value: Any, text_format: str | None) -> bool:
         return any(normalise_for_search(one, text_format) in normalise_for_search(str(value), text_format) for one in wanted)
     if op in {"starts_with", "contains"}:
         here, there = normalise_for_search(str(value), text_format), normalise_for_search(wanted, text_format)
-        return here.startswith(there) if op == "starts_with" else there in here
+        if (here.startswith(there) if op == "starts_with" else there in here):
+            return True
+        named = condition.column.paths and all(path[-1] == "name" for path in condition.column.paths)
+        return bool(named) and sounds_like(str(value), there, whole=op == "starts_with")
     if op == "lt":
         return bool(value < wanted)
     if op == "lte":
