@@ -13,7 +13,7 @@ from server.api.body import read_json
 from server.api.pages import COMMUNITY, PAGE, PAGED, actor_in_community, page_limit
 from server.openapi import describe
 from server.permissions import Actor
-from server.services import duplicate_queue, inbox, waiting
+from server.services import duplicate_queue, inbox, waiting, worst
 from server.services.push import accept_user_operation
 from server.store.sieve import Sieve
 
@@ -55,10 +55,12 @@ def _json(body: Any) -> Response:
 
 @blueprint.get("/api/v1/inbox")
 @describe(zh="各类待办的数量", en="How many items of each kind wait", tag=_TAG,
-          query=COMMUNITY | CELL | {"duplicates": {"type": "boolean", "description": "也数疑似重复 / probable duplicates, too"}},
+          query=COMMUNITY | CELL | {"duplicates": {"type": "boolean", "description": "也数疑似重复 / probable duplicates, too"},
+                                    "harms": {"type": "boolean", "description": "各类中最急的一件 / how harmful the worst of each kind is"}},
           response={"type": "object"}, problems=("not-found", "outside-your-scope"),
           more="With `cell`: those kinds alone whose queues can be cut to it. Probable duplicates are counted where `duplicates=true` asks for "
-          "them: the first time after a start a community's people are read for it.")  # fmt: skip
+          "them: the first time after a start a community's people are read for it. With `harms=true` `harms` says of every kind in which "
+          "something waits how harmful the worst of it is, 0 the most.")  # fmt: skip
 def show_counts() -> Response:
     """Needs ``read_inbox``."""
     actor, community_id = actor_in_community("read_inbox")
@@ -68,6 +70,8 @@ def show_counts() -> Response:
     if request.args.get("duplicates") == "true" and cell is None:
         pairs = duplicate_queue.count(auth.house(), scope, community_id)
         told = told | {"counts": told["counts"] | {"duplicates": pairs}, "total": told["total"] + pairs}
+    if request.args.get("harms") == "true":
+        told = told | {"harms": worst.of_queues(auth.house(), scope, community_id, told["counts"], cell)}
     return _json(told)
 
 

@@ -12,6 +12,7 @@ from geo.place import PlacementDecision, place_fix
 from server.errors import InputError, InvalidInput, NotFound, OutsideScope
 from server.permissions import Actor, Scope
 from server.services.handing import add_handed, matters
+from server.services.harms import page_of, places_by_harm, visible_harms
 from server.services.labels import PERSONAL, form_of, title_of
 from server.services.looks import Look, seen
 from server.services.paging import make_cursor, read_cursor
@@ -93,7 +94,7 @@ def explain(house: House, scope: Scope, community_id: str, kind: str, record_id:
 def queue(
     house: House, scope: Scope, community_id: str, look: Look, *, cursor: str | None = None, limit: int = 50
 ) -> dict[str, Any]:
-    """Records whose fix leaves a choice between cells, oldest first, each with its candidates and a sentence.
+    """Records whose fix leaves a choice between cells, by harm (`harms.place_of`), each with its candidates and a sentence.
 
     Of one without candidates whose pinned cell was divided a secretary, who may name any cell, is offered the cells that have the ground
     now, by its shares.
@@ -103,9 +104,10 @@ def queue(
     size = max(1, min(limit, MOST_PER_PAGE))
     types = anchored(house)
     with read(house.engine) as connection:
-        found = store.doubtful(connection, scope, community_id, types, after=after, limit=size + 1)
-        page = found[:size]
-        count = store.count_doubtful(connection, scope, community_id, types)
+        every = places_by_harm(house, connection, community_id, store.doubtful_where(connection, scope, community_id, types))
+        harms, last = page_of(every, after, size)
+        place = {one[3]: one for one in harms}
+        page = store.doubtful(connection, scope, community_id, types, list(place))
         places = places_in_force(connection, str(house.engine.url), community_id)
         cells = all_cells(connection, community_id)
         makers = people.people_of_installs(connection, community_id, (row.created_install for row in page))
@@ -136,16 +138,16 @@ def queue(
                 "zh": zh,
                 "en": en,
             }
+            | visible_harms(scope, place[row.id])
         )
     with read(house.engine) as connection:
         named |= add_handed(house, connection, scope, community_id, rows, [matters(DOUBTFUL, row.id) for row in page])
     seen(house, look, scope, community_id, fields=sorted(named), count=len(rows), where="inbox=placements")
-    last = [page[-1].created_at, page[-1].id] if len(found) > size else None
     return {
         "as_of": stamp(house.clock()),
-        "count": count,
+        "count": len(every),
         "rows": rows,
-        "next": make_cursor(house.keys, use, last) if last is not None else None,
+        "next": make_cursor(house.keys, use, list(last)) if last is not None else None,
     }
 
 

@@ -17,6 +17,7 @@ from server.permissions import Scope
 from server.services.checks import add_checks
 from server.services.disagreements import DERIVED
 from server.services.handing import add_handed, matters
+from server.services.harms import page_of, places_by_harm, visible_harms
 from server.services.inbox import cells_by_home, harm_of
 from server.services.inbox_names import names_of
 from server.services.labels import form_of, title_of
@@ -107,13 +108,16 @@ def operations(
 def unplaced(
     house: House, scope: Scope, community_id: str, look: Look, *, cursor: str | None = None, limit: int = 50
 ) -> dict[str, Any]:
-    """Records that stand in no cell, with the decision of the placement; nearest cell and distance by the cells in force."""
+    """Records that stand in no cell, by harm (`harms.place_of`), with the decision of the placement; nearest cell and distance by the
+    cells in force."""
     limit = max(1, min(limit, MOST_PER_PAGE))
     use = f"inbox/unplaced/{community_id}"
     after = read_cursor(house.keys, use, cursor)
     with read(house.engine) as connection:
-        found = store.unplaced(connection, scope, community_id, after=after, limit=limit + 1)
-        page = found[:limit]
+        every = places_by_harm(house, connection, community_id, store.unplaced_where(connection, scope, community_id))
+        harms, last = page_of(every, after, limit)
+        place = {one[3]: one for one in harms}
+        page = store.unplaced(connection, scope, community_id, list(place))
         people = store.people_of_installs(connection, community_id, (row["created_install"] for row in page))
         names = names_of(connection, house, scope, community_id, [row["id"] for row in page])
         personal = {"person.name"} if names else set()
@@ -139,11 +143,11 @@ def unplaced(
                     "created_at": row["created_at"],
                     "by": people.get(row["created_install"]),
                 }
+                | visible_harms(scope, place[row["id"]])
             )
         personal |= add_handed(house, connection, scope, community_id, rows, [matters(NO_CELL, row["id"]) for row in page])
         seen(house, look, scope, community_id, fields=sorted(personal), count=len(rows), where="inbox=unplaced")
-    last = [page[-1]["created_at"], page[-1]["id"]] if len(found) > limit else None
-    return _answer(house, use, rows, last)
+    return _answer(house, use, rows, last) | {"count": len(every)}
 
 
 def _placement(row: dict[str, Any], index: CellIndex) -> dict[str, Any] | None:
@@ -157,7 +161,8 @@ def _placement(row: dict[str, Any], index: CellIndex) -> dict[str, Any] | None:
     return note or None
 
 
-def _group_harm(house: House, row: dict[str, Any]) -> int:
+def group_harm(house: House, row: dict[str, Any]) -> int:
+    """How much harm findings of a group do, by the units that they are about: 0 the most."""
     if row["type"] is None or row["type"] not in house.registry.types():
         return 0 if row["type"] is None else LESS  # without a record: work of a phone that never came
     form = house.registry.latest(row["type"])
@@ -195,7 +200,7 @@ def findings(
         harms: dict[str, int] = {}
         for row in kinds:
             group = store.group_key(row["kind"], row["name"], row["type"])
-            harms[group] = min(_group_harm(house, row), harms.get(group, LESS))
+            harms[group] = min(group_harm(house, row), harms.get(group, LESS))
         wanted = None if name is None else tuple({store.group_key(row["kind"], row["name"], row["type"]) for row in kinds if row["name"] == name})
         sieve = replace(sieve, harms=harms, only=wanted)
         found = store.open_findings(connection, scope, community_id, after=after, limit=limit + 1, sieve=sieve)

@@ -11,7 +11,7 @@ from server.models import HOUSE, conflict_sibling, held_wait, install, user_acco
 from server.permissions import Scope
 from server.store.database import rows_of, run
 from server.store.handed import KINDS
-from server.store.scoping import UNPLACED, Condition, among, record_cut, see_community
+from server.store.scoping import UNPLACED, Condition, among, both, record_cut, see_community
 from server.store.sieve import EVERYTHING, Sieve, operation_rank, rank, sifted
 
 Rows = list[dict[str, Any]]
@@ -253,21 +253,23 @@ def waits_for(
 
 
 # ---------------------------------------------------------------- unplaced records and findings
-def unplaced(
-    connection: Connection, scope: Scope, community_id: str, *, after: Sequence[Any] | None, limit: int
-) -> Rows:
-    """Live records that no cell holds, oldest first. ``after`` is (created_at, id) of the last one seen."""
-    cut, values = record_cut(connection, scope, community_id)
-    later, given = _after("r.created_at, r.id", after)
-    return _rows(
+def unplaced_where(connection: Connection, scope: Scope, community_id: str) -> Condition:
+    """Live records ``r`` that no cell holds."""
+    return both(record_cut(connection, scope, community_id), ("r.home = ? AND r.life = 'live'", [UNPLACED]))
+
+
+def unplaced(connection: Connection, scope: Scope, community_id: str, ids: Sequence[str]) -> Rows:
+    """Those of these records that no cell holds, in the order of ``ids``."""
+    text, values = both(unplaced_where(connection, scope, community_id), among("r.id", ids))
+    found = _rows(
         run(
             connection,
             "SELECT r.id, r.type, r.v, r.tag, r.fields, r.form_version, r.placement, r.lon, r.lat, r.created_at, "
-            f"r.created_install FROM record r WHERE {cut} AND r.home = ? AND r.life = 'live' AND {later} "
-            "ORDER BY r.created_at, r.id LIMIT ?",
-            (*values, UNPLACED, *given, limit),
+            f"r.created_install FROM record r WHERE {text}",
+            values,
         )
     )
+    return sorted(found, key=lambda row: ids.index(row["id"]))
 
 
 def findings_where(connection: Connection, scope: Scope, community_id: str) -> Condition:

@@ -24,20 +24,16 @@ def doubtful_where(connection: Connection, scope: Scope, community_id: str, type
     )
 
 
-def doubtful(
-    connection: Connection, scope: Scope, community_id: str, types: Sequence[str], *, after: Sequence[Any] | None, limit: int
-) -> list[Any]:
-    """Such records, oldest first. ``after`` is (created_at, id) of the last one seen."""
-    text, values = doubtful_where(connection, scope, community_id, types)
-    later = "(r.created_at, r.id) > (?, ?)" if after is not None else "1 = 1"
-    return list(
-        run(
-            connection,
-            "SELECT r.id, r.type, r.v, r.tag, r.home, r.fields, r.placement, r.lon, r.lat, r.created_at, r.created_install "
-            f"FROM record r WHERE {text} AND {later} ORDER BY r.created_at, r.id LIMIT ?",
-            (*values, *(after or ()), limit),
-        )
+def doubtful(connection: Connection, scope: Scope, community_id: str, types: Sequence[str], ids: Sequence[str]) -> list[Any]:
+    """Those of these records whose place is a guess, in the order of ``ids``."""
+    text, values = both(doubtful_where(connection, scope, community_id, types), among("r.id", ids))
+    found = run(
+        connection,
+        "SELECT r.id, r.type, r.v, r.tag, r.home, r.fields, r.placement, r.lon, r.lat, r.created_at, r.created_install "
+        f"FROM record r WHERE {text}",
+        values,
     )
+    return sorted(found, key=lambda row: ids.index(row.id))
 
 
 def count_doubtful(connection: Connection, scope: Scope, community_id: str, types: Sequence[str]) -> int:

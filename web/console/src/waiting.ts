@@ -9,15 +9,27 @@ export const waitingTotal = ref(0);
 interface Told {
   counts: Record<string, number>;
   total: number;
+  /** Of every kind in which something waits: how harmful its worst item is, 0 the most; only where asked. */
+  harms?: Record<string, number>;
 }
 
 const asked = (more: Record<string, string>) => get<Told>(address("/api/v1/inbox", { community: ofTheHouse.value ? communityId.value : "", ...more }));
 
-/** How many wait in a cell, of those kinds whose lists can be cut to it. */
-export const countIn = async (cell: string): Promise<Record<string, number>> => (await asked({ cell })).counts;
+/** How many wait in a cell, of those kinds whose lists can be cut to it; how harmful the worst of each is, where asked. */
+export const countIn = (cell: string, harms = false): Promise<Told> => asked({ cell, harms: harms ? "true" : "" });
 
-/** The kind that is opened first: of those counted, in the order of their harm; conflicts where nothing waits. */
-export const firstOf = (kinds: readonly string[], counts: Readonly<Record<string, number>>): string => kinds.find((one) => (counts[one] ?? 0) > 0) ?? "conflicts";
+/** How many wait, and how harmful the worst of each kind is. */
+export const harmsOf = (): Promise<Told> => asked({ harms: "true" });
+
+/** What the server says of a kind of which it tells no harm: the least. */
+const LESS = 2;
+
+/** The kind that is opened first: the one whose worst item does most harm while it waits; of equal ones the first of `kinds`; conflicts where nothing waits. */
+export function firstOf(kinds: readonly string[], { counts, harms = {} }: Pick<Told, "counts" | "harms">): string {
+  const some = kinds.filter((one) => (counts[one] ?? 0) > 0);
+  const [first] = [...some].sort((one, other) => (harms[one] ?? LESS) - (harms[other] ?? LESS));
+  return first ?? "conflicts";
+}
 
 /** `duplicates`: these too; the server has to read a community's people for it, so only where they are shown. */
 export async function countWaiting(duplicates = false): Promise<void> {
