@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from browser_kit import DemoSite
-from console_kit import COMMUNITY, Colleague, open_part, sign_in
+from console_kit import COMMUNITY, Colleague, edition_in_force, open_part, sign_in
 from playwright.sync_api import Locator, Page, Playwright, expect
 
 PATH = f"/api/v1/communities/{COMMUNITY}/editions"
@@ -190,3 +190,33 @@ def test_a_repair_is_looked_at_with_the_keyboard_before_it_is_made(office_page: 
     offered.get_by_role("button", name="修复", exact=True).click()
     expect(page.get_by_text("已修复").first).to_be_visible()
     expect(offered).to_have_count(0)
+
+
+def test_a_cell_is_cut_in_two_without_a_mouse(office_page: Page, demo_site: DemoSite, playwright: Playwright):
+    """By keyboard alone: a draft, a cell from the list, two places on its border from lists, cut; the new cell takes part of the ground. The hint promises no more than it snaps to."""
+    page, secretary = office_page, Colleague(playwright, demo_site, "secretary")
+    before = areas(newest(secretary))
+    sign_in(page, demo_site)
+    page.goto(f"{demo_site.url}/#/cells/{edition_in_force(demo_site)}")
+    page.get_by_role("button", name=re.compile("以这一版为底修改")).press("Enter")
+    page.get_by_role("region", name="可编辑的网格地图").wait_for()
+    page.get_by_role("row").filter(has_text="第七网格").get_by_role("button").press("Enter")
+    expect(page.get_by_text("导入楼栋轮廓后也吸附到轮廓的拐点")).to_be_visible()
+    page.get_by_role("button", name="拆成两个").press("Space")
+    page.get_by_label("从", exact=True).focus()
+    page.keyboard.press("ArrowDown")  # from the middle of the first edge
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("到", exact=True)).to_be_focused()
+    page.keyboard.press("ArrowDown")  # to that of the edge opposite
+    page.keyboard.press("Tab")
+    with page.expect_response("**/split"):
+        page.keyboard.press("Enter")
+    expect(page.get_by_text("已拆成两个").first).to_be_visible()
+    drawn = newest(secretary)
+    after = areas(drawn)
+    assert len(after) == len(before) + 1 and after["第七网格"] < before["第七网格"] - 1
+    assert sum(after.values()) == pytest.approx(sum(before.values()), abs=1)
+    page.get_by_role("button", name="完成").press("Enter")
+    page.get_by_role("button", name="丢弃草稿").press("Enter")
+    page.get_by_role("button", name="确定").press("Enter")
+    expect(page.get_by_text("草稿已丢弃").first).to_be_visible()
