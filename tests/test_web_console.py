@@ -202,6 +202,7 @@ def test_two_values_are_settled_with_one_key(office_page: Page, demo_site: DemoS
     assert outcome == "conflict"
     sign_in(office_page, demo_site)
     open_part(office_page, "待办")
+    office_page.get_by_role("link", name=re.compile("^两人填的不一样")).click()
     card = office_page.get_by_role("article").filter(has_text="999999111111")
     expect(card).to_contain_text("999999222222")
     expect(card).to_contain_text("网格员甲")
