@@ -261,14 +261,8 @@ def unplaced_where(connection: Connection, scope: Scope, community_id: str) -> C
 def unplaced(connection: Connection, scope: Scope, community_id: str, ids: Sequence[str]) -> Rows:
     """Those of these records that no cell holds, in the order of ``ids``."""
     text, values = both(unplaced_where(connection, scope, community_id), among("r.id", ids))
-    found = _rows(
-        run(
-            connection,
-            "SELECT r.id, r.type, r.v, r.tag, r.fields, r.form_version, r.placement, r.lon, r.lat, r.created_at, "
-            f"r.created_install FROM record r WHERE {text}",
-            values,
-        )
-    )
+    columns = "r.id, r.type, r.v, r.tag, r.fields, r.form_version, r.placement, r.lon, r.lat, r.created_at, r.created_install"
+    found = _rows(run(connection, f"SELECT {columns} FROM record r WHERE {text}", values))
     return sorted(found, key=lambda row: ids.index(row["id"]))
 
 
