@@ -1,14 +1,8 @@
 // Moves to another community of the house: asked for here, accepted there (docs/protocol.md, S30).
-import type { Value } from "@shared/engine/index.ts";
 import { computed, type ComputedRef } from "vue";
 import { t } from "../i18n.ts";
 import { engine, reference } from "../session.ts";
 import { fromRecords } from "./use.ts";
-
-/** What is sent along with the request; a reason that nobody gave is left out. */
-export function crossing(community: string, on: string, reason: string): Record<string, Value> {
-  return { community, on, ...(reason ? { left_reason: reason } : {}) };
-}
 
 /** That a move of this record was asked for and is not decided yet, in words; null where none was. */
 export function useCrossing(id: () => string): ComputedRef<string | null> {
