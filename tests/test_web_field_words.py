@@ -7,6 +7,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from browser_kit import DemoSite
+from playwright.sync_api import Page, expect
+
 FIELD = Path(__file__).resolve().parent.parent / "web" / "field" / "src"
 HAN = re.compile(r"[\u4e00-\u9fff]")
 PLACE = re.compile(r"\{(\w+)\}")
@@ -25,6 +28,7 @@ BY_CODE = {
     "record.move": ("inside", "outside", "community"),
     "record.more": ("edit", "dwelling", "head", "move", "split", "join", "history"),
     "start.me.pin": ("old", "new", "again"),
+    "start.code": ("aim", "noCamera", "notFound"),
     "sync.did": ("create", "patch", "confirm", "delete", "restore", "resolve", "command"),
     "sync.kind": ("waiting", "conflict", "asked", "overwritten", "held", "quarantined", "declined", "erased", "released"),
     "sync.next": ("conflict", "asked", "quarantined", "declined"),
@@ -103,3 +107,52 @@ def test_words_are_those_of_the_people():
     assert "等另一条" in words
     for machine in ("签到", "隔离", "冲突", "同步", "操作失败", "异常"):
         assert machine not in words, machine
+
+
+CAMERA = """
+    const told = (what) => Object.assign(document.documentElement.dataset, what);
+    let [open, looked] = [0, 0];
+    window.codes = [];
+    window.BarcodeDetector = class { async detect() { told({ looked: ++looked }); return window.codes; } };
+    const canvas = document.createElement('canvas');
+    const paint = canvas.getContext('2d');
+    setInterval(() => paint.fillRect(0, 0, 9, 9), 100);
+    navigator.mediaDevices.getUserMedia = () => new Promise((allow) => { window.allow = () => {
+        const stream = canvas.captureStream(5);
+        stream.getTracks()[0].stop = function () { delete this.stop; told({ open: --open }); };
+        told({ open: ++open });
+        allow(stream);
+    }; });
+"""
+"""A camera that this machine has not, and the browser's reader of codes that it has on phones only; `allow()` is the tap that lets the camera be used."""
+
+
+def test_the_camera_looks_for_a_code_no_longer_than_somebody_holds_it(phone_page: Page, demo_site: DemoSite):
+    """What is scanned is taken, camera off; it goes off by itself after a minute, and where the app was closed before anybody had allowed it."""
+    page = phone_page
+    page.clock.install()
+    page.add_init_script(CAMERA)
+    page.goto(f"{demo_site.url}/field/")
+    told, off = page.locator("html"), ("data-open", "0")
+    scan, looks = page.get_by_role("button", name="扫一扫"), page.get_by_role("dialog", name="扫一扫")
+
+    scan.click()
+    looks.get_by_role("button", name="关闭").click()
+    page.evaluate("allow()")
+    expect(told).to_have_attribute(*off)
+
+    scan.click()
+    page.evaluate("allow()")
+    expect(told).to_have_attribute("data-looked", re.compile("."))
+    page.clock.run_for(61_000)
+    expect(looks.get_by_role("status")).to_contain_text("没有扫到，相机已关")
+    expect(told).to_have_attribute(*off)
+    looks.get_by_role("button", name="关闭").click()
+
+    scan.click()
+    page.evaluate("allow()")
+    expect(told).to_have_attribute("data-open", "1")
+    page.evaluate("codes = [{ rawValue: 'https://ab12-cd34-ef56.example/field/#/start?code=WXYZ-2345-6789' }]")
+    page.clock.run_for(1_000)
+    expect(page.get_by_text("设一个 6 位密码")).to_be_visible()
+    expect(told).to_have_attribute(*off)
