@@ -145,6 +145,29 @@ def test_what_nobody_typed_is_left_as_it_stands(disagreement):
     assert fields["document_type"] == "other" and fields["document_number"] is not None
 
 
+def test_what_was_written_over_a_conflict_is_what_is_kept(disagreement, clock):
+    """A and B differ, then somebody writes C: the card shows C as what stands, with its author, A as no longer; keeping what stands keeps C."""
+    li, dwelling = listed(disagreement)
+    assert [row["now"] for row in (li, dwelling)] == [None, None]
+    assert [sorted(one["stands"] for one in row["siblings"]) for row in (li, dwelling)] == [[False, True]] * 2
+    clock.advance(minutes=5)
+    third = {"document_number": "E00000003", "document_type": "passport", "document_missing_reason": None}
+    worker = actor_of(disagreement, "grid_worker")
+    assert write_operation(disagreement.house, worker, "patch", "li", third, base=version(disagreement, "li"))["now"]["outcome"] == "applied"
+    li, dwelling = listed(disagreement)
+    assert li["now"]["values"]["document_number"]["value"] == "E00000003" and dwelling["now"] is None
+    assert li["now"]["by"]["user_id"] == disagreement.users["grid_worker"] and li["now"]["arrived_at"] > li["opened_at"]
+    assert [(one["role"], one["stands"]) for one in li["siblings"]] == [("current", False), ("set_aside", False)]
+    (masked,) = listed(disagreement, "grid_worker")
+    assert masked["now"]["values"]["document_number"]["value"] == {"mask": "****0003"}
+    body = {"choose": "standing", "seen": [one["op_id"] for one in li["siblings"]], "base": version(disagreement, "li")}
+    answer = disagreement.signed_in("secretary").post(f"/api/v1/inbox/conflicts/{li['conflict_id']}/resolve", json=body)
+    assert answer.json["now"]["outcome"] in {"applied", "unchanged"}, answer.json
+    assert [one["unit"] for one in listed(disagreement)] == ["place"]
+    with read(disagreement.house.engine) as connection:
+        assert "****0003" in connection.execute(select(record.c.fields).where(record.c.id == IDS["li"])).scalar_one()
+
+
 def test_a_conflict_about_a_deletion_says_so_and_is_settled_by_itself(office, clock):
     """S5: who deleted the record and when stands beside the value that they had not seen; many at once pass it over; it can come back."""
     secretary, base = office.signed_in("secretary"), version(office, "li")

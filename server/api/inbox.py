@@ -42,7 +42,7 @@ class BaseSchema(Schema):
 class ResolveSchema(Schema):
     """How a conflict is settled: choose one of the values, or set the final ones."""
 
-    choose = fields.String(metadata={"description": "op_id of the value to keep"})
+    choose = fields.String(metadata={"description": "op_id of the value to keep, or standing: what stands in the record"})
     set = fields.Dict(keys=fields.String(), metadata={"description": "final values of the unit's fields"})
     seen = fields.List(fields.String(), metadata={"description": "op_ids of the values that were on the screen"})
     base = fields.Nested(BaseSchema, metadata={"description": "v and tag of the record that was on the screen"})

@@ -17,6 +17,7 @@ from server.services.inbox_names import names_of, referred
 from server.services.labels import PERSONAL, code_labels, field_label, form_of, shown, title_of
 from server.services.looks import Look, seen
 from server.services.paging import make_cursor, read_cursor
+from server.services.standing import agrees, standing_values, written_since
 from server.services.unsealing import open_sealed
 from server.store import baseline, commands, crossings, placements, recovery
 from server.store import inbox as store
@@ -25,6 +26,9 @@ from server.store.scoping import UNPLACED
 from server.store.sieve import EVERYTHING, Sieve
 
 MOST_PER_PAGE = 200
+
+STANDING = "standing"
+"""Chosen for a conflict instead of one of its values: what stands in the record now."""
 
 _HARM = {"identifying": 0, "secret": 1, "personal": 1, "internal": 2, "public": 3}
 
@@ -99,7 +103,8 @@ def conflicts(
     -------
     dict
         ``as_of``, ``count`` of all, ``rows`` and ``next``. Each row names the record, the unit with its labels, the
-        value at base and the siblings, each with its writer, claimed and arrived time and form version; ``deletion`` who
+        value at base and the siblings, each with its writer, claimed and arrived time, form version and whether it ``stands`` in the
+        record; ``now`` what stands there and who wrote it where no sibling does, else None; ``deletion`` who
         deleted the record last and when, where the conflict is about that (``kind``, or the record's ``life``), else None.
     """
     limit = max(1, min(limit, MOST_PER_PAGE))
@@ -159,9 +164,12 @@ def conflict_rows(
     )
     value_of = {(row["conflict_id"], row["op_id"]): value for row, value in zip(siblings, values, strict=True)}
     cells = cells_by_home(connection, community_id)
+    standing = standing_values(house, connection, community_id, found)
+    stands = {key: value is not None and agrees(value, standing[key[0]]) for key, value in value_of.items()}
+    later = written_since(connection, community_id, [row for row in found if not any(stands[row["conflict_id"], one["op_id"]] for one in of[row["conflict_id"]])])
     led_to = {row["record_id"] for row in found if row["type"] == "household"}
     for row, base in zip(found, bases, strict=True):
-        held = [(base or {}).get("base"), *(value_of[item["conflict_id"], item["op_id"]] for item in of[row["conflict_id"]])]
+        held = [standing[row["conflict_id"]], (base or {}).get("base"), *(value_of[item["conflict_id"], item["op_id"]] for item in of[row["conflict_id"]])]
         led_to |= referred(form_of(house.registry, row["type"], None), held)
     titles = names_of(connection, house, scope, community_id, led_to)
     rows = []
@@ -184,10 +192,13 @@ def conflict_rows(
                     {"name": name, "label": field_label(form, name), "privacy": _privacy(form, name)} for name in names
                 ],
                 "base": _values(form, names, (base or {}).get("base"), unmask, titles),
+                "now": later[row["conflict_id"]] | {"values": _values(form, names, standing[row["conflict_id"]], unmask, titles)}
+                if row["conflict_id"] in later else None,
                 "siblings": [
                     {
                         "op_id": item["op_id"],
                         "role": item["role"],
+                        "stands": stands[row["conflict_id"], item["op_id"]],
                         "by": people.get(item["install_id"]),
                         "claimed_at": item["claimed_at"],
                         "arrived_at": item["arrived_at"],
@@ -286,7 +297,7 @@ def resolution(
 
     Parameters
     ----------
-    asked : ``choose``, the op_id of the sibling to keep, or ``set``, the final values of the unit's fields; and
+    asked : ``choose``, the op_id of the sibling to keep or ``standing`` for what stands in the record, or ``set``, the final values of the unit's fields; and
         ``seen``, the op_ids of the siblings that the person saw (all open ones when left out: S4); ``base``, the version that the person
         saw (the present one when left out): what was written since is then merged, not overwritten
 
@@ -332,7 +343,7 @@ def resolution(
         "set": final,
         "form_version": form.version,
     }
-    if "choose" in asked:
+    if asked.get("choose", STANDING) != STANDING:
         operation["choose"] = asked["choose"]
     return operation
 
@@ -340,6 +351,8 @@ def resolution(
 def _final(asked: dict[str, Any], by_op: dict[str, Any], names: set[str]) -> dict[str, Any]:
     if ("choose" in asked) == ("set" in asked):
         raise _wrong("", "choose_or_set", "send either choose (the op_id to keep) or set (the final values)")
+    if asked.get("choose") == STANDING:
+        return {}
     if "choose" in asked:
         if not isinstance(asked["choose"], str) or by_op.get(asked["choose"]) is None:
             raise _wrong("/choose", "unknown_sibling", "this value is not among the open ones of the conflict")

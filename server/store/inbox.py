@@ -79,7 +79,7 @@ def counts(connection: Connection, scope: Scope, community_id: str, sieve: Sieve
 # ---------------------------------------------------------------- conflicts
 _CONFLICT = (
     "SELECT k.conflict_id, k.record_id, k.unit, k.kind, k.policy, k.opened_at, k.delegated_to, k.delegated_at, k.subject_id, k.sealed, "
-    "r.type, r.home, r.v, r.tag, r.life, r.fields, r.form_version "
+    "r.type, r.home, r.v, r.tag, r.life, r.fields, r.secret, r.subject_id AS owner, r.stamps, r.form_version "
     "FROM conflict k JOIN record r ON r.community_id = k.community_id AND r.id = k.record_id "
 )
 

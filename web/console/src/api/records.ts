@@ -108,9 +108,13 @@ export interface ConflictRow {
   label: Label;
   fields: { name: string; label: Label; privacy: string }[];
   base: Record<string, ConflictValue> | null;
+  /** What stands in the record, where none of the siblings does: it was written after them. */
+  now: { by: By | null; claimed_at: string | null; arrived_at: string | null; values: Record<string, ConflictValue> | null } | null;
   siblings: {
     op_id: string;
     role: string;
+    /** Whether it is what stands in the record. */
+    stands: boolean;
     by: By | null;
     claimed_at: string | null;
     arrived_at: string | null;

@@ -49,6 +49,8 @@ export const inbox = {
   keys: ["键盘：1 / 2 选值，↓ ↑ 换条，Enter 打开", "Keys: 1 / 2 choose, ↓ ↑ move, Enter opens"],
   role_current: ["现用值", "In use"],
   standing: ["现用", "In use"],
+  earlier: ["先前用过，后来被改", "In use earlier, changed since"],
+  keep: ["保留现用", "Keep it"],
   incoming: ["后到", "Came later"],
   empty: ["（空）", "(empty)"],
   bulkLatest: ["这一页都用较新的", "Take the newer ones on this page"],

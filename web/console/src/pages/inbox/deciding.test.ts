@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { aboutDeletion, answered, beginning, standingOf, typed } from "./deciding.ts";
+import { aboutDeletion, answered, beginning, bulkChoice, sidesOf, standingOf, typed } from "./deciding.ts";
 
-const sibling = (op_id: string, role: string) => ({ op_id, role, by: null, claimed_at: null, arrived_at: null, values: null });
+const sibling = (op_id: string, role: string, stands = false) => ({ op_id, role, stands, by: null, claimed_at: null, arrived_at: null, values: null });
 const row = (kind: string, life: string) => ({ kind, record: { id: "r", type: "person", type_label: { zh: "", en: "" }, title: null, v: 1, tag: "t", life, cell: null } });
 
 describe("a conflict about a deletion", () => {
@@ -10,11 +10,21 @@ describe("a conflict about a deletion", () => {
     expect(aboutDeletion(row("value", "deleted"))).toBe(true);
     expect(aboutDeletion(row("delete_over_edit", "live"))).toBe(true);
   });
-  test("the value that stands is the newest that stood when it was listed", () => {
-    expect(standingOf([sibling("a", "current"), sibling("b", "set_aside")])?.op_id).toBe("a");
-    expect(standingOf([sibling("a", "overwritten"), sibling("b", "current")])?.op_id).toBe("b");
-    expect(standingOf([sibling("a", "overwritten")])?.op_id).toBe("a");
+});
+
+describe("what stands", () => {
+  const third = { by: null, claimed_at: null, arrived_at: null, values: { name: { value: "C", label: null } } };
+  const told = (now: typeof third | null, ...siblings: ReturnType<typeof sibling>[]) => sidesOf({ now, siblings }).map((one) => [one.choose, one.stands, one.earlier]);
+  test("is one of the values, or what somebody wrote after them: then it is the first to choose, and what stood before is told apart", () => {
+    expect(told(null, sibling("a", "current", true), sibling("b", "set_aside"))).toEqual([["a", true, false], ["b", false, false]]);
+    expect(told(third, sibling("a", "current"), sibling("b", "set_aside"))).toEqual([["standing", true, false], ["a", false, true], ["b", false, false]]);
+    expect(standingOf(sidesOf({ now: third, siblings: [sibling("a", "current")] }))?.values).toEqual(third.values);
+    expect(standingOf(sidesOf({ now: null, siblings: [sibling("a", "overwritten"), sibling("b", "current", true)] }))?.choose).toBe("b");
     expect(standingOf([])).toBeUndefined();
+  });
+  test("is kept for many by leaving the records alone, whatever was said to stand", () => {
+    const siblings = [{ ...sibling("b", "set_aside"), arrived_at: "2026-03-02" }, { ...sibling("a", "current"), arrived_at: "2026-03-01" }];
+    expect([bulkChoice({ siblings }, "current"), bulkChoice({ siblings }, "latest")]).toEqual(["standing", "b"]);
   });
 });
 

@@ -4,12 +4,29 @@ import type { ConflictRow, ConflictValue } from "../../api/records.ts";
 /** Whether a conflict is also about a record's deletion: such a one is decided by itself, never in bulk, never by a key. */
 export const aboutDeletion = (row: Pick<ConflictRow, "kind" | "record">): boolean => row.kind !== "value" || row.record.life === "deleted";
 
-type Sibling = ConflictRow["siblings"][number];
+/** One value on a card: `choose` is what is sent for it, its op_id, or STANDING for what stands in the record and is no value of the conflict. */
+export interface Side extends Pick<ConflictRow["siblings"][number], "by" | "claimed_at" | "values"> {
+  choose: string;
+  stands: boolean;
+  /** It stood when it was listed, and was written over since. */
+  earlier: boolean;
+}
+
+/** What is sent to leave the record as it stands. */
+export const STANDING = "standing";
+
+/** The values to choose from: first what stands, where somebody wrote it after all those that differ. */
+export function sidesOf({ now, siblings }: Pick<ConflictRow, "now" | "siblings">): Side[] {
+  const sides = siblings.map(({ op_id, role, by, claimed_at, values, stands }) => ({ choose: op_id, by, claimed_at, values, stands, earlier: role === "current" && !stands }));
+  return now === null ? sides : [{ choose: STANDING, by: now.by, claimed_at: now.claimed_at, values: now.values, stands: true, earlier: false }, ...sides];
+}
 
 /** The value that stands in the record. */
-export function standingOf(siblings: Sibling[]): Sibling | undefined {
-  const last = (role: string) => siblings.filter((one) => one.role === role).at(-1);
-  return last("current") ?? last("overwritten") ?? siblings.at(-1);
+export const standingOf = (sides: readonly Side[]): Side | undefined => sides.filter((one) => one.stands).at(-1);
+
+/** What is sent for the same decision about many: the value that came last, or nothing but that the record stays as it is. */
+export function bulkChoice(row: Pick<ConflictRow, "siblings">, pick: "latest" | "current"): string | undefined {
+  return pick === "current" ? STANDING : [...row.siblings].sort((a, b) => (a.arrived_at ?? "").localeCompare(b.arrived_at ?? "")).at(-1)?.op_id;
 }
 
 const maskOf = (value: unknown): string | null => (typeof value === "object" && value !== null && "mask" in value ? String(value.mask) : null);
