@@ -1,6 +1,7 @@
 // Facts that change because something happens: written by hand their day and reason would be lost, so the form leaves them to the dialog.
 import { HEAD } from "@shared/forms/acts.ts";
 import type { RecordAnswer } from "../../../api/records.ts";
+import { valueOf } from "./home.ts";
 
 export type ActName = "left" | "died" | "came" | "newcomer" | "head" | "split" | "move" | "away" | "place";
 
@@ -16,6 +17,17 @@ export function actOf(type: string, field: string, value: unknown): ActName | nu
 
 /** Whether a record has a place of its own. */
 export const hasPlace = (page: Pick<RecordAnswer, "units">): boolean => page.units.some((unit) => unit.fields.some((field) => field.name === ANCHOR));
+
+/** What can happen to a record: nobody who died comes to live anywhere, nor leaves. */
+export function actsOf(page: Pick<RecordAnswer, "record" | "units">): ActName[] {
+  if (page.record.type === "household") return ["newcomer", "head", "split", "move", "away"];
+  if (page.record.type !== "person") return hasPlace(page) ? ["place"] : [];
+  const lives = valueOf(page, "residence_household") !== null;
+  return isDead(page) ? (lives ? ["died"] : []) : [lives ? "left" : "came", "died", "away"];
+}
+
+/** Whether somebody is on record as dead. */
+export const isDead = (page: Pick<RecordAnswer, "units">): boolean => valueOf(page, "vital_status") === "deceased";
 
 /** Codes that only such a dialog gives; one that stands may be corrected. */
 export function withoutCodes(type: string, field: string, value: unknown): string[] {
