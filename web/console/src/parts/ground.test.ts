@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { CellFeature } from "../api/types.ts";
-import { dotAt, dotsOf, Outline, projected, simplified, spotsOf, unprojected } from "./ground.ts";
+import { dotAt, dotsOf, Outline, projected, samePlaces, simplified, spotsOf, unprojected } from "./ground.ts";
 
 const square = (west: number, south: number, side: number, hole?: number): CellFeature =>
   ({
@@ -61,4 +61,11 @@ describe("the ground of a map", () => {
     expect(dotAt(dots, ...projected(120, 31), reach, (at) => at !== 1)).toBe(0);
     expect(dotAt(dots, ...projected(120.5, 31), reach, () => true)).toBe(-1);
   });
+});
+
+it("a dot that is marked stands where it stood: only other places call for another view", () => {
+  const at = (lon: number, size: number) => ({ lon, lat: 31.3, size });
+  const before = dotsOf([at(120.6, 6), at(120.7, 6)]);
+  expect(samePlaces(before, dotsOf([at(120.6, 6), at(120.7, 9)]))).toBe(true);
+  expect([samePlaces(before, dotsOf([at(120.6, 6), at(120.8, 6)])), samePlaces(before, dotsOf([at(120.6, 6)]))]).toEqual([false, false]);
 });

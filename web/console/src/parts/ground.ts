@@ -127,6 +127,10 @@ export function dotsOf<D extends { lon: number; lat: number; colour?: string; si
   return found;
 }
 
+/** Whether the same places are dotted, whatever they look like. */
+export const samePlaces = (one: Dots<unknown>, other: Dots<unknown>): boolean =>
+  one.x.length === other.x.length && one.x.every((x, at) => x === other.x[at] && one.y[at] === other.y[at]);
+
 export interface Spot {
   x: number;
   y: number;
