@@ -6,7 +6,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from server_kit import COMMUNITY, PASSWORD, building, create, home, operation, patch, resident
+from server_kit import CODE, COMMUNITY, PASSWORD, building, create, home, operation, patch, resident
 
 from server.house import uuid7
 from server.services.verify import verify
@@ -385,3 +385,16 @@ def test_two_households_of_one_family_are_merged(ground):
     phone.write(command(ground, "correct_place", near.dwelling, {"building": far.building}))
     assert {ground.record(one).home for one in (*near.persons, *far.persons, late["id"])} == {ground.streams[1]}
     phone.pull()
+
+
+def test_the_worst_proposal_of_a_cell_is_one_of_that_cell(ground):
+    """Two persons who may be one wait in the first cell: the second cell, where a household only moves, is not rated by them."""
+    (one, near), (two, far), third = (ground.worker(0), home(0, "张一")), (ground.worker(1), home(1, "张二")), home(1, "张三")
+    one.push(near.operations)
+    two.push(far.operations, third.operations)
+    merge = command(ground, "merge_persons", near.persons[0], {"merged": far.persons[0], "set": {}}, far.persons[0])
+    move = command(ground, "move_household", third.household, {"dwelling": near.dwelling, "members": third.persons, "on": "2026-03-02"}, near.dwelling)
+    assert one.outcomes([merge]) == two.outcomes([move]) == [("held", "proposal")]
+    ask = office(ground)
+    worst = [ask(f"/api/v1/inbox?cell={CODE}{number}&harms=true").json["harms"]["proposals"] for number in ("001", "002")]
+    assert worst == [ask(f"/api/v1/inbox/proposals?cell={CODE}{number}").json["rows"][0]["harm"] for number in ("001", "002")] == [0, 1]

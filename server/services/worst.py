@@ -8,7 +8,7 @@ from dataclasses import replace
 from server.house import House
 from server.permissions import Scope
 from server.services.harms import places_by_harm
-from server.services.inbox import harm_of, within
+from server.services.inbox import harm_of, home_of, within
 from server.services.labels import form_of
 from server.services.placement import anchored
 from server.services.waiting import group_harm, harms_of_types
@@ -53,7 +53,8 @@ def of_queues(house: House, scope: Scope, community_id: str, counts: Mapping[str
         return min((group_harm(house, row) for row in groups), default=LESS)
 
     def proposals(connection: Connection) -> int:
-        rows = commands.proposals(connection, community_id, after=None, limit=1, sieve=sieve)
+        home = None if cell is None else home_of(house, scope, community_id, cell)
+        rows = commands.proposals(connection, community_id, after=None, limit=1, sieve=replace(sieve, home=home))
         return rows[0]["harm"] if rows else LESS
 
     def unplaced(connection: Connection) -> int:

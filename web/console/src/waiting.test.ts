@@ -1,5 +1,9 @@
-import { expect, test } from "vitest";
-import { firstOf } from "./waiting.ts";
+import { afterEach, expect, test, vi } from "vitest";
+import { get } from "./api/client.ts";
+import { firstOf, harmsOf } from "./waiting.ts";
+
+vi.mock(import("./api/client.ts"), async (original) => ({ ...(await original()), get: vi.fn() }));
+afterEach(() => vi.resetAllMocks());
 
 const KINDS = ["conflicts", "duplicates", "quarantine", "findings"];
 
@@ -9,4 +13,23 @@ test("the list that is opened first is the one whose worst item does most harm, 
   expect(first({ conflicts: 1, findings: 2, quarantine: 1 }, { conflicts: 1, findings: 1, quarantine: 1 })).toBe("conflicts");
   expect(first({ conflicts: 0, findings: 3, duplicates: 4 }, { conflicts: 0, findings: 1 })).toBe("findings");
   expect([first({ findings: 3 }), first({})]).toEqual(["findings", "conflicts"]);
+});
+
+test("where only duplicates wait, or nothing as harmful, the inbox opens with them; where worse waits nobody is kept waiting for them", async () => {
+  const server = (counts: Record<string, number>, harms: Record<string, number>, pairs: number | null) =>
+    vi.mocked(get).mockImplementation(async (path: string) => {
+      if (!path.includes("duplicates")) return { counts, harms, total: 0 };
+      if (pairs === null) throw new Error("no answer");
+      return { counts: { ...counts, duplicates: pairs }, harms: { ...harms, duplicates: 1 }, total: 0 };
+    });
+  const opened = async () => firstOf(KINDS, await harmsOf());
+  server({ conflicts: 0 }, {}, 3);
+  expect(await opened()).toBe("duplicates");
+  server({ findings: 4 }, { findings: 2 }, 3);
+  expect(await opened()).toBe("duplicates");
+  server({ findings: 4 }, { findings: 2 }, null);
+  expect(await opened()).toBe("findings");
+  vi.mocked(get).mockClear();
+  server({ findings: 4 }, { findings: 1 }, 3);
+  expect([await opened(), vi.mocked(get).mock.calls.length]).toEqual(["findings", 1]);
 });

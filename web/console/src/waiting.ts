@@ -18,11 +18,18 @@ const asked = (more: Record<string, string>) => get<Told>(address("/api/v1/inbox
 /** How many wait in a cell, of those kinds whose lists can be cut to it; how harmful the worst of each is, where asked. */
 export const countIn = (cell: string, harms = false): Promise<Told> => asked({ cell, harms: harms ? "true" : "" });
 
-/** How many wait, and how harmful the worst of each kind is. */
-export const harmsOf = (): Promise<Told> => asked({ harms: "true" });
-
 /** What the server says of a kind of which it tells no harm: the least. */
 const LESS = 2;
+
+/**
+ * How many wait, and how harmful the worst of each kind is. Duplicates are about people: where nothing worse waits they are asked for, too;
+ * else the server need not read a community's people for it.
+ */
+export async function harmsOf(): Promise<Told> {
+  const told = await asked({ harms: "true" });
+  if (Object.values(told.harms ?? {}).some((one) => one < LESS)) return told;
+  return asked({ harms: "true", duplicates: "true" }).catch(() => told);
+}
 
 /** The kind that is opened first: the one whose worst item does most harm while it waits; of equal ones the first of `kinds`; conflicts where nothing waits. */
 export function firstOf(kinds: readonly string[], { counts, harms = {} }: Pick<Told, "counts" | "harms">): string {
