@@ -31,6 +31,8 @@ export function useRoster() {
   const columns = shallowRef<RosterColumn[]>([]);
   const about = shallowRef<Omit<RosterPage, "rows"> | null>(null);
   const problem = ref("");
+  /** Why the next page did not come: the rows before it stay, and it can be asked for again. */
+  const broken = ref("");
   const busy = ref(false);
   const doubts = ref(0);
   let asked: Wanted | null = null;
@@ -58,7 +60,7 @@ export function useRoster() {
     asking = new AbortController();
     asked = wanted;
     busy.value = true;
-    problem.value = "";
+    problem.value = broken.value = "";
     // Rows of another question never stand under the words of this one.
     about.value = null;
     rows.value = [];
@@ -94,6 +96,7 @@ export function useRoster() {
     if (!asked || !about.value?.next || busy.value) return;
     const [wanted, signal] = [asked, asking?.signal];
     busy.value = true;
+    broken.value = "";
     try {
       const more = await page(wanted, { limit: THEN, next: about.value.next }, signal);
       if (wanted !== asked) return;
@@ -102,7 +105,7 @@ export function useRoster() {
       about.value = { ...more, as_of: about.value.as_of, count: more.count ?? about.value.count };
     } catch (error) {
       if (error instanceof DOMException) return;
-      problem.value = why(error);
+      broken.value = why(error);
     }
     busy.value = false;
   }
@@ -114,10 +117,10 @@ export function useRoster() {
     });
   }
 
-  /** Everything that is still to come, up to so many pages. */
+  /** Everything that is still to come, up to so many pages; it ends where a page does not come. */
   async function rest(pages: number): Promise<void> {
     await idle();
-    for (let page = 0; more.value && !problem.value && page < pages; page += 1) {
+    for (let page = 0; more.value && !broken.value && page < pages; page += 1) {
       await next();
       await idle();
     }
@@ -129,5 +132,5 @@ export function useRoster() {
     return keepFile(answer, `${asked.roster}.${format}`);
   }
 
-  return { rows, columns, about, problem, busy, doubts, more, load, next, rest, file };
+  return { rows, columns, about, problem, broken, busy, doubts, more, load, next, rest, file };
 }
