@@ -38,6 +38,7 @@ export const rosters = {
   kept: ["已下载 {name}", "Downloaded {name}"],
   shownColumns: ["已选 {n} 列", "{n} columns"],
   printedPart: ["只印了已读出的 {n} 条；按页面上的“打印”可印全部", "Only the {n} rows read so far; the page's own “Print” prints them all"],
+  restFailed: ["后面的没有读到，上面 {n} 行仍在：{why}", "What follows did not come, the {n} rows above stay: {why}"],
   emptyList: ["没有符合条件的记录", "No record fits"],
   emptyHint: ["换个条件，或清除筛选", "Try another condition, or clear the filters"],
   is: ["是", "is"],
