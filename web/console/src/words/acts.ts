@@ -72,6 +72,7 @@ export const acts = {
   comesFromNowhere: ["{name}现在没有登记住处。", "{name} lives nowhere on record."],
   sameCertain: ["这个证件号已经登记过", "This document number is on record"],
   sameMaybe: ["同名的人已经在册，是同一个人吗？", "Somebody of this name is on record: the same person?"],
+  sameUnknown: ["没能查是否已在册：{why}", "Whether they are on record could not be looked up: {why}"],
   sameBring: ["是同一个人，搬过来", "The same person: moves here"],
   instead: ["这一项不在这里改，日期和原因会丢。请用“{act}”", "Not changed here, the day and the reason would be lost. Use “{act}”"],
   insteadDied: ["去世请用“登记去世”，会一起记下日期、户主和住处。", "For a death use “Record a death”: day, head and home are written together."],

@@ -1,7 +1,8 @@
 // Whether somebody who is being entered is on record already: asked of the server while it is typed, told with what speaks for it.
-import { shallowRef, watch } from "vue";
+import { ref, shallowRef, watch } from "vue";
 import { post } from "../../../api/client.ts";
 import { communityId } from "../../../session.ts";
+import { why } from "../../../tell.ts";
 
 export interface Suspect {
   id: string;
@@ -35,6 +36,8 @@ export function suspectsOf(name: string, byNumber: readonly Hit[], byName: reado
 /** Follows what is typed, a moment behind it; an answer to older words is not shown. */
 export function useSame(typed: () => { name: string; number: string }) {
   const suspects = shallowRef<Suspect[]>([]);
+  /** Why nobody could be looked for: then that none is named says nothing. */
+  const failed = ref("");
   let asking: AbortController | null = null;
   const find = async (text: string, signal: AbortSignal): Promise<Hit[]> => {
     if (text === "") return [];
@@ -46,13 +49,21 @@ export function useSame(typed: () => { name: string; number: string }) {
       asking?.abort();
       asking = new AbortController();
       const { signal } = asking;
-      const [byNumber, byName] = await Promise.all([find(number.length >= WHOLE_NUMBER ? number : "", signal), find(name.length > 1 ? name : "", signal)]).catch(() => [[], []] as Hit[][]);
-      if (!signal.aborted) suspects.value = suspectsOf(name, byNumber!, byName!);
+      try {
+        const [byNumber, byName] = await Promise.all([find(number.length >= WHOLE_NUMBER ? number : "", signal), find(name.length > 1 ? name : "", signal)]);
+        if (signal.aborted) return;
+        suspects.value = suspectsOf(name, byNumber, byName);
+        failed.value = "";
+      } catch (error) {
+        if (signal.aborted) return;
+        suspects.value = [];
+        failed.value = why(error);
+      }
     }, PAUSE_MS);
     onCleanup(() => {
       clearTimeout(timer);
       asking?.abort();
     });
   });
-  return suspects;
+  return { suspects, failed };
 }
