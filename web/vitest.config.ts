@@ -1,7 +1,9 @@
+import vue from "@vitejs/plugin-vue";
 import { fileURLToPath, URL } from "node:url";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
+  plugins: [vue()],
   resolve: { alias: { "@shared": fileURLToPath(new URL("./shared", import.meta.url)) } },
   test: { include: ["{shared,field,console}/**/*.test.ts"], environment: "node", testTimeout: 30_000 },
 });

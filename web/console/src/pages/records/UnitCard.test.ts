@@ -1,0 +1,38 @@
+// @vitest-environment jsdom
+import { ElMessageBox } from "element-plus";
+import { expect, test, vi } from "vitest";
+import { createApp, h, nextTick } from "vue";
+import type { FactUnit, RecordAnswer } from "../../api/records.ts";
+import { i18n } from "../../words/index.ts";
+import UnitCard from "./UnitCard.vue";
+
+const label = { zh: "备注", en: "Note" };
+const unit = { unit: "note", label, policy: "review", known: null, confirmed: null, conflict: null, fields: [{ name: "note", label, type: "text", value: "old", text: "old" }] } as unknown as FactUnit;
+const record = { id: "r", type: "household", v: 1, tag: "t", life: "live" } as unknown as RecordAnswer["record"];
+
+test("the button that leaves an edit asks before it drops what was typed, and asks nothing where nothing was", async () => {
+  const ask = vi.spyOn(ElMessageBox, "confirm");
+  const app = createApp({ render: () => h(UnitCard, { unit, record, writable: true, unmaskable: [], shown: {}, acts: [] }) });
+  app.use(i18n).component("RouterLink", { render: () => null });
+  const page = document.body.appendChild(document.createElement("div"));
+  app.mount(page);
+  const click = async (what: string) => (page.querySelector<HTMLElement>(what)!.click(), await nextTick());
+  const leave = "form .row button:last-child";
+  await click(".pen");
+  await click(leave);
+  await vi.waitFor(() => expect(page.querySelector("form")).toBeNull());
+  expect(ask).not.toHaveBeenCalled();
+
+  await click(".pen");
+  const input = page.querySelector<HTMLInputElement>("form input, form textarea")!;
+  input.value = "new";
+  input.dispatchEvent(new Event("input"));
+  await nextTick();
+  ask.mockRejectedValueOnce("cancel").mockResolvedValueOnce("confirm" as never);
+  await click(leave);
+  await nextTick();
+  expect([ask.mock.calls.length, page.querySelector<HTMLInputElement>("form input, form textarea")?.value]).toEqual([1, "new"]);
+  await click(leave);
+  await vi.waitFor(() => expect(page.querySelector("form")).toBeNull());
+  app.unmount();
+});
