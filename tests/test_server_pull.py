@@ -48,6 +48,20 @@ def test_tiny_pages_give_the_same_copies_as_one(ground, limit):
     assert len(small.seen) == len(set(small.seen)) == 20 + len(small.copies["~reference"]), "every row once"
 
 
+def test_a_first_synchronisation_is_told_how_much_is_coming(ground):
+    """The page with which streams begin says how many records they hold, for the bar of a phone; no other page says anything."""
+    fill(ground)
+    phone = ground.worker(0, 1)
+    phone.cursor = None
+    pages = phone.pull(3)
+    held = sum(one["count"] for one in pages[-1]["streams"].values())
+    assert pages[0]["coming_count"] == held > 10
+    assert all("coming_count" not in page for page in pages[1:])
+    assert "coming_count" not in phone.page(3)
+    again = ask(phone, cursor=phone.cursor, replace=[ground.streams[0]]).get_json()
+    assert again["coming_count"] == pages[-1]["streams"][ground.streams[0]]["count"]
+
+
 def test_the_install_stream_comes_first_and_the_others_take_turns(ground):
     """S20: what became of own work comes before a full cell; no stream starves another."""
     fill(ground)

@@ -198,6 +198,9 @@ def _page(
         "replace": wanted if rebuilt else sorted(again),
         "rows": page.rows,
     }
+    begun = {*added, *again} - {own}
+    if begun:
+        answer["coming_count"] = sum(counters.get(one, nothing)[1] for one in begun)
     if used:
         answer["snapshots"] = snapshots.offered(used)
     if complete:

@@ -26,19 +26,21 @@ export interface PullReport {
   referenceMoved: boolean;
   /** Records that the server counts as this phone does, with the same digest. */
   agreed: number;
+  /** How many records the streams hold that began in this pull; null where none did. For a bar, no promise. */
+  coming: number | null;
 }
 
 /** What a pull has done before its first page. */
-export const nothingPulled = (): PullReport => ({ pages: 0, rows: 0, added: [], dropped: [], rebuilt: [], reopened: 0, pruned: 0, needsFork: false, referenceMoved: false, agreed: 0 });
+export const nothingPulled = (): PullReport => ({ pages: 0, rows: 0, added: [], dropped: [], rebuilt: [], reopened: 0, pruned: 0, needsFork: false, referenceMoved: false, agreed: 0, coming: null });
 
 /** Reads pages until one is complete and the copies agree with the server's digests. */
-export async function pull(line: Line, registry: FormRegistry, limit: number | null, progress: (rows: number) => void): Promise<PullReport> {
+export async function pull(line: Line, registry: FormRegistry, limit: number | null, progress: (rows: number, coming: number | null) => void): Promise<PullReport> {
   const report = nothingPulled();
   const { ledger } = line;
   let fromZero = false;
   for (;;) {
     const complete = await page(line, registry, limit, report);
-    progress(report.rows);
+    progress(report.rows, report.coming === null ? null : Math.max(report.coming, report.rows));
     if (!complete) continue;
     const doubted = Object.entries(ledger.core.streams).flatMap(([name, state]) => (state.doubted ? [name] : []));
     if (doubted.length === 0) return report;
@@ -69,6 +71,7 @@ async function page(line: Line, registry: FormRegistry, limit: number | null, re
   }
   const rows = wanted(answer, "rows", "array");
   const complete = await ledger.change("pull: page", (change) => keepPage(change, registry, cursor, answer, report));
+  if (typeof answer["coming_count"] === "number") report.coming = (report.coming ?? 0) + answer["coming_count"];
   report.pages += 1;
   report.rows += rows.length;
   return complete;

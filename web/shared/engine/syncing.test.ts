@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { device, enrolled, restarted, scripted } from "./kit.ts";
+import { device, EMPTY_PULL, enrolled, restarted, scripted } from "./kit.ts";
 import { Cell, phone } from "./kit-cell.ts";
 import type { Draft } from "./types.ts";
 
@@ -274,6 +274,16 @@ test("progress tells the phase and how much; a second request for a synchronisat
   expect(two).toBe(one);
   expect([...new Set(phases)]).toStrictEqual(["push", "pull", "reference", "done"]);
   expect(one).toMatchObject({ sent: 1, received: 1, outcomes: { applied: 1 }, unsentLeft: 0 });
+});
+
+test("a first synchronisation tells how much there is, as the server said where the streams began", async () => {
+  const row = (id: string, seq: number) => ({ stream: "cell/a", seq, kind: "PUT", record: { id, v: 1, tag: "00" } });
+  const pages: Record<string, unknown>[] = [];
+  const engine = await enrolled(device(scripted((path) => (path.endsWith("/pull") && pages.length ? { body: pages.shift()! } : null))));
+  pages.push({ ...EMPTY_PULL, complete: false, rows: [row("p1", 1)], coming_count: 2 }, { ...EMPTY_PULL, rows: [row("p2", 2), row("p3", 3)] });
+  const told: [number, number | null][] = [];
+  await engine.sync(({ phase, done, total }) => phase === "pull" && told.push([done, total]));
+  expect(told).toStrictEqual([[0, null], [1, 2], [3, 3]]); // one has come meanwhile: the bar is full, not more than full
 });
 
 test("S28: a token under the house's new secret is used from then on, also after a restart", async () => {

@@ -54,7 +54,7 @@ export async function synchronise(desk: SyncDesk): Promise<{ report: SyncReport;
   const pullAll = async (): Promise<PullReport> => {
     const before = report.received;
     tell("pull", before, null);
-    const pulled = await pull(line, desk.registry(), desk.pageLimit ?? null, (rows) => tell("pull", before + rows, null));
+    const pulled = await pull(line, desk.registry(), desk.pageLimit ?? null, (rows, coming) => tell("pull", before + rows, coming === null ? null : before + coming));
     report.received += pulled.rows;
     report.agreed = pulled.agreed;
     report.added.push(...pulled.added);
