@@ -120,7 +120,11 @@ def test_a_family_that_moves_away_leaves_in_one_go(phone: FieldPhone):
     people = members(phone)
     phone.go(f"/household/{household}/move")
     expect(phone.page.get_by_role("button", name="确定")).to_be_disabled()
+    phone.page.get_by_text(f"全户 {people} 人一起搬").wait_for()  # inside the cells nobody is left behind in a household that is elsewhere
+    expect(phone.page.get_by_text("谁一起搬")).to_have_count(0)
+    expect(phone.page.get_by_role("link", name="分户")).to_be_visible()
     phone.tap("搬走了，不在我的网格")
+    expect(phone.page.get_by_text("谁一起搬")).to_be_visible()
     phone.page.evaluate("history.back()")
     assert phone.shown("household") == household
     phone.go_home()
