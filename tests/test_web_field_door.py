@@ -113,6 +113,23 @@ def test_a_member_after_the_other_without_going_back(phone: FieldPhone):
     assert phone.shown("household") == household
 
 
+def test_a_glove_that_taps_twice_writes_once(phone: FieldPhone):
+    """Two quick taps on an outcome are one visit, two on a new family one household."""
+    household = phone.due(1)[0]
+    before = phone.unsent()
+    phone.household(household)
+    phone.tap("走访结果")
+    phone.page.get_by_role("button", name="无人应答").dblclick()
+    phone.page.get_by_role("dialog", name="这次走访怎么样？").wait_for(state="hidden")
+    assert phone.unsent() - before == 1
+    phone.household(household)
+    phone.tap("更多")
+    phone.tap("房屋")
+    phone.page.get_by_role("button", name="一家人").evaluate("button => { button.click(); button.click(); }")
+    phone.page.wait_for_url(re.compile("new-member|/member"))
+    assert phone.unsent() - before == 2
+
+
 def test_a_family_that_moves_away_leaves_in_one_go(phone: FieldPhone):
     """A household that leaves the cells: everybody with the same reason and day, and no door of this phone is asked for."""
     household, before = phone.due(1)[0], phone.unsent()

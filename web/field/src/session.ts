@@ -33,7 +33,7 @@ const pace = new Pace({
     const timer = setTimeout(run, ms);
     return () => clearTimeout(timer);
   },
-  able: () => online.value && (state.value === "locked" || (state.value === "ready" && outbox.value.lastSyncAt !== null)),
+  able: () => online.value && ["locked", "ready"].includes(state.value),
   typedAt: () => typedAt,
   run: () => (state.value === "ready" ? synchronise() : sendLocked()),
 });

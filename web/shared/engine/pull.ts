@@ -8,6 +8,7 @@ import { eraseDrafts, letGoDrafts } from "./drafts.ts";
 import { anotherLife, isOwn, notInFile, prune } from "./keeping.ts";
 import type { Overwritten } from "./kept-types.ts";
 import type { Change } from "./ledger.ts";
+import type { PageRows } from "./page-rows.ts";
 import { keepBlobNews, MOST_NAMED } from "./uploading.ts";
 import { FINAL_OUTCOMES } from "./view.ts";
 import { problem } from "./words.ts";
@@ -34,12 +35,12 @@ export interface PullReport {
 export const nothingPulled = (): PullReport => ({ pages: 0, rows: 0, added: [], dropped: [], rebuilt: [], reopened: 0, pruned: 0, needsFork: false, referenceMoved: false, agreed: 0, coming: null });
 
 /** Reads pages until one is complete and the copies agree with the server's digests. */
-export async function pull(line: Line, registry: FormRegistry, limit: number | null, progress: (rows: number, coming: number | null) => void): Promise<PullReport> {
+export async function pull(line: Line, registry: FormRegistry, size: PageRows, progress: (rows: number, coming: number | null) => void): Promise<PullReport> {
   const report = nothingPulled();
   const { ledger } = line;
   let fromZero = false;
   for (;;) {
-    const complete = await page(line, registry, limit, report);
+    const complete = await page(line, registry, size, report);
     progress(report.rows, report.coming === null ? null : Math.max(report.coming, report.rows));
     if (!complete) continue;
     const doubted = Object.entries(ledger.core.streams).flatMap(([name, state]) => (state.doubted ? [name] : []));
@@ -55,21 +56,24 @@ export async function pull(line: Line, registry: FormRegistry, limit: number | n
 /** What the phone has still to send: told with every request, so that the office sees it beside the device. */
 const unsentOf = (ledger: Line["ledger"]): number => [...ledger.log.values()].filter((row) => row.state !== "answered").length;
 
-async function page(line: Line, registry: FormRegistry, limit: number | null, report: PullReport): Promise<boolean> {
+async function page(line: Line, registry: FormRegistry, size: PageRows, report: PullReport): Promise<boolean> {
   const { ledger } = line;
   const { cursor, installId, scopeVersion, streams } = ledger.core;
   const photos = Object.keys(ledger.core.blobs).slice(0, MOST_NAMED);
   const asked = cursor === null ? [] : Object.keys(streams).filter((name) => streams[name]?.doubted);
-  const body = { protocol: PROTOCOL, install_id: installId, cursor, limit, scope: { version: scopeVersion }, ...(asked.length ? { replace: asked } : {}), ...(photos.length ? { blobs: photos } : {}), unsent: unsentOf(ledger) };
+  const body = { protocol: PROTOCOL, install_id: installId, cursor, limit: size.limit, scope: { version: scopeVersion }, ...(asked.length ? { replace: asked } : {}), ...(photos.length ? { blobs: photos } : {}), unsent: unsentOf(ledger) };
   let answer: Record<string, unknown>;
+  const began = performance.now();
   try {
     answer = (await call(line, "pull", "POST", "/api/v1/sync/pull", body)).body;
   } catch (error) {
+    if (error instanceof Stopped && error.problem.code === "offline") size.broke();
     if (cursor === null || !(error instanceof Stopped) || !error.slug.includes("cursor")) throw error;
     await ledger.change("pull: from zero", (change) => change.patchCore({ cursor: null })); // the server does not read it any more
     return false;
   }
   const rows = wanted(answer, "rows", "array");
+  size.came(rows.length, performance.now() - began);
   const complete = await ledger.change("pull: page", (change) => keepPage(change, registry, cursor, answer, report));
   if (typeof answer["coming_count"] === "number") report.coming = (report.coming ?? 0) + answer["coming_count"];
   report.pages += 1;

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { device, EMPTY_PULL, enrolled, restarted, scripted } from "./kit.ts";
 import { Cell, phone } from "./kit-cell.ts";
+import { Offline } from "./parts-types.ts";
 import type { Draft } from "./types.ts";
 
 test("a record that leaves says so; a deleted one keeps its envelope and loses its values", async () => {
@@ -284,6 +285,18 @@ test("a first synchronisation tells how much there is, as the server said where 
   const told: [number, number | null][] = [];
   await engine.sync(({ phase, done, total }) => phase === "pull" && told.push([done, total]));
   expect(told).toStrictEqual([[0, null], [1, 2], [3, 3]]); // one has come meanwhile: the bar is full, not more than full
+});
+
+test("a page that the line could not carry is asked for in a smaller one at the next try", async () => {
+  let isWeak = false;
+  const transport = scripted((path, { limit }) => {
+    if (isWeak && path.endsWith("/pull") && !(Number(limit) > 0 && Number(limit) <= 300)) throw new Offline("no whole answer arrived");
+    return null;
+  });
+  const engine = await enrolled(device(transport));
+  isWeak = true;
+  expect((await engine.sync()).problem?.code).toBe("offline");
+  expect((await engine.sync()).problem).toBeNull();
 });
 
 test("S28: a token under the house's new secret is used from then on, also after a restart", async () => {

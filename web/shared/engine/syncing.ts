@@ -9,6 +9,7 @@ import { fork } from "./forking.ts";
 import type { KeptReference } from "./kept-types.ts";
 import type { Ledger } from "./ledger.ts";
 import { Offline, type Answer, type Transport } from "./parts-types.ts";
+import { pageRows } from "./page-rows.ts";
 import { nothingPulled, offerWitnesses, pull, type PullReport } from "./pull.ts";
 import { stayingPhotos, uploadBlobs } from "./uploading.ts";
 import { push, readConfig, sendingFacts } from "./push.ts";
@@ -54,7 +55,7 @@ export async function synchronise(desk: SyncDesk): Promise<{ report: SyncReport;
   const pullAll = async (): Promise<PullReport> => {
     const before = report.received;
     tell("pull", before, null);
-    const pulled = await pull(line, desk.registry(), desk.pageLimit ?? null, (rows, coming) => tell("pull", before + rows, coming === null ? null : before + coming));
+    const pulled = await pull(line, desk.registry(), pageRows(line.transport, desk.pageLimit ?? null), (rows, coming) => tell("pull", before + rows, coming === null ? null : before + coming));
     report.received += pulled.rows;
     report.agreed = pulled.agreed;
     report.added.push(...pulled.added);
