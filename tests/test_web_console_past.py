@@ -39,19 +39,19 @@ def kept_months(demo_site: DemoSite) -> dict[str, dict[str, int]]:
 def test_the_map_of_a_past_day_is_painted_and_its_table_tells_ages(
     office_page: Page, demo_site: DemoSite, playwright: Playwright, kept_months: dict[str, dict[str, int]]
 ):
-    """Freshness is of today: the map of a past day is coloured by coverage and says so; ages are those of that day, with their list."""
+    """Freshness is of today: the map of a past day is coloured by density, which has that day, and says so; ages are those of that day, with their list."""
     day = next(iter(kept_months))
     told = Colleague(playwright, demo_site, "secretary").get(f"/api/v1/communities/{COMMUNITY}/overview?as_of={day}")
     sign_in(office_page, demo_site)
     expect(office_page.get_by_role("group", name="图例")).to_contain_text("新鲜度")
     with office_page.expect_response(f"**/overview?as_of={day}"):
         office_page.goto(f"{demo_site.url}/#/?day={day}")
-    expect(office_page.get_by_role("note")).to_have_text("新鲜度只有今天的数，这一天的地图按覆盖率着色")
-    expect(office_page.get_by_role("group", name="图例")).to_contain_text("覆盖率")
+    expect(office_page.get_by_role("note")).to_have_text("新鲜度只有今天的数，这一天的地图按人口密度着色")
+    expect(office_page.get_by_role("group", name="图例")).to_contain_text("人口密度")
     labels = office_page.locator(".cell-label")
-    expect(labels.filter(has_text=re.compile(r"第.+%")).first).to_be_attached()
+    expect(labels.filter(has_text=re.compile(r"第.+/公顷")).first).to_be_attached()
     expect(labels.filter(has_text="–")).to_have_count(0)
-    expect(office_page.get_by_text("新鲜度、两人填的不一样和待办只有今天的数")).to_be_visible()
+    expect(office_page.get_by_text("户、房屋、单位、资源、党员和覆盖率没有起止日期，按今天的登记计")).to_be_visible()
     table = office_page.get_by_role("region", name="底数表")
     expect(table.get_by_role("columnheader", name="新鲜度")).to_have_count(0)
     aged = told["total"]["ages"]["aged_60"]

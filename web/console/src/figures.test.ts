@@ -27,8 +27,8 @@ test("a figure that no cell tells makes no column", () => {
 });
 
 test("a past day is painted by a figure that it has, and its table shows those alone", () => {
-  const past = { ...cell, coverage: { expected_dwellings: 4, surveyed_dwellings: 3, share: 0.75 }, freshness: null, open_conflicts: null } as unknown as BaselineCell;
-  expect(["freshness", "conflicts", "open", "stale", "aged_60"].map((name) => toldOf(figureOf(name), [past]).name)).toEqual(["coverage", "coverage", "coverage", "coverage", "aged_60"]);
+  const past = { ...cell, counts: { resident_person: 7 }, coverage: { expected_dwellings: 4, surveyed_dwellings: 3, share: 0.75 }, freshness: null, open_conflicts: null } as unknown as BaselineCell;
+  expect(["freshness", "conflicts", "open", "stale", "aged_60"].map((name) => toldOf(figureOf(name), [past]).name)).toEqual(["density", "density", "density", "density", "aged_60"]);
   const withheld = { counts: { dwelling: 3 }, coverage: { expected_dwellings: 4, surveyed_dwellings: null, share: null }, ages: null, area_m2: 10_000 } as unknown as BaselineCell;
   expect(toldOf(figureOf("freshness"), [withheld]).name).toBe("count_dwelling");
   const columns = columnsWith(null, [past], true);

@@ -83,8 +83,8 @@ export const FIGURES: Figure[] = [
   ...["household", "person", "resident_person", "dwelling", "building", "party_member", "organization", "resource"].map(counted),
 ];
 
-/** What a map is painted by where the chosen figure is not known of that day, the most telling first. */
-const INSTEAD = ["coverage", "density", "count_resident_person", "count_dwelling"];
+/** What a map is painted by where the chosen figure is not known of that day: first what is dated, who lived where. */
+const INSTEAD = ["density", "count_resident_person", "coverage", "count_dwelling"];
 
 /** The figure that some cell tells: the chosen one, else one that is told. */
 export function toldOf(chosen: Figure, cells: BaselineCell[]): Figure {

@@ -48,7 +48,7 @@ export const overview = {
   month: ["月末", "End of month"],
   reckoned: ["推算", "reckoned"],
   instead: ["{wished}只有今天的数，这一天的地图按{figure}着色", "{wished} is known of today only: the map of this day is coloured by {figure}"],
-  onlyNow: ["新鲜度、两人填的不一样和待办只有今天的数：没有逐日留下，不能还原到过去某一天。", "Freshness, two values and open matters are of today only: they were not kept for each day and cannot be told of a past one."],
+  onlyNow: ["人口和年龄按当日的居住、生死情况计；户、房屋、单位、资源、党员和覆盖率没有起止日期，按今天的登记计。新鲜度、两人填的不一样和待办没有逐日留下，不能还原到过去某一天。", "People and ages are counted as they lived on that day; households, dwellings, organizations, resources, party members and coverage have no dates and are counted as recorded today. Freshness, two values and open matters were not kept for each day and cannot be told of a past one."],
   ofPresent: ["只有今天的数", "known of today only"],
   figure_households: ["住户", "Households"],
   figure_residents: ["常住人口", "Residents"],
