@@ -119,7 +119,7 @@ def test_a_past_day_shows_its_own_figures_and_opens_its_own_lists(
         office_page.goto(f"{demo_site.url}/#/?day={day}")
         office_page.get_by_label("底数", exact=True).get_by_role("button", name=re.compile(name)).click()
         expect(office_page.locator("footer.foot")).to_contain_text(f"{day} 当天的情况")
-        expect(office_page.get_by_role("status").filter(has_text="共")).to_have_text(f"共 {told['total']['counts'][counted]:,} 条")
+        expect(office_page.get_by_role("status").filter(has_text="共")).to_have_text(f"共 {told['total']['counts'][counted]:,} 条", timeout=30_000)  # reckoned from the records
     cell = told["cells"][0]
     office_page.goto(f"{demo_site.url}/#/?day={day}")
     office_page.get_by_role("region", name="底数表").get_by_role("link", name=cell["name"]).click()

@@ -23,6 +23,13 @@ export function test(name: string, run: () => unknown): void {
   tests.push({ file, name, run });
 }
 
+/** What stands in it is named by it too. */
+export function describe(name: string, run: () => void): void {
+  const from = tests.length;
+  run();
+  for (const one of tests.slice(from)) one.name = `${name} > ${one.name}`;
+}
+
 test.each = (rows: readonly unknown[]) => (name: string, run: Run): void => {
   for (const row of rows) {
     const given = (Array.isArray(row) ? row : [row]) as never[];
