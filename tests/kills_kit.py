@@ -353,7 +353,8 @@ def _check_convergence(run: Trial, counters: dict[str, Any], code: str) -> None:
         for stream, total in device.told.items():
             row = counters.get(stream)
             assert row is None or (row.seq, row.count, row.digest) == (total["seq"], total["count"], total["digest"]), stream
-    port = next(one.port for one in run.programs if one.running)
+    # One that was started again for its sweep may still be about to open; another has answered.
+    port = next(one.port for one in run.programs if one.running and run.world.up[one.port].is_set())
     fresh = Phone(run.folder / "fresh", HttpTransport(f"http://127.0.0.1:{port}"), lambda: datetime.now(UTC), uuid7, load_registry())
     try:
         fresh.enrol(code, label="fresh phone")
