@@ -35,7 +35,7 @@ test("what was typed is there after a restart without network, and nothing of it
   const ids = await home(engine);
   expect(engine.unsentCount()).toBe(5);
   const stored = [...parts.disk.blocks.values()].map((block) => new TextDecoder("utf-8", { fatal: false }).decode(block)).join("") + parts.disk.about;
-  for (const secret of ["曾小单", "13900005678", "device_token", "301", ids.wang]) expect(stored).not.toContain(secret);
+  for (const secret of ["曾小单", "13900005678", "device_token", '"301"', ids.wang]) expect(stored).not.toContain(secret);
 
   const again = await openEngine({ ...parts, store: memoryStore(parts.disk) });
   expect(again.state()).toBe("locked");
