@@ -18,9 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 DEMO_PASSWORD = "dishu-demo"
+#: How long a screen is waited for. What it shows is the promise; how soon, on a machine that does much else, is none.
+PATIENCE_MS = 20_000
+expect.set_options(timeout=PATIENCE_MS)
 OFFICE = {"width": 1366, "height": 768}
 PHONE = {"width": 360, "height": 740}
 #: How a browser is a cheap phone: its size, touch, Chinese, the clock of where it is.

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser_kit import DEMO_PASSWORD, DemoSite
+from browser_kit import DEMO_PASSWORD, PATIENCE_MS, DemoSite
 from playwright.sync_api import BrowserContext, CDPSession, Locator, Page, Response, expect
 
 from forms.identity import resident_id_check_character
@@ -30,7 +30,7 @@ def paced(request: pytest.FixtureRequest) -> Iterator[bool]:
         expect.set_options(timeout=_PATIENCE_MS)
     yield is_slow
     if is_slow:
-        expect.set_options(timeout=5_000)
+        expect.set_options(timeout=PATIENCE_MS)
 ROOM = 40_000_000
 """So many bytes a browser of little room takes at a time."""
 _FILL = """() => new Promise((done, failed) => {
