@@ -58,6 +58,8 @@ export function useRoster() {
   async function load(wanted: Wanted): Promise<void> {
     asking?.abort();
     asking = new AbortController();
+    // Columns of another roster are nothing to choose from or to filter by.
+    if (asked?.roster !== wanted.roster) columns.value = [];
     asked = wanted;
     busy.value = true;
     problem.value = broken.value = "";
