@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 
 import pytest
+import shapely
 from browser_kit import DEMO_PASSWORD, DemoSite
 from field_phone import FieldPhone
 from playwright.sync_api import Page, expect
@@ -17,6 +19,20 @@ from geo.locate import CellIndex
 
 pytestmark = pytest.mark.long
 
+EARTH_M = 40_075_016.686
+CLOSE = 18
+"""The zoom at which the map shows where I am."""
+#: What is drawn `dx, dy` CSS pixels from the middle of the map: red, green, blue, opacity, each of 255.
+_COLOURS = """(places) => {
+    const canvas = document.querySelector('.leaflet-overlay-pane canvas');
+    const [map, drawn] = [document.querySelector('.leaflet-container'), canvas].map((one) => one.getBoundingClientRect());
+    const pen = canvas.getContext('2d');
+    return places.map(([dx, dy]) => [...pen.getImageData(
+        Math.round((map.x + map.width / 2 + dx - drawn.x) * canvas.width / drawn.width), Math.round((map.y + map.height / 2 + dy - drawn.y) * canvas.height / drawn.height), 1, 1,
+    ).data]);
+}"""
+#: A move begins with the next picture.
+_STILL = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(!document.querySelector('.leaflet-zoom-anim, .leaflet-pan-anim')))))"
 AREA = (120.600, 31.290, 120.622, 31.308)
 WHOLE = [(0, 0), (4096, 0), (4096, 4096), (0, 4096)]
 OTHER_WORDS = {"ground_x": (3, WHOLE), "way": (2, [(0, 0), (4096, 4096)])}
@@ -89,7 +105,8 @@ def test_a_basemap_is_fetched_once_when_asked_for_and_drawn_without_a_network(ph
 
 
 def test_where_i_am_and_the_cells_that_it_may_be(phone: FieldPhone):
-    """A sure fix names its cell; an unsure one every cell it touches, as probable as geo.locate says; nearby houses stand by distance."""
+    """A sure fix names its cell; an unsure one every cell it touches, as probable as geo.locate says, and the map marks just these; its circle
+    is as wide on the ground as it is unsure; nearby houses stand by distance."""
     phone.context.grant_permissions(["geolocation"])
     phone.context.set_geolocation({"longitude": 120.6099, "latitude": 31.2973, "accuracy": 4})
     phone.go("/map")
@@ -98,6 +115,7 @@ def test_where_i_am_and_the_cells_that_it_may_be(phone: FieldPhone):
     expect(said).to_have_text(re.compile("第十七网格 · 误差 4 米"))
     index = own_cells(phone)
     names = {cell.cell_id: cell.name for cell in index.cells}
+    assert marked(phone, index, lon=120.6099, lat=31.2973, radius_m=4) == set()
     for lon, lat, accuracy in ((120.6103, 31.2965, 45), (120.61045, 31.29715, 40)):
         phone.context.set_geolocation({"longitude": lon, "latitude": lat, "accuracy": accuracy})
         expect(said).to_have_text(re.compile(f"误差 {accuracy} 米"))
@@ -105,12 +123,51 @@ def test_where_i_am_and_the_cells_that_it_may_be(phone: FieldPhone):
         wanted = {names[cell]: share for cell, share in index.candidates(**at, radius_m95=accuracy)}
         shown = {row.split("\n")[0]: row.split("\n")[1] for row in said.locator("li").all_inner_texts()}
         assert {name: shown[name] for name in wanted} == {name: f"{share:.0%}" for name, share in wanted.items()}
+        assert marked(phone, index, **at, radius_m=accuracy) == set(wanted)
+        assert circle_m(phone, lat=lat, radius_m=accuracy) == pytest.approx([accuracy] * 4, abs=1.5)
         assert shown["在本机网格之外"] == f"{1 - sum(wanted.values()):.0%}"
     assert phone.barriers() == []
     phone.go("/find?near=1")
     phone.page.get_by_text("附近（定位误差 40 米）").wait_for()
     metres = [int(text.removesuffix(" 米")) for text in phone.page.locator("a.item .chip.number").all_inner_texts()]
     assert len(metres) > 5 and metres == sorted(metres)
+
+
+def metres_per_pixel(lat: float) -> float:
+    return EARTH_M * math.cos(math.radians(lat)) / 2 ** (CLOSE + 8)
+
+
+def marked(phone: FieldPhone, index: CellIndex, *, lon: float, lat: float, radius_m: float) -> set[str]:
+    """Names of the cells drawn as those that it may be, of all that show beside the circle once the map stands around the fix; no cell is drawn otherwise."""
+    phone.tap("我在哪儿")
+    phone.page.wait_for_function(_STILL)
+    pixel = metres_per_pixel(lat)
+    size = phone.page.locator(".leaflet-container").bounding_box()
+    assert size is not None
+    seen = shapely.box(*(sign * size[side] / 2 for sign in (-1, 1) for side in ("width", "height"))) - shapely.Point(0, 0).buffer(radius_m / pixel + 12)
+    shown: dict[str, tuple[float, float]] = {}
+    for cell in index.cells:
+        drawn = shapely.transform(cell.geometry, lambda at: (at - (lon, lat)) * (111_320 * math.cos(math.radians(lat)) / pixel, -110_950 / pixel))
+        inside = (drawn & seen).buffer(-8)
+        if not inside.is_empty:
+            point = inside.representative_point()
+            shown[cell.name] = (point.x, point.y)
+    colours = dict(zip(shown, phone.page.evaluate(_COLOURS, list(shown.values())), strict=True))
+    looks = {name: "maybe" if red > blue + 80 else "other" if green > red + 20 else str(colours[name]) for name, (red, green, blue, _) in colours.items()}
+    assert set(looks.values()) <= {"maybe", "other"} and len(looks) > 1, looks
+    return {name for name, look in looks.items() if look == "maybe"}
+
+
+def circle_m(phone: FieldPhone, *, lat: float, radius_m: float) -> list[float]:
+    """Metres from the middle of the map to the line of the circle: left, right, up, down; nothing where there is none within twice of it."""
+    pixel = metres_per_pixel(lat)
+    steps = [far / 2 for far in range(40, int(4 * radius_m / pixel))]
+    found = []
+    for x, y in ((-1, 0), (1, 0), (0, -1), (0, 1)):
+        colours = phone.page.evaluate(_COLOURS, [(x * far, y * far) for far in steps])
+        line = [far for far, (red, _, blue, opacity) in zip(steps, colours, strict=True) if opacity > 230 and red < 40 and 120 < blue < 170]
+        found.append(sum(line) / len(line) * pixel if line else 0.0)
+    return found
 
 
 def own_cells(phone: FieldPhone) -> CellIndex:
