@@ -1,14 +1,20 @@
-"""What a phone and its browser do around the app: a second window, storage that may go, an offer to install; who is entered twice."""
+"""What a phone and its browser do around the app: large photos, a second window, storage that may go, an offer to install; who is entered twice."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
 
 import pytest
 from browser_kit import CHEAP_PHONE, DemoSite
 from field_phone import FieldPhone, Office
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
+ORIENTATION, MODEL, GPS = 0x0112, 0x0110, 0x8825
+"""Names of EXIF."""
 _REFUSED = "Object.assign(StorageManager.prototype, {persist: async () => false, persisted: async () => false})"
 
 
@@ -72,6 +78,43 @@ def give_up(phone: FieldPhone) -> None:
     phone.page.locator("header").get_by_role("button", name="返回").click()
     phone.page.get_by_role("dialog").get_by_role("button", name="不要了").click()
     phone.page.wait_for_function("here => location.hash !== here", arg=here)
+
+
+def test_a_large_photo_leaves_the_phone_small_upright_and_without_what_the_camera_wrote(phone: FieldPhone, office: Office, tmp_path: Path):
+    """12 million pixels lying on their side arrive behind their record as 960×1280 standing, some hundred kB, no place and no model in it."""
+    taken = Image.effect_noise((4000, 3000), 40).convert("RGB")
+    taken.paste("red", (0, 2500, 4000, 3000))  # below as it was taken: on the left when it stands
+    about = Image.Exif()
+    about[ORIENTATION] = 6  # turn right
+    about[MODEL] = "CAMERA-123"
+    about.get_ifd(GPS).update({1: "N", 2: (31.0, 17.0, 50.0), 3: "E", 4: (120.0, 36.0, 35.0)})
+    file = tmp_path / "large.jpg"
+    taken.save(file, quality=95, exif=about)
+    assert file.stat().st_size > 3_000_000 and Image.open(file).getexif().get_ifd(GPS)[2] == (31.0, 17.0, 50.0)
+    phone.context.set_offline(True)
+    phone.go("/new/resource")
+    phone.field("name").fill("大照片")
+    phone.field("kind").get_by_role("button", name="物资", exact=True).click()
+    phone.field("photos").set_input_files(file)
+    phone.page.locator(".photos img").wait_for()
+    phone.tap("保存")
+    phone.said("已存到本机")
+    phone.go("/resources")
+    resource = str(phone.page.locator("main a.item", has_text="大照片").get_attribute("href")).split("/edit/")[1].split("/")[0]
+    sent: list[str] = []
+    phone.page.on("request", lambda one: sent.append(one.url) if one.method != "GET" and re.search(r"/sync/push|/blobs", one.url) else None)
+    phone.context.set_offline(False)
+    phone.sync()
+    assert "/sync/push" in sent[0] and any("/blobs" in one for one in sent)
+    arrived = office.photo(office.fields("resource", resource)["photos"][0])
+    assert len(arrived) < 600_000
+    small = Image.open(BytesIO(arrived))
+    assert (small.format, small.size, dict(small.getexif())) == ("JPEG", (960, 1280), {})
+    assert b"Exif" not in arrived and b"CAMERA" not in arrived
+    red, green, _ = small.getpixel((40, 640))
+    assert red > 200 and green < 60
+    red, green, _ = small.getpixel((920, 640))
+    assert abs(red - green) < 60
 
 
 def test_a_second_window_says_so_and_takes_over_when_it_is_told_to(phone: FieldPhone):
