@@ -140,6 +140,20 @@ def office_page(browser: Browser) -> Iterator[Page]:
     context.close()
 
 
+def holds(page: Page, asked: str, arg: Any = None, *, patience_ms: int = 60_000) -> None:
+    """Wait until a function of the page, or the promise that it gives, answers yes. Playwright's own `wait_for_function` takes a promise itself for a yes."""
+    page.evaluate(
+        f"""async ([arg, times]) => {{
+            const asked = {asked};
+            while (!(await asked(arg))) {{
+                if (times-- === 0) throw new Error(`in vain: ${{asked}}`);
+                await new Promise((done) => setTimeout(done, 50));
+            }}
+        }}""",
+        [arg, patience_ms // 50],
+    )
+
+
 def _watched(page: Page) -> Page:
     def fail(error: Exception) -> None:
         raise AssertionError(f"the page's program failed: {error}")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser_kit import DEMO_PASSWORD, PATIENCE_MS, DemoSite
+from browser_kit import DEMO_PASSWORD, PATIENCE_MS, DemoSite, holds
 from playwright.sync_api import BrowserContext, CDPSession, Locator, Page, Response, expect
 
 from forms.identity import resident_id_check_character
@@ -163,7 +163,7 @@ class FieldPhone:
     def program_is_kept(self) -> None:
         """Wait until the app starts without a network."""
         self.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
-        self.page.wait_for_function("caches.keys().then(async names => (await Promise.all(names.map(async n => (await (await caches.open(n)).keys()).length))).some(n => n > 20))")
+        holds(self.page, "() => caches.keys().then(async names => (await Promise.all(names.map(async n => (await (await caches.open(n)).keys()).length))).some(n => n > 20))", patience_ms=_PATIENCE_MS)
 
     def start_again(self) -> None:
         """Close the app and start it: only what is on the phone is there."""

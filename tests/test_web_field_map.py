@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import shapely
-from browser_kit import DEMO_PASSWORD, DemoSite
+from browser_kit import DEMO_PASSWORD, DemoSite, holds
 from field_phone import FieldPhone
 from playwright.sync_api import Page, expect
 from pmtiles_kit import PICTURES, VECTOR, archive, picture, tile_at, vector_tile
@@ -31,8 +31,14 @@ _COLOURS = """(places) => {
         Math.round((map.x + map.width / 2 + dx - drawn.x) * canvas.width / drawn.width), Math.round((map.y + map.height / 2 + dy - drawn.y) * canvas.height / drawn.height), 1, 1,
     ).data]);
 }"""
-#: A move begins with the next picture.
-_STILL = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(!document.querySelector('.leaflet-zoom-anim, .leaflet-pan-anim')))))"
+#: Nothing moves any more, and each place looks as it is said: a cell that it may be is orange, another one green.
+_LOOKS = f"""async (places) => {{
+    const drawn = () => new Promise(requestAnimationFrame);
+    await drawn(), await drawn();  // a move begins with the next picture
+    if (document.querySelector('.leaflet-zoom-anim, .leaflet-pan-anim')) return false;
+    const colours = ({_COLOURS})(places);
+    return places.every(([, , look], at) => look === (([red, green, blue]) => red > blue + 80 ? 'maybe' : green > red + 20 ? 'other' : '')(colours[at]));
+}}"""
 AREA = (120.600, 31.290, 120.622, 31.308)
 WHOLE = [(0, 0), (4096, 0), (4096, 4096), (0, 4096)]
 OTHER_WORDS = {"ground_x": (3, WHOLE), "way": (2, [(0, 0), (4096, 4096)])}
@@ -111,11 +117,11 @@ def test_where_i_am_and_the_cells_that_it_may_be(phone: FieldPhone):
     phone.context.set_geolocation({"longitude": 120.6099, "latitude": 31.2973, "accuracy": 4})
     phone.go("/map")
     phone.tap("我在哪儿")
-    said = phone.page.locator(".over .notice")
+    said = phone.page.locator(".over .notice[role=status]")  # a signal lost for a moment is told beside it
     expect(said).to_have_text(re.compile("第十七网格 · 误差 4 米"))
     index = own_cells(phone)
     names = {cell.cell_id: cell.name for cell in index.cells}
-    assert marked(phone, index, lon=120.6099, lat=31.2973, radius_m=4) == set()
+    marks_just(phone, index, set(), lon=120.6099, lat=31.2973, radius_m=4)
     for lon, lat, accuracy in ((120.6103, 31.2965, 45), (120.61045, 31.29715, 40)):
         phone.context.set_geolocation({"longitude": lon, "latitude": lat, "accuracy": accuracy})
         expect(said).to_have_text(re.compile(f"误差 {accuracy} 米"))
@@ -123,7 +129,7 @@ def test_where_i_am_and_the_cells_that_it_may_be(phone: FieldPhone):
         wanted = {names[cell]: share for cell, share in index.candidates(**at, radius_m95=accuracy)}
         shown = {row.split("\n")[0]: row.split("\n")[1] for row in said.locator("li").all_inner_texts()}
         assert {name: shown[name] for name in wanted} == {name: f"{share:.0%}" for name, share in wanted.items()}
-        assert marked(phone, index, **at, radius_m=accuracy) == set(wanted)
+        marks_just(phone, index, set(wanted), **at, radius_m=accuracy)
         assert circle_m(phone, lat=lat, radius_m=accuracy) == pytest.approx([accuracy] * 4, abs=1.5)
         assert shown["在本机网格之外"] == f"{1 - sum(wanted.values()):.0%}"
     assert phone.barriers() == []
@@ -137,10 +143,9 @@ def metres_per_pixel(lat: float) -> float:
     return EARTH_M * math.cos(math.radians(lat)) / 2 ** (CLOSE + 8)
 
 
-def marked(phone: FieldPhone, index: CellIndex, *, lon: float, lat: float, radius_m: float) -> set[str]:
-    """Names of the cells drawn as those that it may be, of all that show beside the circle once the map stands around the fix; no cell is drawn otherwise."""
+def marks_just(phone: FieldPhone, index: CellIndex, wanted: set[str], *, lon: float, lat: float, radius_m: float) -> None:
+    """Wait until the map stands around the fix and, of all cells that show beside its circle, just those wanted (by name) are drawn as those that it may be."""
     phone.tap("我在哪儿")
-    phone.page.wait_for_function(_STILL)
     pixel = metres_per_pixel(lat)
     size = phone.page.locator(".leaflet-container").bounding_box()
     assert size is not None
@@ -152,10 +157,8 @@ def marked(phone: FieldPhone, index: CellIndex, *, lon: float, lat: float, radiu
         if not inside.is_empty:
             point = inside.representative_point()
             shown[cell.name] = (point.x, point.y)
-    colours = dict(zip(shown, phone.page.evaluate(_COLOURS, list(shown.values())), strict=True))
-    looks = {name: "maybe" if red > blue + 80 else "other" if green > red + 20 else str(colours[name]) for name, (red, green, blue, _) in colours.items()}
-    assert set(looks.values()) <= {"maybe", "other"} and len(looks) > 1, looks
-    return {name for name, look in looks.items() if look == "maybe"}
+    assert len(shown) > 1 and wanted <= set(shown)
+    holds(phone.page, _LOOKS, [[*place, "maybe" if name in wanted else "other"] for name, place in shown.items()])
 
 
 def circle_m(phone: FieldPhone, *, lat: float, radius_m: float) -> list[float]:

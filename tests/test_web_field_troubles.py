@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from between import Between, between
-from browser_kit import CHEAP_PHONE, DEMO_PASSWORD, DemoSite
+from browser_kit import CHEAP_PHONE, DEMO_PASSWORD, DemoSite, holds
 from field_phone import PACES, FieldPhone, Office, paced
 from playwright.sync_api import Browser, expect
 
@@ -74,7 +74,7 @@ def test_work_is_sent_while_the_phone_is_locked_and_while_the_app_is_closed(phon
     good_time(phone, second, "关了也送")
     phone.said("已存到本机")
     phone.page.evaluate("Object.defineProperty(document, 'visibilityState', {value: 'hidden'}); document.dispatchEvent(new Event('visibilitychange'))")
-    phone.page.wait_for_function(f"async () => (await {SYNCING}).includes('dishu-send')")
+    holds(phone.page, f"async () => (await {SYNCING}).includes('dishu-send')")
     phone.page.goto("about:blank")
     phone.context.set_offline(False)
     phone.page.goto(f"{line.url}/healthz")
@@ -156,7 +156,7 @@ def test_a_newer_program_is_offered_between_households_and_keeps_unsent_work(pho
     household = phone.due(1)[0]
     line.program += b"\n// the next version"
     phone.page.evaluate("navigator.serviceWorker.getRegistration('/field/').then(one => one.update())")
-    phone.page.wait_for_function("navigator.serviceWorker.getRegistration('/field/').then(one => one.waiting !== null)")
+    holds(phone.page, "async () => (await navigator.serviceWorker.getRegistration('/field/')).waiting !== null", patience_ms=120_000)
     phone.network(False)
     phone.household(household)
     expect(phone.page.get_by_text("新版本已下载好")).to_have_count(0)
