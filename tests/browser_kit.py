@@ -129,14 +129,14 @@ def phone_context(browser: Browser) -> Iterator[BrowserContext]:
 @pytest.fixture
 def phone_page(phone_context: BrowserContext) -> Page:
     """A page on the phone; programs that fail fail the test."""
-    return _watched(phone_context.new_page())
+    return watched(phone_context.new_page())
 
 
 @pytest.fixture
 def office_page(browser: Browser) -> Iterator[Page]:
     """A page on the secretary's office computer."""
     context = browser.new_context(viewport=OFFICE, locale="zh-CN", timezone_id="Asia/Shanghai")
-    yield _watched(context.new_page())
+    yield watched(context.new_page())
     context.close()
 
 
@@ -154,7 +154,9 @@ def holds(page: Page, asked: str, arg: Any = None, *, patience_ms: int = 60_000)
     )
 
 
-def _watched(page: Page) -> Page:
+def watched(page: Page) -> Page:
+    """The page; when one of its programs fails, the test does."""
+
     def fail(error: Exception) -> None:
         raise AssertionError(f"the page's program failed: {error}")
 

@@ -70,6 +70,6 @@ export const rosters = {
   arrangement_nobody_old: ["无老年人", "No old people"],
   arrangement_unknown: ["不详", "Unknown"],
   arrangement_empty: ["无人居住", "Nobody lives here"],
-  ofDay: ["看某一天的情况", "As it was on a day"],
+  ofDay: ["看某一天的情况", "On a past day"],
   trueOn: ["{day} 当天的情况", "As it was on {day}"],
 } satisfies Words;
