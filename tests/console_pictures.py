@@ -1,6 +1,6 @@
 """Pictures of the console for the documents: ``make screenshots``. A demo of its own is served for them.
 
-Writes ``docs/pictures/console-*.png`` at the size of an office computer, each below 200 kB. Two people disagree beforehand, so that
+Writes ``docs/pictures/console-*.png`` in both languages, at the size of an office computer and of a tablet, each below 200 kB. Two people disagree beforehand, so that
 the inbox has something to show.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from browser_kit import OFFICE, DemoSite
 from console_kit import COMMUNITY, Colleague, sign_in
 from PIL import Image
-from playwright.sync_api import Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 from bench.pictures import served_demo
 
@@ -22,7 +22,27 @@ FOLDER = Path(__file__).resolve().parents[1] / "docs" / "pictures"
 MOST_BYTES = 200_000
 #: Colours of a picture; flat screens need no more.
 COLOURS = 160
-OVERVIEW = ".tablecard tbody tr:nth-child(5)"
+#: Name of a picture, its page (None: the household about which two disagree), what stands there when it is whole.
+SCREENS = (
+    ("overview", "/", ".tablecard tbody tr:nth-child(5)"),
+    ("cell", f"/cell/{COMMUNITY}007", ".facts > div:nth-child(3)"),
+    ("roster", "/rosters/persons", ".v-scroll tbody tr:nth-child(6)"),
+    ("household", None, "main .card h2"),
+    ("inbox", "/inbox/conflicts", "article"),
+    ("editions", "/cells", ".leaflet-container canvas"),
+    ("files", "/files", "main .card h2"),
+    ("tables", "/files/templates", "table.grid tr:nth-child(3)"),
+    ("reach", "/files/reach", ".side tbody tr:nth-child(4)"),
+    ("due", "/inbox/visits", "table.grid tbody tr:nth-child(6)"),
+)
+TABLET = (
+    ({"width": 1024, "height": 768}, "tablet", "/", ".tablecard tbody tr:nth-child(5)"),
+    ({"width": 768, "height": 1024}, "tablet-household", None, "main .card h2"),
+)
+WORDS = {
+    "zh": {"tail": "", "question": "80 岁以上独自居住", "cells": "按网格"},
+    "en": {"tail": "-en", "question": "Over 80 and alone", "cells": "Per cell"},
+}
 
 
 def main() -> None:
@@ -30,28 +50,32 @@ def main() -> None:
     with served_demo() as (url, _), sync_playwright() as playwright:
         site = DemoSite(url, Path(), {})
         path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
-        household = disagree(playwright, site)
+        household = f"/records/household/{disagree(playwright, site)}"
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        page = browser.new_context(viewport=OFFICE, locale="zh-CN", timezone_id="Asia/Shanghai").new_page()
-        sign_in(page, site)
-        take(page, site, "overview", "/", OVERVIEW)
-        take(page, site, "cell", f"/cell/{COMMUNITY}007", ".facts > div:nth-child(3)")
-        take(page, site, "roster", "/rosters/persons", ".v-scroll tbody tr:nth-child(6)")
-        take(page, site, "household", f"/records/household/{household}", "main .card h2")
-        take(page, site, "inbox", "/inbox/conflicts", "article")
-        take(page, site, "editions", "/cells", ".leaflet-container canvas")
-        take(page, site, "files", "/files", "main .card h2")
-        take(page, site, "tables", "/files/templates", "table.grid tr:nth-child(3)")
-        take(page, site, "reach", "/files/reach", ".side tbody tr:nth-child(4)")
-        take(page, site, "due", "/inbox/visits", "table.grid tbody tr:nth-child(6)")
-        page.goto(f"{site.url}/#/")
-        page.get_by_role("button", name="80 岁以上独自居住", exact=True).click()
-        page.get_by_role("group", name="按网格").wait_for()
-        page.locator(".v-scroll").get_by_role("row").nth(3).wait_for()
-        keep(page, "question")
-        page.get_by_role("button", name="English").click()
-        take(page, site, "overview-en", "/", OVERVIEW)
+        for language, words in WORDS.items():
+            page = signed_in(browser, site, language, OFFICE)
+            for name, where, content in SCREENS:
+                take(page, site, name + words["tail"], where or household, content)
+            page.goto(f"{site.url}/#/")
+            page.get_by_role("button", name=words["question"], exact=True).click()
+            page.get_by_role("group", name=words["cells"]).wait_for()
+            page.locator(".v-scroll").get_by_role("row").nth(3).wait_for()
+            keep(page, "question" + words["tail"])
+            page.context.close()
+            for size, name, where, content in TABLET:
+                page = signed_in(browser, site, language, size, has_touch=True)
+                take(page, site, name + words["tail"], where or household, content)
+                page.context.close()
         browser.close()
+
+
+def signed_in(browser: Browser, site: DemoSite, language: str, size: dict[str, int], **more: bool) -> Page:
+    """The console at that size, in that language."""
+    page = browser.new_context(viewport=size, locale="zh-CN", timezone_id="Asia/Shanghai", **more).new_page()
+    sign_in(page, site)
+    if language == "en":
+        page.get_by_role("button", name="English").click()
+    return page
 
 
 def disagree(playwright: Playwright, site: DemoSite) -> str:

@@ -5,6 +5,7 @@ import { router } from "./router.ts";
 import "./styles/base.css";
 import "./styles/parts.css";
 import "./styles/print.css";
+import "./styles/touch.css";
 import { i18n, language, speak } from "./words/index.ts";
 
 speak(language.value);

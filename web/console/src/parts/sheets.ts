@@ -52,6 +52,15 @@ export class Sheets {
     this.schedule();
   }
 
+  /** Draw all anew at once, on new bitmaps: before a page is put on paper there is no next picture, and on paper what is wiped is white. */
+  finish(): void {
+    for (const sheet of this.sheets) {
+      sheet.canvas.width = 0;
+      sheet.stale = true;
+    }
+    while (this.due > 0 || this.sheets.some((one) => one.stale)) this.step();
+  }
+
   remove(): void {
     cancelAnimationFrame(this.waiting);
     this.map.off("zoomanim", this.stretch, this);
@@ -67,13 +76,17 @@ export class Sheets {
     this.waiting = 0;
     // While the page stretches what is there, nothing is drawn.
     if ((this.map as unknown as { _animatingZoom?: boolean })._animatingZoom) return;
+    this.step();
+    if (this.due > 0) this.schedule();
+  };
+
+  private step(): void {
     const sheet = this.sheets.find((one) => one.stale);
     if (sheet) {
       this.paint(sheet);
       this.due = this.last.length;
     } else if (this.due > 0) this.last[this.last.length - this.due--]!();
-    if (this.due > 0) this.schedule();
-  };
+  }
 
   private paint(sheet: Sheet): void {
     const size = this.map.getSize();
@@ -85,14 +98,16 @@ export class Sheets {
     const ratio = Math.min(2, window.devicePixelRatio || 1);
     const { canvas } = sheet;
     const [wide, high] = [Math.round(view.width * ratio), Math.round(view.height * ratio)];
+    const context = canvas.getContext("2d")!;
     if (canvas.width !== wide || canvas.height !== high) {
       [canvas.width, canvas.height] = [wide, high];
       canvas.style.width = `${view.width}px`;
       canvas.style.height = `${view.height}px`;
+    } else {
+      context.resetTransform();
+      context.clearRect(0, 0, wide, high);
     }
-    const context = canvas.getContext("2d")!;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    context.clearRect(0, 0, view.width, view.height);
     sheet.view = view;
     sheet.stale = false;
     sheet.draw(context, view);
