@@ -95,7 +95,7 @@ class PostgresServer:
 
 
 @contextmanager
-def running_postgres(*, durable: bool = False, own: bool = False) -> Iterator[PostgresServer]:
+def running_postgres(*, durable: bool = False, own: bool = False, place: Path | None = None) -> Iterator[PostgresServer]:
     """Start a server, or use the one named by DISHU_TEST_POSTGRES, for the length of the block.
 
     Parameters
@@ -104,6 +104,8 @@ def running_postgres(*, durable: bool = False, own: bool = False) -> Iterator[Po
         True keeps fsync and synchronous commits on, as in service: for measurements. False is for tests.
     own : bool
         True starts a server whatever DISHU_TEST_POSTGRES says: for who restarts it.
+    place : Path, optional
+        Where the server's folder is made, with a short name that every account may enter; None: where temporary files lie.
 
     Raises
     ------
@@ -114,7 +116,7 @@ def running_postgres(*, durable: bool = False, own: bool = False) -> Iterator[Po
     if given and not own:
         yield PostgresServer(make_url(given).set(drivername="postgresql+psycopg"))
         return
-    folder = Path(tempfile.mkdtemp(prefix="dishu-pg-"))  # short: a socket's path has at most 107 characters
+    folder = Path(tempfile.mkdtemp(prefix="dishu-pg-", dir=place))  # short: a socket's path has at most 107 characters
     account = _unprivileged_account()
     if account is not None:
         os.chown(folder, account.pw_uid, account.pw_gid)

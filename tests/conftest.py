@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
@@ -127,26 +128,28 @@ def _passwords_are_cheap() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _rules_are_compiled_once() -> Iterator[None]:
-    """Werkzeug compiles two functions for each of two hundred addresses whenever an application is made: once a process is enough."""
-    compiled: dict[tuple[object, ...], object] = {}
-    compile_builder = Rule._compile_builder
+    """Werkzeug reads two hundred addresses and compiles two functions for each whenever an application is made: once a process is enough."""
+    compiled: dict[tuple[object, ...], dict[str, Any]] = {}
+    compile_rule = Rule.compile
 
-    def once(rule: Rule, append_unknown: bool = True) -> object:
-        key = (rule.rule, rule.subdomain, rule.host, repr(rule.defaults), append_unknown)
+    def once(rule: Rule) -> None:
+        key = (rule.rule, rule.subdomain, rule.host, repr(rule.defaults), rule.is_leaf, rule.merge_slashes, rule.map.host_matching)
         if key not in compiled:
-            compiled[key] = compile_builder(rule, append_unknown)
-        return compiled[key]
+            before = vars(rule) | {"arguments": set(rule.arguments)}
+            compile_rule(rule)
+            compiled[key] = {name: value for name, value in vars(rule).items() if name not in before or before[name] != value}
+        vars(rule).update(compiled[key])
 
     with pytest.MonkeyPatch.context() as change:
-        change.setattr(Rule, "_compile_builder", once)
+        change.setattr(Rule, "compile", once)
         yield
 
 
 # ---------------------------------------------------------------- databases
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
-    """A PostgreSQL server for the whole run (see bench/postgres.py)."""
-    with running_postgres() as server:
+    """A PostgreSQL server for the whole run (see bench/postgres.py); where workers share the tests it lies in memory: it makes a thousand databases."""
+    with running_postgres(place=quick_folder(room=_ROOM_FOR_ALL) if "PYTEST_XDIST_WORKER" in os.environ else None) as server:
         yield server
 
 
