@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 import urllib.error
@@ -19,20 +20,46 @@ _BYTES_PER_S = 50_000
 
 
 class Between:
-    """Passes everything on to the server; `program` is appended to the service worker, `instead` replaces whole answers by path, `turned` what stands in them, `tired` answers 503.
+    """Passes everything on to the server; `instead` replaces whole answers by path, `turned` what stands in them, `tired` answers 503.
 
     `slowed`: the program's files come as over slow 3G. They are fetched by its service worker, whose line a browser's own slow-down does not reach.
     """
 
     def __init__(self, server: str) -> None:
         self.server = server
-        self.program = b""
+        self.version = 0
+        self._files: re.Pattern[bytes] | None = None
         self.instead: dict[str, dict[str, Any]] = {}
         self.turned: dict[str, Callable[[dict[str, Any]], None]] = {}
         self.tired: set[str] = set()
         self.slowed = False
         self.asked: list[str] = []
+        self.answered: list[str] = []
+        self._news = threading.Condition()
         self.url = ""
+
+    @property
+    def mark(self) -> str:
+        """How the names of the program's files begin since the last upgrade."""
+        return f"v{self.version}-"
+
+    def newer_program(self) -> None:
+        """Upgrade the server: from now on all files of the program have other names, and those of before are gone."""
+        with urllib.request.urlopen(f"{self.server}/field/sw.js") as told:
+            names = set(re.findall(rb"assets/([\w.-]+)", told.read()))
+        self._files = re.compile(rb"(?<![\w.-])(?:" + b"|".join(map(re.escape, sorted(names, reverse=True))) + rb")")
+        self.version += 1
+
+    def until_answered(self, path: str, *, after: int, patience_s: float = 60) -> None:
+        """Wait until something asked for at this path was answered, behind the first answers."""
+        with self._news:
+            assert self._news.wait_for(lambda: any(path in one for one in self.answered[after:]), patience_s), self.answered[after:]
+
+    def was_answered(self, method: str, path: str) -> None:
+        """Somebody has an answer."""
+        with self._news:
+            self.answered.append(f"{method} {path}")
+            self._news.notify_all()
 
     def answer(self, method: str, path: str, headers: dict[str, str], body: bytes | None) -> tuple[int, list[tuple[str, str]], bytes]:
         """What the phone gets."""
@@ -41,7 +68,10 @@ class Between:
             return 503, [("Content-Type", "application/json")], b"{}"
         if path in self.instead:
             return 200, [("Content-Type", "application/json")], json.dumps(self.instead[path]).encode()
-        request = urllib.request.Request(self.server + path, data=body, headers=headers, method=method)
+        is_program = self._files is not None and path.startswith("/field/")
+        if is_program and self._files.search(path.encode()):
+            return 404, [], b""
+        request = urllib.request.Request(self.server + (path.replace(self.mark, "") if is_program else path), data=body, headers=headers, method=method)
         try:
             with urllib.request.urlopen(request) as got:
                 status, said, content = got.status, list(got.headers.items()), got.read()
@@ -51,9 +81,9 @@ class Between:
             whole = json.loads(content)
             self.turned[path](whole)
             content = json.dumps(whole).encode()
-        if path == "/field/sw.js" and status == 200:
-            content += self.program
-            said = [(name, value) for name, value in said if name.lower() not in ("content-encoding", "etag", "last-modified")]
+        if is_program and status == 200:
+            content = self._files.sub(lambda found: self.mark.encode() + found[0], content).replace(b'"index.html",revision:"', f'"index.html",revision:"{self.mark}'.encode())
+            said = [(name, value) for name, value in said if name.lower() not in ("etag", "last-modified")]
         if self.slowed and path.startswith("/field/"):
             time.sleep(_LATENCY_S + len(content) / _BYTES_PER_S)
         return status, said, content
@@ -69,7 +99,7 @@ def between(server: str) -> Iterator[Between]:
 
         def pass_on(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
-            wanted = {name: value for name, value in self.headers.items() if name.lower() not in _LEFT_OUT | {"accept-encoding", "if-none-match"}}
+            wanted = {name: value for name, value in self.headers.items() if name.lower() not in _LEFT_OUT | {"accept-encoding", "if-none-match", "if-modified-since"}}
             status, headers, content = passing.answer(self.command, self.path, wanted, self.rfile.read(length) if length else None)
             self.send_response(status)
             for name, value in headers:
@@ -79,6 +109,7 @@ def between(server: str) -> Iterator[Between]:
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(content)
+            passing.was_answered(self.command, self.path)
 
         do_GET = do_POST = do_HEAD = do_PATCH = pass_on
 

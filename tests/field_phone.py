@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,6 +50,15 @@ _FILL = """() => new Promise((done, failed) => {
     };
     asked.onsuccess = () => add(4_000_000);
 })"""
+FINGER_PX = 48
+"""No side of what is tapped is shorter, also with gloves."""
+#: What is tapped and too small: what is out of sight is tapped by the label beside it, the houses of a map stand where they stand.
+_SMALL = """(least) => [...document.querySelectorAll('button, a[href], input, select, textarea, summary, [role=button]')]
+    .map((one) => one.matches('.out-of-sight') ? [...one.labels ?? []].at(-1) : one)
+    .filter((one) => one?.checkVisibility({visibilityProperty: true}) && !one.closest('.leaflet-marker-icon'))
+    .map((one) => [one, one.getBoundingClientRect()])
+    .filter(([, box]) => box.width < least - 0.5 || box.height < least - 0.5)
+    .map(([one, box]) => `${Math.round(box.width)}×${Math.round(box.height)} px: ${one.outerHTML.slice(0, 160)}`)"""
 AXE = Path(__file__).resolve().parent.parent / "web" / "node_modules" / "axe-core" / "axe.min.js"
 
 
@@ -69,8 +80,9 @@ class FieldPhone:
         return self.page.context
 
     def enrol(self, login: str = "worker1") -> FieldPhone:
-        """Code, PIN twice, first sync, home; the phone may lose its network then."""
+        """Code, PIN twice, first sync, home, at the phone's pace; it may lose its network then."""
         self.page.goto(f"{self.site.url}/field/")
+        self.pace()
         self.page.get_by_label("登记码").fill(self.site.enrolment_code(login))
         self.tap("下一步")
         self.pin()
@@ -78,7 +90,7 @@ class FieldPhone:
         self.pin()
         self.home_stands()
         self.program_is_kept()
-        return self.pace()
+        return self
 
     def pace(self) -> FieldPhone:
         """Be as slow as this phone is."""
@@ -158,7 +170,7 @@ class FieldPhone:
 
     def home_stands(self) -> None:
         """Wait until the day's work is shown."""
-        expect(self.page.get_by_role("heading", name="今天去哪儿")).to_be_visible(timeout=60_000)
+        expect(self.page.get_by_role("heading", name="今天去哪儿")).to_be_visible(timeout=_PATIENCE_MS if self.slow else 60_000)
 
     def program_is_kept(self) -> None:
         """Wait until the app starts without a network."""
@@ -169,6 +181,18 @@ class FieldPhone:
         """Close the app and start it: only what is on the phone is there."""
         old, self.page = self.page, self.context.new_page()
         old.close()
+        self._opened_again()
+
+    def goes_on_in(self, context: BrowserContext) -> None:
+        """The browser's whole program was closed and begins again, without a network: only what it has on its disk is there."""
+        self._tools.clear()
+        self._storage, self._room = None, 0
+        self.page = context.pages[0]
+        self.more_room()
+        context.set_offline(True)
+        self._opened_again()
+
+    def _opened_again(self) -> None:
         self.page.goto(f"{self.site.url}/field/")
         self.page.get_by_text("请输入密码").wait_for()
         self.pin()
@@ -238,12 +262,13 @@ class FieldPhone:
         expect(self.page.get_by_role("button", name="上传更新")).to_be_enabled(timeout=60_000)
 
     def barriers(self) -> list[str]:
-        """What axe finds on the screen that is open, of any weight, once nothing moves on it."""
+        """What axe finds on the screen that is open, of any weight, and what is tapped there and smaller than a finger, once nothing moves on it."""
         self.page.evaluate("Promise.all(document.getAnimations().filter((one) => one.effect.getComputedTiming().iterations !== Infinity).map((one) => one.finished)).then(() => null)")
         if not self.page.evaluate("'axe' in window"):
             self.page.evaluate(AXE.read_text(encoding="utf-8"))
         found = self.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-        return [f"{one['id']}: {one['nodes'][0]['html'][:160]}" for one in found["violations"]]
+        small: list[str] = self.page.evaluate(_SMALL, FINGER_PX)
+        return [*(f"{one['id']}: {one['nodes'][0]['html'][:160]}" for one in found["violations"]), *small]
 
 
 @dataclass(slots=True)
@@ -289,6 +314,23 @@ def invented_number(seventeen: str) -> str:
     """A resident ID number of the region that does not exist, with its right check character."""
     assert seventeen.startswith("999999")
     return seventeen + resident_id_check_character(seventeen)
+
+
+def newest_device(site: DemoSite) -> str:
+    """The install that was enrolled last."""
+    return str(_one(site, "SELECT max(install_id) FROM install WHERE kind = 'device' AND revoked_at IS NULL"))
+
+
+def newest_visit(site: DemoSite, household: str) -> dict[str, Any]:
+    """What the server has of the last visit at a household."""
+    query = "SELECT fields FROM record WHERE type = 'visit' AND json_extract(fields, '$.household') = ? ORDER BY id DESC LIMIT 1"
+    found: dict[str, Any] = json.loads(_one(site, query, household))
+    return found
+
+
+def _one(site: DemoSite, query: str, *values: str) -> Any:
+    with closing(sqlite3.connect(f"file:{site.folder / 'dishu.sqlite3'}?mode=ro", uri=True)) as database:
+        return database.execute(query, values).fetchone()[0]
 
 
 @pytest.fixture

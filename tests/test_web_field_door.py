@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 from browser_kit import CHEAP_PHONE, DemoSite
@@ -13,6 +15,12 @@ from playwright.sync_api import Browser, expect
 COUNT = """() => {
     window.taps = 0;
     addEventListener('click', (event) => { if (event.isTrusted) window.taps += 1; }, true);
+}"""
+DOORS = """() => {
+    const look = (one) => { const { backgroundColor, backgroundImage } = getComputedStyle(one); return backgroundColor + backgroundImage; };
+    const means = new Map([...document.querySelectorAll('.legend li')].map((one) => [look(one.querySelector('.swatch')), one.textContent.trim()]));
+    return [...document.querySelectorAll('button.door')].map((one) =>
+        [one.closest('section').querySelector('h2').textContent.trim(), one.querySelector('b').textContent, one.querySelector('span').textContent, means.get(look(one))]);
 }"""
 
 
@@ -47,15 +55,41 @@ def members(phone: FieldPhone) -> int:
 
 
 def test_everything_unchanged_is_one_tap(phone: FieldPhone):
-    """One tap keeps the visit and confirms household, dwelling and everybody in it."""
+    """One tap keeps the visit and confirms household, dwelling and everybody in it; in the grid of its building the door turns from red to green."""
     household, before = phone.due(1)[0], phone.unsent()
     phone.household(household)
     people = members(phone)
+    entrance, number = phone.page.locator("header h1").inner_text().split()
+    building = building_of(phone, household)
+    before_that = doors(phone, building)
+    assert before_that[entrance, number][1] == "该访了"
+    for said, colour in before_that.values():
+        if re.fullmatch(r"(9\d|\d{3,}) 天", said):
+            assert colour == "该访了"
+    phone.household(household)
     taps(phone)
     phone.tap("都没变")
     phone.said("已核实，存到本机")
     assert taps(phone) == 1
     assert phone.unsent() - before == people + 3
+    assert doors(phone, building) == before_that | {(entrance, number): ("今天", "已核实")}
+
+
+def building_of(phone: FieldPhone, household: str) -> str:
+    """Where the door grid of a household's building is."""
+    with closing(sqlite3.connect(f"file:{phone.site.folder / 'dishu.sqlite3'}?mode=ro", uri=True)) as database:
+        query = "SELECT json_extract(door.fields, '$.building') FROM record home JOIN record door ON door.id = json_extract(home.fields, '$.dwelling') WHERE home.id = ?"
+        return f"/building/{database.execute(query, (household,)).fetchone()[0]}"
+
+
+def doors(phone: FieldPhone, building: str) -> dict[tuple[str, str], tuple[str, str]]:
+    """The door grid as it is drawn: by entrance and number of each door what stands on it, and what its colour means by the legend beside it."""
+    phone.go(building)
+    name = phone.page.locator("header h1").inner_text()
+    phone.page.locator("button.door").first.wait_for()
+    rows = phone.page.evaluate(DOORS)
+    assert len({colour for _, _, _, colour in rows}) > 1
+    return {(f"{name}{entrance.removeprefix(name)}", number): (said, colour) for entrance, number, said, colour in rows}
 
 
 def test_only_this_changed_is_two_taps(phone: FieldPhone):

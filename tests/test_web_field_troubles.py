@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 from between import Between, between
 from browser_kit import CHEAP_PHONE, DEMO_PASSWORD, DemoSite, holds
 from field_phone import PACES, FieldPhone, Office, paced
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import BrowserContext, BrowserType, expect
 
 SYNCING = "navigator.serviceWorker.getRegistration('/field/').then(one => one.sync.getTags())"
 
@@ -23,13 +23,18 @@ def line(demo_site: DemoSite) -> Iterator[Between]:
 
 
 @pytest.fixture(scope="module")
-def enrolled(browser: Browser, demo_site: DemoSite, line: Between) -> Iterator[FieldPhone]:
+def launch(browser_type: BrowserType, browser_type_launch_args: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Callable[[], BrowserContext]:
+    """Begin the browser's program on the phone's own disk."""
+    disk = tmp_path_factory.mktemp("phone")
+    return lambda: browser_type.launch_persistent_context(disk, **browser_type_launch_args, **CHEAP_PHONE)
+
+
+@pytest.fixture(scope="module")
+def enrolled(launch: Callable[[], BrowserContext], demo_site: DemoSite, line: Between) -> Iterator[FieldPhone]:
     """One phone for all troubles, one after the other."""
-    context = browser.new_context(**CHEAP_PHONE)
-    phone = FieldPhone(context.new_page(), replace(demo_site, url=line.url)).more_room().enrol()
-    phone.program_is_kept()
+    phone = FieldPhone(launch().pages[0], replace(demo_site, url=line.url)).more_room().enrol()
     yield phone
-    context.close()
+    phone.context.close()
 
 
 @pytest.fixture
@@ -78,13 +83,9 @@ def test_work_is_sent_while_the_phone_is_locked_and_while_the_app_is_closed(phon
     phone.page.goto("about:blank")
     phone.context.set_offline(False)
     phone.page.goto(f"{line.url}/healthz")
-    before = len(line.asked)
+    before = len(line.answered)
     the_browser_says_there_is_a_network(phone, line)
-    for _ in range(100):
-        if any("/sync/push/sealed" in one for one in line.asked[before:]):
-            break
-        phone.page.wait_for_timeout(100)
-    phone.page.wait_for_timeout(300)
+    line.until_answered("/sync/push/sealed", after=before)
     assert office.fields("household", second)["preferred_time_text"] == "关了也送"
     phone.page.goto(f"{phone.site.url}/field/")
     phone.pin()
@@ -150,11 +151,20 @@ def test_a_phone_agrees_only_where_all_of_it_was_compared(phone: FieldPhone, lin
     phone.agrees()
 
 
+def one_more_question(told: dict[str, Any]) -> None:
+    """What a server of tomorrow asks of a household."""
+    form = told["forms"]["household"]
+    form["fields"].append({**next(one for one in form["fields"] if one["name"] == "pets_count"), "name": "bicycles_count", "label": {"zh": "自行车数", "en": "Bicycles"}})
+    form["views"][0]["screens"][-1]["fields"].append("bicycles_count")
+
+
 @PACES
-def test_a_newer_program_is_offered_between_households_and_keeps_unsent_work(phone: FieldPhone, line: Between):
-    """At a door nothing is offered; at home it is, and what was not sent is there after it."""
+def test_a_newer_program_is_offered_between_households_and_keeps_unsent_work(phone: FieldPhone, line: Between, launch: Callable[[], BrowserContext]):
+    """The server has other files and a form with one more question. At a door nothing is offered, at home it is; what was not sent is there after it, and
+    after the browser was closed and started again, all of it in flight mode; then it is sent, and the new question is asked."""
     household = phone.due(1)[0]
-    line.program += b"\n// the next version"
+    line.newer_program()
+    line.turned["/api/v1/reference"] = one_more_question
     phone.page.evaluate("navigator.serviceWorker.getRegistration('/field/').then(one => one.update())")
     holds(phone.page, "async () => (await navigator.serviceWorker.getRegistration('/field/')).waiting !== null", patience_ms=120_000)
     phone.network(False)
@@ -170,8 +180,18 @@ def test_a_newer_program_is_offered_between_households_and_keeps_unsent_work(pho
     phone.pin()
     phone.home_stands()
     assert phone.unsent() == unsent
+    phone.context.close()
+    phone.goes_on_in(launch())
+    expect(phone.page.locator(f"script[src*='/{line.mark}']").first).to_be_attached()
+    assert phone.unsent() == unsent
+    phone.household(household)
+    expect(phone.page.get_by_role("button", name="今天已核实")).to_be_visible()
     phone.network(True)
     phone.agrees()
+    phone.go(f"/edit/{household}")
+    expect(phone.field("bicycles_count")).to_be_visible()
+    del line.turned["/api/v1/reference"]
+    phone.sync()
 
 
 def test_a_cell_that_is_taken_away_is_told_and_leaves_the_phone(phone: FieldPhone, office: Office):

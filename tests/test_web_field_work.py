@@ -49,7 +49,7 @@ def nothing_waits(phone: FieldPhone) -> None:
 
 @PACES
 def test_people_come_and_go_and_homes_split(phone: FieldPhone, office: Office):
-    """Offline: one dies, one moves out, two found a home of their own; the server has it the same."""
+    """Offline: one dies, one moves out, two found a home of their own and move behind another door with it; the server has it the same."""
     household = large(phone, 4)
     members = people(phone, household)
     phone.network(False)
@@ -70,6 +70,17 @@ def test_people_come_and_go_and_homes_split(phone: FieldPhone, office: Office):
     assert founded != household
     assert len(people(phone, household)) == len(members) - 3
 
+    phone.go(f"/household/{founded}/move")
+    phone.page.locator("#f-door").click()
+    phone.page.get_by_role("dialog").locator("input").fill("1幢1单元201")
+    goal = phone.page.get_by_role("dialog").locator(".item", has_text="1幢1单元 201").first
+    door = goal.locator(".title").inner_text()
+    goal.click()
+    phone.page.get_by_text("全户 2 人一起搬").wait_for()
+    phone.kept()
+    expect(phone.page.locator("header h1")).to_have_text(door)
+    assert phone.shown("household") == founded
+
     phone.go(f"/person/{members[0]}/leave/died")
     phone.kept()
 
@@ -79,6 +90,7 @@ def test_people_come_and_go_and_homes_split(phone: FieldPhone, office: Office):
     assert office.fields("person", members[0])["vital_status"] == "deceased"
     assert office.fields("person", members[1])["residence_household"] == founded
     assert office.fields("household", founded)["head"] in members[1:3]
+    assert office.fields("household", founded)["dwelling"] != office.fields("household", household)["dwelling"]
     assert office.fields("person", members[3]).get("residence_household") is None
 
 

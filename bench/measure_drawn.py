@@ -1,0 +1,109 @@
+"""The drawn field app with a full phone: from its address to the day's list without a network, a keystroke until its hits stand, a save until its screen does.
+
+The page's own engine fills the phone beside it from a server in the page, with the PIN's real stretching; what is measured is the served app on that storage.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from playwright.sync_api import Page
+
+from bench.report import Line, median
+
+PIN = "258036"
+ROUNDS = 5
+SAVES = 15
+_FILL = """async ({persons, reference, pin}) => {
+    const engine = await DishuEngine.openEngine({...DishuEngine.browserParts('/'), transport: DishuEngine.manyServer(persons, reference)});
+    await engine.enrol({code: 'x', label: 'x', pin});
+    const report = await engine.sync();
+    if (!report.complete) throw new Error(JSON.stringify(report.problem));
+    const counts = {households: engine.count('household'), persons: engine.count('person'), person: engine.search('王', {types: ['person'], limit: 1})[0].id};
+    engine.close();
+    return counts;
+}"""
+#: Runs before the app's own program: `until(found)` waits from now on until `found()` holds after a change of the page, and its picture was drawn.
+_WATCH = """window.until = (found) => new Promise((done) => {
+    const start = performance.now();
+    const drawn = () => requestAnimationFrame(() => { const channel = new MessageChannel(); channel.port1.onmessage = () => done(performance.now() - start); channel.port2.postMessage(0); });
+    const look = () => found() && (watching.disconnect(), drawn());
+    const watching = new MutationObserver(look);
+    watching.observe(document, {subtree: true, childList: true, attributes: true, characterData: true});
+    look();
+});"""
+_DAY = "() => document.querySelector(\"main a.item[href*='/household/']\") !== null"
+_PAD = "() => document.querySelector('main.unlock') !== null"
+_LAST_DIGIT = f"(digit) => {{ const stands = until({_DAY}); [...document.querySelectorAll('button')].find((one) => one.textContent.trim() === digit).click(); return stands; }}"
+_KEY = """(text) => {
+    const box = document.querySelector('#find');
+    const shown = () => document.querySelector('main.screen').innerText;
+    const type = (value) => { box.value = value; box.dispatchEvent(new InputEvent('input', {bubbles: true})); };
+    const before = shown();
+    type(text);
+    return until(() => shown() !== before);
+}"""
+_SAVE = """async ({person, note}) => {
+    location.hash = `/edit/${person}/identity`;
+    await until(() => document.querySelector('#f-name') !== null);
+    const box = document.querySelector('#f-name');
+    box.value = note;
+    box.dispatchEvent(new InputEvent('input', {bubbles: true}));
+    await until(() => document.querySelector('form').dataset.kept === 'true');
+    const left = until(() => !location.hash.startsWith('#/edit/'));
+    document.querySelector('form button[type=submit]').click();
+    return left;
+}"""
+
+
+def fill(page: Page, persons: int, reference: Any) -> dict[str, Any]:
+    """Households, persons and the id of one, kept where the app looks for them; the page holds the engine."""
+    filled: dict[str, Any] = page.evaluate(_FILL, {"persons": persons, "reference": reference, "pin": PIN})
+    return filled
+
+
+def drawn_lines(page: Page, url: str, filled: dict[str, Any], keys: tuple[str, ...], slower: int) -> list[Line]:
+    """Start, keystroke, save and memory of the app on a phone that was filled."""
+    page.add_init_script(_WATCH)
+    page.goto(f"{url}/field/")
+    page.locator("main.unlock").wait_for()
+    page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    page.wait_for_function("caches.keys().then(async names => (await Promise.all(names.map(async n => (await (await caches.open(n)).keys()).length))).some(n => n > 20))")
+    tools = page.context.new_cdp_session(page)
+    tools.send("Emulation.setCPUThrottlingRate", {"rate": slower})
+    page.context.set_offline(True)
+    started = [_start(page, url) for _ in range(ROUNDS)]
+    page.evaluate("location.hash = '/find'")
+    page.locator("#find").wait_for()
+    typed = {text: median([_keystroke(page, text) for _ in range(3)]) for text in keys}
+    slowest = max(typed, key=lambda text: typed[text])
+    saved = [float(page.evaluate(_SAVE, {"person": filled["person"], "note": f"甲{at}"})) for at in range(SAVES)]
+    tools.send("HeapProfiler.collectGarbage")
+    heap = float(page.evaluate("performance.memory.usedJSHeapSize / 1e6"))
+    pads, days = zip(*started, strict=True)
+    what = f"address to PIN {median(list(pads)):.0f} ms, PIN to the day's list {median(list(days)):.0f} ms; {filled['households']:,} households, {filled['persons']:,} persons, no network"
+    return [
+        Line("app: start without a network", median([pad + day for pad, day in started]) / 1000, "s", 2, most=True, note=what),
+        Line("app: slowest keystroke", typed[slowest], "ms", 100, most=True, note=f"until its hits are drawn, of {len(keys)}, each the middle one of three: {slowest}"),
+        Line("app: save of a member", median(saved), "ms", 50, most=True, note=f"from the tap until the form is left, durably kept; slowest of {SAVES}: {max(saved):.0f} ms"),
+        Line("app: memory", heap, "MB", 200, most=True, note="heap of the page's program, what is not used any more let go"),
+    ]
+
+
+def _start(page: Page, url: str) -> tuple[float, float]:
+    """Milliseconds from the address to the drawn PIN pad, and from its last digit to the drawn list of the day."""
+    page.goto("about:blank")
+    page.goto(f"{url}/field/", wait_until="commit")
+    page.wait_for_function(_PAD)
+    pad = float(page.evaluate(f"async () => {{ await until({_PAD}); return performance.now(); }}"))
+    for digit in PIN[:-1]:
+        page.get_by_role("button", name=digit, exact=True).click()
+    return pad, float(page.evaluate(_LAST_DIGIT, PIN[-1]))
+
+
+def _keystroke(page: Page, text: str) -> float:
+    """Milliseconds from one more character in the box until what it finds is drawn."""
+    for part in ("", text[:-1]):
+        if page.locator("#find").input_value() != part:
+            page.evaluate(_KEY, part)
+    return float(page.evaluate(_KEY, text))
