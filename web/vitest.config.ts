@@ -3,7 +3,7 @@ import { fileURLToPath, URL } from "node:url";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
-  plugins: [vue()],
+  plugins: [vue({ template: { transformAssetUrls: false } })], // pictures are the built app's
   resolve: { alias: { "@shared": fileURLToPath(new URL("./shared", import.meta.url)) } },
   test: { include: ["{shared,field,console}/**/*.test.ts"], environment: "node", testTimeout: 30_000 },
 });

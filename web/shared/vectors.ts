@@ -3,7 +3,8 @@ import { readFileSync, readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Definition, Reference, Codelist } from "./engine/reference-types.ts";
 
-const root = fileURLToPath(new URL("../../", import.meta.url));
+const here = import.meta.url; // by its name: what is made for a page would take the folder for one of the page's files
+const root = fileURLToPath(new URL("../../", here));
 
 /** A file of tests/vectors. */
 export function vectors<T>(path: string): T {

@@ -20,6 +20,7 @@ export const router = createRouter({
     { path: "/rescue", name: "rescue", component: () => import("./screens/RescueScreen.vue") },
     { path: "/building/:id", name: "building", component: () => import("./screens/BuildingScreen.vue"), props: true, meta: ABOUT },
     { path: "/dwelling/:id", name: "dwelling", component: () => import("./screens/DwellingScreen.vue"), props: true, meta: ABOUT },
+    { path: "/dwelling/:id/household/:kind", name: "new-household", component: () => import("./screens/NewMemberScreen.vue"), props: true, meta: ABOUT },
     { path: "/household/:id", name: "household", component: () => import("./screens/HouseholdScreen.vue"), props: true, meta: ABOUT },
     { path: "/household/:id/member", name: "new-member", component: () => import("./screens/NewMemberScreen.vue"), props: true, meta: ABOUT },
     { path: "/household/:id/change", name: "change", component: () => import("./screens/ChangeScreen.vue"), props: true, meta: ABOUT },

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { cameIn, died, entered, headed, joined, left, moved, movesAway, split } from "./acts.ts";
+import { brought, cameIn, died, entered, founded, headed, joined, left, moved, movesAway, split } from "./acts.ts";
 
 const day = "2026-03-02";
 
@@ -34,5 +34,12 @@ describe("what happens to a household", () => {
       { kind: "patch", id: "h", set: { head: "p" } },
     ]);
     expect(entered("p", { name: "甲" }, { household: "h", isHead: false })).toHaveLength(1);
+    expect(founded("h", { dwelling: "d", kind: "family" })).toEqual({ kind: "create", type: "household", id: "h", set: { dwelling: "d", kind: "family" } });
+  });
+
+  test("whoever is brought here left another home with its reason, and says who is head there then", () => {
+    const from = { household: "g", reason: "divorce", newHead: "q" };
+    expect(brought("p", { household: "h", on: day, from })).toEqual([left("p", { ...from, on: day }), cameIn("p", { household: "h", on: day })]);
+    expect(brought("p", { household: "h", on: day })).toEqual([cameIn("p", { household: "h", on: day })]);
   });
 });

@@ -64,8 +64,20 @@ export const cameIn = (person: string, of: { household: string; on: string; reas
   set: { residence_household: of.household, resident_from: of.on, joined_reason: of.reason || "moved_in", relation_to_head: of.relation || null, presence: "present" },
 });
 
-/** Somebody who was on no record yet; a household's first head is its head. */
+/** Who is on record lives here from a day on, and no more where they lived before (`from`), whose head they may have been. */
+export const brought = (
+  person: string,
+  of: { household: string; on: string; from?: { household: string; reason: string; newHead?: string | undefined } | undefined; reason?: string; relation?: string | undefined },
+): Act[] => [...(of.from ? [left(person, { ...of.from, on: of.on })] : []), cameIn(person, of)];
+
+/** A household that is new behind a door. It goes into one group with whoever lives there first: nobody leaves an empty one behind. */
+export const founded = (household: string, of: { dwelling: string; kind: string }): Act => ({ kind: "create", type: "household", id: household, set: { ...of } });
+
+/** Whoever lives there first is the head; said after they live there. */
+export const firstHead = (household: string, person: string): Act => ({ kind: "patch", id: household, set: { head: person } });
+
+/** Somebody who was on no record yet; a household's first one is its head. */
 export const entered = (person: string, set: Fields, of: { household: string; isHead: boolean }): Act[] => [
   { kind: "create", type: "person", id: person, set: { ...set, residence_household: of.household, vital_status: "living", ...(of.isHead ? { relation_to_head: HEAD } : {}) } },
-  ...(of.isHead ? [{ kind: "patch", id: of.household, set: { head: person } } as const] : []),
+  ...(of.isHead ? [firstHead(of.household, person)] : []),
 ];

@@ -1,0 +1,39 @@
+// For tests: the app's screens in a page without a browser, over an engine in memory.
+import { phone } from "@shared/engine/kit-cell.ts";
+import { vi } from "vitest";
+import { createApp } from "vue";
+
+/** An enrolled phone whose screens are drawn, and a hand on it. */
+export async function drawn(prepare: (made: Awaited<ReturnType<typeof phone>>) => unknown = () => undefined) {
+  Object.assign(window, { scrollTo: () => undefined, matchMedia: () => ({ matches: false, addEventListener: () => undefined }) });
+  Element.prototype.scrollIntoView = () => undefined;
+  const [{ default: App }, { i18n }, { router }, { attach }] = await Promise.all([import("./App.vue"), import("./i18n.ts"), import("./router.ts"), import("./session.ts")]);
+  const made = await phone();
+  await prepare(made);
+  attach(made.engine);
+  const page = document.body.appendChild(document.createElement("div"));
+  const app = createApp(App).use(i18n).use(router);
+  app.mount(page);
+  const buttons = (words: string): HTMLElement[] => [...document.querySelectorAll<HTMLElement>("button, a")].filter((one) => one.textContent?.includes(words) || one.getAttribute("aria-label") === words);
+  return {
+    ...made,
+    page,
+    close: () => app.unmount(),
+    go: async (path: string) => void (await router.push(path)),
+    back: () => router.back(),
+    at: (path: string | RegExp) => vi.waitFor(() => void (router.currentRoute.value.fullPath.match(path) || fail(`${path}, but ${router.currentRoute.value.fullPath}`)), WAIT),
+    buttons,
+    tap: async (words: string) => void (await vi.waitFor(() => (buttons(words)[0] ?? fail(words)), WAIT)).click(),
+    says: (words: string) => vi.waitFor(() => void (document.body.textContent?.includes(words) || fail(words)), WAIT),
+    type: async (name: string, value: string) => {
+      const input = await vi.waitFor(() => document.querySelector<HTMLInputElement>(`#f-${name}`) ?? fail(name), WAIT);
+      input.value = value;
+      input.dispatchEvent(new Event("input"));
+    },
+  };
+}
+
+const WAIT = { timeout: 10_000 };
+function fail(what: string): never {
+  throw new Error(`not on the screen: ${what}`);
+}
