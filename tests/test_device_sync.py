@@ -269,6 +269,28 @@ def test_a_wrong_code_enrols_nothing(live_server: LiveServer, tmp_path: Path) ->
     assert refused.value.slug.startswith("enrolment-code") and phone.install_id is None
 
 
+def test_an_enrolment_that_stops_anywhere_is_finished_with_the_same_code(ground: LiveCommunity, live_server: LiveServer, tmp_path: Path) -> None:
+    """W1: Cut before it is sent, behind the server's commit, or before the answer is kept: the same code goes on; another phone gets nothing for it."""
+    code = ground.code(ground.worker(0))
+    before = len(enrolment.list_installs(live_server.house, ground.secretary))
+
+    for last in ("enrol: before sending", "enrol: answered", "enrol: before commit"):
+
+        def fault(step: str, last: str = last) -> None:
+            if step == last:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            live_server.phone(tmp_path / "one", fault=fault).enrol(code)
+    with pytest.raises(Refused) as refused:
+        live_server.phone(tmp_path / "two").enrol(code)
+    assert refused.value.slug == "enrolment-code-used"
+    phone = live_server.phone(tmp_path / "one")
+    phone.enrol(code)
+    phone.sync()
+    assert len(enrolment.list_installs(live_server.house, ground.secretary)) == before + 1
+
+
 def test_stopped_at_each_step_of_a_sync_the_next_one_goes_on(
     ground: LiveCommunity, live_server: LiveServer, tmp_path: Path
 ) -> None:

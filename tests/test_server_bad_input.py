@@ -218,6 +218,36 @@ def test_an_expired_enrolment_code_lets_nobody_in(office, clock):
     assert counts(office.house) == before
 
 
+def test_a_lost_answer_to_an_enrolment_is_given_again_to_the_same_phone_only(office, clock):
+    """W1: Asked again with its key the phone is the same install with the same token, until it was heard of or the code is too old; nobody else is."""
+    secretary = office.signed_in("secretary")
+
+    def ask(code, key):
+        return office.client().post("/api/v1/enroll", json={"code": code, "label": "手机", "retry_key": key})
+
+    def code():
+        return secretary.post("/api/v1/enrolment-codes", {"user_id": office.users["grid_worker"]}).json["code"]
+
+    given, mine, other = code(), "m" * 43, "o" * 43
+    first = ask(given, mine)
+    clock.advance(minutes=5)
+    again = ask(given.lower(), mine)
+    assert first.status_code == 200 and again.json == first.json
+    assert [one["install_id"] for one in secretary.get("/api/v1/devices").json["devices"]].count(first.json["install_id"]) == 1
+    without = office.client().post("/api/v1/enroll", json={"code": given, "label": "手机"})
+    assert problem(without) == problem(ask(given, other)) == (409, "enrolment-code-used")
+    assert problem(ask(given, "short")) == (422, "invalid-input")
+    pull = {"protocol": 1, "install_id": first.json["install_id"], "cursor": None}
+    headers = {"Authorization": f"Bearer {first.json['device_token']}"}
+    assert office.client().post("/api/v1/sync/pull", json=pull, headers=headers).status_code == 200
+    assert problem(ask(given, mine)) == (409, "enrolment-code-used"), "its token was used: the phone has its answer"
+
+    late = code()
+    assert ask(late, mine).status_code == 200
+    clock.advance(days=30)
+    assert problem(ask(late, mine)) == (410, "enrolment-code-expired")
+
+
 def test_a_revoked_phone_neither_sends_nor_receives(office, phone):
     """What it sent before stays; what comes after is refused whole, on every address; the others go on."""
     kept = resource("先前")

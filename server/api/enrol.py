@@ -53,7 +53,7 @@ def make_code() -> Response:
 @blueprint.post("/api/v1/enroll")
 @describe(
     zh="登记设备",
-    en="Enrol a device with a one-time code; the answer holds its token, once",
+    en="Enrol a device with a one-time code; the answer holds its token, and is given again to the same retry key only",
     tag=_TAG,
     auth="none",
     request=EnrolGiven,
@@ -72,7 +72,12 @@ def enroll() -> Response:
     limit("enrol")
     given = EnrolGiven().load(read_json(MAX_BODY))
     made = enrolment.enrol(
-        house(), given["code"], label=given["label"], app_version=given["app_version"], request_id=request_id()
+        house(),
+        given["code"],
+        label=given["label"],
+        app_version=given["app_version"],
+        retry_key=given["retry_key"],
+        request_id=request_id(),
     )
     told = {
         "community_id": made.community_id,

@@ -190,6 +190,11 @@ class EnrolGiven(Given):
     code = _text(80, required=True)
     label = _text(80, load_default="device")
     app_version = _text(40, load_default="")
+    retry_key = fields.String(
+        validate=validate.Length(min=22, max=80),
+        load_default=None,
+        metadata={"description": "a secret of the phone; with it a phone whose answer was lost is given the same one again"},
+    )
 
 
 class EnrolledTold(Told):
@@ -197,7 +202,7 @@ class EnrolledTold(Told):
 
     community_id = fields.String()
     install_id = fields.String()
-    device_token = fields.String(metadata={"description": "shown once"})
+    device_token = fields.String(metadata={"description": "shown once; again only to the same retry key, until it was used"})
     send_token = fields.String(metadata={"description": "hands over sealed work, opens nothing; may be kept without the PIN"})
     user = fields.Nested(ActorTold)
     server_public_key = fields.String(

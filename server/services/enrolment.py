@@ -102,8 +102,13 @@ def create_code(
     return code, expires_at
 
 
-def enrol(house: House, code: str, *, label: str, app_version: str, request_id: str | None = None) -> Enrolled:
+def enrol(
+    house: House, code: str, *, label: str, app_version: str, retry_key: str | None = None, request_id: str | None = None
+) -> Enrolled:
     """Use a code: a new install, and the token that speaks for it.
+
+    ``retry_key`` is a secret of the phone: with it a phone whose answer was lost gets the same one again, while the code
+    holds and its install has not been heard of.
 
     Raises
     ------
@@ -116,25 +121,26 @@ def enrol(house: House, code: str, *, label: str, app_version: str, request_id: 
         user = None if row is None else people.user(connection, row.community_id, row.user_id)
         if row is None or user is None or user.closed_at is not None:
             raise EnrolmentCodeUnknown("check the code and type it again")
-        if row.used_at is not None:
+        install_id = house.new_id() if retry_key is None else tokens.enrolled_id(house.keys, code, retry_key)
+        if row.used_at is not None and not installs.unheard(connection, row, install_id):
             raise EnrolmentCodeUsed("ask for another code")
         if row.expires_at <= now:
             raise EnrolmentCodeExpired("ask for another code")
-        install_id = house.new_id()
-        if not installs.use_code(connection, row, at=now, install_id=install_id):
-            raise EnrolmentCodeUsed("ask for another code")
-        installs.add_install(
-            connection,
-            Install(
-                community_id=row.community_id,
-                install_id=install_id,
-                kind="device",
-                user_id=row.user_id,
-                label=label.strip()[:80] or "device",
-                enrolled_at=now,
-                app_version=app_version[:40] or None,
-            ),
-        )
+        if row.used_at is None:
+            if not installs.use_code(connection, row, at=now, install_id=install_id):
+                raise EnrolmentCodeUsed("ask for another code")
+            installs.add_install(
+                connection,
+                Install(
+                    community_id=row.community_id,
+                    install_id=install_id,
+                    kind="device",
+                    user_id=row.user_id,
+                    label=label.strip()[:80] or "device",
+                    enrolled_at=now,
+                    app_version=app_version[:40] or None,
+                ),
+            )
         actor = Actor(
             user_id=user.user_id,
             role=user.role,
@@ -144,9 +150,9 @@ def enrol(house: House, code: str, *, label: str, app_version: str, request_id: 
             name=user.name,
             topics=user.topics,
         )
-        look = Look(actor, "change", "device enrolled", request_id)
+        look = Look(actor, "change", "device enrolled" if row.used_at is None else "device enrolled: answered again", request_id)
         audit_store.append(connection, line_of(house, look, scope=f"install/{install_id}"))
-    claim = DeviceClaim(row.community_id, install_id, now)
+    claim = DeviceClaim(row.community_id, install_id, row.used_at or now)
     given = tokens.device_token(house.keys, claim), tokens.send_token(house.keys, claim)
     return Enrolled(row.community_id, install_id, *given, actor)
 

@@ -12,6 +12,7 @@ import hmac
 import json
 import secrets
 from dataclasses import dataclass
+from uuid import UUID
 
 from server.errors import TokenRefused
 from server.sealing import KeyRing
@@ -115,6 +116,15 @@ def plain_code(typed: str) -> str:
     """A code as it was typed, without what people add or confuse: case, spaces, dashes, O for 0, I and L for 1."""
     letters = "".join(letter for letter in typed.upper() if letter.isalnum())
     return letters.translate(str.maketrans("OIL", "011"))
+
+
+def enrolled_id(keys: KeyRing, code: str, retry_key: str) -> str:
+    """The id of the install that a code makes for the phone that has this key: the same one whenever it asks.
+
+    Nobody who does not have code, key and house key can say which it is.
+    """
+    digits = kept_hash(keys, "enrolled", f"{plain_code(code)}\0{retry_key}")
+    return str(UUID(f"{digits[:12]}8{digits[13:16]}8{digits[17:]}"))
 
 
 def _claimed(claim: DeviceClaim) -> bytes:

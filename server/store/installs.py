@@ -174,6 +174,12 @@ def use_code(connection: Connection, code: CodeRow, *, at: str, install_id: str)
     return done.rowcount == 1
 
 
+def unheard(connection: Connection, code: CodeRow, install_id: str) -> bool:
+    """Whether a used code made this very install, and nothing was heard of it since: its phone may never have got the answer."""
+    made = install_of(connection, code.community_id, install_id) if code.install_id == install_id else None
+    return made is not None and made.revoked_at is None and made.last_seen_at is None
+
+
 def parent_of(connection: Connection, community_id: str, install_id: str) -> tuple[str | None, int] | None:
     """(parent, last common n) of an install; None where there is no such install."""
     row = run(

@@ -69,12 +69,14 @@ class Phone:
     def enrol(self, code: str, *, label: str = "", app_version: str = "") -> None:
         """Become an install with a one-time code.
 
-        If the phone dies between the server's answer and keeping it, the code is used up and a new one is needed;
-        the install without a phone stays empty.
+        If the answer is lost, or the phone dies before it is kept, the same code answers this phone again (W1).
         """
         if self._store.identity() is not None:
             raise AlreadyEnrolled("this phone is enrolled")
-        body = {"code": code, "label": label, "app_version": app_version}
+        with self._store.change("enrol: key"):
+            self._store.run("INSERT OR IGNORE INTO enrolling (one, retry_key) VALUES (1, ?)", self._new_id() + self._new_id())
+        key = self._store.one("SELECT retry_key FROM enrolling")["retry_key"]
+        body = {"code": code, "label": label, "app_version": app_version, "retry_key": key}
         self._store.fault("enrol: before sending")
         answer = accepted(self._transport.request("POST", "/api/v1/enroll", body=body))
         self._store.fault("enrol: answered")
@@ -86,6 +88,7 @@ class Phone:
                 wanted(answer, "device_token", str),
                 orjson.dumps(answer.get("user") or {}).decode(),
             )
+            self._store.run("DELETE FROM enrolling")
 
     @property
     def install_id(self) -> str | None:

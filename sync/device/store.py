@@ -43,6 +43,12 @@ CREATE TABLE identity (
     fork_id TEXT                               -- of the install that this phone is about to become
 ) STRICT;
 
+-- Before it is an install: the secret with which a lost answer is asked for again (W1).
+CREATE TABLE enrolling (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    retry_key TEXT NOT NULL
+) STRICT;
+
 -- Own operations in the order they were written. `text` is frozen; nothing else of an operation is ever sent.
 CREATE TABLE log (
     n INTEGER PRIMARY KEY,

@@ -4,7 +4,7 @@ import type { FormRegistry } from "../forms/form.ts";
 import type { Core, LogRow } from "./kept-types.ts";
 import type { Change } from "./ledger.ts";
 import type { Lookup } from "./lookup.ts";
-import type { Enrolled } from "./syncing.ts";
+import type { Enrolled } from "./enrolling.ts";
 import type { RecordView } from "./types.ts";
 import { viewOf } from "./view.ts";
 import type { Desk } from "./writing.ts";

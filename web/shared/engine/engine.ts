@@ -7,6 +7,7 @@ import type { Meter } from "./calls.ts";
 import { totals } from "./copies.ts";
 import { deskFor, freshCore } from "./desk.ts";
 import { Drafts, unfinished } from "./drafts.ts";
+import { enrol, RETRY_KEY } from "./enrolling.ts";
 import { erasedIn, erasedProblem, erasedText } from "./erasing.ts";
 import { Finding } from "./finding.ts";
 import { keepGlance, openGlance } from "./glance.ts";
@@ -19,7 +20,7 @@ import { exportRescue, importRescue, isRescued, noteRescued, type Held } from ".
 import { setAside } from "./reserve.ts";
 import { Seal, SealBroken } from "./sealing.ts";
 import { sealedCount, sendSealed, type SealedReport } from "./sealed-outbox.ts";
-import { enrol, fetched, standingProblems, synchronise } from "./syncing.ts";
+import { fetched, standingProblems, synchronise } from "./syncing.ts";
 import {
   EngineError, type Abandoned, type Draft, type Engine, type EngineEvent, type EngineState, type Identity, type Problem, type RescueFile, type SyncProgress, type SyncReport,
   type TakenOver, type UnlockResult, type Written,
@@ -126,16 +127,15 @@ class DeviceEngine extends Reader implements Engine {
     const seal = await Seal.fresh();
     const vault = await Vault.fresh(this.parts.store, this.clock, this.parts.pinRounds, seal, pin);
     this.fault("enrol: before sending");
-    const enrolled = await enrol(this.parts.transport, { code: code.trim(), label, app_version: appVersion ?? this.parts.appVersion ?? "" });
+    const enrolled = await this.attempt(enrol(this.parts.transport, this.parts.store, { code: code.trim(), label, app_version: appVersion ?? this.parts.appVersion ?? "" }));
     this.fault("enrol: answered");
     const ledger = new Ledger(this.parts.store, seal, freshCore(enrolled, this.clock()), this.fault, (change) => this.changed(change));
     this.open(ledger);
-    try {
-      await ledger.change("enrol", (change) => change.patchCore({ completed: 0 }), vault.text());
-    } catch (error) {
+    const first = (change: Change): void => (change.blobs.set(RETRY_KEY, null), change.patchCore({ completed: 0 }));
+    await ledger.change("enrol", first, vault.text()).catch((error: unknown) => {
       this.shut();
       throw this.failed(error);
-    }
+    });
     this.vault = vault;
     this.become("ready");
     void this.askToPersist();

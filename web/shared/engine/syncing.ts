@@ -2,7 +2,7 @@
 
 import { askAsked } from "./asked.ts";
 import { dropTakenOff } from "./blobs.ts";
-import { accepted, call, NotUnderstood, problemOf, servedAt, Stopped, wanted, type Line } from "./calls.ts";
+import { accepted, call, problemOf, servedAt, Stopped, wanted, type Line } from "./calls.ts";
 import { askDisputes } from "./disputes.ts";
 import { handOver } from "./erasing.ts";
 import { fork } from "./forking.ts";
@@ -12,9 +12,9 @@ import { Offline, type Answer, type Transport } from "./parts-types.ts";
 import { pageRows } from "./page-rows.ts";
 import { nothingPulled, offerWitnesses, pull, type PullReport } from "./pull.ts";
 import { stayingPhotos, uploadBlobs } from "./uploading.ts";
-import { push, readConfig, sendingFacts } from "./push.ts";
+import { push, readConfig } from "./push.ts";
 import type { Reference } from "./reference-types.ts";
-import { EngineError, type Identity, type Problem, type SyncProgress, type SyncReport } from "./types.ts";
+import { EngineError, type Problem, type SyncProgress, type SyncReport } from "./types.ts";
 import { problem } from "./words.ts";
 import type { FormRegistry } from "../forms/form.ts";
 
@@ -153,42 +153,3 @@ export async function fetched(ledger: Ledger, transport: Transport, path: string
   }
 }
 
-/** What the answer to an enrolment says. */
-export interface Enrolled {
-  identity: Identity;
-  token: string;
-  user: { user_id: string; name: string; role: string };
-  sendToken: string | null;
-  serverKey: string | null;
-  /** The server's time in ms, where the answer told it. */
-  servedAt: number | null;
-}
-
-/** A one-time code becomes an install. Throws EngineError. */
-export async function enrol(transport: Transport, body: { code: string; label: string; app_version: string }): Promise<Enrolled> {
-  try {
-    const given = accepted(await transport.request("POST", "/api/v1/enroll", { body }));
-    const answer = given.body;
-    const user = wanted(answer, "user", "object") as Enrolled["user"];
-    const identity: Identity = {
-      communityId: wanted(answer, "community_id", "string"),
-      installId: wanted(answer, "install_id", "string"),
-      userId: user.user_id,
-      userName: user.name,
-      role: user.role,
-      label: body.label,
-    };
-    return { identity, token: wanted(answer, "device_token", "string"), user, servedAt: servedAt(given), ...sendingFacts(answer) };
-  } catch (error) {
-    if (error instanceof Offline) throw new EngineError("offline", problem("offline").says, [], problem("offline"));
-    if (!(error instanceof Stopped)) throw error;
-    const slug = error.slug;
-    const says: Record<string, [string, string]> = {
-      "enrolment-code-unknown": ["没有这个登记码，请再核对", "There is no such code: check it"],
-      "enrolment-code-used": ["登记码已经用过，请要一个新的", "The code was used already: ask for a new one"],
-      "enrolment-code-expired": ["登记码已经过期，请要一个新的", "The code has expired: ask for a new one"],
-    };
-    const [zh, en] = says[slug] ?? [error.problem.says.zh, error.problem.says.en];
-    throw new EngineError(error instanceof NotUnderstood || !says[slug] ? "refused" : "code", { zh, en }, [], error.problem);
-  }
-}
