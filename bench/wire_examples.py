@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from flask import Flask
 
@@ -20,7 +21,7 @@ from geo.cells import read_cells
 from server.app import create_app, house_of
 from server.house import House
 from server.permissions import Actor
-from server.services import accounts, assignments, editions, enrolment
+from server.services import accounts, assignments, editions, enrolment, tokens
 from server.settings import Settings
 from server.start import prepare
 from server.store.assignments import Community, add_community
@@ -102,11 +103,12 @@ def _story(folder: Path) -> dict[str, Any]:
         for number, wire in enumerate(wires, 1)
     )
     shown: dict[str, Any] = {}
-    for phone, worker in ((one, workers[0]), (two, workers[1])):
-        phone.enrol(enrolment.create_code(house, _OPERATOR, worker, community_id=COMMUNITY)[0], label="test phone")
+    for phone, worker, code in ((one, workers[0], CODE), (two, workers[1], CODE[::-1])):
+        with patch.object(tokens, "new_code", lambda made=code: made):  # ids of installs come from it
+            phone.enrol(enrolment.create_code(house, _OPERATOR, worker, community_id=COMMUNITY)[0], label="test phone")
         phone.pull()
     enrol = wires[0]
-    shown["enrol-request"] = enrol.sent["enroll"] | {"code": CODE}
+    shown["enrol-request"] = enrol.sent["enroll"]
     shown["enrol-answer"] = enrol.got["enroll"]
 
     building, dwelling = _first_writes(one)

@@ -73,9 +73,7 @@ class Phone:
         """
         if self._store.identity() is not None:
             raise AlreadyEnrolled("this phone is enrolled")
-        with self._store.change("enrol: key"):
-            self._store.run("INSERT OR IGNORE INTO enrolling (one, retry_key) VALUES (1, ?)", self._new_id() + self._new_id())
-        key = self._store.one("SELECT retry_key FROM enrolling")["retry_key"]
+        key = self._store.retry_key(self._new_id)
         body = {"code": code, "label": label, "app_version": app_version, "retry_key": key}
         self._store.fault("enrol: before sending")
         answer = accepted(self._transport.request("POST", "/api/v1/enroll", body=body))

@@ -244,6 +244,13 @@ class Store:
                 self.run(f"DELETE FROM {name}")
         self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
+    def retry_key(self, new_id: Callable[[], str]) -> str:
+        """The secret of a phone that is no install yet; made once, gone with the enrolment."""
+        with self.change("enrol: key"):
+            self.run("INSERT OR IGNORE INTO enrolling (one, retry_key) VALUES (1, ?)", new_id() + new_id())
+        key: str = self.one("SELECT retry_key FROM enrolling")["retry_key"]
+        return key
+
     def identity(self) -> sqlite3.Row | None:
         """Who this phone is; None before enrolment."""
         return self.maybe("SELECT * FROM identity")

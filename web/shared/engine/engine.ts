@@ -293,19 +293,19 @@ class DeviceEngine extends Reader implements Engine {
 
   private async keep<T>(name: string, compute: (change: Change, opened: Opened) => T): Promise<T> {
     const opened = this.ready();
-    return this.attempt(opened.ledger.change(name, (change) => compute(change, opened)));
+    const kept = await this.attempt(opened.ledger.change(name, (change) => compute(change, opened)));
+    if (this.known.some(isRoom)) this.mention(this.known.filter((one) => !isRoom(one)));
+    return kept;
   }
 
   // ---------------------------------------------------------------- writing
 
   async write(group: readonly Draft[], place?: string): Promise<Written> {
     const typed = place === undefined ? null : this.draft(place);
-    const written = await this.keep("write", (change, opened) => {
+    return this.keep("write", (change, opened) => {
       if (typed) change.replaceDraft(typed, null);
       return new Group(deskFor(change, opened.lookup, opened.registry, this.newId, new Date(this.clock()))).write(group);
     });
-    if (this.known.some(isRoom)) this.mention(this.known.filter((one) => !isRoom(one)));
-    return written;
   }
 
   async keepBlob(bytes: Uint8Array, mime: string): Promise<string> {

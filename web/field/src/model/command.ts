@@ -5,16 +5,26 @@ import { ref, type Ref } from "vue";
 import { say, t } from "../i18n.ts";
 import { engine } from "../session.ts";
 
-/** `run` keeps a group and says so (`place`: of what was typed there, `Unsaved.write`); `wrong` is why it was not kept. */
-export function useCommand(): { busy: Ref<boolean>; wrong: Ref<string>; run: (group: Draft[], words?: string, place?: string) => Promise<boolean> } {
+interface Command {
+  busy: Ref<boolean>;
+  /** Why it was not kept, in words. */
+  wrong: Ref<string>;
+  /** Keeps a group and says so; `place`: of what was typed there (`Unsaved.write`). */
+  run(group: Draft[], words?: string, place?: string): Promise<boolean>;
+  /** Whether other work of the engine was done: a full phone is no reason to pretend so. */
+  attempt(work: () => Promise<unknown>, words?: string): Promise<boolean>;
+}
+
+export function useCommand(): Command {
   const busy = ref(false);
   const wrong = ref("");
-  async function run(group: Draft[], words = t("record.saved"), place?: string): Promise<boolean> {
+  const run: Command["run"] = (group, words = t("record.saved"), place) => attempt(() => engine().write(group, place), words);
+  async function attempt(work: () => Promise<unknown>, words?: string): Promise<boolean> {
     busy.value = true;
     wrong.value = "";
     try {
-      await engine().write(group, place);
-      showToast(words);
+      await work();
+      if (words) showToast(words);
       return true;
     } catch (error) {
       wrong.value = error instanceof EngineError ? [say(error.says), ...error.errors.map((one) => say(one))].join(" · ") : t("record.notSaved");
@@ -23,5 +33,5 @@ export function useCommand(): { busy: Ref<boolean>; wrong: Ref<string>; run: (gr
       busy.value = false;
     }
   }
-  return { busy, wrong, run };
+  return { busy, wrong, run, attempt };
 }
