@@ -7,6 +7,7 @@ import { createApp } from "vue";
 export async function drawn(prepare: (made: Awaited<ReturnType<typeof phone>>) => unknown = () => undefined) {
   Object.assign(window, { scrollTo: () => undefined, matchMedia: () => ({ matches: false, addEventListener: () => undefined }) });
   Element.prototype.scrollIntoView = () => undefined;
+  window.history.scrollRestoration ??= "auto"; // the router goes by it
   const [{ default: App }, { i18n }, { router }, { attach }] = await Promise.all([import("./App.vue"), import("./i18n.ts"), import("./router.ts"), import("./session.ts")]);
   const made = await phone();
   await prepare(made);
