@@ -318,7 +318,7 @@ def invented_number(seventeen: str) -> str:
 
 def newest_device(site: DemoSite) -> str:
     """The install that was enrolled last."""
-    return str(_one(site, "SELECT max(install_id) FROM install WHERE kind = 'device' AND revoked_at IS NULL"))
+    return str(_one(site, "SELECT install_id FROM install WHERE kind = 'device' AND revoked_at IS NULL ORDER BY enrolled_at DESC LIMIT 1"))
 
 
 def newest_visit(site: DemoSite, household: str) -> dict[str, Any]:

@@ -189,7 +189,7 @@ def test_devices_with_what_waits(office):
 
 
 def test_a_phone_that_only_pulls_is_heard_of(office, clock):
-    """A complete pull says when the phone was last here and what it has still to send; not at every pull anew. One out of use hands over, and less is left."""
+    """A complete pull says when the phone was last here what it has still to send, and with which program; not at every pull anew. One out of use hands over, and less is left."""
     from server.services import enrolment
 
     code, _ = enrolment.create_code(office.house, actor_of(office, "secretary"), office.users["grid_worker"])
@@ -203,8 +203,10 @@ def test_a_phone_that_only_pulls_is_heard_of(office, clock):
     def seen():
         (one,) = office.signed_in("secretary").get("/api/v1/devices").json["devices"]
         assert told(office, path=WORK)["devices"][0]["unsent"] == one["unsent"]
+        assert one["app_version"] == programs[-1]
         return one["last_seen_at"], one["unsent"]
 
+    programs = ["1"]
     first = clock().isoformat(timespec="milliseconds").replace("+00:00", "Z")
     assert pull(unsent=7).json["complete"] and seen() == (first, 7)
     clock.advance(minutes=5)
@@ -216,7 +218,10 @@ def test_a_phone_that_only_pulls_is_heard_of(office, clock):
     later = seen()[0]
     pull()
     assert seen()[0] > later and seen()[1] == 0
-    assert problem(pull(unsent=-1)) == (422, "invalid-input")
+    assert problem(pull(unsent=-1)) == problem(pull(app_version=2)) == problem(pull(app_version="v" * 41)) == (422, "invalid-input")
+    programs.append("0.2.0")
+    pull(app_version="0.2.0"), pull()
+    assert seen()[1] == 0
     pull(unsent=3)
     office.signed_in("secretary").post(f"/api/v1/devices/{made.install_id}/revoke", {"reason": "replaced"})
     operation = {"op_id": office.house.new_id(), "kind": "create", "type": "resource", "id": office.house.new_id(), "base": None, "set": {"name": "消防箱"},

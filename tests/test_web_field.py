@@ -212,6 +212,8 @@ def test_unsent_work_leaves_as_a_file_and_phones_out_of_use_hand_over_and_erase_
     assert office.fields("household", household)["preferred_time_text"] == "周末上午"
     assert office.photo(office.fields("resource", resource)["photos"][0])
 
+    programs = {one["app_version"] for one in office.page.request.get(f"{office.site.url}/api/v1/devices").json()["devices"] if one["last_seen_at"]}
+    assert any(re.fullmatch(r"\d+\.\d+\.\d+\+[0-9a-f]{8}", str(one)) for one in programs), programs
     good_time(other_phone, household, "停用之前")
     other_phone.site.dishu("device", "revoke", newest_device(other_phone.site), "--reason", "retired")
     other_phone.network(True)  # back from flight mode it synchronises by itself

@@ -1,6 +1,7 @@
 // What both screens are built with. Old phones: the oldest browsers that still get security fixes on Android 7.
 import vue from "@vitejs/plugin-vue";
-import { readFileSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath, URL } from "node:url";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
@@ -64,6 +65,17 @@ function packed(): Plugin {
       }
     },
   };
+}
+
+/** The project's version and what the field app was made from: another program tells another one, also between two versions. */
+export function appVersion(): string {
+  const [, number = ""] = /^version = "([^"]+)"/m.exec(readFileSync(path("../pyproject.toml"), "utf8")) ?? [];
+  const made = createHash("sha256");
+  for (const folder of ["./field/src/", "./shared/"]) {
+    const names = readdirSync(path(folder), { recursive: true, encoding: "utf8" }).filter((name) => /\.(ts|vue|css|json)$/.test(name) && !name.endsWith(".test.ts"));
+    for (const name of names.sort()) made.update(name).update(readFileSync(path(folder) + name));
+  }
+  return `${number}+${made.digest("hex").slice(0, 8)}`;
 }
 
 /** Settings of one screen; `name` is its folder here and below `server/static/`. */

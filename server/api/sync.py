@@ -179,6 +179,9 @@ def pull() -> Response:
     unsent = body.get("unsent")
     if unsent is not None and not is_number(unsent):
         raise wrong("/unsent", "a whole number, 0 or more")
+    program = body.get("app_version")
+    if program is not None and (not isinstance(program, str) or len(program) > 40):
+        raise wrong("/app_version", "a text of at most 40 characters")
     reader = pulling.Reader(actor.community_id, actor.install_id or "", actor.user_id, actor.role)
     held = body.get("blobs") or []
     if not isinstance(held, list) or len(held) > MOST_BLOBS or not all(isinstance(one, str) for one in held):
@@ -186,7 +189,7 @@ def pull() -> Response:
     look = auth.look(actor, "read", "sync")
     answer = pulling.pull(auth.house(), reader, cursor, look, limit=limit, replace=tuple(replace), prepared=body.get("snapshots") is True)
     if answer["complete"]:
-        heard_of(auth.house(), actor, unsent)
+        heard_of(auth.house(), actor, unsent, program or None)
     if held and answer["complete"]:
         answer |= held_by_phone(auth.house(), actor.community_id, held)
     return _json(answer)

@@ -237,8 +237,8 @@ def revoke_install(
     return found
 
 
-def heard_of(house: House, actor: Actor, unsent: int | None) -> None:
-    """Keep that a device was heard of, at most every ten minutes unless what it still has to send has changed.
+def heard_of(house: House, actor: Actor, unsent: int | None, app_version: str | None = None) -> None:
+    """Keep that a device was heard of, at most every ten minutes unless what it still has to send, or its program, has changed.
 
     A busy database is no reason to fail whoever only wanted to read: then it is kept the next time.
     """
@@ -246,13 +246,12 @@ def heard_of(house: House, actor: Actor, unsent: int | None) -> None:
     with read(house.engine) as connection:
         known = installs.install_of(connection, actor.community_id, install_id)
     now = house.clock()
-    if known is None or (
-        unsent in (None, known.unsent) and known.last_seen_at is not None and known.last_seen_at > stamp(now - _HEARD_EVERY)
-    ):
+    is_same = known is not None and unsent in (None, known.unsent) and app_version in (None, known.app_version)
+    if known is None or (is_same and known.last_seen_at is not None and known.last_seen_at > stamp(now - _HEARD_EVERY)):
         return
     try:
         with write(house.engine) as connection:
-            installs.heard_of(connection, actor.community_id, install_id, at=stamp(now), unsent=unsent)
+            installs.heard_of(connection, actor.community_id, install_id, at=stamp(now), unsent=unsent, app_version=app_version)
     except StoreError:
         return
 

@@ -132,12 +132,15 @@ def device_and_user(connection: Connection, community_id: str, install_id: str) 
     return None if row is None else tuple(row)
 
 
-def heard_of(connection: Connection, community_id: str, install_id: str, *, at: str, unsent: int | None) -> None:
-    """Say when a device was last heard of, and how much it still has to send where it told."""
+def heard_of(
+    connection: Connection, community_id: str, install_id: str, *, at: str, unsent: int | None, app_version: str | None = None
+) -> None:
+    """Say when a device was last heard of, and how much it still has to send, and its program, where it told."""
     run(
         connection,
-        "UPDATE install SET last_seen_at = ?, unsent = coalesce(?, unsent) WHERE community_id = ? AND install_id = ?",
-        (at, unsent, community_id, install_id),
+        "UPDATE install SET last_seen_at = ?, unsent = coalesce(?, unsent), app_version = coalesce(?, app_version) "
+        "WHERE community_id = ? AND install_id = ?",
+        (at, unsent, app_version, community_id, install_id),
     )
 
 

@@ -1,12 +1,13 @@
 import { VitePWA } from "vite-plugin-pwa";
 import { defineConfig } from "vite";
-import { screen } from "../vite.common.ts";
+import { appVersion, screen } from "../vite.common.ts";
 
 const base = screen("field", "/field/");
 
 export default defineConfig({
   ...base,
   define: {
+    __APP_VERSION__: JSON.stringify(appVersion()),
     // What vue and vue-i18n leave out of the built program.
     __VUE_OPTIONS_API__: true,
     __VUE_PROD_DEVTOOLS__: false,

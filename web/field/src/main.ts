@@ -20,11 +20,14 @@ function messagesAreNoDialogs(): void {
   new MutationObserver(() => document.querySelector(".van-toast[role=dialog]")?.setAttribute("role", "status")).observe(document.body, { childList: true });
 }
 
+/** Which program this is: `vite.config.ts`. */
+declare const __APP_VERSION__: string;
+
 async function start(): Promise<void> {
   speak(language());
   setToastDefaultOptions({ position: "bottom", className: "message" });
   messagesAreNoDialogs();
-  const opened = await openEngine(browserParts("/"));
+  const opened = await openEngine(browserParts("/", { appVersion: __APP_VERSION__ }));
   await new Promise((resolve) => setTimeout(resolve)); // a finger comes first
   attach(opened);
   createApp(App).use(i18n).use(router).mount("#app");

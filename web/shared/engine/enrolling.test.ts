@@ -42,3 +42,12 @@ test("a phone without room says so before its code is used", async () => {
   await expect(engine.enrol(given)).rejects.toMatchObject({ code: "storage_full" });
   expect([server.asked, engine.state(), engine.problems().map((one) => one.code)]).toStrictEqual([[], "unenrolled", ["storage_full"]]);
 });
+
+test("which program it is, is told when it enrols and whenever it looks for news", async () => {
+  const server = scripted();
+  const engine = await openEngine(device(server, undefined, { appVersion: "0.1.0+abcdef12" }));
+  await engine.enrol(given);
+  await engine.sync();
+  const told = server.asked.filter(({ path }) => /enroll|pull$/.test(path)).map(({ body }) => body["app_version"]);
+  expect(told).toStrictEqual(["0.1.0+abcdef12", "0.1.0+abcdef12"]);
+});

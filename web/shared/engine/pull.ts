@@ -61,7 +61,7 @@ async function page(line: Line, registry: FormRegistry, size: PageRows, report: 
   const { cursor, installId, scopeVersion, streams } = ledger.core;
   const photos = Object.keys(ledger.core.blobs).slice(0, MOST_NAMED);
   const asked = cursor === null ? [] : Object.keys(streams).filter((name) => streams[name]?.doubted);
-  const body = { protocol: PROTOCOL, install_id: installId, cursor, limit: size.limit, scope: { version: scopeVersion }, ...(asked.length ? { replace: asked } : {}), ...(photos.length ? { blobs: photos } : {}), unsent: unsentOf(ledger) };
+  const body = { protocol: PROTOCOL, install_id: installId, cursor, limit: size.limit, scope: { version: scopeVersion }, ...(asked.length ? { replace: asked } : {}), ...(photos.length ? { blobs: photos } : {}), unsent: unsentOf(ledger), ...(line.appVersion ? { app_version: line.appVersion } : {}) };
   let answer: Record<string, unknown>;
   const began = performance.now();
   try {
