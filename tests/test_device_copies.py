@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sync.device import AnswerNotUnderstood, ForkNeeded, Offline, Phone
-from sync.device.push import departures_known, next_batch, push
+from sync.device.push import _lacked_behind, departures_known, next_batch, push
 from sync.device.transport import Answer
 from sync.digest import record_hash, to_hex
 from tests.device_kit import OWN_STREAM, answer_all, claimed, keep, phone_at, put, remove, totals
@@ -226,6 +226,20 @@ def test_s25_what_a_restored_server_lost_counts_as_unsent_though_the_line_breaks
     with pytest.raises(Offline):
         push(phone._store, Breaking(), claimed)
     assert [row["n"] for row in phone._store.rows("SELECT n FROM log WHERE state <> 'answered' ORDER BY n")] == [1, 2, 3]
+
+
+def test_s25_what_waits_after_a_restore_is_not_done_though_it_was_before(phone: Phone) -> None:
+    """Sent again it is held: it stands on the phone as what I wrote, and is not forgotten as done."""
+    new = phone.create("household", {"kind": "family"})
+    answer_all(phone, v=1)
+    op_id = phone._store.rows("SELECT op_id FROM log")[0][0]
+    keep(phone._store, [put(A, 1, new)], streams=[A], told=totals((A, {new: 1}, {})), applied=(1, op_id))
+    assert [row[0] for row in phone._store.rows("SELECT settled FROM log")] == [1]
+    _lacked_behind(phone._store, 0)
+    answer_all(phone, "held", reason="parent", epoch="second")
+    assert [tuple(row) for row in phone._store.rows("SELECT settled, now_outcome FROM log")] == [(0, "held")]
+    keep(phone._store, [], streams=[A], told=totals((A, {}, {})), applied=(1, op_id), epoch="second", from_zero=True)
+    assert _shown(phone) == {new: None}
 
 
 def test_answers_that_break_the_protocol_are_not_kept(phone: Phone) -> None:

@@ -16,6 +16,7 @@ from sync.device.errors import AnswerNotUnderstood, ForkNeeded, ServerBusy
 from sync.device.keeping import is_own, op_id_at
 from sync.device.store import Store
 from sync.device.transport import Transport
+from sync.device.words import FINAL_OUTCOMES
 from sync.device.writing import MAX_GROUP_OPS
 
 DEFAULT_LIMITS = {"max_ops": 2000, "max_bytes": 8_000_000}
@@ -225,13 +226,13 @@ def _keep_receipt(store: Store, answer: dict[str, Any]) -> None:
 
 
 def note_status(store: Store, epoch: str, op_id: str, now: dict[str, Any], said: dict[str, Any]) -> None:
-    """Keep what the server says now of an operation, unless something newer is known already.
+    """Keep what the server says now of an operation, unless something newer is known already. What waits is not done, be it after a restore only.
 
     ``said`` has the record's version after the operation (absent where the record may not be seen) and the errors.
     """
     status = now.get("status") or 0
     store.run(
-        "UPDATE log SET now_outcome = ?, now_reason = ?, status = ?, errors = ?, epoch = ?, v = ? "
+        "UPDATE log SET now_outcome = ?, now_reason = ?, status = ?, errors = ?, epoch = ?, v = ?, settled = min(settled, ?) "
         "WHERE op_id = ? AND (status <= ? OR epoch IS NOT ?)",
         now.get("outcome"),
         now.get("reason"),
@@ -239,6 +240,7 @@ def note_status(store: Store, epoch: str, op_id: str, now: dict[str, Any], said:
         orjson.dumps(said.get("errors") or []).decode(),
         epoch,
         (said.get("record") or {}).get("v"),
+        now.get("outcome") in FINAL_OUTCOMES,
         op_id,
         status,
         epoch,

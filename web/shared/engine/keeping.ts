@@ -3,6 +3,7 @@
 
 import type { LogRow } from "./kept-types.ts";
 import type { Change, Ledger } from "./ledger.ts";
+import { FINAL_OUTCOMES } from "./view.ts";
 
 const KEPT_S = 90 * 86_400;
 
@@ -67,7 +68,7 @@ export interface Said {
   status?: unknown;
 }
 
-/** Keeps what the server says now of an operation, unless something newer is known already. */
+/** Keeps what the server says now of an operation, unless something newer is known already. What waits is not done, be it after a restore only. */
 export function noteStatus(change: Change, row: LogRow | null, epoch: string, now: Said, said: { record?: unknown; errors?: unknown }): void {
   if (!row) return;
   const status = Number(now.status ?? 0);
@@ -80,5 +81,6 @@ export function noteStatus(change: Change, row: LogRow | null, epoch: string, no
     errors: (said.errors as LogRow["errors"] | undefined) ?? [],
     epoch,
     v,
+    settled: row.settled && FINAL_OUTCOMES.has(String(now.outcome)),
   });
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { device, enrolled, restarted, scripted } from "./kit.ts";
-import { Cell } from "./kit-cell.ts";
+import { Cell, phone } from "./kit-cell.ts";
 
 test("S25: what a restored server lost counts as unsent as soon as a push learns of it, also where the line breaks before it went again", async () => {
   const cell = new Cell();
@@ -30,4 +30,20 @@ test("S25: what a restored server lost counts as unsent as soon as a push learns
   expect((await again.sync()).problem).toBeNull();
   expect(cell.seen.map(({ n }) => n)).toStrictEqual([1, 2, 3]);
   expect(again.outbox().unsent).toBe(0);
+});
+
+test("S25: what waits after a restore is not done, though it was before: it stands on the phone and is not forgotten", async () => {
+  const { cell, engine } = await phone();
+  const { ids } = await engine.write([{ kind: "create", type: "person", set: { name: "甲" } }]);
+  const id = ids[0] as string;
+  cell.put(id, 1, { name: "甲" });
+  await engine.sync();
+  expect(engine.operations()[0]).toMatchObject({ outcome: "applied", settled: true });
+
+  Object.assign(cell, { epoch: "e2", applied: { n: 0, op_id: null }, rows: [], outcome: "held", reason: "parent", safeN: 9 });
+  await engine.write([{ kind: "create", type: "person", set: { name: "乙" } }]); // by this the push learns of it, before any pull
+  await engine.sync();
+  await engine.sync();
+  expect(engine.operations().map((one) => [one.outcome, one.settled])).toStrictEqual([["held", false], ["held", false]]);
+  expect(engine.read(id)?.fields["name"]).toBe("甲");
 });
