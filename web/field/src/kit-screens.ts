@@ -22,19 +22,21 @@ export async function drawn(prepare: (made: Awaited<ReturnType<typeof phone>>) =
     close: () => app.unmount(),
     go: async (path: string) => void (await router.push(path)),
     back: () => router.back(),
-    at: (path: string | RegExp) => vi.waitFor(() => void (router.currentRoute.value.fullPath.match(path) || fail(`${path}, but ${router.currentRoute.value.fullPath}`)), WAIT),
+    at: (path: string | RegExp) => soon(() => void (router.currentRoute.value.fullPath.match(path) || fail(`${path}, but ${router.currentRoute.value.fullPath}`))),
     buttons,
-    tap: async (words: string) => void (await vi.waitFor(() => (buttons(words)[0] ?? fail(words)), WAIT)).click(),
-    says: (words: string) => vi.waitFor(() => void (document.body.textContent?.includes(words) || fail(words)), WAIT),
+    tap: async (words: string) => void (await soon(() => (buttons(words)[0] ?? fail(words)))).click(),
+    says: (words: string) => soon(() => void (document.body.textContent?.includes(words) || fail(words))),
     type: async (name: string, value: string) => {
-      const input = await vi.waitFor(() => document.querySelector<HTMLInputElement>(`#f-${name}`) ?? fail(name), WAIT);
+      const input = await soon(() => document.querySelector<HTMLInputElement>(`#f-${name}`) ?? fail(name));
       input.value = value;
       input.dispatchEvent(new Event("input"));
     },
   };
 }
 
-const WAIT = { timeout: 10_000 };
+/** As long as a busy machine takes. */
+export const soon = <T>(check: () => T): Promise<T> => vi.waitFor(check, { timeout: 30_000 });
+vi.setConfig({ testTimeout: 120_000 });
 function fail(what: string): never {
   throw new Error(`not on the screen: ${what}`);
 }

@@ -21,6 +21,8 @@ export interface Door {
   stands: Due;
   /** Somebody here is cared for. */
   care: boolean;
+  /** Two differ about the household or somebody in it, and nobody has settled it. */
+  disputed: boolean;
   /** Agreed for this day or before. */
   appointment: string | null;
   /** Last outcome of the newest visit: nobody home, refused … */
@@ -74,10 +76,12 @@ export function lookOver(nowMs: number): Day {
   const homes = new Map<string, string>();
   const ages = new Map<string, number[]>();
   const residents = new Map<string, Resident[]>();
+  const disputed = new Set<string>();
   for (const person of from.list("person")) {
     const home = text(person.fields["residence_household"]);
     if (home === null) continue;
     homes.set(person.id, home);
+    if (person.conflicts.length) disputed.add(home);
     const dwelling = dwellings.get(home);
     const deceased = person.fields["vital_status"] === "deceased";
     const one: Resident = { residence_dwelling: dwelling ?? null, presence: text(person.fields["presence"]), birth_date: text(person.fields["birth_date"]), deceased, collective: from.read(home)?.fields["kind"] === "collective" };
@@ -115,6 +119,7 @@ export function lookOver(nowMs: number): Day {
       state: freshness(days, stands.every_days),
       stands,
       care: cares.has(household.id),
+      disputed: household.conflicts.length > 0 || disputed.has(household.id),
       appointment: stands.appointment !== null && stands.appointment <= today ? stands.appointment : null,
       address: addressOf(household.id),
       lastOutcome: visit ? String(visit.fields["outcome"]) : null,

@@ -1,6 +1,6 @@
 // @vitest-environment jsdom
-import { expect, test, vi } from "vitest";
-import { drawn } from "../kit-screens.ts";
+import { expect, test } from "vitest";
+import { drawn, soon } from "../kit-screens.ts";
 
 const dialog = (): HTMLElement => [...document.querySelectorAll<HTMLElement>("[role=dialog]")].find((one) => one.style.display !== "none") as HTMLElement;
 const fail = (): never => {
@@ -18,7 +18,7 @@ test("a sheet has a name and takes the keyboard, which goes round in it and come
   const [opener] = buttons("走访结果");
   opener!.focus();
   await tap("走访结果");
-  await vi.waitFor(() => expect(document.activeElement).toBe(dialog()));
+  await soon(() => expect(document.activeElement).toBe(dialog()));
   expect([dialog().getAttribute("aria-modal"), dialog().getAttribute("aria-label")]).toStrictEqual(["true", "这次走访怎么样？"]);
   const inside = [...dialog().querySelectorAll("button")];
   press("Tab", { shiftKey: true });
@@ -26,17 +26,17 @@ test("a sheet has a name and takes the keyboard, which goes round in it and come
   press("Tab");
   expect(document.activeElement).toBe(inside[0]);
   press("Escape");
-  await vi.waitFor(() => expect(document.activeElement).toBe(opener));
+  await soon(() => expect(document.activeElement).toBe(opener));
   opener!.click();
-  await vi.waitFor(() => expect(document.activeElement).toBe(dialog()));
+  await soon(() => expect(document.activeElement).toBe(dialog()));
   buttons("关闭").at(-1)!.click();
-  await vi.waitFor(() => expect(document.activeElement).toBe(opener));
+  await soon(() => expect(document.activeElement).toBe(opener));
 
   // a list to choose from is one, too
   await go("/new/resource");
-  const choice = await vi.waitFor(() => document.querySelector<HTMLElement>("[aria-haspopup=dialog]") ?? fail());
+  const choice = await soon(() => document.querySelector<HTMLElement>("[aria-haspopup=dialog]") ?? fail());
   choice.focus();
   choice.click();
-  await vi.waitFor(() => expect(document.activeElement).toBe(dialog()));
+  await soon(() => expect(document.activeElement).toBe(dialog()));
   close();
 });

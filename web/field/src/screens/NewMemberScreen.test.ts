@@ -1,6 +1,6 @@
 // @vitest-environment jsdom
-import { expect, test, vi } from "vitest";
-import { drawn } from "../kit-screens.ts";
+import { expect, test } from "vitest";
+import { drawn, soon } from "../kit-screens.ts";
 
 test("a new household is written with its first member in one act: whoever backs out before leaves nothing behind", async () => {
   let dwelling = "";
@@ -17,7 +17,7 @@ test("a new household is written with its first member in one act: whoever backs
 
   await tap("合租");
   await type("name", "试验户主");
-  await vi.waitFor(() => expect(engine.drafts()[0], "kept while it is typed").toMatchObject({ about: [dwelling] }));
+  await soon(() => expect(engine.drafts()[0], "kept while it is typed").toMatchObject({ about: [dwelling] }));
   await tap("保存再加一个");
   await at(/\/member\?head=1$/);
   const [household] = engine.list("household");
@@ -48,10 +48,10 @@ test("who is brought from another door leaves a reason and a new head behind, an
   await type("name", "试验甲");
   await type("birth_date", "19620914");
   await tap("就是他，接到本户");
-  await vi.waitFor(() => expect(buttons("接到本户").at(-1), "no reason was given").toHaveProperty("disabled", true));
+  await soon(() => expect(buttons("接到本户").at(-1), "no reason was given").toHaveProperty("disabled", true));
   await tap("婚出");
   await tap("试验乙");
-  await vi.waitFor(() => expect(buttons("接到本户").at(-1)).toHaveProperty("disabled", false));
+  await soon(() => expect(buttons("接到本户").at(-1)).toHaveProperty("disabled", false));
   buttons("接到本户").at(-1)!.click();
   await at(/^\/person\/p1$/);
   expect(engine.read(head)?.fields).toMatchObject({ residence_household: home, joined_reason: "moved_in" });

@@ -1,6 +1,6 @@
 // @vitest-environment jsdom
-import { expect, test, vi } from "vitest";
-import { drawn } from "../kit-screens.ts";
+import { expect, test } from "vitest";
+import { drawn, soon } from "../kit-screens.ts";
 
 test("a full phone says that what was read is not kept as read, and the news stay until it is", async () => {
   const { engine, parts, go, tap, says, at, buttons, close } = await drawn(async ({ engine, cell }) => {
@@ -23,13 +23,13 @@ test("a full phone says that what was read is not kept as read, and the news sta
   await go("/sync");
   await says("负责的网格有变化");
   buttons("知道了").at(-1)!.click();
-  await vi.waitFor(() => expect(alert()).toContain("手机存储已满"));
+  await soon(() => expect(alert()).toContain("手机存储已满"));
   expect([engine.notices().length, news()]).toStrictEqual([1, true]);
 
   parts.disk.room = Infinity;
-  await vi.waitFor(() => expect(buttons("知道了").at(-1)).toHaveProperty("disabled", false));
+  await soon(() => expect(buttons("知道了").at(-1)).toHaveProperty("disabled", false));
   buttons("知道了").at(-1)!.click();
-  await vi.waitFor(() => expect([news(), engine.problems().map((one) => one.code)]).toStrictEqual([false, expect.not.arrayContaining(["storage_full"])]));
+  await soon(() => expect([news(), engine.problems().map((one) => one.code)]).toStrictEqual([false, expect.not.arrayContaining(["storage_full"])]));
   await go(`/notice/${notice!.id}`);
   await tap("知道了");
   await at(/^\/sync$/);
