@@ -72,6 +72,39 @@ def test_somebody_who_lives_here_already_is_warned_of_by_name_birth_and_door(pho
     give_up(phone)
 
 
+def test_a_sheet_and_the_wheels_of_a_day_hold_the_keyboard_and_can_be_read_by_everybody(phone: FieldPhone):
+    """The focus goes in and comes back to the button behind Escape; axe finds nothing on a sheet, on the wheels, and on the scanner of a phone that reads QR codes."""
+    household = phone.due(1)[0]
+    phone.household(household)
+    person = str(phone.page.locator("main a.item[href*='/person/']").first.get_attribute("href"))[1:]
+    found: dict[str, list[str]] = {}
+    dialog = phone.page.get_by_role("dialog")
+    for path, name in ((f"/household/{household}", "走访结果"), (f"{person}/leave/left", "滚轮选日期")):
+        phone.go(path)
+        button = phone.page.get_by_role("button", name=name, exact=True)
+        button.click()
+        expect(dialog).to_be_focused()
+        found[name] = phone.barriers()
+        phone.page.keyboard.press("Escape")
+        expect(button).to_be_focused()
+    assert found == {"走访结果": [], "滚轮选日期": []}
+
+
+def test_a_phone_that_reads_no_codes_says_so_and_one_that_does_offers_its_scanner(browser: Browser, demo_site: DemoSite):
+    """Paste or type, it says; and axe finds nothing on the scanner, which has the focus."""
+    context = browser.new_context(**CHEAP_PHONE)
+    page = context.new_page()
+    page.goto(f"{demo_site.url}/field/")
+    page.get_by_text("不能扫二维码").wait_for()
+    expect(page.get_by_role("button", name="扫一扫")).to_have_count(0)
+    page.add_init_script("window.BarcodeDetector = class { static async getSupportedFormats() { return ['qr_code'] } }")
+    page.reload()
+    page.get_by_role("button", name="扫一扫").click()
+    expect(page.get_by_role("dialog", name="扫一扫")).to_be_focused()
+    assert FieldPhone(page, demo_site).barriers() == []
+    context.close()
+
+
 def give_up(phone: FieldPhone) -> None:
     """Leave a form without what was typed."""
     here = phone.page.evaluate("location.hash")
