@@ -243,3 +243,19 @@ class Colleague:
         sent = self.context.patch(begun.headers["location"], data=picture, headers=headers | piece)
         assert sent.ok, sent.text()
         return name
+
+
+def own_columns_stay(page: Page, saved_list: str) -> None:
+    """A saved list has its own columns, and leaves alone those that one keeps for the roster; it stands open in the end."""
+    chosen = page.get_by_role("button", name=re.compile("显示列"))
+    saved = chosen.inner_text()
+    chosen.click()
+    page.get_by_role("button", name="全部显示").click()
+    own = chosen.inner_text()
+    assert own != saved
+    page.get_by_role("button", name=saved_list, exact=True).click()
+    expect(chosen).to_have_text(saved)
+    page.reload()
+    expect(chosen).to_have_text(own)
+    page.get_by_role("button", name=saved_list, exact=True).click()
+    expect(chosen).to_have_text(saved)

@@ -89,6 +89,22 @@ def test_an_edition_is_shown_as_it_was_sent(secretary):
     assert (properties["lead"], properties["households"], properties["code"]) == ("某某", 120, f"{CODE}001")
 
 
+def test_who_publishes_no_cells_sees_those_that_were_in_force(office, secretary):
+    """A planner who looks at a past day gets the cells of that day, without the certificate, a worker the own ones; no draft is shown to them."""
+    standing = secretary.get(path_of()).json["editions"][0]["edition_id"]
+    draft, _ = sent(secretary, collection(cell(1, WEST, SOUTH, WEST + SIDE, SOUTH + SIDE)))
+    whole = secretary.get(f"{path_of()}/{standing}").json
+    assert whole["certificate"] is not None or whole["edition"]["state"] == "published"
+    planner = office.signed_in("planner")
+    seen = planner.get(f"{path_of()}/{standing}").json
+    assert (seen["cells"], seen["certificate"]) == (whole["cells"], None)
+    own = office.signed_in("grid_worker").get(f"{path_of()}/{standing}").json["cells"]["features"]
+    assert [one["id"] for one in own] == [one["cell_id"] for one in office.signed_in("grid_worker").get(f"/api/v1/communities/{COMMUNITY}/overview").json["cells"]]
+    assert len(own) < len(whole["cells"]["features"])
+    assert problem(planner.get(f"{path_of()}/{draft}")) == (404, "not-found") != secretary.get(f"{path_of()}/{draft}").status_code
+    assert problem(planner.get(path_of())) == (403, "outside-your-scope")
+
+
 BROKEN = {
     "overlap": collection(cell(1, 120.6, 31.3, 120.611, 31.31), cell(2, 120.61, 31.3, 120.62, 31.31)),
     "gap": collection(

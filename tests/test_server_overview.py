@@ -10,14 +10,14 @@ from front_door import COMMUNITY, FIRST_DAY, NEIGHBOUR, problem
 from hypothesis import given
 from hypothesis import strategies as st
 from records_kit import IDS, actor_of, office_with_records, write_operation
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from forms.derived import age_on
 from server.jobs.kinds import SWEEPERS
-from server.models import daily_figure, record
+from server.models import daily_figure, edition, record
 from server.services import daily_figures
 from server.services.push import accept_user_operation
-from server.store.database import read
+from server.store.database import read, write
 
 OVERVIEW = f"/api/v1/communities/{COMMUNITY}/overview"
 WORK = f"/api/v1/communities/{COMMUNITY}/work"
@@ -149,6 +149,41 @@ def test_a_past_day_has_its_ages_its_density_and_the_months_up_to_it(office):
     planner = told(office, "planner", f"{OVERVIEW}?as_of=2025-12-31")
     assert planner["trend"] == [] and planner["total"]["ages"] is None and planner["cells"][0]["density_per_km2"] is None
     assert problem(office.signed_in("secretary").get(f"{OVERVIEW}?as_of=2026-02-30")) == (422, "invalid-input")
+
+
+def test_a_past_day_has_the_figures_that_were_written_down_then(office, clock):
+    """What carries no dates is of a past day what was counted then, in each cell and together, and the answer names the day that was written
+    down; a day of which nothing was kept within a week, or only under other cells, is counted as recorded now."""
+    clock.advance(days=1)
+    before, counted = told(office), told(office)["as_of"][:10]
+    daily_figures.sweep(office.house)
+    clock.advance(days=5)
+    create = {"kind": "create", "type": "dwelling", "set": {"building": IDS["building_b"], "door_number": "909", "use": "home", "expected": True}}
+    assert accept_user_operation(office.house, actor_of(office, "secretary"), create | {"id": "01950000-0000-7000-8000-00000000dddd"})["now"]["outcome"] == "applied"
+    new = {"kind": "create", "type": "organization", "id": "01950000-0000-7000-8000-00000000eeee", "set": {"name": "新店", "building": IDS["building_b"]}}
+    accept_user_operation(office.house, actor_of(office, "secretary"), new)
+    after = told(office)
+    dateless = {"household", "dwelling", "building", "party_member", "organization", "resource"}
+    assert after["total"]["coverage"] != before["total"]["coverage"] and after["total"]["counts"]["dwelling"] == before["total"]["counts"]["dwelling"] + 1
+
+    def shown(found, kinds=dateless):
+        return [({kind: one["counts"][kind] for kind in kinds}, one["coverage"]) for one in (*found["cells"], found["unplaced"], found["total"])]
+
+    for day in (counted, date.fromisoformat(counted) + timedelta(days=3)):
+        then = told(office, path=f"{OVERVIEW}?as_of={day}")
+        assert (then["kept"]["day"], set(then["kept"]["counts"])) == (counted, dateless)
+        assert shown(then) == shown(before) != shown(after)
+        own = told(office, "grid_worker", f"{OVERVIEW}?as_of={day}")
+        assert own["total"]["coverage"] == own["cells"][0]["coverage"] == before["cells"][0]["coverage"]
+        planner = told(office, "planner", f"{OVERVIEW}?as_of={day}")["total"]
+        assert (planner["counts"]["dwelling"], planner["counts"]["household"]) == (before["total"]["counts"]["dwelling"], None)
+        assert planner["coverage"] == before["total"]["coverage"] | {"surveyed_dwellings": None, "share": None}
+    for day in (date.fromisoformat(counted) - timedelta(days=1), date.fromisoformat(counted) + timedelta(days=8)):
+        then = told(office, path=f"{OVERVIEW}?as_of={day}")
+        assert then["kept"] is None and shown(then) == shown(after)
+    with write(office.house.engine) as connection:
+        connection.execute(update(edition).where(edition.c.community_id == COMMUNITY).values(published_at=f"{counted}T04:00:00.000Z"))
+    assert told(office, path=f"{OVERVIEW}?as_of={counted}")["kept"] is None  # the cells came into force after that day's figures may have been counted
 
 
 # ---------------------------------------------------------------- how the work stands

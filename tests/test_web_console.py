@@ -20,6 +20,7 @@ from console_kit import (
     choose,
     edition_in_force,
     open_part,
+    own_columns_stay,
     rows_of,
     shown_count,
     sign_in,
@@ -112,6 +113,7 @@ def test_a_roster_is_filtered_sorted_scrolled_and_given_as_a_workbook_with_the_p
     expect(office_page.get_by_role("button", name="空置房屋清单", exact=True)).to_be_visible()
     offered = Colleague(playwright, demo_site, "worker1").get("/api/v1/saved-rosters")["saved_rosters"]
     assert [(one["name"], one["mine"]) for one in offered] == [("空置房屋清单", False)]
+    own_columns_stay(office_page, "空置房屋清单")
     empty = [one for one in rows_of(demo_site, "dwelling").values() if one["occupancy"] == "empty"]
     expect(office_page.locator("footer.foot")).to_contain_text("没有遗漏")
     office_page.get_by_role("button", name="导出 Excel").click()

@@ -120,6 +120,10 @@ def test_a_newcomer_is_entered_or_brought_from_where_they_lived(desk: Desk):
     dialog.get_by_label("证件号码").fill(NUMBER[:-1] + "X")
     expect(dialog.get_by_role("status")).to_contain_text("身份证号校验位或日期不符")
     dialog.get_by_label("证件号码").fill(NUMBER)
+    dialog.get_by_text("已在册，搬过来").click()
+    expect(dialog.get_by_label("是谁")).to_be_visible()
+    dialog.get_by_text("还没登记过").click()
+    expect(dialog.get_by_label("姓名")).to_have_value("甲新来")  # what was typed is there after a look at the other way
     expect(dialog.get_by_role("combobox", name="出生日期")).to_have_value("2015-03-07")
     on(dialog, "居住起始日期")
     choose(dialog, "与户主关系", "子", exact=True)

@@ -23,6 +23,15 @@ _OVERVIEW: dict[str, Any] = {
         "cells": {"type": "array", "items": {"type": "object"}},
         "unplaced": {"type": "object"},
         "total": {"type": "object"},
+        "kept": {
+            "type": ["object", "null"],
+            "description": "of a past day: where its coverage and the counts of what carries no dates come from",
+            "required": ["day", "counts"],
+            "properties": {
+                "day": {"type": "string", "format": "date"},
+                "counts": {"type": "array", "items": {"type": "string"}, "description": "record types counted on that day"},
+            },
+        },
         "trend": {
             "type": "array",
             "items": {
@@ -56,7 +65,9 @@ _WORK: dict[str, Any] = {
     more="The baseline of GET …/baseline with more figures for each cell. `trend` has the last kept day of each month; figures are "
     "written down once a day. Months before the first kept day are `reckoned`: counted afterwards from what is on record, without "
     "freshness and conflicts. Of a past day neither is known: `freshness`, `freshness_buckets`, `open` and `open_conflicts` are null "
-    "then. No personal values.",
+    "then. Coverage and the counts of what carries no dates (households, dwellings, buildings, organizations, party members, resources) are those "
+    "written down on that day, or at most a week before it: `kept` says on which day and which; what it does not name is counted as recorded "
+    "now. No personal values.",
 )  # fmt: skip
 def show_overview(community_id: str) -> Response:
     """Needs ``read_baseline`` in the community."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
@@ -12,7 +13,8 @@ from server.permissions import Scope, cell_stream
 from server.services.accounts import today
 from server.services.baseline_then import AGED, SMALL, VERY_OLD, baseline_then
 from server.services.cell_figures import HomeFigures, home_figures
-from server.store import overview
+from server.services.roster_query import end_of_day
+from server.store import overview, places
 from server.store.database import read, write
 from server.store.overview import TOTAL
 from server.store.scoping import UNPLACED
@@ -25,7 +27,11 @@ MOST_RECKONED = 30_000
 """Records of a community up to which its past months are counted from the records: a second or two for each month."""
 
 _COUNTED = {"household": "households", "person": "persons", "dwelling": "dwellings", "party_member": "party_members",
-            "organization": "organizations"}  # fmt: skip
+            "organization": "organizations", "building": "buildings", "resource": "resources"}  # fmt: skip
+_DATELESS = ("household", "dwelling", "building", "party_member", "organization", "resource")
+"""What carries no dates of its own: of a past day it is known only from what was kept then."""
+KEPT_WITHIN_DAYS = 7
+"""How far before a day that was asked for a kept day may lie: a server that was off for longer knows no better than today."""
 
 
 def birthdays(day: date) -> tuple[str, str, str]:
@@ -92,7 +98,9 @@ def sweep(house: House) -> int:
         with read(house.engine) as connection:
             homes = figures_now(house, connection, Scope((community_id,)), community_id, date.fromisoformat(day))
         with write(house.engine) as connection:
-            overview.keep_day(connection, community_id, day, homes | {TOTAL: summed(list(homes.values()))})
+            # The sum names everything that was counted: a kind without any record is known to have had none.
+            total = dict.fromkeys(_COUNTED.values(), 0) | summed(list(homes.values()))
+            overview.keep_day(connection, community_id, day, homes | {TOTAL: total})
     return len(missing)
 
 
@@ -128,6 +136,48 @@ def _reckoned(told: Mapping[str, Any]) -> dict[str, int]:
         "surveyed": coverage["surveyed_dwellings"], "aged": ages["aged_60"], "very_old": ages["aged_80"], "small": ages["under_3"],
         "reckoned": 1,
     }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class KeptDay:
+    """Figures by home as they were written down on a day, of those homes that are in sight."""
+
+    day: str
+    homes: Mapping[str, dict[str, int]]
+    counts: tuple[str, ...]
+    """The record types whose number was kept: earlier versions kept fewer."""
+
+    def told(self, summary: dict[str, Any], home: str | None) -> None:
+        """Put what was kept of a home (None: of all) into a baseline's figures; what may not be told stays untold."""
+        figures = summed(list(self.homes.values())) if home is None else self.homes.get(home, {})
+        for kind in self.counts:
+            if summary["counts"].get(kind) is not None:
+                summary["counts"][kind] = figures.get(_COUNTED[kind], 0)
+        coverage = summary["coverage"]
+        coverage["expected_dwellings"] = expected = figures.get("expected", 0)
+        if coverage["surveyed_dwellings"] is not None:
+            coverage["surveyed_dwellings"] = surveyed = figures.get("surveyed", 0)
+            coverage["share"] = round(surveyed / expected, 4) if expected else None
+
+
+def kept_on(connection: Any, scope: Scope, community_id: str, day: str, edition_id: str | None) -> KeptDay | None:
+    """What was written down on a day, or at most a week before it, under the edition that was in force then throughout.
+
+    None where nothing was: what was reckoned afterwards says no more than the records, and other borders divide otherwise.
+    """
+    since = (date.fromisoformat(day) - timedelta(days=KEPT_WITHIN_DAYS)).isoformat()
+    found = overview.last_kept(connection, community_id, since, day, None if scope.streams is None else [*scope.streams, TOTAL])
+    if found is None:
+        return None
+    kept_day, homes = found
+    total = homes.pop(TOTAL)
+    if "reckoned" in total:
+        return None
+    before = end_of_day((date.fromisoformat(kept_day) - timedelta(days=1)).isoformat())
+    for row in places.editions_of(connection, community_id):
+        if row.edition_id == edition_id and (row.published_at or "") <= before:
+            return KeptDay(kept_day, homes, tuple(kind for kind in _DATELESS if _COUNTED[kind] in total))
+    return None
 
 
 def _months_before(day: date, months: int) -> date:

@@ -21,7 +21,7 @@ from geo.moved_codes import moved_codes
 from geo.problem import ERROR, Problem
 from geo.repairs import suspect_datum
 from server.errors import CellsRefused, InputError, InvalidInput, MalformedBody, NotFound, OutsideScope
-from server.permissions import Actor, may
+from server.permissions import Actor, Scope, cell_stream, may
 from server.services.code_profiles import profile_of
 from server.services.places import cell_of_row
 from server.store import places as store
@@ -253,6 +253,14 @@ def find_edition(house: House, community_id: str, edition_id: str) -> EditionTol
     told = _told(row)
     features = [cell_feature(cell_of_row(one, told.layer), {"area_m2": one.area_m2}) for one in rows]
     return replace(told, cells={"type": "FeatureCollection", "features": features})
+
+
+def seen_by(scope: Scope, told: EditionTold) -> EditionTold:
+    """An edition as somebody sees it who publishes none: its cells within the scope, without the certificate; NotFound of a draft."""
+    if told.state == "draft" or told.cells is None:
+        raise NotFound("there is no such edition")
+    features = [one for one in told.cells["features"] if scope.streams is None or cell_stream(one["id"]) in scope.streams]
+    return replace(told, certificate=None, cells=told.cells | {"features": features})
 
 
 def as_collection(cells: Iterable[Cell]) -> dict[str, Any]:

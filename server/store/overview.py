@@ -128,6 +128,22 @@ def keep_day(connection: Connection, community_id: str, day: str, figures: Mappi
     insert_rows(connection, daily_figure, ("community_id", "day", "home", "figures"), rows, "ON CONFLICT DO NOTHING")
 
 
+def last_kept(
+    connection: Connection, community_id: str, since: str, until: str, homes: Iterable[str] | None
+) -> tuple[str, dict[str, dict[str, int]]] | None:
+    """(day, figures by home) of the last kept day from a day to another, of all homes or of these; None when none was kept."""
+    rows = list(
+        run(
+            connection,
+            "SELECT d.day, d.home, d.figures FROM daily_figure d WHERE d.community_id = ? AND d.day = ("
+            "SELECT MAX(m.day) FROM daily_figure m WHERE m.community_id = ? AND m.home = ? AND m.day BETWEEN ? AND ?)",
+            (community_id, community_id, TOTAL, since, until),
+        )
+    )
+    wanted = None if homes is None else set(homes)
+    return (rows[0][0], {row[1]: orjson.loads(row[2]) for row in rows if wanted is None or row[1] in wanted}) if rows else None
+
+
 def month_ends(
     connection: Connection, community_id: str, since: str, until: str, homes: Iterable[str]
 ) -> list[tuple[str, str, dict[str, int]]]:

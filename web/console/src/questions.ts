@@ -46,6 +46,8 @@ interface Answering {
   day?: string | null;
   /** Another order than the question's own. */
   sort?: string[];
+  /** Other columns than one's own. */
+  columns?: string[] | null;
 }
 
 /** Open the list that answers; `cell` narrows it. */
@@ -58,7 +60,7 @@ export async function answer(question: Question, options: Answering = {}): Promi
   const day = list.of_the_present ? null : (options.day ?? null);
   const then = day ? (await questionsOn(day)).find((one) => one.name === question.name)?.lists.find((one) => one.name === list.name) : null;
   const filters = [...(then ?? list).filters, ...(options.given ?? [])];
-  setAsked(list.roster, { filters, sort: options.sort ?? list.sort ?? [], question: question.name, list: list.name, day, notOn: list.of_the_present ? (options.day ?? null) : null });
+  setAsked(list.roster, { filters, sort: options.sort ?? list.sort ?? [], question: question.name, list: list.name, day, notOn: list.of_the_present ? (options.day ?? null) : null, columns: options.columns ?? null });
   await router.push({ path: `/rosters/${list.roster}`, query: options.cell ? { cell: options.cell } : {} });
 }
 

@@ -15,9 +15,11 @@ export interface Asked {
   day: string | null;
   /** The past day from which a question was asked that can be answered for today only. */
   notOn: string | null;
+  /** The columns of a list that was saved, for as long as it is looked at; null: one's own. */
+  columns: string[] | null;
 }
 
-const NOTHING: Asked = { filters: [], sort: [], question: null, list: null, day: null, notOn: null };
+const NOTHING: Asked = { filters: [], sort: [], question: null, list: null, day: null, notOn: null, columns: null };
 
 const states = reactive<Record<string, Asked>>({});
 

@@ -148,6 +148,8 @@ export interface Baseline {
   unplaced: BaselineFigures | null;
   total: BaselineFigures;
   trend?: TrendPoint[];
+  /** Of a past day: the day that was written down, and which counts besides coverage come from it; null where none was. */
+  kept?: { day: string; counts: string[] } | null;
 }
 
 export interface RosterFilterAsked {

@@ -37,6 +37,7 @@ export const rosters = {
   downloading: ["正在生成文件…", "Making the file…"],
   kept: ["已下载 {name}", "Downloaded {name}"],
   shownColumns: ["已选 {n} 列", "{n} columns"],
+  countFailed: ["各网格的数量没有读到：{why}", "The numbers per cell could not be read: {why}"],
   printedPart: ["只印了已读出的 {n} 条；按页面上的“打印”可印全部", "Only the {n} rows read so far; the page's own “Print” prints them all"],
   restFailed: ["后面的没有读到，上面 {n} 行仍在：{why}", "What follows did not come, the {n} rows above stay: {why}"],
   emptyList: ["没有符合条件的记录", "No record fits"],

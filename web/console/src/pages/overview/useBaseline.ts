@@ -5,7 +5,7 @@ import type { Baseline, CellFeature } from "../../api/types.ts";
 import { overviewOf } from "../../first.ts";
 import { useLatest } from "../../latest.ts";
 import { baseCells, loadReference, reference } from "../../reference.ts";
-import { communityId, may } from "../../session.ts";
+import { communityId } from "../../session.ts";
 
 interface Shown {
   baseline: Baseline;
@@ -27,7 +27,7 @@ export function useBaseline(day: () => string | null) {
       // Figures stand before the map does, but never on the cells of another edition.
       if (!on) tell({ baseline: told, cells: null });
       const inForce = (await read).edition?.edition_id;
-      const other = told.edition && told.edition.edition_id !== inForce && may("cells");
+      const other = told.edition && told.edition.edition_id !== inForce;
       tell({ baseline: told, cells: other ? (await get<{ cells: { features: CellFeature[] } }>(`${path}/editions/${told.edition!.edition_id}`)).cells.features : null });
     });
   }
