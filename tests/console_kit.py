@@ -62,12 +62,35 @@ _STEPS = """(() => {
 })()"""
 
 
-def sign_in(page: Page, site: DemoSite, login: str = "secretary") -> None:
-    """Open the console and sign in as somebody of the demo."""
+_SESSIONS: dict[tuple[str, str], list[Any]] = {}
+"""By address and account: how somebody of the demo is signed in at a server, for as long as the tests of this process run."""
+
+
+def sign_in_by_form(page: Page, site: DemoSite, login: str = "secretary") -> None:
+    """Open the console and sign in as somebody of the demo, as a hand does."""
     page.goto(site.url)
     page.get_by_label("账号").fill(login)
     page.get_by_label("密码").fill(DEMO_PASSWORD)
     page.get_by_role("button", name="登录").click()
+    page.get_by_role("navigation", name="栏目").wait_for()
+
+
+def let_in(page: Page, site: DemoSite, login: str = "secretary") -> None:
+    """Somebody of the demo is signed in in this browser, in the session that other tests use too; one that a test has ended is begun anew."""
+    context = page.context
+    context.clear_cookies()
+    context.add_cookies(_SESSIONS.get((site.url, login), []))
+    # an answer without content: nobody is signed in
+    if context.request.get(f"{site.url}/api/v1/session", params={"optional": "true"}).status == 204:
+        answer = context.request.post(f"{site.url}/api/v1/session", data={"login": login, "password": DEMO_PASSWORD})
+        assert answer.ok, answer.text()
+        _SESSIONS[site.url, login] = [{"name": one["name"], "value": one["value"], "url": site.url} for one in context.cookies(site.url)]
+
+
+def sign_in(page: Page, site: DemoSite, login: str = "secretary") -> None:
+    """Open the console as somebody of the demo who is signed in; the form has tests of its own."""
+    let_in(page, site, login)
+    page.goto(site.url)
     page.get_by_role("navigation", name="栏目").wait_for()
 
 
@@ -77,10 +100,11 @@ def open_part(page: Page, name: str) -> None:
 
 
 def choose(where: Page | Locator, field: str, option: str | re.Pattern[str], *, exact: bool = False) -> None:
-    """Pick one of a menu as a hand does: an earlier menu that is still closing is waited for, it would take the click."""
+    """Pick one of a menu as a hand does: of the menu that belongs to the field, while an earlier one may still be closing over it."""
     page = where.page if isinstance(where, Locator) else where
+    box = where.get_by_role("combobox", name=field, exact=exact)
     where.locator(".el-select").filter(has=page.get_by_role("combobox", name=field, exact=exact)).click()
-    page.get_by_role("option", name=option, exact=exact).locator("visible=true").click()
+    page.locator(f"[id='{box.get_attribute('aria-controls')}']").get_by_role("option", name=option, exact=exact).locator("visible=true").click()
 
 
 def shown_count(page: Page) -> int:

@@ -24,6 +24,7 @@ from console_kit import (
     rows_of,
     shown_count,
     sign_in,
+    sign_in_by_form,
 )
 from playwright.sync_api import Page, Playwright, expect
 
@@ -37,7 +38,7 @@ def test_a_wrong_password_is_told_in_words_and_the_right_one_opens_the_overview(
     office_page.get_by_label("密码").fill("not-this-one")
     office_page.get_by_role("button", name="登录").click()
     expect(office_page.get_by_role("alert")).to_contain_text("账号或密码不对")
-    sign_in(office_page, demo_site)
+    sign_in_by_form(office_page, demo_site)
     expect(office_page.get_by_role("heading", level=1)).to_contain_text("桑榆里社区")
 
 

@@ -9,7 +9,7 @@ import uuid
 from typing import Any
 
 from browser_kit import DemoSite
-from console_kit import COMMUNITY, Colleague, choose, open_part, rows_of, shown_count, sign_in
+from console_kit import COMMUNITY, Colleague, choose, open_part, rows_of, shown_count, sign_in, sign_in_by_form
 from playwright.sync_api import Page, Playwright, expect
 
 
@@ -192,7 +192,7 @@ def test_an_officer_chooses_among_the_communities_below(office_page: Page, demo_
     bar.get_by_role("button", name="街道工作人员").click()
     office_page.get_by_role("menuitem", name="退出登录").click()
     expect(office_page.get_by_label("账号")).to_be_visible()
-    sign_in(office_page, demo_site, "officer")
+    sign_in_by_form(office_page, demo_site, "officer")
     expect(office_page.get_by_role("region", name="选择要看的社区")).to_be_visible()
 
 
