@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from browser_kit import DemoSite
-from console_kit import Row, choose, rows_of, sign_in, today
+from console_kit import Row, choose, let_in, rows_of, today
 from playwright.sync_api import Locator, Page, expect
 from test_web_console import AXE, faults
 
@@ -21,7 +21,7 @@ NUMBER = "999999201503070035"
 
 @pytest.fixture
 def desk(office_page: Page, demo_site: DemoSite) -> Desk:
-    sign_in(office_page, demo_site)
+    let_in(office_page, demo_site)
     return Desk(office_page, demo_site)
 
 
@@ -53,20 +53,28 @@ class Desk:
     def finish(self, dialog: Locator, told: str) -> None:
         """The form as it is filled in stands in nobody's way; confirmed, it says what became of it."""
         expect(self.page.locator(".el-popper").locator("visible=true")).to_have_count(0)
+        expect(self.page.locator(".el-message")).to_have_count(0)  # of the act before: words that fade have no contrast
         assert faults(self.page, AXE.read_text()) == []
         dialog.get_by_role("button", name=SURE).click()
         expect(self.page.get_by_text(told)).to_be_visible(timeout=20_000)
         expect(dialog).to_have_count(0)
+
+    def around(self, title: str) -> Locator:
+        """The card of what belongs to the record."""
+        return self.page.locator("section.card").filter(has=self.page.get_by_role("heading", name=title, exact=True))
 
     def rows(self, kind: str) -> dict[str, Row]:
         return rows_of(self.site, kind)
 
     def homes(self, least: int) -> list[tuple[Row, list[Row]]]:
         """Households with a head and at least so many living members, the head first."""
-        people = [one for one in self.rows("person").values() if one["vital_status"] != "deceased"]
+        living: dict[str, list[Row]] = {}
+        for one in self.rows("person").values():
+            if one["vital_status"] != "deceased":
+                living.setdefault(one["residence_household"] or "", []).append(one)
         found = []
         for home in self.rows("household").values():
-            members = sorted((one for one in people if one["residence_household"] == home.id), key=lambda one: one.id != home["head"])
+            members = sorted(living.get(home.id, []), key=lambda one: one.id != home["head"])
             if len(members) >= least and members[0].id == home["head"]:
                 found.append((home, members))
         return found
@@ -78,10 +86,10 @@ class Desk:
         return found[0]
 
 
-def find(dialog: Locator, field: str, text: str) -> None:
-    """Look for a record by words and take the first hit."""
+def find(dialog: Locator, field: str, text: str, told: str = "") -> None:
+    """Look for a record by words and take the first hit that tells this, too."""
     dialog.get_by_role("combobox", name=field).fill(text)
-    dialog.page.get_by_role("option").locator("visible=true").first.click()
+    dialog.page.get_by_role("option").filter(has_text=told).locator("visible=true").first.click()
 
 
 def on(dialog: Locator, field: str) -> None:
@@ -158,8 +166,9 @@ def test_a_newcomer_is_entered_or_brought_from_where_they_lived(desk: Desk):
     assert (desk.rows("household")[there.id]["head"], people[heir.id]["relation_to_head"]) == (heir.id, HEAD)
 
 
-def test_a_household_has_another_head_splits_and_moves(desk: Desk):
-    """Relations follow the new head; who is parted has a household with a head behind the same door; who moves lives behind the other door from that day."""
+def test_a_household_has_another_head_splits_moves_and_is_joined_again(desk: Desk):
+    """Relations follow the new head; who is parted has a household with a head behind the same door; who moves lives behind the other door from that day;
+    joined again, everybody lives here under the head that was chosen, and the household that ended leads to the one that stayed."""
     home, (head, heir, third, *_) = desk.homes(4)[3]
     dialog = desk.begin("household", home.id, "换户主")
     choose(dialog, "谁当户主", heir["name"])
@@ -197,6 +206,26 @@ def test_a_household_has_another_head_splits_and_moves(desk: Desk):
     choose(dialog, "离开原处的原因", "退租")
     desk.finish(dialog, "已迁到新住处")
     assert (desk.rows("household")[made]["dwelling"], desk.rows("household")[made].home) == (neighbour["dwelling"], neighbour.home)
+
+    dialog = desk.begin("household", home.id, "并户")
+    expect(dialog.get_by_role("button", name="确定")).to_be_disabled()
+    find(dialog, "并哪一户", door, third["name"])
+    preview = dialog.get_by_role("status")
+    expect(preview).to_contain_text(f"{head['name']}（户主）")
+    expect(preview).to_contain_text(re.compile(f"并过来的.*{third['name']}（户主）"))
+    choose(dialog, "并户后谁当户主", heir["name"])
+    choose(dialog, head["name"], "父亲", exact=True)
+    choose(dialog, third["name"], "子", exact=True)
+    on(dialog, "哪天并户")
+    choose(dialog, "并过来的人离开原处的原因", "其他")
+    desk.finish(dialog, "已并户")
+    people = desk.rows("person")
+    assert [(people[one.id]["residence_household"], people[one.id]["relation_to_head"]) for one in (heir, head, third)] == [(home.id, HEAD), (home.id, "51"), (home.id, "20")]
+    assert desk.rows("household")[home.id]["head"] == heir.id
+    assert made not in desk.rows("household")
+    desk.page.goto(f"{desk.site.url}/#/records/household/{made}")
+    desk.page.get_by_role("link", name="看并到的那一份").click()
+    expect(desk.page).to_have_url(re.compile(f"/records/household/{home.id}$"))
 
 
 def test_the_form_leaves_to_the_dialogs_what_they_tell(desk: Desk):
@@ -236,3 +265,82 @@ def test_an_entrance_is_put_where_it_stands(desk: Desk):
     assert (now.home, now["anchor"]["method"], now["anchor"]["lon"]) == (other.home, "survey", round(other["anchor"]["lon"], 7))
     assert doors
     assert {one.home for one in desk.rows("household").values() if one["dwelling"] in doors} == {other.home}
+
+
+def test_what_the_office_did_is_written_on_the_page(desk: Desk):
+    """A visit with its outcome, somebody's care, a party member and where they checked in: each is entered on the page of whom it is about, and stands there."""
+    members = {one["person"] for one in desk.rows("party_member").values()}
+    home, (head, *_) = [one for one in desk.homes(2) if one[1][0].id not in members][12]
+    dialog = desk.begin("household", home.id, "记走访")
+    choose(dialog, "方式", "电话")
+    expect(dialog.get_by_role("button", name="保存")).to_be_disabled()
+    choose(dialog, "结果", "另约时间")
+    expect(dialog.get_by_role("alert")).to_contain_text("另约时间但未填日期")
+    on(dialog, "约定日期")
+    expect(dialog.get_by_role("alert")).to_have_count(0)
+    desk.finish(dialog, "已登记走访")
+    expect(desk.around("走访")).to_contain_text("另约时间")
+    visit = next(one for one in desk.rows("visit").values() if one["household"] == home.id and one["next_visit_on"] == DAY)
+    assert (visit["method"], visit["outcome"], visit.home) == ("phone", "appointment", home.home)
+    assert datetime.fromisoformat(visit["visited_at"]).astimezone(UTC) > datetime.now(UTC) - timedelta(minutes=10)
+
+    dialog = desk.begin("person", head.id, "记重点关爱")
+    choose(dialog, "类别", "慢性病")
+    choose(dialog, "业务条线", "卫生健康")
+    desk.finish(dialog, "已登记重点关爱")
+    expect(desk.around("重点关爱")).to_contain_text("慢性病")
+    care = next(one for one in desk.rows("care_status").values() if one["person"] == head.id and one["from_date"] == today().isoformat())
+    assert care.home == head.home
+
+    dialog = desk.begin("person", head.id, "登记党员")
+    choose(dialog, "党员类别", "中国共产党预备党员")
+    desk.finish(dialog, "已登记党员")
+    expect(desk.page.get_by_role("group", name="办理").get_by_role("button", name="登记党员")).to_have_count(0)
+    dialog = desk.begin("person", head.id, "报到")
+    choose(dialog, "可参与搬运", "是")
+    desk.finish(dialog, "已登记双报到")
+    member = next(one for one in desk.rows("party_member").values() if one["person"] == head.id)
+    (check_in,) = (one for one in desk.rows("check_in").values() if one["party_member"] == member.id)
+    assert (member["name"], member["political_code"], check_in["state"], check_in["registered_on"], check_in["can_carry_water"]) == (head["name"], "02", "registered", today().isoformat(), True)
+
+
+def test_a_new_building_its_dwelling_and_who_lives_there_are_entered_from_the_lists(desk: Desk):
+    """Where it is put is picked on the map; into which cell it falls is told before it is written, and what stands in it follows; without a place it is said what happens."""
+    page = desk.page
+    other = next(one for one in desk.rows("entrance").values() if one["anchor"])
+    for kind, name in (("resources", "资源"), ("organizations", "单位"), ("buildings", "楼栋")):
+        page.goto(f"{desk.site.url}/#/rosters/{kind}")
+        page.get_by_role("button", name=f"新增{name}").click()
+        dialog = page.get_by_role("dialog", name=f"新增{name}")
+        expect(dialog.get_by_role("status")).to_contain_text("还没有位置")
+        dialog.locator("#a-number" if kind == "buildings" else "#a-name").fill("甲九十九")
+        if kind == "resources":
+            choose(dialog, "种类", "物资")
+        if kind != "organizations":
+            for field, degrees in (("经度", "lon"), ("纬度", "lat")):
+                dialog.get_by_role("spinbutton", name=field).fill(f"{other['anchor'][degrees]:.7f}")
+                dialog.get_by_role("spinbutton", name=field).press("Tab")
+        else:
+            dialog.get_by_role("region", name="位置地图").click(position={"x": 260, "y": 115})
+        told = dialog.get_by_role("status")
+        expect(told).to_contain_text(re.compile("归入：.+网格"))
+        cell = told.inner_text().removeprefix("归入：")
+        desk.finish(dialog, f"已登记{name}")
+        expect(page.get_by_role("heading", level=1)).to_contain_text("甲九十九")
+        expect(page.get_by_role("link", name=cell)).to_be_visible()
+    building = page.url.rsplit("/", 1)[1]
+    assert desk.rows("building")[building].home == other.home
+
+    dialog = desk.begin("building", building, "新增房屋")
+    expect(dialog.get_by_role("status")).to_contain_text(cell)
+    dialog.get_by_label("门牌号").fill("301")
+    desk.finish(dialog, "已登记房屋")
+    expect(page).to_have_url(re.compile("/records/dwelling/"))
+    dwelling = page.url.rsplit("/", 1)[1]
+    dialog = desk.begin("dwelling", dwelling, "新增住户")
+    desk.finish(dialog, "已登记住户")
+    expect(page).to_have_url(re.compile("/records/household/"))
+    expect(page.get_by_role("group", name="办理").get_by_role("button", name="新增成员")).to_be_visible()
+    found = desk.rows("dwelling")[dwelling]
+    assert (found["building"], found["expected"], found.home) == (building, True, other.home)
+    assert desk.rows("household")[page.url.rsplit("/", 1)[1]].home == other.home

@@ -10,6 +10,7 @@ describe("what happens to a household", () => {
     expect(movesAway("person", "p", { community: "c", on: "", reason: "" })).toEqual({ kind: "command", name: "move_person", id: "p", arguments: { community: "c" } });
     expect(moved("h", { dwelling: "d", on: day, members: ["p"] })).toEqual({ kind: "command", name: "move_household", id: "h", arguments: { dwelling: "d", on: day, members: ["p"] }, shown: ["p"] });
     expect(joined("h", { household: "g", members: ["p"], on: day })).toMatchObject({ arguments: { household: "g", members: ["p"], on: day }, shown: ["g", "p"] });
+    expect(joined("h", { household: "g", members: ["p"], on: day, reason: "married", relations: { p: "10", q: "20" } })).toMatchObject({ arguments: { left_reason: "married", relations: { p: "10" } } });
   });
 
   test("names the former head as seen, and gives the new one no relation to himself", () => {

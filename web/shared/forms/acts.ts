@@ -54,9 +54,12 @@ export const split = (
   }, of.members);
 };
 
-/** Two households are one: the other's members live here, and the other ends. */
-export const joined = (stays: string, of: { household: string; members: readonly string[]; on: string }): Act =>
-  command("join_households", stays, { household: of.household, members: of.members, on: of.on }, [of.household, ...of.members]);
+/** Two households are one: the other's members live here, and the other ends. `relations`: what those who come are to the head. */
+export const joined = (stays: string, of: { household: string; members: readonly string[]; on: string; reason?: string; relations?: Relations }): Act => {
+  const relations = Object.fromEntries(Object.entries(of.relations ?? {}).filter(([one, code]) => of.members.includes(one) && code !== ""));
+  const given = { household: of.household, members: of.members, on: of.on, left_reason: of.reason, ...(Object.keys(relations).length ? { relations } : {}) };
+  return command("join_households", stays, given, [of.household, ...of.members]);
+};
 
 /** Where somebody lives from a day on; of a command that ended where they lived before, `left` comes first in the group. */
 export const cameIn = (person: string, of: { household: string; on: string; reason?: string; relation?: string | undefined }): Act => ({

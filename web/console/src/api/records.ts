@@ -69,6 +69,8 @@ export interface RecordAnswer {
     v: number;
     tag: string;
     life: string;
+    /** The record that it was joined or merged with. */
+    leads_to?: string | null;
     cell: CellName | null;
     created_at: string;
     created_by: By | null;

@@ -1,5 +1,7 @@
 // What the server's answers look like, as far as the console reads them.
 
+import type { Tree } from "@shared/engine/reference-types.ts";
+
 export interface Label {
   zh: string;
   en: string;
@@ -71,6 +73,10 @@ export interface Form {
   label: Label;
   server_made: boolean;
   fields: FormField[];
+  /** What places a record of the type, the first that is there. */
+  placed_by?: readonly string[];
+  /** Of a special survey: who is asked. */
+  audience?: { tree: Tree };
 }
 
 export interface CellFeature {
@@ -114,6 +120,10 @@ export interface Reference {
   edition: { edition_id: string; number: number; published_at: string } | null;
   cells: CellCollection;
   assignments: Assignment[];
+  /** Special surveys: whom they are about, and the field that names them. */
+  surveys?: readonly { name: string; subject: "household" | "person" | "none"; field: string | null; closed: boolean }[];
+  /** Lines of work whose care records are written; null for every one. */
+  lines_of_work?: readonly string[] | null;
 }
 
 export interface BaselineFigures {

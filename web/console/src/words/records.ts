@@ -16,6 +16,7 @@ export const records = {
   source_system: ["系统", "by the system"],
   neverConfirmed: ["从未确认", "Never confirmed"],
   lastConfirmed: ["最近确认：{at}", "Last confirmed: {at}"],
+  leadsTo: ["看并到的那一份", "Go to the one it joined"],
   life_live: ["在册", "On file"],
   life_deleted: ["已删除", "Deleted"],
   life_merged: ["已并入另一条", "Merged into another"],

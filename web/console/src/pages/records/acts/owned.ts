@@ -3,7 +3,7 @@ import { HEAD } from "@shared/forms/acts.ts";
 import type { RecordAnswer } from "../../../api/records.ts";
 import { valueOf } from "./home.ts";
 
-export type ActName = "left" | "died" | "came" | "newcomer" | "head" | "split" | "move" | "away" | "place";
+export type ActName = "left" | "died" | "came" | "newcomer" | "head" | "split" | "join" | "move" | "away" | "place";
 
 /** Where something stands is shown on the map, with what follows from it. */
 const ANCHOR = "anchor";
@@ -20,7 +20,7 @@ export const hasPlace = (page: Pick<RecordAnswer, "units">): boolean => page.uni
 
 /** What can happen to a record: nobody who died comes to live anywhere, nor leaves. */
 export function actsOf(page: Pick<RecordAnswer, "record" | "units">): ActName[] {
-  if (page.record.type === "household") return ["newcomer", "head", "split", "move", "away"];
+  if (page.record.type === "household") return ["newcomer", "head", "split", "join", "move", "away"];
   if (page.record.type !== "person") return hasPlace(page) ? ["place"] : [];
   const lives = valueOf(page, "residence_household") !== null;
   return isDead(page) ? (lives ? ["died"] : []) : [lives ? "left" : "came", "died", "away"];
