@@ -24,3 +24,8 @@ export function overviewOf(community: string): Promise<Baseline> {
   ahead = null;
   return told;
 }
+
+/** Who went elsewhere before the start page stood: what was asked for it would be of then when they come back. */
+export function forgetAhead(): void {
+  ahead = null;
+}

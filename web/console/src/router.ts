@@ -1,7 +1,7 @@
 // Addresses of the console. The part after # never reaches the server; personal values never stand in it either.
 import { ElMessage } from "element-plus";
 import { createRouter, createWebHashHistory } from "vue-router";
-import { askAhead } from "./first.ts";
+import { askAhead, forgetAhead } from "./first.ts";
 import SignIn from "./pages/SignIn.vue";
 import { may, restore, startOf, user } from "./session.ts";
 import { t } from "./words/index.ts";
@@ -58,5 +58,6 @@ router.beforeEach(async (to) => {
 router.onError(() => ElMessage({ message: t("common.pageMissing"), type: "warning", duration: 0, showClose: true }));
 
 router.afterEach((to) => {
+  if (to.name !== "overview" && !to.meta.open) forgetAhead();
   document.title = `${t(to.meta.title ?? "common.console")} · ${t("common.product")}`;
 });
