@@ -92,6 +92,8 @@ def sign_in(page: Page, site: DemoSite, login: str = "secretary") -> None:
     let_in(page, site, login)
     page.goto(site.url)
     page.get_by_role("navigation", name="栏目").wait_for()
+    # an address that is typed before the first page has come is written over by that page's own
+    page.evaluate("document.querySelector('#app').__vue_app__.config.globalProperties.$router.isReady().then(() => true)")
 
 
 def open_part(page: Page, name: str) -> None:

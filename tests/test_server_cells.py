@@ -101,7 +101,8 @@ def test_who_publishes_no_cells_sees_those_that_were_in_force(office, secretary)
     own = office.signed_in("grid_worker").get(f"{path_of()}/{standing}").json["cells"]["features"]
     assert [one["id"] for one in own] == [one["cell_id"] for one in office.signed_in("grid_worker").get(f"/api/v1/communities/{COMMUNITY}/overview").json["cells"]]
     assert len(own) < len(whole["cells"]["features"])
-    assert problem(planner.get(f"{path_of()}/{draft}")) == (404, "not-found") != secretary.get(f"{path_of()}/{draft}").status_code
+    assert secretary.get(f"{path_of()}/{draft}").status_code == 200
+    assert problem(planner.get(f"{path_of()}/{draft}")) == (403, "outside-your-scope")
     assert problem(planner.get(path_of())) == (403, "outside-your-scope")
 
 

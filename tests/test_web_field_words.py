@@ -113,7 +113,7 @@ CAMERA = """
     const told = (what) => Object.assign(document.documentElement.dataset, what);
     let [open, looked] = [0, 0];
     window.codes = [];
-    window.BarcodeDetector = class { async detect() { told({ looked: ++looked }); return window.codes; } };
+    window.BarcodeDetector = class { static async getSupportedFormats() { return ['qr_code']; } async detect() { told({ looked: ++looked }); return window.codes; } };
     const canvas = document.createElement('canvas');
     const paint = canvas.getContext('2d');
     setInterval(() => paint.fillRect(0, 0, 9, 9), 100);

@@ -10,7 +10,7 @@ from marshmallow import Schema, fields, validate
 from server.api import cell_upload
 from server.api.answers import json_answer
 from server.api.body import read_json
-from server.auth import house, scope, signed_in
+from server.auth import demand, house, scope, signed_in
 from server.openapi import describe
 from server.permissions import may
 from server.services import draft_repairs, drafts, lineages, publishing
@@ -251,13 +251,16 @@ def list_editions(community_id: str) -> Response:
     tag=_TAG,
     response=WHOLE,
     problems=("not-found",),
-    more="Whoever publishes no cells sees those of published editions that are within their scope, and no certificate; drafts are not found.",
+    more="Whoever publishes no cells sees those of published editions that are within their scope, and no certificate; drafts are refused.",
 )
 def show_edition(community_id: str, edition_id: str) -> Response:
-    """Needs ``read_baseline``, of a draft ``publish_cells``."""
-    actor = signed_in("read_baseline", community_id=community_id)
+    """Needs ``publish_cells``; of a published edition ``read_baseline`` is enough."""
+    actor = signed_in("read_reference", community_id=community_id)
+    publishes = may(actor, "publish_cells", community_id=community_id)
+    if not publishes:
+        demand(actor, "read_baseline", community_id=community_id)
     told = drafts.find_edition(house(), community_id, edition_id)
-    if not may(actor, "publish_cells", community_id=community_id):
+    if not publishes:
         return json_answer(whole(drafts.seen_by(scope(actor), told)) | {"publishing": None})
     waiting = publishing.waiting_job(house(), community_id, edition_id) if told.state == "draft" else None
     return json_answer(whole(told) | {"publishing": None if waiting is None else publishing.described(waiting)})

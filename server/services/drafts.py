@@ -256,9 +256,9 @@ def find_edition(house: House, community_id: str, edition_id: str) -> EditionTol
 
 
 def seen_by(scope: Scope, told: EditionTold) -> EditionTold:
-    """An edition as somebody sees it who publishes none: its cells within the scope, without the certificate; NotFound of a draft."""
+    """An edition as somebody sees it who publishes none: its cells within the scope, without the certificate; OutsideScope of a draft."""
     if told.state == "draft" or told.cells is None:
-        raise NotFound("there is no such edition")
+        raise OutsideScope("cells are published by the community's secretary")
     features = [one for one in told.cells["features"] if scope.streams is None or cell_stream(one["id"]) in scope.streams]
     return replace(told, certificate=None, cells=told.cells | {"features": features})
 
