@@ -48,8 +48,10 @@ _ROWS = """box => ({
     heads: [...box.querySelectorAll('thead th')].map(one => one.innerText.replace(/[↑↓]/, '').trim()),
     rows: [...box.querySelectorAll('tbody tr:not(.space)')].map(row => [
         row.getAttribute('aria-rowindex'), [...row.cells].map(cell => cell.textContent.trim()), (row.querySelector('a')?.hash ?? '').split('/').at(-1)]),
-    end: box.scrollTop + box.clientHeight >= box.scrollHeight - 1, next: box.scrollTop + box.clientHeight,
+    end: box.scrollTop + box.clientHeight >= box.scrollHeight - 1 && !document.querySelector('footer.foot').innerText.includes('向下滚动'),
+    next: box.scrollTop + box.clientHeight,
 })"""
+"""What stands of a list at one moment: a page that comes between two looks belongs to the next one."""
 
 
 _STEPS = """(() => {
@@ -152,7 +154,7 @@ def _whole_list(page: Page) -> tuple[list[str], list[list[str]], list[str]]:
         told = box.evaluate(_ROWS)
         rows |= {int(n): texts for n, texts, _ in told["rows"]}
         leads |= {int(n): lead for n, _, lead in told["rows"]}
-        if told["end"] and "向下滚动" not in foot.inner_text():
+        if told["end"]:
             break
         box.evaluate("(box, at) => new Promise(then => { box.scrollTop = at; requestAnimationFrame(() => requestAnimationFrame(then)) })", told["next"])
     assert sorted(rows) == list(range(2, len(rows) + 2)), "no row is left out"
