@@ -52,8 +52,40 @@ export function visitRules(): VisitRules {
   return engine().reference()?.rules?.visits ?? PLAIN;
 }
 
+/** The records that say how it stands with some households. */
+interface Seen {
+  households: readonly RecordView[];
+  /** Everybody who lives behind a door of one of them. */
+  persons: readonly RecordView[];
+  visits: readonly RecordView[];
+  cares: readonly RecordView[];
+}
+
 /** Look over every household on the phone. `nowMs`: the device's time. */
 export function lookOver(nowMs: number): Day {
+  const from = engine();
+  const today = localDay(nowMs);
+  const doors = doorsOf({ households: from.list("household"), persons: from.list("person"), visits: from.list("visit"), cares: from.list("care_status") }, nowMs);
+  const keys = orderKeys(doors.map((one) => one.address));
+  const before = (a: Door, b: Door): number => ((keys.get(a.address) as string) < (keys.get(b.address) as string) ? -1 : 1);
+  const due = doors.filter((one) => isDue(one.stands, today)).sort((a, b) => byUrgency(a.stands, b.stands, today) || (a.address === b.address ? 0 : before(a, b)));
+  return { doors, byHousehold: new Map(doors.map((one) => [one.household.id, one])), due };
+}
+
+/** The same of one household, without looking over all others whenever something is written at its door; null where it lives here no more. */
+export function lookAt(householdId: string, nowMs: number): Door | null {
+  const from = engine();
+  const household = from.read(householdId);
+  if (household?.life !== "live") return null;
+  const dwelling = household.fields["dwelling"];
+  const others = typeof dwelling === "string" ? from.list("household", { dwelling }).filter((one) => one.id !== householdId) : [];
+  const households = [household, ...others];
+  const persons = households.flatMap((one) => from.list("person", { residence_household: one.id }));
+  const seen = { households, persons, visits: from.list("visit", { household: householdId }), cares: persons.flatMap((one) => from.list("care_status", { person: one.id })) };
+  return doorsOf(seen, nowMs)[0] ?? null;
+}
+
+function doorsOf({ households, persons, visits: visited, cares: cared }: Seen, nowMs: number): Door[] {
   const from = engine();
   const rules = visitRules();
   const today = localDay(nowMs);
@@ -61,7 +93,7 @@ export function lookOver(nowMs: number): Day {
   const newest = new Map<string, RecordView>();
   const seen = new Map<string, string>();
   const visits = new Map<string, VisitFact[]>();
-  for (const visit of from.list("visit")) {
+  for (const visit of visited) {
     const household = visit.fields["household"];
     const at = visit.fields["visited_at"];
     if (typeof household !== "string" || typeof at !== "string") continue;
@@ -72,12 +104,12 @@ export function lookOver(nowMs: number): Day {
     if (!Number.isNaN(ms)) push(visits, household, { day: localDay(ms), hour: new Date(ms).getHours(), outcome: String(visit.fields["outcome"]), next_on: text(visit.fields["next_visit_on"]) });
   }
   const dwellings = new Map<string, string>();
-  for (const household of from.list("household")) if (typeof household.fields["dwelling"] === "string") dwellings.set(household.id, household.fields["dwelling"]);
+  for (const household of households) if (typeof household.fields["dwelling"] === "string") dwellings.set(household.id, household.fields["dwelling"]);
   const homes = new Map<string, string>();
   const ages = new Map<string, number[]>();
   const residents = new Map<string, Resident[]>();
   const disputed = new Set<string>();
-  for (const person of from.list("person")) {
+  for (const person of persons) {
     const home = text(person.fields["residence_household"]);
     if (home === null) continue;
     homes.set(person.id, home);
@@ -90,12 +122,12 @@ export function lookOver(nowMs: number): Day {
     if (age !== null && !deceased && one.presence !== "away_long") push(ages, home, age);
   }
   const cares = new Map<string, [string | null, string | null][]>();
-  for (const care of from.list("care_status")) {
+  for (const care of cared) {
     if (!inForce(text(care.fields["to_date"]), today)) continue;
     const home = homes.get(String(care.fields["person"]));
     if (home !== undefined) push(cares, home, [text(care.fields["level"]), text(care.fields["kind"])]);
   }
-  const doors = from.list("household").map((household): Door => {
+  return households.map((household): Door => {
     const visit = newest.get(household.id);
     const at = later(seen.get(household.id) ?? null, confirmedAt(household));
     const days = daysSince(at, nowMs);
@@ -126,10 +158,6 @@ export function lookOver(nowMs: number): Day {
       pending: household.pendingOps.length > 0 || (visit?.pendingOps.length ?? 0) > 0,
     };
   });
-  const keys = orderKeys(doors.map((one) => one.address));
-  const before = (a: Door, b: Door): number => ((keys.get(a.address) as string) < (keys.get(b.address) as string) ? -1 : 1);
-  const due = doors.filter((one) => isDue(one.stands, today)).sort((a, b) => byUrgency(a.stands, b.stands, today) || (a.address === b.address ? 0 : before(a, b)));
-  return { doors, byHousehold: new Map(doors.map((one) => [one.household.id, one])), due };
 }
 
 function push<T>(lists: Map<string, T[]>, key: string, value: T): void {

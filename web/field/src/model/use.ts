@@ -2,7 +2,7 @@
 import type { RecordView } from "@shared/engine/index.ts";
 import { computed, type ComputedRef } from "vue";
 import { engine, recordsTick } from "../session.ts";
-import { lookOver, type Day } from "./day.ts";
+import { lookAt, lookOver, type Day, type Door } from "./day.ts";
 import { today } from "./today.ts";
 
 /** A value read from records. */
@@ -23,3 +23,11 @@ export const day: ComputedRef<Day> = fromRecords(() => {
   void today.value;
   return lookOver(Date.now());
 });
+
+/** What the day's work says of one household. */
+export function useDoor(householdId: () => string): ComputedRef<Door | null> {
+  return fromRecords(() => {
+    void today.value;
+    return lookAt(householdId(), Date.now());
+  });
+}

@@ -1,0 +1,30 @@
+import { expect, test } from "vitest";
+import { device, enrolled, scripted } from "@shared/engine/kit.ts";
+import type { Fields } from "@shared/engine/index.ts";
+import { attach } from "../session.ts";
+import { lookAt, lookOver } from "./day.ts";
+
+test("a door looked at alone stands as it does among all doors, neighbours and care behind it counted", async () => {
+  const engine = await enrolled(device(scripted()));
+  attach(engine);
+  const put = async (type: string, set: Fields): Promise<string> => {
+    const id = engine.newId();
+    await engine.write([{ kind: "create", type, id, set }]);
+    return id;
+  };
+  const now = Date.now();
+  const building = await put("building", { name: "1 幢" });
+  const dwelling = await put("dwelling", { building, door_number: "301", occupancy: "let" });
+  const homes = [await put("household", { dwelling, kind: "family" }), await put("household", { dwelling, kind: "family" }), await put("household", { kind: "family" })];
+  for (const [at, born] of ["1930-01-01", "1980-01-01", "2020-01-01"].entries()) {
+    const person = await put("person", { name: `某${at}`, birth_date: born, residence_household: homes[at] as string, presence: "present" });
+    await put("care_status", { person, kind: "aged", level: "weekly" });
+    await put("visit", { household: homes[at] as string, outcome: at ? "met" : "no_answer", visited_at: new Date(now - at * 86_400_000 * 70).toISOString() });
+  }
+  const [told, alone] = [engine.reference(), { name: "alone", label: { zh: "", en: "" }, every_days: 7, when: { arrangements: ["living_alone"] } }];
+  const visits = { groups: [alone, { name: "everybody", label: { zh: "", en: "" }, every_days: 90, when: {} }], outcomes: { seen: ["met"], failed: ["no_answer"], office: [] }, retry_days: 1, escalate_after: 3, bands: [] };
+  engine.reference = () => ({ ...told, rules: { visits } }) as never;
+  const all = lookOver(now);
+  for (const id of homes) expect(lookAt(id, now)).toStrictEqual(all.byHousehold.get(id));
+  expect([lookAt(engine.newId(), now), ...homes.map((id) => lookAt(id, now)?.days)]).toStrictEqual([null, 0, 0, 0]);
+});
