@@ -115,8 +115,8 @@ def herd(url: str, folder: Path, *, phones: int, operations: int, within_s: floa
         assert ground.rows("SELECT count(*) FROM operation WHERE now = 'applied'")[0][0] >= phones * operations
         assert ground.rows("SELECT count(*) FROM record WHERE type IN ('building', 'dwelling')")[0][0] == phones * operations
         assert verify(ground.house).agrees
-    if within_s == 0.0:  # all wait in one line: served evenly, 95 of 100 wait at most 1.9 times as long as half of them
-        assert p95 <= max(2 * 1.9 * p50, 1.0), (p50, p95)
+    if within_s == 0.0:  # all wait in the same line; whoever comes while it is short has luck
+        assert p95 <= max(2 * p50, 1.0), (p50, p95)
 
 
 def _listens(program: Program) -> None:
