@@ -15,6 +15,7 @@ import numpy as np
 import shapely
 from playwright.sync_api import Page, sync_playwright
 
+from bench.measure_drawn import PHONE, drawn_lines, fill
 from bench.measure_lighthouse import NODE, chromium, lighthouse_lines, served_demo
 from bench.measure_locate import irregular_cells
 from bench.report import Line, median
@@ -125,6 +126,11 @@ def _engine_lines() -> list[Line]:
         page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": SLOWER})
         took = page.evaluate(_TRIAL, {"persons": PERSONS, "reference": _reference(), "keys": _KEYS})
         placed = points_line(page)
+        page.close()
+        page = browser.new_page(**PHONE)
+        page.goto(f"{url}/healthz")
+        page.evaluate(f"() => {{ {program}; window.DishuEngine = DishuEngine; }}")
+        drawn = drawn_lines(page, url, fill(page, PERSONS, _reference()), _KEYS, SLOWER)
         browser.close()
     typed = {text: median(times) for text, times in took["keystrokes"].items()}
     slowest = max(typed, key=lambda text: typed[text])
@@ -137,6 +143,7 @@ def _engine_lines() -> list[Line]:
         Line("phone: save of a member", median(took["saves"]), "ms", 50, most=True, note=saved),
         Line("phone: memory", took["heap"], "MB", 200, most=True, note="heap of the page's program"),
         placed,
+        *drawn,
     ]
 
 
