@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -45,6 +46,17 @@ def test_a_border_is_pulled_a_cell_cut_and_joined_then_published_and_taken_back(
     table.get_by_role("button").click()
     handles = page.locator(".pull.corner")
     handles.nth(3).wait_for()
+    # by keyboard a new corner keeps the focus where it was put, and does not jump to another border
+    for _ in range(2):
+        page.locator(".leaflet-control-zoom-in").click()
+    between = page.locator(".pull.middle").first
+    was = middle(between)
+    between.press("ArrowDown")
+    expect(page.locator(".pull.corner:focus")).to_have_count(1)
+    assert math.dist(middle(page.locator(".pull.corner:focus")), was) < 6
+    page.get_by_role("button", name="撤销").click()
+    for _ in range(2):
+        page.locator(".leaflet-control-zoom-out").click()
     # the border that the ninth and the tenth cell share lies at its south: the corner furthest down
     places = [middle(handles.nth(n)) for n in range(handles.count())]
     x, y = sorted(places, key=lambda one: -one[1])[1]
@@ -62,6 +74,13 @@ def test_a_border_is_pulled_a_cell_cut_and_joined_then_published_and_taken_back(
     assert abs(sum(areas(drawn).values()) - sum(before.values())) < 1
 
     page.get_by_role("button", name="拆成两个").click()
+    # what is refused is said where the cut was chosen, and stands until another is
+    page.get_by_label("从", exact=True).select_option(index=0)
+    page.get_by_label("到", exact=True).select_option(index=1)
+    page.get_by_role("button", name="按此线拆开").click()
+    expect(page.locator("aside").get_by_role("alert")).to_be_visible()
+    page.get_by_label("到", exact=True).select_option(index=2)
+    expect(page.locator("aside").get_by_role("alert")).to_have_count(0)
     west, north, east, south = box_of(places)
     for at_x in (west - 12, (west + east) / 2, east + 12):
         page.mouse.click(at_x, (north + south) / 2)
