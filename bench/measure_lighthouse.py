@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.report import Line
+from bench.report import Line, median
 from bench.served import ROOT, product
 from bench.story_stage import Office
 from server.demo.load import COMMUNITY_ID, PASSWORD
@@ -48,13 +48,14 @@ class OtherPage(Exception):
 
 
 def lighthouse_lines() -> list[Line]:
-    """A line for each screen and category, with its bar."""
+    """A line for each screen and category, with its bar. What depends on the clock is scored three times, and the middle one counts, as Lighthouse advises."""
     with served_demo() as address:
         return [
-            Line(f"Lighthouse, {screen.name}: {category}", scores[category], "of 100", bar)
+            Line(f"Lighthouse, {screen.name}: {category}", median(found), "of 100", bar, note="" if len(found) == 1 else " ".join(f"{one:.0f}" for one in found))
             for screen in SCREENS
-            for scores in [_scores(address, screen)]
+            for scores in [[_scores(address, screen) for _ in range(3 if "performance" in screen.bars else 1)]]
             for category, bar in screen.bars.items()
+            for found in [[one[category] for one in scores]]
         ]
 
 

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { drawn, soon } from "../kit-screens.ts";
 
 const box = (): HTMLInputElement | null => document.querySelector("#find");
+const shownFor = (): string | undefined => document.querySelector<HTMLElement>("main")?.dataset["asked"];
 const rows = (): number => document.querySelectorAll("main > .list > .item").length;
 
 test("back from a door the search stands as it was left: what was typed, all that was found, and how far it was scrolled; a new one is empty, so is one behind a lock; a door in a list says where two differ", async () => {
@@ -19,7 +20,8 @@ test("back from a door the search stands as it was left: what was typed, all tha
   await soon(() => expect(box()).not.toBeNull());
   box()!.value = "试验";
   box()!.dispatchEvent(new Event("input"));
-  await soon(() => expect(rows()).toBe(30)); // the first ones, then the others
+  await soon(() => expect([shownFor(), rows()], "the first ones with the keystroke").toStrictEqual(["试验", 10]));
+  await soon(() => expect(rows(), "then the others").toBe(30));
   const scrolled: unknown[] = [];
   Object.assign(window, { scrollTo: (to: unknown) => void scrolled.push([to, rows()]) });
   Object.defineProperty(window, "scrollY", { value: 640, configurable: true });
