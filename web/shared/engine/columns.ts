@@ -2,7 +2,7 @@
 // browser's own search runs through such a text some hundred times faster than a program looks at ten thousand records.
 
 import { readings, soundsAt } from "../pinyin/pinyin.ts";
-import { BY_ADDRESS, BY_DOCUMENT, BY_NAME, BY_NUMBER, BY_PHONE, BY_SOUND, fit, isPlace, NO_FIT, type Asked, type Needle } from "./matching.ts";
+import { BY_ADDRESS, BY_DOCUMENT, BY_NAME, BY_NUMBER, BY_PHONE, BY_SOUND, fit, isPlace, NO_FIT, placeFit, type Asked, type Needle } from "./matching.ts";
 
 /** A line break stands before and behind every value: so what begins, ends or is equal is found by the same search. */
 const MARK = "\n";
@@ -164,13 +164,15 @@ export class TypeColumns {
     if (number !== undefined) this.gone[number] = 1;
   }
 
+  /** `addressed`: what `Addresses.marks` says of what was asked. */
   find(asked: Asked, addressed: () => Uint8Array): Found[] {
-    const { query, isNumber, hasLetters, onlyLetters } = asked;
+    const { query, isNumber, hasLetters, onlyLetters, place } = asked;
     const codes = new Uint8Array(this.ids.length).fill(NO_FIT);
     const mark = (code: number) => (record: number): void => {
       if (codes[record] === NO_FIT) codes[record] = code;
     };
     this.plains.equal(query, mark(fit(0, BY_NAME)));
+    if (place && this.type !== "organization") this.byAddress(codes, addressed(), NAMED, placeFit(this.type));
     if (isNumber) {
       if (query.length >= 3) {
         this.phones.ending(query, mark(fit(1, BY_PHONE)));
@@ -184,7 +186,8 @@ export class TypeColumns {
     this.plains.containing(query, mark(fit(2, BY_NAME)));
     this.others.containing(query, mark(fit(2, BY_NAME)));
     if (hasLetters) this.bySound(query, codes);
-    if (isPlace(this.type) ? query.length > 1 : this.type === "person" && !onlyLetters && query.length > 2) this.byAddress(codes, addressed());
+    if (isPlace(this.type) && query.length > 1) this.byAddress(codes, addressed(), HOLDS, fit(this.type === "dwelling" ? 6 : 7, BY_ADDRESS));
+    if (this.type === "person" && !onlyLetters && query.length > 2) this.byAddress(codes, addressed(), ENDS, fit(8, BY_ADDRESS));
     const found: Found[] = [];
     for (let record = 0; record < codes.length; record++) {
       const code = codes[record] as number;
@@ -204,48 +207,38 @@ export class TypeColumns {
     });
   }
 
-  private byAddress(codes: Uint8Array, addresses: Uint8Array): void {
-    const least = this.type === "person" ? 2 : 1;
-    const code = fit(this.type === "person" ? 8 : this.type === "dwelling" ? 6 : 7, BY_ADDRESS);
+  private byAddress(codes: Uint8Array, addresses: Uint8Array, least: number, code: number): void {
     for (let record = 0; record < codes.length; record++) {
       if (codes[record] === NO_FIT && (addresses[this.homes[record] as number] as number) >= least) codes[record] = code;
     }
   }
 }
 
-/** Places by number, and the address of each; many records lead to one place, many places to one address. */
-export class Addresses {
-  private readonly numbers = new Map<string, number>();
+/** How a place fits what was asked: its address holds it, ends so, or is what neighbours call it. */
+const [HOLDS, ENDS, NAMED] = [1, 2, 3] as const;
+
+/** What places are called in one way of saying it. Many places share a name. */
+class Called<Names extends string | readonly string[]> {
   private entries = new Int32Array(0);
   private column = new Column([]);
   private count = 0;
   private isStale = true;
 
-  constructor(private readonly addressOf: (placeId: string) => string) {}
+  /** `namesOf`: the same value for the same names. */
+  constructor(private readonly numbers: ReadonlyMap<string, number>, private readonly namesOf: (placeId: string) => Names) {}
 
-  /** The number of a place; what is new is read before the next question. */
-  numberOf(placeId: string): number {
-    const known = this.numbers.get(placeId);
-    if (known !== undefined) return known;
-    this.isStale = true;
-    this.numbers.set(placeId, this.numbers.size);
-    return this.numbers.size - 1;
-  }
-
-  /** A place changed. */
   stale(): void {
     this.isStale = true;
   }
 
-  /** Reads the addresses again where a place changed. */
   refresh(): void {
     if (!this.isStale) return;
-    const distinct = new Map<string, number>();
+    const distinct = new Map<Names, number>();
     this.entries = new Int32Array(this.numbers.size);
     for (const [id, number] of this.numbers) {
-      const address = this.addressOf(id);
-      let entry = distinct.get(address);
-      if (entry === undefined) distinct.set(address, (entry = distinct.size));
+      const names = this.namesOf(id);
+      let entry = distinct.get(names);
+      if (entry === undefined) distinct.set(names, (entry = distinct.size));
       this.entries[number] = entry;
     }
     this.column = new Column([...distinct.keys()]);
@@ -253,14 +246,58 @@ export class Addresses {
     this.isStale = false;
   }
 
-  /** For each place: 0 where its address does not hold the query, 1 where it does, 2 where it ends so. */
-  marks(query: string): Uint8Array {
+  /** Raises the mark of each place whose name holds the query, or ends so. */
+  mark(marks: Uint8Array, query: string, ends: number): void {
     this.refresh();
+    const { entries } = this;
     const found = new Uint8Array(this.count);
-    this.column.containing(query, (entry) => (found[entry] = 1));
-    this.column.ending(query, (entry) => (found[entry] = 2));
-    const marks = new Uint8Array(this.entries.length);
-    for (let place = 0; place < marks.length; place++) marks[place] = found[this.entries[place] as number] as number;
+    this.column.containing(query, (entry) => (found[entry] = HOLDS));
+    this.column.ending(query, (entry) => (found[entry] = ends));
+    for (let place = 0; place < marks.length; place++) {
+      const mark = found[entries[place] as number] as number;
+      if (mark > (marks[place] as number)) marks[place] = mark;
+    }
+  }
+}
+
+/** Places by number, their addresses and what neighbours call them; many records lead to one place. */
+export class Addresses {
+  private readonly numbers = new Map<string, number>();
+  private readonly written: Called<string>;
+  /** Read when somebody asks for a place in these words: who looks for a name does not wait for it. */
+  private readonly spoken: Called<readonly string[]>;
+
+  constructor(addressOf: (placeId: string) => string, namesOf: (placeId: string) => readonly string[]) {
+    this.written = new Called(this.numbers, addressOf);
+    this.spoken = new Called(this.numbers, namesOf);
+  }
+
+  /** The number of a place; what is new is read before the next question. */
+  numberOf(placeId: string): number {
+    const known = this.numbers.get(placeId);
+    if (known !== undefined) return known;
+    this.stale();
+    this.numbers.set(placeId, this.numbers.size);
+    return this.numbers.size - 1;
+  }
+
+  /** A place changed. */
+  stale(): void {
+    this.written.stale();
+    this.spoken.stale();
+  }
+
+  /** Reads the addresses again where a place changed. */
+  refresh(): void {
+    this.written.refresh();
+    this.spoken.refresh();
+  }
+
+  /** For each place: 0 where its address does not hold what was asked, else how it fits. */
+  marks({ query, place }: Asked): Uint8Array {
+    const marks = new Uint8Array(this.numbers.size);
+    this.written.mark(marks, query, ENDS);
+    if (place) this.spoken.mark(marks, place, NAMED);
     return marks;
   }
 }

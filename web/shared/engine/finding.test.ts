@@ -3,7 +3,7 @@ import { beforeAll, expect, test } from "vitest";
 import { loadPinyin } from "../pinyin/pinyin.ts";
 import { best, Finding } from "./finding.ts";
 import type { Lookup } from "./lookup.ts";
-import { askedFor, fits, matchedBy, needleOf, NO_FIT, plain, rankOf } from "./matching.ts";
+import { askedFor, fits, matchedBy, needleOf, NO_FIT, plain, rankOf, spokenNames } from "./matching.ts";
 import type { Fields, RecordView } from "./types.ts";
 
 const TYPES = ["person", "household", "dwelling", "entrance", "building", "organization"];
@@ -52,18 +52,25 @@ function community(seed: number): { shelf: Shelf; finding: Finding; chance: (mos
   return { shelf, finding: new Finding(shelf as unknown as Lookup), chance };
 }
 
+/** A place by its address and, behind an entrance, by that of its building with the door. */
+function namesAt(shelf: Shelf, finding: Finding, id: string): string[] {
+  const { fields } = shelf.read(id) as RecordView;
+  const building = shelf.read(String(fields["entrance"] ?? ""))?.fields["building"];
+  return spokenNames(finding.address(id), building ? `${finding.address(String(building))} ${String(fields["door_number"])}` : "");
+}
+
 function plainly(shelf: Shelf, finding: Finding, text: string, types: readonly string[], limit: number): string[] {
   const ranks: { id: string; title: string; code: number }[][] = [];
   if (!plain(text)) return [];
   for (const type of types) {
     for (const id of shelf.ids(type)) {
       const needle = needleOf(shelf.read(id) as RecordView);
-      const home = (at: string): string => {
+      const home = <T>(at: string, say: (place: string) => T): T | null => {
         const view = shelf.read(at);
         const next = view?.type === "person" ? view.fields["residence_household"] : view?.type === "household" ? view.fields["dwelling"] : null;
-        return view === null ? "" : next === null ? plain(finding.address(at)) : home(String(next ?? ""));
+        return view === null ? null : next === null ? say(at) : home(String(next ?? ""), say);
       };
-      const code = fits(askedFor(plain(text)), type, needle, () => home(id));
+      const code = fits(askedFor(text), type, needle, () => home(id, (place) => plain(finding.address(place))) ?? "", () => home(id, (place) => namesAt(shelf, finding, place)) ?? []);
       if (code !== NO_FIT) (ranks[rankOf(code)] ??= []).push({ id, title: needle.title, code });
     }
   }
@@ -74,7 +81,7 @@ function plainly(shelf: Shelf, finding: Finding, text: string, types: readonly s
 
 /** Beginnings of everything that is on the phone, and some that is not. */
 function queries({ shelf, chance }: ReturnType<typeof community>): string[] {
-  const typed = ["w", "z", "zx", "zxs", "wangw", "zengx", "ouyangxiaoshan", "oyxs", "lv", "lu", "shan", "dan", "changle", "zhongyang", "王w", "w伟", "li", "x", "石皮巷1幢", "1幢", "1单元", "幢", "-", "Ｌｉ", "88001", "330", "女", "zzz", "a".repeat(31), "jwh"];
+  const typed = ["w", "z", "zx", "zxs", "wangw", "zengx", "ouyangxiaoshan", "oyxs", "lv", "lu", "shan", "dan", "changle", "zhongyang", "王w", "w伟", "li", "x", "石皮巷1幢", "1幢", "1单元", "幢", "-", "Ｌｉ", "88001", "330", "女", "zzz", "a".repeat(31), "jwh", "1-302", "1 202", "2幢3", "1栋", "石皮巷3号楼1", "翠苑9幢202", "1-1-101"];
   for (const view of shelf.views.values()) {
     if (chance(4)) continue;
     const { name, phones, door_number: door } = view.fields as Record<string, string> & { phones?: string[] };
@@ -131,4 +138,59 @@ test.each([4])("and goes on doing so when people move, houses are renamed, recor
   finding.touch(null);
   change("d8", null);
   compared(made);
+});
+
+/** One estate: house 2 with two entrances, house 12, house 3 without entrances, whose name is what the office calls it; a house of another name. */
+function estate(): Finding {
+  const shelf = new Shelf();
+  const door = (place: Fields, number: string, id: string): void => {
+    shelf.put(id, "dwelling", { ...place, door_number: number });
+    shelf.put(`h-${id}`, "household", { dwelling: id });
+    shelf.put(`p-${id}`, "person", { name: "单小绿", residence_household: `h-${id}`, phones: ["13900002302"] });
+  };
+  for (const [house, name] of [["2", "石皮巷2幢"], ["12", "石皮巷12幢"]] as const) {
+    shelf.put(house, "building", { name });
+    for (const number of ["1", "2"]) {
+      shelf.put(`${house}/${number}`, "entrance", { building: house, number, name: `${name}${number}单元` });
+      for (const one of ["302", "1302"]) door({ entrance: `${house}/${number}` }, one, `${house}/${number}/${one}`);
+    }
+  }
+  shelf.put("3", "building", { number: "3" });
+  door({ building: "3" }, "302", "3/302");
+  shelf.put("a", "building", { name: "翠苑A座" });
+  door({ building: "a" }, "302", "a/302");
+  return new Finding(shelf as unknown as Lookup);
+}
+
+test.each([
+  ["2幢302", ["2/1/302", "2/2/302"], "the house and the door, without the entrance"],
+  ["2-302", ["12/2/302", "2/1/302", "2/2/302"], "on a number pad 2 is a house or an entrance; before the telephone that ends in 2302"],
+  ["2 302", ["12/2/302", "2/1/302", "2/2/302"], "a space where there is no dash"],
+  ["２－３０２", ["12/2/302", "2/1/302", "2/2/302"], "as a Chinese keyboard writes it wide"],
+  ["2号楼302", ["2/1/302", "2/2/302"], "a house is 幢 in the book and 号楼 on its wall"],
+  ["2栋302室", ["2/1/302", "2/2/302"], "室 behind the door is said and not written"],
+  ["2幢1单元302", ["2/1/302"], "with the entrance it is that door, and none of house 12"],
+  ["2-1-302", ["2/1/302"], "the same in numbers"],
+  ["1单元302", ["12/1/302", "2/1/302"], "the entrance and the door, where one stands before the house"],
+  ["石皮巷2号楼302", ["2/1/302", "2/2/302"], "with the street"],
+  ["皮巷2幢302", ["2/1/302", "2/2/302"], "with the end of the street's name"],
+  ["3幢302", ["3/302"], "a house without entrances"],
+  ["A栋302", ["a/302"], "a house with a letter"],
+  ["302", ["12/1/302", "12/2/302", "2/1/302", "2/2/302", "3/302", "a/302"], "the door alone: those of all houses, and no 1302"],
+  ["2幢30", ["2/1/302", "2/2/302"], "half a door leads there while it is typed"],
+  ["2-3-302", [], "an entrance that is not there"],
+])("a door is found as neighbours name it, before anything else: %s", (text, doors) => {
+  const found = estate().search(text);
+  const first = found.slice(0, doors.length).map((one) => one.id);
+  expect([first.sort(), found[doors.length]?.type === "dwelling"]).toStrictEqual([doors, false]);
+  const behind = found.filter((one) => one.type === "household").map((one) => one.id);
+  expect(behind.sort()).toStrictEqual(expect.arrayContaining(doors.map((door) => `h-${door}`)));
+});
+
+test.each([
+  ["2号楼", ["2"], "a house by the word on its wall, and no house 12"],
+  ["石皮巷12栋", ["12"], "with its street"],
+  ["A座", ["a"], "with a letter"],
+])("a house is found as neighbours name it: %s", (text, houses) => {
+  expect(estate().search(text, { types: ["building"] }).map((one) => one.id)).toStrictEqual(houses);
 });

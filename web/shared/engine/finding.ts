@@ -3,7 +3,7 @@
 import { Addresses, TypeColumns, type Found } from "./columns.ts";
 import { judging, likeliest, type Scored, type Suspect } from "./duplicates.ts";
 import type { Lookup } from "./lookup.ts";
-import { askedFor, fits, matchedBy, needleOf, NO_FIT, plain, rankOf, textOf, type Needle } from "./matching.ts";
+import { askedFor, fits, matchedBy, needleOf, NO_FIT, plain, rankOf, spokenNames, textOf, type Needle } from "./matching.ts";
 import { numeric } from "./numeric.ts";
 import type { SearchHit, SearchOptions } from "./search-types.ts";
 import type { Fields, RecordView } from "./types.ts";
@@ -17,6 +17,7 @@ const SLICE_MS = 8;
 /** So many changed records are made one with the columns in a quiet moment; so many before the next search. */
 const [MANY_CHANGED, MOST_CHANGED, QUIET_MS] = [200, 2000, 1000];
 const SORTED_BY_SOUND = 200;
+const NO_NAMES: readonly string[] = [];
 const PLACES: ReadonlySet<string> = new Set(["building", "entrance", "dwelling"]);
 
 /** A place inside another; one that is named with the other's name says it once: `石皮巷1幢1单元`, not `石皮巷1幢 石皮巷1幢1单元`. */
@@ -57,10 +58,10 @@ export class Finding {
   private pools = new Map<string, Pool>();
   private addresses = new Map<string, string>();
   private plainAddresses = new Map<string, string>();
-  private readonly places = new Addresses((id) => {
-    const view = this.lookup.read(id);
-    return view ? this.plainAddress(view) : "";
-  });
+  private spokenAddresses = new Map<string, readonly string[]>();
+  /** By the words they are made of: one house that is called otherwise has no other looked at again. */
+  private spoken = new Map<string, readonly string[]>();
+  private readonly places = new Addresses((id) => this.plainAddress(this.lookup.read(id)), (id) => this.spokenAddress(this.lookup.read(id)));
   /** What changed while columns are being made behind the screen. */
   private meanwhile: Set<string> | null = null;
   private isWanted: (() => boolean) | null = null;
@@ -134,18 +135,37 @@ export class Finding {
     }
   }
 
+  /** The place of a record: where it is behind a door, that; null where the phone does not have it. */
+  private placeOf(view: RecordView | null): RecordView | null {
+    const home = view && homeOf(view);
+    return home === null ? view : this.placeOf(this.lookup.read(home));
+  }
+
   /** The address as it is compared; kept for places, which many records lead to. */
-  private plainAddress(view: RecordView): string {
-    const home = homeOf(view);
-    if (home !== null) {
-      const next = this.lookup.read(home);
-      return next ? this.plainAddress(next) : "";
-    }
-    const known = this.plainAddresses.get(view.id);
+  private plainAddress(view: RecordView | null): string {
+    const place = this.placeOf(view);
+    if (place === null) return "";
+    const known = this.plainAddresses.get(place.id);
     if (known !== undefined) return known;
-    const found = plain(this.address(view.id));
-    if (PLACES.has(view.type)) this.plainAddresses.set(view.id, found);
+    const found = plain(this.address(place.id));
+    if (PLACES.has(place.type)) this.plainAddresses.set(place.id, found);
     return found;
+  }
+
+  /** What neighbours call the place; kept as its address is. The same words are the same list. */
+  private spokenAddress(view: RecordView | null): readonly string[] {
+    const place = this.placeOf(view);
+    if (place === null) return NO_NAMES;
+    const known = this.spokenAddresses.get(place.id);
+    if (known !== undefined) return known;
+    const address = this.address(place.id);
+    const building = textOf(this.lookup.read(textOf(place.fields["entrance"]))?.fields["building"]);
+    const withoutEntrance = building && joined(this.address(building), textOf(place.fields["door_number"]));
+    const words = `${address}\n${withoutEntrance}`;
+    const names = this.spoken.get(words) ?? spokenNames(address, withoutEntrance);
+    this.spoken.set(words, names);
+    if (PLACES.has(place.type)) this.spokenAddresses.set(place.id, names);
+    return names;
   }
 
   /** Makes ready what a search needs, a slice at a time, so that the first keystroke is as quick as the next ones. */
@@ -174,7 +194,10 @@ export class Finding {
         if (view?.life !== "live" || view.type !== type) continue;
         views.push(view);
         needles.push(needleOf(view));
-        if (PLACES.has(type)) this.plainAddress(view);
+        if (PLACES.has(type)) {
+          this.plainAddress(view);
+          this.spokenAddress(view);
+        }
         if (!(await mayGoOn())) return;
       }
       made.set(type, this.pooled(type, views, needles));
@@ -217,6 +240,7 @@ export class Finding {
     if (ids === null) {
       this.meanwhile = null; // what was being made is of the old records
       this.pools = new Map();
+      this.spoken = new Map();
       this.forgetAddresses();
       this.warmLater();
       return;
@@ -236,12 +260,14 @@ export class Finding {
   private forgetAddress(id: string): void {
     this.addresses.delete(id);
     this.plainAddresses.delete(id);
+    this.spokenAddresses.delete(id);
     this.places.stale();
   }
 
   private forgetAddresses(): void {
     this.addresses = new Map();
     this.plainAddresses = new Map();
+    this.spokenAddresses = new Map();
     this.places.stale();
   }
 
@@ -254,18 +280,17 @@ export class Finding {
   }
 
   search(text: string, options: SearchOptions = {}): SearchHit[] {
-    const query = plain(text);
-    if (!query) return [];
-    const asked = askedFor(query);
+    const asked = askedFor(text);
+    if (!asked.query) return [];
     const ranks: Found[][] = [];
     let marks: Uint8Array | null = null;
     const pools = (options.types ?? DEFAULT_TYPES).map((type) => [type, this.pool(type)] as const); // all of them before the places are counted
     for (const [type, { columns, changed }] of pools) {
-      const hits = columns.find(asked, () => (marks ??= this.places.marks(query)));
+      const hits = columns.find(asked, () => (marks ??= this.places.marks(asked)));
       for (const id of changed) {
         const view = this.lookup.read(id) as RecordView;
         const needle = needleOf(view);
-        const code = fits(asked, type, needle, () => this.plainAddress(view));
+        const code = fits(asked, type, needle, () => this.plainAddress(view), () => this.spokenAddress(view));
         if (code !== NO_FIT) hits.push({ id, type, title: needle.title, code });
       }
       for (const hit of hits) (ranks[rankOf(hit.code)] ??= []).push(hit);
