@@ -12,7 +12,8 @@ export interface Fix {
   at: string;
 }
 
-const WAIT_MS = 15_000;
+/** So long a phone is given for its first position. */
+export const GPS_WAIT_MS = 15_000;
 
 /** Ask the phone once. On refusal or silence: the key of the words that say so. */
 export function wherever(): Promise<Fix | { says: string }> {
@@ -21,7 +22,7 @@ export function wherever(): Promise<Fix | { says: string }> {
     navigator.geolocation.getCurrentPosition(
       ({ coords }) => resolve(fixOf(coords)),
       (error) => resolve({ says: error.code === error.PERMISSION_DENIED ? "find.gps.refused" : "find.gps.silent" }),
-      { enableHighAccuracy: true, timeout: WAIT_MS, maximumAge: 10_000 },
+      { enableHighAccuracy: true, timeout: GPS_WAIT_MS, maximumAge: 10_000 },
     );
   });
 }
