@@ -170,17 +170,46 @@ def test_a_long_writer_in_the_queue_shares_with_nobody(engine):
     assert order == ["a", "b", "long", "c"] and len(seen) == 3
 
 
+def stood(line: waits.Line, count: int, each_s: float, *, since: float) -> float:
+    """So many come at one moment, and each stands at the head of the line for so long; when the last one goes on."""
+    for _ in range(count):
+        line.enter(since)
+    for number in range(1, count + 1):
+        line.leave(since, since + each_s * number)
+    return since + each_s * count
+
+
 def test_s16_a_line_that_moves_fast_refuses_nobody():
-    """S16: the estimate is what the last ones waited, for each who stands there; an empty line is open whatever was before."""
+    """S16: whoever comes waits for those ahead, each as long as the last ones stood at the head, however long they had waited in all."""
     line = waits.Line()
-    for number in range(8):
-        line.enter(0.01 * number)
-    for number in range(8):
-        line.leave(0.01 * number, 0.5 + 0.01 * number)
-    assert line.estimate_s(9.0) == 0.0
-    for _ in range(4):
-        line.enter(10.0)
-    assert 1.5 < line.estimate_s(10.0) < 2.0
-    line.enter(10.0)
+    now = stood(line, 30, 0.05, since=0.0)  # the last one waited 1.5 s
+    for number in range(1, 31):
+        line.enter(now)
+        assert line.estimate_s(now) == pytest.approx(number * 0.05, rel=0.05)
+
+
+def test_s16_whoever_would_wait_for_more_than_two_seconds_comes_again():
+    """S16: a slow line, or one whose first has waited that long; an empty one is open, whatever was before."""
+    line = waits.Line()
+    now = stood(line, 8, 0.5, since=0.0)
+    assert line.estimate_s(now) == 0.0
+    for _ in range(5):
+        line.enter(now)
+    with pytest.raises(Busy) as told:
+        line.enter(now)
+    assert told.value.retry_after_s == 2
+    stuck = waits.Line()
+    stuck.enter(10.0)
+    stuck.enter(11.9)
     with pytest.raises(Busy):
-        line.enter(10.0)
+        stuck.enter(12.1)
+
+
+def test_s16_what_others_hold_between_counts_in_the_estimate():
+    """S16: the lock also goes to other processes; an idle hour before somebody comes does not."""
+    line = waits.Line()
+    for n in range(10):  # each waits for a stranger
+        line.enter(n * 3600.0)
+        line.leave(n * 3600.0, n * 3600.0 + 0.3)
+    line.enter(1e6)
+    assert line.estimate_s(1e6) == pytest.approx(0.3, rel=0.05)

@@ -25,30 +25,34 @@ clock = time.monotonic
 
 
 class Line:
-    """Who waits for one lock, and how long the last ones have waited."""
+    """Who waits for one lock, and how long the last ones stood at the head of the line: those of other processes between them count in it."""
 
-    __slots__ = ("since", "wait_s")
+    __slots__ = ("head_at", "hold_s", "since")
 
     def __init__(self) -> None:
         self.since: list[float] = []
-        self.wait_s = 0.0
+        self.head_at = 0.0
+        self.hold_s = 0.0
 
     def estimate_s(self, now: float) -> float:
-        """How long who comes now would wait: as long as the first of the line has by now, or as long as its last ones did, one after the other."""
-        return max(now - self.since[0], len(self.since) * self.wait_s) if self.since else 0.0
+        """How long who comes now would wait: as long as the first of the line has by now, or until all of them have stood at its head."""
+        return max(now - self.since[0], len(self.since) * self.hold_s) if self.since else 0.0
 
     def enter(self, now: float) -> None:
         """Stand behind the others. Raises Busy where that would be for too long."""
         estimate_s = self.estimate_s(now)
         if estimate_s > LONGEST_WAIT_S:
             raise Busy(retry_after_s=max(1, round(estimate_s)))
+        if not self.since:
+            self.head_at = now
         self.since.append(now)
 
     def leave(self, since: float, now: float) -> bool:
         """Go on with the lock, or without it; whether the line is to be remembered."""
         self.since.remove(since)
-        self.wait_s = 0.7 * self.wait_s + 0.3 * (now - since)
-        return bool(self.since) or self.wait_s > _SHORT_S
+        self.hold_s = 0.7 * self.hold_s + 0.3 * (now - self.head_at)
+        self.head_at = now
+        return bool(self.since) or self.hold_s > _SHORT_S
 
 
 _lines: dict[tuple[Hashable, ...], Line] = {}
