@@ -73,7 +73,7 @@ def test_somebody_who_lives_here_already_is_warned_of_by_name_birth_and_door(pho
 
 
 def test_a_sheet_and_the_wheels_of_a_day_hold_the_keyboard_and_can_be_read_by_everybody(phone: FieldPhone):
-    """The focus goes in and comes back to the button behind Escape; axe finds nothing on a sheet, on the wheels, and on the scanner of a phone that reads QR codes."""
+    """The focus goes in and comes back to the button behind Escape; arrows turn the wheels and Enter takes the day; axe finds nothing on a sheet, on the wheels, and on the scanner of a phone that reads QR codes."""
     household = phone.due(1)[0]
     phone.household(household)
     person = str(phone.page.locator("main a.item[href*='/person/']").first.get_attribute("href"))[1:]
@@ -88,6 +88,13 @@ def test_a_sheet_and_the_wheels_of_a_day_hold_the_keyboard_and_can_be_read_by_ev
         phone.page.keyboard.press("Escape")
         expect(button).to_be_focused()
     assert found == {"走访结果": [], "滚轮选日期": []}
+    button.click()
+    year = phone.page.get_by_role("listbox", name="年").get_by_role("option", selected=True)
+    before = int(year.inner_text())
+    for key in ("Tab", "Tab", "Tab", "ArrowUp", "ArrowRight", "Home", "ArrowRight", "Home", "Enter"):
+        phone.page.keyboard.press(key)
+    expect(dialog).to_have_count(0)
+    expect(phone.page.locator("main input.number")).to_have_value(f"{before - 1}-01-01")
 
 
 def test_a_phone_that_reads_no_codes_says_so_and_one_that_does_offers_its_scanner(browser: Browser, demo_site: DemoSite):
