@@ -9,7 +9,7 @@ import uuid
 from typing import Any
 
 from browser_kit import DemoSite
-from console_kit import COMMUNITY, Colleague, choose, open_part, rows_of, shown_count, sign_in, sign_in_by_form
+from console_kit import COMMUNITY, Colleague, choose, faults, open_part, rows_of, shown_count, sign_in, sign_in_by_form
 from playwright.sync_api import Page, Playwright, expect
 
 
@@ -27,6 +27,8 @@ def test_who_reaches_a_shelter_on_foot_stands_on_the_map_and_in_the_list(
     office_page.get_by_role("option", name=re.compile("客车")).click()
     choose(office_page, "步行", "5 分钟", exact=True)
     expect(office_page.get_by_role("status").filter(has_text="套房屋")).to_contain_text(f"{told['total']['without']:,} 套走不到")
+    homes = told["total"]  # a planner is told households as an estimate
+    expect(office_page.get_by_role("status").filter(has_text="套房屋")).to_contain_text(f"{homes['households']:,} 户中约 {homes['households_without']:,} 户走不到")
     first = next(one for one in told["buildings"] if not one["within"])
     expect(office_page.get_by_role("row").filter(has_text=first["building"]["name"]).first).to_contain_text(first["nearest"]["name"])
     expect(office_page.get_by_role("region", name=re.compile("步行可达客车的地图"))).to_be_visible()
@@ -38,6 +40,7 @@ def test_a_division_is_proposed_and_its_households_stand_on_the_map(office_page:
     open_part(office_page, "网格")
     office_page.get_by_role("button", name="自动划分").click()
     office_page.get_by_label("分成几个网格").fill("6")
+    assert faults(office_page) == []
     walls = office_page.get_by_label("围墙、道路")
     walls.set_input_files({"name": "不是图.geojson", "mimeType": "application/geo+json", "buffer": b"<kml/>"})
     office_page.get_by_role("button", name="划分", exact=True).click()
@@ -141,7 +144,7 @@ def test_a_past_day_shows_its_own_figures_and_opens_its_own_lists(
 
 
 def test_a_cell_is_handed_to_a_successor(office_page: Page, demo_site: DemoSite, playwright: Playwright):
-    """The successor works the cell from today, the predecessor no longer; the duty stays the same. A substitute is entered beside."""
+    """The successor works the cell from today, the predecessor no longer; the duty stays the same. A substitute is entered beside, for some days."""
     sign_in(office_page, demo_site)
     office_page.goto(f"{demo_site.url}/#/cells/work")
     row = office_page.get_by_role("row").filter(has_text="第十七网格").filter(has_text="网格员甲")
@@ -149,6 +152,7 @@ def test_a_cell_is_handed_to_a_successor(office_page: Page, demo_site: DemoSite,
     dialog = office_page.get_by_role("dialog")
     dialog.get_by_role("combobox", name="接手人").click()
     office_page.get_by_role("option", name="网格员乙").click()
+    assert faults(office_page) == []
     dialog.get_by_role("button", name="交接").click()
     expect(office_page.get_by_text("已交接").first).to_be_visible()
     expect(office_page.get_by_role("row").filter(has_text="第十七网格")).to_contain_text("网格员乙")
@@ -163,8 +167,18 @@ def test_a_cell_is_handed_to_a_successor(office_page: Page, demo_site: DemoSite,
         dialog.get_by_role("combobox", name=field, exact=True).fill(choice)
         office_page.get_by_role("option", name=choice, exact=True).locator("visible=true").click()
     choose(dialog, "职责", "代班", exact=True)
+    for field, day in (("起", "2099-01-10"), ("止", "2099-01-02")):
+        dialog.get_by_role("combobox", name=field).fill(day)
+        dialog.get_by_role("combobox", name=field).press("Enter")
+    expect(dialog.get_by_role("alert")).to_have_text("“止”不能早于“起”")
+    expect(dialog.get_by_role("button", name="确定")).to_be_disabled()
+    assert faults(office_page) == []
+    dialog.get_by_role("combobox", name="止").fill("2099-01-20")
+    dialog.get_by_role("combobox", name="止").press("Enter")
     dialog.get_by_role("button", name="确定").click()
-    expect(office_page.get_by_role("row").filter(has_text="第十七网格").filter(has_text="网格员甲")).to_contain_text("代班")
+    substitute = office_page.get_by_role("row").filter(has_text="第十七网格").filter(has_text="网格员甲")
+    expect(substitute).to_contain_text(re.compile("代班.*2099-01-10.*2099-01-20.*未开始"))
+
 
 def test_an_officer_chooses_among_the_communities_below(office_page: Page, demo_site: DemoSite):
     """Nobody has to know a community's number: those within reach are offered by name on every page; the choice stays until another one."""
@@ -199,7 +213,7 @@ def test_an_officer_chooses_among_the_communities_below(office_page: Page, demo_
 class Phone:
     """A phone of the first worker, without a screen: what it pushes is judged like any other."""
 
-    def __init__(self, playwright: Playwright, site: DemoSite, label: str = "旧手机") -> None:
+    def __init__(self, playwright: Playwright, site: DemoSite, label: str) -> None:
         self.context = playwright.request.new_context(base_url=site.url)
         made = self.context.post("/api/v1/enroll", data={"code": site.enrolment_code(), "label": label}).json()
         self.install_id, self.headers = made["install_id"], {"Authorization": f"Bearer {made['device_token']}"}
@@ -234,12 +248,12 @@ def new_id() -> str:
 
 
 def test_what_a_phone_could_not_get_in_is_settled_panel_by_panel(office_page: Page, demo_site: DemoSite, playwright: Playwright):
-    """A wrong value is corrected, a proposal agreed to, a place near a border put into its cell; what waits says for what. Each leaves its panel.
+    """A wrong value is corrected, a proposal agreed to, a place near a border or far from all put into its cell; what waits says for what. Each leaves its panel.
 
     A phone that was replaced is shown until it has handed over what it had; one that is lost is shut out.
     """
     page, secretary = office_page, Colleague(playwright, demo_site, "secretary")
-    phone, leaving = Phone(playwright, demo_site), Phone(playwright, demo_site, "换下的手机")
+    phone, leaving, _ = (Phone(playwright, demo_site, label) for label in ("旧手机", "换下的手机", "闲置手机"))
     cells = {f"cell/{one['id']}": one for one in secretary.get("/api/v1/reference")["cells"]["features"]}
     mine = {one.removeprefix("cell/") for one in phone.streams} & {one.removeprefix("cell/") for one in cells}
     home = f"cell/{sorted(mine)[0]}"
@@ -259,10 +273,11 @@ def test_what_a_phone_could_not_get_in_is_settled_panel_by_panel(office_page: Pa
     outcomes = phone.push(
         {"kind": "patch", **seen["person"], "set": {"birth_date": "1950-13-45"}, "op_id": (first := new_id())},
         {"kind": "create", "type": "resource", "id": new_id(), "set": {"name": "路口消防箱", "kind": "supply", "anchor": anchor}},
+        {"kind": "create", "type": "resource", "id": (far := new_id()), "set": {"name": "河对岸仓库", "kind": "place", "anchor": {**anchor, "lon": lon + 0.3}}},
         {"kind": "create", "type": "visit", "id": new_id(), "set": {"household": new_id(), "method": "door", "outcome": "met", "visited_at": at}},
         {"kind": "command", **seen["household"], "name": "move_household", "arguments": {"dwelling": other.id}, "others": {}},
     )
-    assert outcomes == ["quarantined", "applied", "held", "held"]
+    assert outcomes == ["quarantined", "applied", "applied", "held", "held"]
     assert phone.push({"kind": "patch", **seen["person"], "set": {"birth_date": "1950-11-45"}, "op_id": first}) == ["quarantined"]
     sign_in(page, demo_site)
     page.goto(f"{demo_site.url}/#/inbox?cell={within['code']}")  # from the figure of a cell: the list in which something of it waits
@@ -296,6 +311,7 @@ def test_what_a_phone_could_not_get_in_is_settled_panel_by_panel(office_page: Pa
     dialog.get_by_label("不填这一项").uncheck()
     dialog.get_by_label("出生日期").fill("1950-12-05")
     dialog.get_by_label("出生日期").press("Enter")
+    assert faults(page) == []
     again.click()
     expect(page.get_by_text("这里没有待办")).to_be_visible()
     assert rows_of(demo_site, "person")[person.id]["birth_date"] == "1950-12-05"
@@ -304,6 +320,21 @@ def test_what_a_phone_could_not_get_in_is_settled_panel_by_panel(office_page: Pa
     card = page.get_by_role("article").filter(has_text="路口消防箱")
     card.get_by_role("button").first.click()
     expect(card).to_be_hidden()
+    page.get_by_role("link", name="未落格").click()
+    page.locator(".leaflet-control-scale-line").wait_for()
+    expect(page.locator(".leaflet-control-scale-line")).to_have_text(re.compile(r"\d m$"))  # cells stay to be seen beside a place 27 km away
+    row = page.get_by_role("row").filter(has_text="河对岸仓库")
+    expect(row).to_contain_text(re.compile(r"最近：第.+网格，[\d,]+ 米"))
+    row.get_by_role("button", name="指定网格").click()
+    dialog = page.get_by_role("dialog", name="指定网格：河对岸仓库")
+    choose(dialog, "网格", within["name"], exact=True)
+    assert faults(page) == []
+    dialog.get_by_label("理由").fill("")
+    expect(dialog.get_by_role("button", name="确定")).to_be_disabled()  # why is asked
+    dialog.get_by_label("理由").fill("对岸仓库归本格管")
+    dialog.get_by_role("button", name="确定").click()
+    expect(row).to_have_count(0)
+    assert rows_of(demo_site, "resource")[far].home == home
     page.get_by_role("link", name="等另一条").click()
     page.get_by_role("combobox", name="网格", exact=True).select_option("全部网格")  # the cell that was chosen is kept from tab to tab
     expect(page.get_by_role("row").filter(has_text="走访")).to_contain_text("所属的记录还没有到")
@@ -328,9 +359,10 @@ def test_what_a_phone_could_not_get_in_is_settled_panel_by_panel(office_page: Pa
     leaving.push({"kind": "create", "type": "visit", "id": new_id(), "set": {"household": household.id, "method": "door", "outcome": "met", "visited_at": at}})
     page.reload()
     expect(page.get_by_role("row").filter(has_text="换下的手机")).to_contain_text("已交完")
-    page.get_by_role("row").filter(has_text="旧手机").get_by_role("button").click()
-    page.get_by_role("dialog").get_by_role("button", name="遗失").click()
-    expect(page.get_by_role("row").filter(has_text="旧手机")).to_contain_text("已停用：遗失")
+    for label, reason in (("旧手机", "遗失"), ("闲置手机", "不再使用")):
+        page.get_by_role("row").filter(has_text=label).get_by_role("button").click()
+        page.get_by_role("dialog").get_by_role("button", name=reason).click()
+        expect(page.get_by_role("row").filter(has_text=label)).to_contain_text(f"已停用：{reason}")
     refused = phone.context.get("/api/v1/sync/config", headers=phone.headers)
     assert refused.status in (401, 403)
 

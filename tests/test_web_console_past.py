@@ -9,7 +9,7 @@ from datetime import date, timedelta
 
 import pytest
 from browser_kit import DemoSite
-from console_kit import COMMUNITY, Colleague, sign_in, today
+from console_kit import COMMUNITY, Colleague, faults, sign_in, today
 from playwright.sync_api import Page, Playwright, expect
 
 
@@ -80,6 +80,7 @@ def test_the_months_are_told_as_a_table_and_each_figure_opens_its_list(
     for n in kept_months[oldest].values():
         expect(row.get_by_role("cell", name=f"{n:,}", exact=True)).to_be_visible()
     expect(table.get_by_role("row").filter(has_text=newest)).to_have_count(0)  # later than the day that is looked at
+    assert faults(office_page) == []
     expect(row.get_by_role("button", name=f"{kept_months[oldest]['surveyed']}", exact=True)).to_have_count(0)  # no list is behind it
     with office_page.expect_response("**/roster/persons/search*"):
         row.get_by_role("button", name=f"{kept_months[oldest]['aged']}", exact=True).press("Enter")

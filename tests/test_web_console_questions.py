@@ -18,6 +18,7 @@ from console_kit import (
     Row,
     age_of,
     begin_counting,
+    faults,
     rows_of,
     seen_list,
     seen_records,
@@ -292,6 +293,7 @@ def test_probable_duplicates_stand_side_by_side_and_a_merge_can_be_taken_back(
     card.get_by_role("button", name="同一个人，合并").click()
     dialog = office_page.get_by_role("dialog")
     expect(dialog).to_contain_text(str(twin["birth_date"]))
+    assert faults(office_page) == []
     dialog.get_by_role("button", name="同一个人，合并").click()
     expect(office_page.get_by_role("status").filter(has_text="已合并")).to_be_visible()
     assert len({twin.id, second} & set(rows_of(demo_site, "person"))) == 1

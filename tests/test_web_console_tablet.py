@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 from browser_kit import OFFICE, DemoSite, watched
-from console_kit import COMMUNITY, PAGES, QUIET, edition_in_force, rows_of, sign_in
+from console_kit import COMMUNITY, PAGES, QUIET, edition_in_force, faults, rows_of, sign_in
 from playwright.sync_api import Browser, Page, expect
-from test_web_console import AXE, faults
 
 LYING = {"width": 1024, "height": 768}
 UPRIGHT = {"width": 768, "height": 1024}
@@ -86,7 +85,7 @@ def misshapen(page: Page, site: DemoSite, pages: Iterable[str], *, touched: bool
             page.set_viewport_size(size)
             page.wait_for_function("where => isQuietAt(where)", arg=where)
             found[f"{where} {size['width']}"] = page.evaluate(SHAPE, touched)
-        found[where] = faults(page, AXE.read_text()) if touched else []
+        found[where] = faults(page) if touched else []
     return {where: what for where, what in found.items() if what}
 
 
@@ -115,7 +114,7 @@ def test_on_a_tablet_nothing_is_cut_off_and_every_control_takes_a_finger(browser
     assert misshapen(page, demo_site, [*MAIN, *records(demo_site, "household")]) == {}
     page.set_viewport_size(PHONE)
     go(page, demo_site, MAIN[0])
-    assert faults(page, AXE.read_text()) == []
+    assert faults(page) == []
     page.context.close()
 
 

@@ -73,6 +73,7 @@ export const cells = {
   from: ["起", "From"],
   to: ["止", "To"],
   toOpen: ["长期", "open"],
+  toBeforeFrom: ["“止”不能早于“起”", "The last day cannot be before the first"],
   assign: ["安排网格员", "Assign a worker"],
   assigned: ["已安排", "Assigned"],
   end: ["结束", "End"],
