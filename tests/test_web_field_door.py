@@ -19,6 +19,7 @@ COUNT = """() => {
 DOORS = """() => {
     const look = (one) => { const { backgroundColor, backgroundImage } = getComputedStyle(one); return backgroundColor + backgroundImage; };
     const means = new Map([...document.querySelectorAll('.legend li')].map((one) => [look(one.querySelector('.swatch')), one.textContent.trim()]));
+    if (means.size !== document.querySelectorAll('.legend li').length) throw new Error('two of the legend look alike');
     return [...document.querySelectorAll('button.door')].map((one) =>
         [one.closest('section').querySelector('h2').textContent.trim(), one.querySelector('b').textContent, one.querySelector('span').textContent, means.get(look(one))]);
 }"""
@@ -85,8 +86,8 @@ def building_of(phone: FieldPhone, household: str) -> str:
 def doors(phone: FieldPhone, building: str) -> dict[tuple[str, str], tuple[str, str]]:
     """The door grid as it is drawn: by entrance and number of each door what stands on it, and what its colour means by the legend beside it."""
     phone.go(building)
+    phone.page.locator("button.door").first.wait_for()  # before that the screen behind it may still stand
     name = phone.page.locator("header h1").inner_text()
-    phone.page.locator("button.door").first.wait_for()
     rows = phone.page.evaluate(DOORS)
     assert len({colour for _, _, _, colour in rows}) > 1
     return {(f"{name}{entrance.removeprefix(name)}", number): (said, colour) for entrance, number, said, colour in rows}
@@ -193,7 +194,7 @@ def test_a_family_that_moves_away_leaves_in_one_go(phone: FieldPhone):
 
 def test_going_on_at_once_after_saving_is_never_undone(phone: FieldPhone):
     """Who is elsewhere before the form has closed stays there: no step back takes them out of what they do now."""
-    household = phone.due(1)[0]
+    household, before = phone.due(1)[0], phone.unsent()
     for count in range(4):
         phone.household(household)
         phone.page.get_by_role("button", name="更多").click()
@@ -201,7 +202,7 @@ def test_going_on_at_once_after_saving_is_never_undone(phone: FieldPhone):
         phone.field("preferred_time_text").fill(f"第 {count} 天晚上")
         phone.page.evaluate("() => { document.querySelector('form').requestSubmit(); location.hash = '/find'; }")
         phone.page.get_by_label("查找人、门牌、楼").wait_for()
-        phone.page.wait_for_timeout(150)
+        expect(phone.page.locator("header .state .number")).to_have_text(str(before + count + 1))  # saved: what came behind it would come now
         assert phone.page.url.endswith("#/find")
         phone.household(household)
         phone.page.get_by_text(f"方便时间：第 {count} 天晚上").wait_for()
