@@ -59,6 +59,7 @@ _SMALL = """(least) => [...document.querySelectorAll('button, a[href], input, se
     .map((one) => [one, one.getBoundingClientRect()])
     .filter(([, box]) => box.width < least - 0.5 || box.height < least - 0.5)
     .map(([one, box]) => `${Math.round(box.width)}×${Math.round(box.height)} px: ${one.outerHTML.slice(0, 160)}`)"""
+PICTURE = Path(__file__).resolve().parent.parent / "web" / "field" / "public" / "icons" / "icon-192.png"
 AXE = Path(__file__).resolve().parent.parent / "web" / "node_modules" / "axe-core" / "axe.min.js"
 
 
@@ -235,6 +236,18 @@ class FieldPhone:
     def said(self, words: str) -> None:
         """Wait for a short message."""
         self.page.get_by_text(words).first.wait_for()
+
+    def resource_with_photo(self, name: str, photo: Path = PICTURE) -> str:
+        """Write a stock down and take a photo of it; its id."""
+        self.go("/new/resource")
+        self.field("name").fill(name)
+        self.field("kind").get_by_role("button", name="物资", exact=True).click()
+        self.field("photos").set_input_files(photo)
+        self.page.locator(".photos img").wait_for()
+        self.tap("保存")
+        self.said("已存到本机")
+        self.go("/resources")
+        return str(self.page.locator("main a.item", has_text=name).get_attribute("href")).split("/edit/")[1].split("/")[0]
 
     def shown(self, kind: str) -> str:
         """The id of the record whose screen is open, once it is."""

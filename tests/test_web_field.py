@@ -14,8 +14,6 @@ from playwright.sync_api import Browser, Page, expect
 
 from server.services.pinyin import syllables
 
-PICTURE = Path(__file__).resolve().parent.parent / "web" / "field" / "public" / "icons" / "icon-192.png"
-
 
 @pytest.fixture
 def phone(request: pytest.FixtureRequest, phone_page: Page, demo_site: DemoSite) -> Iterator[FieldPhone]:
@@ -153,20 +151,6 @@ def good_time(phone: FieldPhone, household: str, words: str) -> None:
     phone.said("已存到本机")
 
 
-def with_photo(phone: FieldPhone, name: str) -> str:
-    """Write a resource down and take a photo of it."""
-    phone.go("/new/resource")
-    phone.field("name").fill(name)
-    phone.field("kind").get_by_role("button", name="物资", exact=True).click()
-    phone.field("photos").set_input_files(PICTURE)
-    phone.page.locator(".photos img").wait_for()
-    phone.tap("保存")
-    phone.said("已存到本机")
-    phone.go("/resources")
-    link = phone.page.locator("main a.item", has_text=name)
-    return str(link.get_attribute("href")).split("/edit/")[1].split("/")[0]
-
-
 def nothing_is_left(phone: FieldPhone) -> None:
     """Neither records nor log nor keys are in the browser's storage."""
     blocks = """() => new Promise(done => { const asked = indexedDB.open("dishu-field"); asked.onsuccess = () => {
@@ -182,7 +166,7 @@ def test_unsent_work_leaves_as_a_file_and_phones_out_of_use_hand_over_and_erase_
     phone.enrol()
     household = phone.due(1)[0]
     good_time(phone, household, "周末上午")
-    resource = with_photo(phone, "门岗沙袋")
+    resource = phone.resource_with_photo("门岗沙袋")
     phone.go("/me")
     phone.tap("退出并清空本机")
     phone.page.get_by_role("dialog").get_by_role("button", name="退出并清空本机").click()

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 from browser_kit import CHEAP_PHONE, DemoSite
-from field_phone import FieldPhone, Office
+from field_phone import PICTURE, FieldPhone, Office
 from playwright.sync_api import Browser, Locator, Page, expect
 
 pytestmark = pytest.mark.long
-PICTURE = Path(__file__).resolve().parent.parent / "web" / "field" / "public" / "icons" / "icon-192.png"
 
 
 @pytest.fixture
@@ -41,13 +40,7 @@ def test_a_forgotten_pin_loses_no_entry_and_no_photo_without_being_told(phone: F
     """Nothing is cleared while entries wait; they leave as a file without the PIN; photos are given up only in so many words."""
     household = phone.due(1)[0]
     good_time(phone, household, "密码忘了以前")
-    phone.go("/new/resource")
-    phone.field("name").fill("门岗沙袋")
-    phone.field("kind").get_by_role("button", name="物资", exact=True).click()
-    phone.field("photos").set_input_files(PICTURE)
-    phone.page.locator(".photos img").wait_for()
-    phone.tap("保存")
-    phone.said("已存到本机")
+    phone.resource_with_photo("门岗沙袋")
     phone.go_home()
     phone.page.get_by_text("2 条、1 张照片未上传").wait_for()
     phone.go("/me")

@@ -132,15 +132,7 @@ def test_a_large_photo_leaves_the_phone_small_upright_and_without_what_the_camer
     taken.save(file, quality=95, exif=about)
     assert file.stat().st_size > 3_000_000 and Image.open(file).getexif().get_ifd(GPS)[2] == (31.0, 17.0, 50.0)
     phone.context.set_offline(True)
-    phone.go("/new/resource")
-    phone.field("name").fill("大照片")
-    phone.field("kind").get_by_role("button", name="物资", exact=True).click()
-    phone.field("photos").set_input_files(file)
-    phone.page.locator(".photos img").wait_for()
-    phone.tap("保存")
-    phone.said("已存到本机")
-    phone.go("/resources")
-    resource = str(phone.page.locator("main a.item", has_text="大照片").get_attribute("href")).split("/edit/")[1].split("/")[0]
+    resource = phone.resource_with_photo("大照片", file)
     sent: list[str] = []
     phone.page.on("request", lambda one: sent.append(one.url) if one.method != "GET" and re.search(r"/sync/push|/blobs", one.url) else None)
     phone.context.set_offline(False)
