@@ -49,7 +49,7 @@ _ROWS = """box => ({
     heads: [...box.querySelectorAll('thead th')].map(one => one.innerText.replace(/[↑↓]/, '').trim()),
     rows: [...box.querySelectorAll('tbody tr:not(.space)')].map(row => [
         row.getAttribute('aria-rowindex'), [...row.cells].map(cell => cell.textContent.trim()), (row.querySelector('a')?.hash ?? '').split('/').at(-1)]),
-    end: box.scrollTop + box.clientHeight >= box.scrollHeight - 1 && !document.querySelector('footer.foot').innerText.includes('向下滚动'),
+    end: box.scrollTop + box.clientHeight >= box.scrollHeight - 1 && !/向下滚动|scroll for more/.test(document.querySelector('footer.foot').innerText),
     next: box.scrollTop + box.clientHeight,
 })"""
 """What stands of a list at one moment: a page that comes between two looks belongs to the next one."""
@@ -148,7 +148,7 @@ def seen_records(page: Page) -> list[str]:
 
 def _whole_list(page: Page) -> tuple[list[str], list[list[str]], list[str]]:
     box, foot = page.locator(".v-scroll"), page.locator("footer.foot")
-    expect(foot).to_contain_text("截至")
+    expect(foot).to_contain_text(re.compile("截至|As of"))
     rows: dict[int, list[str]] = {}
     leads: dict[int, str] = {}
     while True:

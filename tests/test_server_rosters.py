@@ -1,9 +1,5 @@
 from __future__ import annotations
 
-import csv
-import io
-
-import openpyxl
 import pytest
 from front_door import COMMUNITY, NEIGHBOUR, problem
 from records_kit import CODE_A, CODE_B, IDS, ZHANG_NUMBER, actor_of, office_with_records, write_operation
@@ -11,7 +7,6 @@ from sqlalchemy import func, select
 
 from server.models import audit
 from server.permissions import Scope
-from server.services.tables import XLSX_MEDIA
 from server.store.database import read, write
 from server.store.rosters import plan_of, roster_sql
 from server.store.scoping import record_cut
@@ -287,44 +282,6 @@ def test_known_at_tells_what_was_recorded_by_then(office, clock):
     assert person.get(f"{path}?known_at=2026-02-01").json["rows"] == []
     search = {"filters": [{"column": "document_number", "op": "eq", "value": ZHANG_NUMBER}], "known_at": then}
     assert problem(person.post(f"{path}/search", json=search)) == (422, "invalid-input")
-
-
-def test_csv_for_spreadsheets(office):
-    """The CSV opens in a Chinese spreadsheet, keeps codes as they are, and no cell is run as a formula."""
-    answer = office.signed_in("secretary").get(
-        f"/api/v1/communities/{COMMUNITY}/roster/dwellings", headers={"Accept": "text/csv"}
-    )
-    assert answer.content_type == "text/csv; charset=utf-8"
-    text = answer.data.decode("utf-8")
-    assert text.startswith("\ufeff") and "\r\n" in text
-    rows = list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"))))
-    assert [row["门牌号"] for row in rows] == ["201", "1001", "1002"]
-    assert rows[0]["网格"] == CODE_A
-    assert (rows[0]["用途"], rows[0]["用途代码"]) == ("住宅", "home")
-    assert rows[2]["产权人"] == "'=cmd|'/c calc'!A1"
-    seen = office.signed_in("secretary").get(f"/api/v1/communities/{COMMUNITY}/roster/dwellings?format=csv&codes=false").data.decode("utf-8-sig")
-    words = list(csv.DictReader(io.StringIO(seen)))  # as a screen shows it: a word for each code, the cell's name
-    reference = office.signed_in("secretary").get("/api/v1/reference").json["cells"]["features"]
-    names_of = {one["properties"]["code"]: one["properties"]["name"] for one in reference}
-    assert [(row["网格"], row["用途"], row["门牌号"]) for row in words] == [(names_of[row["网格"]], row["用途"], row["门牌号"]) for row in rows]
-    assert not any(name.endswith("代码") for name in words[0]) and "建筑面积 (m2)" in words[0]
-    assert "filename*=UTF-8''" in answer.headers["Content-Disposition"]
-    assert audit_lines(office)[-1].action == "export"
-
-
-def test_xlsx_keeps_codes_as_text(office):
-    """In the workbook every code is a text cell, no cell is a formula, and a second sheet says what it is."""
-    answer = office.signed_in("secretary").get(f"/api/v1/communities/{COMMUNITY}/roster/dwellings?format=xlsx")
-    assert answer.content_type == XLSX_MEDIA
-    book = openpyxl.load_workbook(io.BytesIO(answer.data))
-    page = book["房屋台账"]
-    head = [cell.value for cell in page[1]]
-    cells = dict(zip(head, page[2], strict=True))
-    assert (cells["网格"].value, cells["网格"].data_type, cells["网格"].number_format) == (CODE_A, "s", "@")
-    owner = dict(zip(head, page[4], strict=True))["产权人"]
-    assert (owner.value, owner.data_type) == ("=cmd|'/c calc'!A1", "s")
-    assert cells["所在层"].value == 2
-    assert dict(book["说明"].values)["行数"] == "3"
 
 
 def test_a_cell_roster_reads_its_own_cell_only(office):

@@ -116,6 +116,19 @@ def test_a_list_is_taken_home_as_it_stands_on_the_screen(office_page: Page, demo
     assert sorted(masked) == sorted(one["document_number"]["mask"] for one in people if one["document_number"])
     assert masked and all(re.fullmatch(r"\*+[\dX]{1,4}", text) for text in masked)
 
+    # in the language of the screen, and with what the screen says of the list
+    page.get_by_role("button", name="English").click()
+    page.goto(f"{demo_site.url}/#/rosters/dwellings?cell={COMMUNITY}007")
+    page.get_by_role("heading", level=1, name="Dwellings").wait_for()
+    with page.expect_download() as fetched:
+        page.get_by_role("button", name="Excel").click()
+    heads, rows = seen_list(page)
+    assert in_workbook(fetched.value.path()) == (heads, rows) and "Door number" in heads and "Empty" in rows[0]
+    about = dict(load_workbook(io.BytesIO(fetched.value.path().read_bytes())).worksheets[1].iter_rows(values_only=True))
+    foot = page.locator("footer.foot").inner_text()
+    assert all(str(about[name]) in foot for name in ("In doubt", "Missing")) and f"{about['Rows']} rows" in foot
+    assert about["Filters"] == page.locator("button.chip.teal").inner_text().splitlines()[0].replace("：", ": ") == "Occupancy: Empty"
+
 
 def taken_home(page: Page, *, personal: bool) -> tuple[list[str], list[list[str]]]:
     """The open list as it is read; both files that are fetched of it hold the same. What for is asked of personal columns alone."""

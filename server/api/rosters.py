@@ -18,8 +18,8 @@ from server.api.body import read_json
 from server.errors import InputError, InvalidInput
 from server.openapi import describe
 from server.permissions import Actor, Scope
-from server.services import rosters, tables
-from server.services.roster_query import DEFAULT_ROWS, MOST_ROWS, Query, from_address, from_body
+from server.services import roster_file, rosters, tables
+from server.services.roster_query import DEFAULT_ROWS, LANGUAGES, MOST_ROWS, Query, from_address, from_body
 from server.services.rosters import Ground
 from server.store.database import stamp
 
@@ -44,6 +44,7 @@ _QUERY: dict[str, Any] = {
                 "or current"},
     "codes": {"type": "boolean", "default": True, "description": "false：表格里只有文字，没有代码，与屏幕所见相同 / false: a file of words alone, "
               "as a screen shows them"},
+    "language": {"type": "string", "enum": list(LANGUAGES), "default": "zh", "description": "表格和名称用哪种文字 / of the words in a file and of labels"},
     "format": {"type": "string", "enum": list(_FORMATS), "description": "缺省按 Accept / by Accept when left out"},
 }
 _PROBLEMS = ("invalid-input", "malformed-body", "not-found", "outside-your-scope", "busy")
@@ -94,6 +95,7 @@ class SearchSchema(Schema):
     as_of = fields.String(allow_none=True)
     edition = fields.String(allow_none=True)
     codes = fields.Boolean()
+    language = fields.String(validate=validate.OneOf(LANGUAGES))
     format = fields.String(validate=validate.OneOf(list(_FORMATS)))
     purpose = fields.String(validate=validate.Length(max=120))
 
@@ -199,9 +201,9 @@ def _answer(
     house, kind = auth.house(), _format(given)
     if kind == "json":
         return json_answer(rosters.page(house, scope, ground, query, auth.look(actor, action, purpose)))
-    sheets = rosters.table(house, scope, ground, query, auth.look(actor, "export", purpose))
+    sheets = roster_file.table(house, scope, ground, query, auth.look(actor, "export", purpose))
     day = (house.clock() + timedelta(hours=8)).date().isoformat()
-    title = f"{query.roster.label['zh']}_{ground.cell_code or ground.name}_{day}.{kind}"
+    title = f"{query.roster.label[query.language]}_{ground.cell_code or ground.name}_{day}.{kind}"
     headers = {"Content-Disposition": f"attachment; filename=roster.{kind}; filename*=UTF-8''{quote(title)}"}
     if kind == "csv":
         return Response(tables.csv_chunks(sheets[0]), content_type=tables.CSV_MEDIA, headers=headers)

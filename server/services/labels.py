@@ -51,13 +51,13 @@ def field_label(form: RecordType, name: str) -> Mapping[str, str]:
     return spec.label if spec is not None else {"zh": name, "en": name}
 
 
-def code_labels(codes: CodeList | None, value: Any) -> Any:
-    """Chinese label of a code, labels of a list of codes; a code that is not in the list stays; None without a list."""
+def code_labels(codes: CodeList | None, value: Any, language: str = "zh") -> Any:
+    """Label of a code in ``zh`` or ``en``, labels of a list of codes; a code that is not in the list stays; None without a list."""
     if codes is None or value is None:
         return None
     if isinstance(value, list):
-        return [codes.label_of(str(code)) or str(code) for code in value]
-    return codes.label_of(str(value)) or str(value)
+        return [codes.label_of(str(code), language) or str(code) for code in value]
+    return codes.label_of(str(value), language) or str(value)
 
 
 def shown(spec: FieldSpec | None, value: Any, *, unmask: bool) -> Any:

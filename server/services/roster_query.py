@@ -14,8 +14,10 @@ from server.store.database import stamp
 
 DEFAULT_ROWS = 100
 MOST_ROWS = 5_000
-RESERVED = frozenset({"sort", "limit", "next", "known_at", "as_of", "edition", "format", "columns", "codes"})
+RESERVED = frozenset({"sort", "limit", "next", "known_at", "as_of", "edition", "format", "columns", "codes", "language"})
 """Query parameters that are not filters."""
+
+LANGUAGES = ("zh", "en")
 
 LISTED = frozenset({"in", "not_in", "contains_any"})
 """Operators that take a list of values."""
@@ -37,7 +39,7 @@ class Query:
     """A checked request. ``columns`` are those that may be given; ``known_at`` is a stamp or None for now.
 
     ``as_of`` is the day whose truth is asked for, ``edition`` the id or number of the edition whose cells are meant.
-    ``codes`` says whether a file holds codes beside their words; without, it reads as a screen does.
+    ``codes`` says whether a file holds codes beside their words; without, it reads as a screen does. ``language`` is that of its words, ``zh`` or ``en``.
     """
 
     roster: Roster
@@ -50,6 +52,7 @@ class Query:
     as_of: str | None = None
     edition: str | None = None
     codes: bool = True
+    language: str = "zh"
 
     @property
     def needed(self) -> tuple[RosterColumn, ...]:
@@ -88,9 +91,13 @@ def from_address(roster: Roster, parameters: Sequence[tuple[str, str]], *, perso
         if given.get(name):
             asked[name] = given[name].split(",")
     asked["codes"] = given.get("codes") != "false"
+    if given.get("language") in LANGUAGES:
+        asked["language"] = given["language"]
     if "limit" in given:
         asked["limit"] = int(given["limit"]) if given["limit"].isascii() and given["limit"].isdigit() else None
     errors: list[InputError] = []
+    if given.get("language", "zh") not in LANGUAGES:
+        errors.append(InputError("/language", "unknown_language", f"one of {', '.join(LANGUAGES)} is expected"))
     pointers = []
     for name, text in parameters:
         if name in RESERVED:
@@ -140,7 +147,7 @@ def _query(
         errors.append(InputError("/known_at", "not_searchable_then", message))
     if errors:
         raise InvalidInput("the roster cannot be asked like this", errors=errors)
-    return Query(roster, columns, tuple(filters), sort, limit, asked.get("next"), known_at, as_of, asked.get("edition") or None, asked.get("codes", True))
+    return Query(roster, columns, tuple(filters), sort, limit, asked.get("next"), known_at, as_of, asked.get("edition") or None, asked.get("codes", True), asked.get("language", "zh"))
 
 
 def _filter(

@@ -372,13 +372,13 @@ def shown_value(column: RosterColumn, value: Any) -> Any:
     return value
 
 
-def label_of(registry: Registry, column: RosterColumn, value: Any) -> Any:
-    """Chinese label of a coded value, a list for a list; None without a code."""
+def label_of(registry: Registry, column: RosterColumn, value: Any, language: str = "zh") -> Any:
+    """Label of a coded value in ``zh`` or ``en``, a list for a list; None without a code."""
     if value is None:
         return None
     if column.derived in DERIVED_CODES:
-        return DERIVED_CODES[column.derived][value][0]
-    return code_labels(registry.codelist(column.codelist) if column.codelist else None, value)
+        return DERIVED_CODES[column.derived][value][language == "en"]
+    return code_labels(registry.codelist(column.codelist) if column.codelist else None, value, language)
 
 
 def has_label(column: RosterColumn) -> bool:

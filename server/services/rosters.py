@@ -6,7 +6,7 @@ A community is read cell by cell wherever the order begins with the cell, so a p
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -19,7 +19,6 @@ from forms.roster import Roster, RosterColumn
 from server.errors import NotFound, OutsideScope
 from server.house import House
 from server.permissions import Scope
-from server.services import audit
 from server.services.labels import PERSONAL
 from server.services.looks import Look, seen
 from server.services.paging import make_cursor, read_cursor
@@ -34,17 +33,14 @@ from server.services.roster_values import (
     label_of,
     order_key,
     shown_value,
-    table_value,
 )
-from server.services.tables import Column, Sheet, Value
-from server.store import places as editions
 from server.store import rosters as store
 from server.store import search
 from server.store.database import read, stamp
 from server.store.rosters import Entry
 from server.store.scoping import PLACE_TYPES, Condition
 
-__all__ = ["Ground", "cell_ground", "community_ground", "find_roster", "page", "sees_personal", "table"]
+__all__ = ["Ground", "cell_ground", "community_ground", "find_roster", "page", "sees_personal"]
 
 
 def find_roster(house: House, name: str) -> Roster:
@@ -89,12 +85,10 @@ def page(house: House, scope: Scope, ground: Ground, query: Query, look: Look) -
                 break
         chosen = taken[: query.limit]
         rows = run.shown([entry for entry, _ in chosen])
-        missing = (
-            store.waiting_counts(connection, ground.community_id, query.roster.base) if scope.streams is None else None
-        )
+        missing = missing_of(connection, scope, ground, query)
         seen(
             house, look, scope, ground.community_id, fields=query.personal, count=len(rows),
-            where=_where(ground, query), record_type=query.roster.base,
+            where=where_of(ground, query), record_type=query.roster.base,
         )  # fmt: skip
     following = None
     if len(taken) > query.limit:
@@ -127,64 +121,9 @@ def page(house: House, scope: Scope, ground: Ground, query: Query, look: Look) -
     return answer | ({"count": count} if count is not None else {})
 
 
-def table(house: House, scope: Scope, ground: Ground, query: Query, look: Look) -> list[Sheet]:
-    """The whole roster as sheets: the rows, and what the file says about itself. Looked at before it is given.
-
-    Where the query asks for no codes there is one column for each, cells have their names and times are China's, as on a screen.
-    """
-    columns: list[Column] = []
-    for column in query.columns:
-        coded, title = has_label(column), column.label["zh"]
-        if coded:
-            columns.append(Column(f"{column.name}_label", title))
-        if query.codes:
-            columns.append(Column(column.name, title + ("代码" if coded else "")))
-        elif not coded:
-            columns.append(Column(column.name, f"{title} ({column.measure})" if column.measure else title))
-    rows: list[list[Value]] = []
-    with read(house.engine) as connection:
-        read_as: dict[str, Callable[[Any], Any]] = {} if query.codes else _as_seen(connection, ground, query)
-        run = _Run(house, connection, scope, ground, query)
-        for _, found in run.ordered(None):
-            for row in run.shown([entry for entry, _ in found]):
-                values = ((row.get(column.name), read_as.get(column.name)) for column in columns)
-                rows.append([table_value(value if seen_as is None or value is None else seen_as(value)) for value, seen_as in values])
-    if query.personal:
-        audit.note(
-            house, look, scope=f"{_where(ground, query)} {scope.describe()}", community_id=ground.community_id,
-            record_type=query.roster.base, fields=query.personal, count=len(rows),
-        )  # fmt: skip
-    notes = [
-        ("名册", query.roster.label["zh"]),
-        ("范围", f"{ground.name} {ground.cell_code or ''}".strip()),
-        ("截至", stamp(house.clock())),
-        ("按此时已知", query.known_at or "现在"),
-        ("按此日情况", query.as_of or "现在"),
-        ("网格版本", f"第{ground.edition.number}版" if ground.edition is not None else "无"),
-        ("行数", str(len(rows))),
-        ("用途", look.purpose),
-    ]
-    return [
-        Sheet(query.roster.label["zh"], columns, rows),
-        Sheet("说明", [Column("name", "项目"), Column("value", "内容")], notes),
-    ]
-
-
-def _as_seen(connection: Any, ground: Ground, query: Query) -> dict[str, Callable[[Any], Any]]:
-    """How columns whose values are for machines are read by people."""
-    cells = editions.cells_of(connection, ground.community_id, ground.edition.edition_id) if ground.edition is not None else []
-    names = {cell.code: cell.name for cell in cells}
-    found: dict[str, Callable[[Any], Any]] = {}
-    for column in query.columns:
-        if column.derived == "cell_code":
-            found[column.name] = lambda code: names.get(code) or code
-        elif column.type in ("select_multiple", "text_set"):
-            found[column.name] = found[f"{column.name}_label"] = "、".join
-        elif column.type == "location":
-            found[column.name] = lambda place: f"{place['lon']:.6f}, {place['lat']:.6f}" if place.get("lon") is not None else None
-        elif column.type == "datetime":
-            found[column.name] = lambda at: (datetime.fromisoformat(at) + timedelta(hours=8)).strftime("%Y-%m-%d %H:%M")
-    return found
+def missing_of(connection: Any, scope: Scope, ground: Ground, query: Query) -> dict[str, int] | None:
+    """What could still belong on a roster, by where it waits; None for a part of the cells, where it is not counted."""
+    return store.waiting_counts(connection, ground.community_id, query.roster.base) if scope.streams is None else None
 
 
 def rows_of(house: House, connection: Any, scope: Scope, ground: Ground, query: Query) -> Iterator[dict[str, Any]]:
@@ -209,7 +148,7 @@ def counted(house: House, scope: Scope, ground: Ground, query: Query, look: Look
                 counts[code] = counts.get(code, 0) + 1
     seen(
         house, look, scope, ground.community_id, fields=query.personal, count=sum(counts.values()),
-        where=_where(ground, query), record_type=query.roster.base,
+        where=where_of(ground, query), record_type=query.roster.base,
     )  # fmt: skip
     return counts
 
@@ -222,6 +161,7 @@ class _Run:
         self.source: Source = source_of(
             connection, house, scope, ground, known_at=query.known_at, as_of=query.as_of
         )
+        self.language = query.language
         self.narrowed, searched = _narrowed(connection, house, ground, query)
         standing = self._standing()
         falling = self._falls_by_cell() if len(standing) > 1 else None
@@ -322,7 +262,7 @@ class _Run:
                 value = shown_value(column, reader(entry))
                 row[column.name] = value
                 if labelled:
-                    row[f"{column.name}_label"] = label_of(self.house.registry, column, value)
+                    row[f"{column.name}_label"] = label_of(self.house.registry, column, value, self.language)
             rows.append(row)
         return rows
 
@@ -376,7 +316,8 @@ def _use(ground: Ground, query: Query) -> str:
     return "roster/" + hashlib.sha256(orjson.dumps(question)).hexdigest()
 
 
-def _where(ground: Ground, query: Query) -> str:
+def where_of(ground: Ground, query: Query) -> str:
+    """What was asked for, as the audit log keeps it: names of personal filters, never their values."""
     parts = [
         f"roster={query.roster.name}",
         f"cell={ground.cell_code}" if ground.cell_code else f"community={ground.community_id}",

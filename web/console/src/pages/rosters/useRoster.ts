@@ -5,6 +5,7 @@ import type { RosterColumn, RosterFilterAsked, RosterPage, RosterRow } from "../
 import { UNPLACED } from "../../figures.ts";
 import { communityId, may } from "../../session.ts";
 import { why } from "../../tell.ts";
+import { language } from "../../words/index.ts";
 
 export interface Wanted {
   roster: string;
@@ -130,7 +131,7 @@ export function useRoster() {
 
   async function file(format: "xlsx" | "csv", shown: string[], purpose: string): Promise<string> {
     if (!asked) return "";
-    const answer = await ask(asked, { format, columns: shown, codes: false, purpose }, { accept: "*/*" });
+    const answer = await ask(asked, { format, columns: shown, codes: false, language: language.value === "en" ? "en" : "zh", purpose }, { accept: "*/*" });
     return keepFile(answer, `${asked.roster}.${format}`);
   }
 
