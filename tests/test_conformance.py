@@ -167,6 +167,14 @@ class Planted:
         """Problems have no type."""
         return status, ({"error": "no"} if status >= 400 else told)
 
+    def enrols_anew(self, path, asked, status, told):
+        """Whoever asks again is another install."""
+        if path.endswith("/enroll") and status == 200:
+            key = asked["retry_key"]
+            told["device_token"] += "" if key not in self.seen else "-again"
+            self.seen[key] = True
+        return status, told
+
     def merges_nothing(self, path, asked, status, told):
         """Refuses what was written upon an older base."""
         for one in told.get("results", ()) if path.endswith("/push") else ():
@@ -188,7 +196,8 @@ class Planted:
         ("says_complete_too_early", ("S20b",), {"S20b"}),
         ("takes_any_cursor", ("S19",), {"S19a"}),
         ("is_silent_about_leaving", ("S22", "S5b", "L8"), {"S22b", "S5b"}),
-        ("explains_with_html", ("W1", "W3", "L8"), {"W1", "W3a", "W3b"}),
+        ("explains_with_html", ("W1", "W3", "L8"), {"W1a", "W3a", "W3b"}),
+        ("enrols_anew", ("W1",), {"W1b"}),
         ("merges_nothing", ("S2a", "S2b"), {"S2b"}),
     ],
 )

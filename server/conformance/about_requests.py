@@ -29,11 +29,23 @@ def _problem(reply: Reply, status: int, slug: str) -> None:
     must(reply.slug == slug, f"the problem is {reply.slug or 'without a type'} where {slug} is due")
 
 
-@rule("W1")
+@rule("W1a")
 def code_once(ground: Ground) -> None:
-    """A code is used up by its first success."""
-    reply = ground.line.send("POST", "/api/v1/enroll", {"code": ground.codes[0], "label": "", "app_version": ""})
-    _problem(reply, 409, "enrolment-code-used")
+    """A code is used up by its first success: without its retry_key, or with another one, nobody enrols."""
+    for key in (None, secrets.token_urlsafe(32)):
+        asked = {"code": ground.codes[0], "label": "", "app_version": ""} | ({"retry_key": key} if key else {})
+        _problem(ground.line.send("POST", "/api/v1/enroll", asked), 409, "enrolment-code-used")
+
+
+@rule("W1b")
+def lost_answer_again(ground: Ground) -> None:
+    """Who asks again with the code and its retry_key, before the install was heard of, is given the same install and token."""
+    for device in (ground.one, ground.two):
+        again = device.again
+        must(again is not None and again.status == 200, f"an enrolment asked for again is answered {again.status if again else 'nothing'}")
+        told = again.body if again else {}
+        must(told.get("install_id") == device.install_id, "an enrolment asked for again is another install")
+        must(told.get("device_token") == device.token, "an enrolment asked for again has another token")
 
 
 @rule("W2a")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -36,7 +37,10 @@ def operation(kind: str, record_type: str, record_id: str | None = None, **more:
 
 @dataclass
 class Device:
-    """One install. ``rows`` are the pulled rows by stream and record id (or op_id of a status)."""
+    """One install. ``rows`` are the pulled rows by stream and record id (or op_id of a status).
+
+    ``again`` is what the server said to the same enrolment when it was asked for once more, before the install spoke.
+    """
 
     line: Line
     install_id: str
@@ -51,6 +55,7 @@ class Device:
     rows: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     streams: dict[str, dict[str, Any]] = field(default_factory=dict)
     last_page: dict[str, Any] = field(default_factory=dict)
+    again: Reply | None = None
 
     # ------------------------------------------------------------ pushing
     def batch(self, *groups: list[Any], n: int | None = None, after: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
@@ -163,12 +168,13 @@ class Device:
 
 
 def enrol(line: Line, code: str, label: str) -> Device:
-    """A new install by a one-time code."""
-    reply = line.send("POST", "/api/v1/enroll", {"code": code, "label": label, "app_version": "conformance"})
+    """A new install by a one-time code; asked for twice, as by a phone whose answer was lost."""
+    asked = {"code": code, "label": label, "app_version": "conformance", "retry_key": secrets.token_urlsafe(32)}
+    reply = line.send("POST", "/api/v1/enroll", asked)
     must(reply.status == 200, f"enrolment is answered {reply.status} {reply.slug}")
     told = reply.body
     must(all(isinstance(told.get(name), str) for name in ("install_id", "device_token", "community_id")), "enrolment names no install")
-    return Device(line, told["install_id"], told["device_token"], told["community_id"])
+    return Device(line, told["install_id"], told["device_token"], told["community_id"], again=line.send("POST", "/api/v1/enroll", asked))
 
 
 def known(text: str) -> bool:
