@@ -81,6 +81,26 @@ def test_everything_else_is_found_too(office):
     assert found(office, "2-3", "entrance", types=["entrance"]) == ["3"] and found(office, "2-1", "entrance", types=["entrance"]) == []
 
 
+def test_a_household_is_found_by_its_head_where_households_alone_are_asked_for(office):
+    """By the name, its sound, or the name and the door; a new name at once; beside persons the person is enough. The look names the head's name."""
+    def homes(text, **more):
+        return found(office, text, "household", types=["household"], **more)
+
+    assert homes("张三") == homes("zs") == homes("zhangsan") == homes("张三 2-201") == ["张三"]
+    assert homes("张三 1002") == homes("张小小") == [] and found(office, "张三", "household") == []
+    row = ask(office, "张三", types=["household"]).json["groups"][0]["rows"][0]
+    assert (row["matched"][0]["label"]["zh"], row["matched"][0]["how"]) == ("户主", "exact")
+    with read(office.house.engine) as connection:
+        lines = connection.execute(select(audit).where(audit.c.action == "search")).all()
+    assert all("person.name" in line.fields for line in lines)
+    assert homes("张三", role="grid_worker") == ["张三"]
+    change(office, "zhang", {"name": "单于乐"})
+    assert homes("张三") == [] and homes("shanyule") == ["单于乐"]
+    change(office, "household_a", {"head": IDS["wang"]})  # who lives in another cell
+    assert homes("王五") == ["王五"] and homes("王五", role="grid_worker") == []
+    assert homes("2-201", role="grid_worker") == [None]
+
+
 def test_the_best_comes_first_and_says_why(office):
     """The exact name stands before a part of it; a row tells where the record is and by what it was found."""
     change(office, "wang", {"name": "张三丰"})

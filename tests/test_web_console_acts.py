@@ -206,7 +206,7 @@ def test_a_household_has_another_head_splits_moves_and_is_joined_again(desk: Des
 
     dialog = desk.begin("household", home.id, "并户")
     expect(dialog.get_by_role("button", name="确定")).to_be_disabled()
-    find(dialog, "并哪一户", door, third["name"])
+    find(dialog, "并哪一户", third["name"], door)  # by who is head there
     preview = dialog.get_by_role("status")
     expect(preview).to_contain_text(f"{head['name']}（户主）")
     expect(preview).to_contain_text(re.compile(f"并过来的.*{third['name']}（户主）"))

@@ -18,6 +18,7 @@ from server.errors import InputError, InvalidInput
 from server.house import House
 from server.permissions import Scope
 from server.services.accounts import today
+from server.services.find_column import Column
 from server.services.find_index import FINDABLE, KINDS, CommunityIndex, Found, Shelf, index_of, refresh
 from server.services.inbox import cells_by_home
 from server.services.labels import PERSONAL, code_labels, field_label
@@ -85,7 +86,8 @@ def find(
     Parameters
     ----------
     limit : rows of each type
-    kinds : only these types; all but entrances when left out
+    kinds : only these types; all but entrances when left out. Where households are asked for and persons are not, the name of
+        its head finds a household, too
 
     Returns
     -------
@@ -107,7 +109,8 @@ def find(
     with index.gate:
         refresh(house, community_id, index)
         words = _words(house, community_id, plain)
-        hits = {kind: _hits(house, scope, index, kind, words, personal) for kind in wanted}
+        heads = "household" in wanted and "person" not in wanted
+        hits = {kind: _hits(house, scope, index, kind, words, personal, by_head=heads and kind == "household") for kind in wanted}
         with read(house.engine) as connection:
             cells = cells_by_home(connection, community_id)
             for kind in wanted:
@@ -115,6 +118,8 @@ def find(
                 if group["count"]:
                     groups.append(group)
     given = _searched(house, wanted) if personal else set()
+    if personal and "household" in wanted:
+        given |= {"person.name"}  # a household is told by its head's
     seen(house, look, scope, community_id, fields=given, count=sum(len(one["rows"]) for one in groups), where="find")
     return {"as_of": stamp(house.clock()), "groups": groups}
 
@@ -168,25 +173,30 @@ class Hit:
 
 
 def _hits(
-    house: House, scope: Scope, index: CommunityIndex, kind: str, words: list[Word], personal: bool
+    house: House, scope: Scope, index: CommunityIndex, kind: str, words: list[Word], personal: bool, *, by_head: bool = False
 ) -> list[Hit]:
-    """The records of a type that fit every word, in the homes of the scope."""
+    """The records of a type that fit every word, in the homes of the scope; ``by_head``: households by their head's name, too."""
     if not personal and kind in {"person", "household", "party_member"}:
         return []
     specs = house.registry.latest(kind).fields
     hidden = set() if personal else {name for name, spec in specs.items() if spec.privacy in PERSONAL}
-    return [
-        Hit(shelf.entries[place], shelf.lines[place], ways)
-        for home in index.standing.get(kind, {})
-        if scope.streams is None or home in scope.streams
-        for shelf in (index.shelf(kind, home),)
-        for place, ways in _on_shelf(shelf, words, hidden).items()
-    ]
+    found = []
+    for home in index.standing.get(kind, {}):
+        if _is_open(scope, home):
+            shelf = index.shelf(kind, home)
+            beside = index.heads_in(home, lambda there: _is_open(scope, there)) if by_head else {}
+            columns = {way: column for way, column in (shelf.columns | beside).items() if way[1] not in hidden}
+            found += [Hit(shelf.entries[place], shelf.lines[place], ways) for place, ways in _on_shelf(shelf, columns, words, hidden).items()]
+    return found
 
 
-def _on_shelf(shelf: Shelf, words: list[Word], hidden: set[str]) -> dict[int, list[Way]]:
-    """Positions on a shelf that fit every word, with the best way of each word; hidden fields are not looked at."""
-    open_ways = [way for way in shelf.columns if way[1] not in hidden]
+def _is_open(scope: Scope, home: str) -> bool:
+    """Whether what stands in a home is within the scope."""
+    return scope.streams is None or home in scope.streams
+
+
+def _on_shelf(shelf: Shelf, columns: Mapping[tuple[str, str], Column], words: list[Word], hidden: set[str]) -> dict[int, list[Way]]:
+    """Positions on a shelf that fit every word by these columns, with the best way of each word; hidden fields are not looked at."""
     found: dict[int, list[Way]] | None = None
     for word in words:
         mine: dict[int, Way] = {}
@@ -194,10 +204,10 @@ def _on_shelf(shelf: Shelf, words: list[Word], hidden: set[str]) -> dict[int, li
             place = shelf.place_of.get(record_id)
             if place is not None and field not in hidden:
                 mine[place] = (0, "exact", field)
-        for way in open_ways:
+        for way, column in columns.items():
             for mode in _modes(way[0], word.text):
                 rank = _RANKS[way[0], mode]
-                for place in shelf.columns[way].find(word.text.replace("'", "") if way[0] == "pinyin" else word.text, mode):
+                for place in column.find(word.text.replace("'", "") if way[0] == "pinyin" else word.text, mode):
                     if place not in mine or mine[place][0] > rank:
                         mine[place] = (rank, "exact" if mode == "whole" and way[0] == "name" else _HOW[way[0]], way[1])
         found = {place: [way] for place, way in mine.items()} if found is None else {
@@ -235,7 +245,7 @@ def _group(
     visible = record_page.in_scope(connection, scope, community_id, [hit.entry.id for hit in ordered]) if ordered else set()
     rows = [
         {
-            "id": hit.entry.id, "type": kind, "title": _title(index, hit.entry), "v": hit.entry.v,
+            "id": hit.entry.id, "type": kind, "title": _title(scope, index, hit.entry), "v": hit.entry.v,
             "cell": cells.get(hit.entry.home), "subtitle": _subtitle(house, hit.entry, hit.line),
             "matched": [
                 {"field": name, "how": how,
@@ -255,10 +265,10 @@ def _order(hit: Hit) -> tuple[Any, ...]:
     return sum(rank for rank, _, _ in hit.ways), name, hit.line or "", hit.entry.id
 
 
-def _title(index: CommunityIndex, entry: Found) -> str | None:
+def _title(scope: Scope, index: CommunityIndex, entry: Found) -> str | None:
     if entry.type == "household":
         head = index.entries.get(str(entry.fields.get("head")))
-        return str(head.fields["name"]) if head is not None and "name" in head.fields else None
+        return str(head.fields["name"]) if head is not None and "name" in head.fields and _is_open(scope, head.home) else None
     for name in ("name", "door_number", "number", "address_text"):
         if entry.fields.get(name):
             return str(entry.fields[name])

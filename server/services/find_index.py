@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -132,6 +132,17 @@ class CommunityIndex:
                 of_door[door] = addresses.line(home.type, home.fields)
             lines.append(of_door[door])
         return lines
+
+    def heads_in(self, home: str, is_open: Callable[[str], bool]) -> dict[tuple[str, str], Column]:
+        """What the households of a home are found by beside their own words: their heads' names and how they sound, in the order of the shelf.
+
+        Parameters
+        ----------
+        is_open : whether what stands in a home is told to who asks: of a head elsewhere nothing is
+        """
+        heads = [self.entries.get(str(entry.fields.get("head"))) for entry in self.shelf("household", home).entries]
+        texts = [one.texts if one is not None and is_open(one.home) else {} for one in heads]
+        return {(way, "head"): Column([one.get((way, "name"), ()) for one in texts]) for way in ("name", "pinyin", "initials")}
 
     def up(self, record_id: str | None) -> Entry | None:
         """The record that something stands in, through any merges."""
