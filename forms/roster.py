@@ -31,7 +31,7 @@ FILTER_OPS: dict[str, frozenset[str]] = {
     "location": frozenset({"is_null"}),
 }
 _SORTABLE = frozenset({"text", "integer", "decimal", "boolean", "date", "datetime", "select_one"})
-_KEYS = frozenset({"name", "label", "base", "columns", "sort", "filters", "note"})
+_KEYS = frozenset({"name", "label", "base", "columns", "sort", "filters", "note", "leads_to"})
 _COLUMN_KEYS = frozenset({"name", "label", "path", "derived", "at"})
 
 Path = tuple[str, ...]
@@ -65,7 +65,10 @@ class RosterColumn:
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """A checked roster. ``sort`` holds (column, descending); ``filters`` maps a column to the operators it allows."""
+    """A checked roster. ``sort`` holds (column, descending); ``filters`` maps a column to the operators it allows.
+
+    ``leads_to``: ways of ref fields to whom a row is about, where that is another record; the first that is known wins.
+    """
 
     name: str
     label: Labels
@@ -74,6 +77,7 @@ class Roster:
     sort: tuple[tuple[str, bool], ...]
     filters: Mapping[str, frozenset[str]]
     document: Mapping[str, Any]
+    leads_to: tuple[Path, ...] = ()
 
     def column(self, name: str) -> RosterColumn | None:
         """A column by name; None if the roster has none of that name."""
@@ -122,8 +126,11 @@ def read_roster(document: Mapping[str, Any], registry: Registry) -> Roster:
                 name, f"/filters/{position}/ops", f"a {found.type} takes {', '.join(sorted(allowed))}"
             )
         filters[found.name] = frozenset(item["ops"])
+    leads_to = tuple(tuple(way.split(".")) for way in document.get("leads_to", ()))
+    for position, path in enumerate(leads_to):
+        _follow(path, document["base"], registry, name, f"/leads_to/{position}")
     return Roster(
-        document["name"], document["label"], document["base"], tuple(columns.values()), tuple(sort), filters, document
+        document["name"], document["label"], document["base"], tuple(columns.values()), tuple(sort), filters, document, leads_to
     )
 
 

@@ -5,8 +5,10 @@ from front_door import COMMUNITY, NEIGHBOUR, problem
 from records_kit import CODE_A, CODE_B, IDS, ZHANG_NUMBER, actor_of, office_with_records, write_operation
 from sqlalchemy import func, select
 
+from server.house import uuid7
 from server.models import audit
 from server.permissions import Scope
+from server.services.push import accept_user_operation
 from server.store.database import read, write
 from server.store.rosters import plan_of, roster_sql
 from server.store.scoping import record_cut
@@ -202,6 +204,21 @@ def _tag(office, name: str) -> str:
 
     with read(office.house.engine) as connection:
         return connection.execute(select(record.c.tag).where(record.c.id == IDS[name])).scalar_one()
+
+
+def test_a_check_in_leads_to_whom_it_is_about(office):
+    """To the person of the member, else to the member, of an organization to the organization; other lists lead to their own records."""
+    secretary, path = office.signed_in("secretary"), f"/api/v1/communities/{COMMUNITY}/roster/check_ins"
+    subjects = ({"subject_kind": "member", "party_member": IDS["stranger"]}, {"subject_kind": "organization", "organization": IDS["organization"]})
+    for subject in subjects:
+        made = {"kind": "create", "type": "check_in", "id": uuid7(), "set": {**subject, "state": "registered"}}
+        assert accept_user_operation(office.house, actor_of(office, "secretary"), made)["now"]["outcome"] == "applied"
+    leads = {row["member_name"]: row["leads_to"] for row in secretary.get(path).json["rows"]}
+    assert leads == {
+        "张三": {"type": "person", "id": IDS["zhang"]}, "周七": {"type": "party_member", "id": IDS["stranger"]},
+        None: {"type": "organization", "id": IDS["organization"]},
+    }  # fmt: skip
+    assert "leads_to" not in secretary.get(f"/api/v1/communities/{COMMUNITY}/roster/persons").json["rows"][0]
 
 
 def test_a_planner_reads_no_count_of_people_by_place(office):

@@ -298,6 +298,14 @@ def test_what_the_office_did_is_written_on_the_page(desk: Desk):
     desk.finish(dialog, "已登记双报到")
     member = next(one for one in desk.rows("party_member").values() if one["person"] == head.id)
     (check_in,) = (one for one in desk.rows("check_in").values() if one["party_member"] == member.id)
+    desk.page.goto(f"{desk.site.url}/#/rosters/check_ins")  # from the list: the name leads to who it is, the row to what was checked in
+    desk.page.get_by_label("查找：党员").fill(head["name"])
+    desk.page.get_by_label("查找：党员").press("Enter")
+    row = desk.page.get_by_role("row").filter(has=desk.page.get_by_role("link", name=head["name"], exact=True)).filter(has_text=today().isoformat())
+    row.get_by_role("link").click()
+    expect(desk.page).to_have_url(re.compile(f"/records/person/{head.id}$"))
+    desk.page.goto(f"{desk.site.url}/#/records/check_in/{check_in.id}")
+    expect(desk.page.get_by_role("heading", level=1)).to_have_text(head["name"])
     assert (member["name"], member["political_code"], check_in["state"], check_in["registered_on"], check_in["can_carry_water"]) == (head["name"], "02", "registered", today().isoformat(), True)
 
 

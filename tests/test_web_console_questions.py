@@ -164,7 +164,7 @@ def test_a_question_is_one_tap_from_the_start_and_its_answer_is_right(
         expect(side).to_have_attribute("aria-pressed", "true")
     expect(office_page.get_by_text("正在读取…").first).to_be_hidden()
     foot, cells = office_page.locator("footer.foot"), office_page.get_by_role("group", name="按网格")
-    if right is _can_carry:  # a check-in has no name of its own to lead by
+    if right is _can_carry:  # a check-in leads to whom it is about
         members = rows_of(demo_site, "party_member")
         heads, rows = seen_list(office_page)
         assert sorted(row[heads.index("党员")] for row in rows) == sorted(str(members[one["party_member"]]["name"]) for one in expected)

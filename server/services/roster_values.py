@@ -82,10 +82,10 @@ class Values:
         self._stays: Stays | None = None
         self._doors = Doors(source, today, homes)
 
-    def load(self, entries: Sequence[Entry], columns: Iterable[RosterColumn]) -> None:
-        """Fetch what these columns of these entries refer to: one query per step of the longest path."""
+    def load(self, entries: Sequence[Entry], columns: Iterable[RosterColumn], leads: Iterable[Path] = ()) -> None:
+        """Fetch what these columns and ways of these entries refer to: one query per step of the longest path."""
         columns = list(columns)
-        steps: set[Path] = set()
+        steps = {path[:length] for path in leads for length in range(1, len(path) + 1)}
         for column in columns:
             for path in self._paths(column):
                 steps |= {path[:length] for length in range(1, len(path) + 1)}

@@ -69,7 +69,7 @@ def page(house: House, scope: Scope, ground: Ground, query: Query, look: Look) -
         ``as_of``, ``known_at``, ``roster``, ``columns``, ``rows``, ``next``; ``count`` of all rows where it is known
         without reading more; ``in_doubt`` (rows of this page with an open conflict); ``missing`` (what of this type
         in the community is unplaced, held or quarantined and could still belong here, and proposals beside it). Each row has ``id``, ``v``, ``doubt``
-        (units with an open conflict) and the columns; a coded column has its label beside it as ``<name>_label``.
+        (units with an open conflict) and the columns, ``leads_to`` (type and id of whom it is about, or None) where the roster says so; a coded column has its label beside it as ``<name>_label``.
     """
     use = _use(ground, query)
     after = read_cursor(house.keys, use, query.cursor)
@@ -253,11 +253,13 @@ class _Run:
     def shown(self, entries: list[Entry]) -> list[dict[str, Any]]:
         """Rows as they are given."""
         values = self.values
-        values.load(entries, self.query.columns)
+        values.load(entries, self.query.columns, self.query.roster.leads_to)
         readers = [(column, values.reader(column), has_label(column)) for column in self.query.columns]
         rows = []
         for entry in entries:
             row: dict[str, Any] = {"id": entry.id, "v": entry.v, "doubt": entry.conflicts}
+            if self.query.roster.leads_to:
+                row["leads_to"] = self._lead(entry)
             for column, reader, labelled in readers:
                 value = shown_value(column, reader(entry))
                 row[column.name] = value
@@ -265,6 +267,14 @@ class _Run:
                     row[f"{column.name}_label"] = label_of(self.house.registry, column, value, self.language)
             rows.append(row)
         return rows
+
+    def _lead(self, entry: Entry) -> dict[str, str] | None:
+        """Whom a row is about, where that can be opened by who asks."""
+        for path in self.query.roster.leads_to:
+            end = self.values.follow(entry, path)
+            if end is not None and end.life == "live" and (self.scope.streams is None or end.home in self.scope.streams):
+                return {"type": end.type, "id": end.id}
+        return None
 
 
 def _own(column: RosterColumn) -> bool:

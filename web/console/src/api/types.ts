@@ -186,7 +186,7 @@ export interface RosterColumn {
   measure: string | null;
 }
 
-export type RosterRow = Record<string, unknown> & { id: string; v: number; doubt: string[] };
+export type RosterRow = Record<string, unknown> & { id: string; v: number; doubt: string[]; leads_to?: { type: string; id: string } | null };
 
 export interface RosterPage {
   as_of: string;
