@@ -18,6 +18,7 @@ OWN_NAMES = {"app.chinese", "app.english", "app.otherLanguage"}
 # Keys whose last part is a code: the codes that can stand there.
 BY_CODE = {
     "app.tabs": ("home", "find", "map", "sync", "me"),
+    "find.gps": ("none", "refused", "silent"),
     "find.legend": ("fresh", "ageing", "stale", "never", "empty"),
     "find.map.base.fetched": ("stopped", "changed", "full"),
     "record.away.asked": ("phone", "here", "there"),
@@ -26,6 +27,7 @@ BY_CODE = {
         "lives_registered", "lives_not_registered", "registered_elsewhere", "registered_hanging", "living_alone", "empty_nest",
     ),
     "record.move": ("inside", "outside", "community"),
+    "record.measure": ("m", "m2", "h", "yuan"),
     "record.more": ("edit", "dwelling", "head", "move", "split", "join", "history"),
     "start.me.pin": ("old", "new", "again"),
     "start.code": ("aim", "noCamera", "notFound"),

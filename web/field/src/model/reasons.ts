@@ -8,7 +8,7 @@ export function reasonWords(door: Door): string {
   const rules = visitRules();
   const known = rules.groups.find((one) => one.name === group);
   const parts: string[] = [];
-  if (known && Object.keys(known.when).length) parts.push(t("home.rule", { who: say(known.label), n: every_days }) + (last_on ? t("home.lastOn", { day: last_on.replaceAll("-", "\u2011") }) : ""));
+  if (known && Object.keys(known.when).length) parts.push(t(every_days === 1 ? "home.daily" : "home.rule", { who: say(known.label), n: every_days }) + (last_on ? t("home.lastOn", { day: last_on.replaceAll("-", "\u2011") }) : ""));
   if (attempts > 0) {
     const at = rules.bands.find((one) => one.name === band);
     parts.push(t("home.tried", { n: attempts }) + (at ? t("home.tryAt", { when: say(at.label) }) : ""));

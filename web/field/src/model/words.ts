@@ -54,6 +54,12 @@ export function fieldLabel(type: string, field: string): string {
   return say(form?.fields.find((one) => one.name === field)?.label) || say(form?.units?.find((one) => one.name === field)?.label) || field;
 }
 
+const MEASURES: ReadonlySet<string> = new Set(["m", "m2", "h", "yuan"]);
+/** What a number is counted in; a sign that says it itself stays. */
+export function measureWords(measure: string): string {
+  return MEASURES.has(measure) ? t(`record.measure.${measure}`) : measure;
+}
+
 /** Name of a cell of the phone's. */
 export function cellName(cellId: string | null): string {
   if (!cellId) return t("app.cell.none");
@@ -117,7 +123,7 @@ export function valueWords(type: string, field: string, value: Value | undefined
     if (typeof parts["lon"] === "number") return t("app.located", { m: Math.round(Number(parts["accuracy_m"] ?? 0)) });
     return JSON.stringify(value);
   }
-  return String(value);
+  return typeof value === "number" && form?.measure ? `${value} ${measureWords(form.measure)}` : String(value);
 }
 
 /** Held, and not for another entry: somebody has to decide, or the server to learn a form. */
