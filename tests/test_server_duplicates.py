@@ -6,7 +6,7 @@ import pytest
 from front_door import COMMUNITY, problem
 from hypothesis import given
 from hypothesis import strategies as st
-from records_kit import IDS, ZHANG_NUMBER, office_with_records
+from records_kit import IDS, ZHANG_NUMBER, actor_of, office_with_records, write_operation
 from sqlalchemy import select
 
 from server.house import uuid7
@@ -113,6 +113,39 @@ def test_pages_of_pairs(office):
         met += [frozenset(one["id"] for one in row["records"]) for row in told["rows"]]
         following = told["next"]
     assert len(met) == len(set(met)) == 3
+
+
+def test_history_names_the_command_and_says_which_merge_can_be_taken_back(office, clock):
+    """A merge is told at both records, also where it changed nothing of the one that stays; the last one goes first, and taken back it is gone."""
+    secretary = office.signed_in("secretary")
+
+    def merged_into_zhang(name):
+        clock.advance(minutes=5)
+        path = {"type": "person", "id": IDS["zhang"], "merged": IDS[name]}
+        (done,) = secretary.post("/api/v1/groups", json={"ops": [secretary.post("/api/v1/merges/preview", json=path).json["command"]]}).json["results"]
+        assert done["now"]["outcome"] == "applied", done
+        return done["op_id"]
+
+    def told(name):
+        found = secretary.get(f"/api/v1/records/person/{IDS[name]}/history").json
+        assert {(one["survivor"], one["by"]["user_id"]) for one in found["merges"]} <= {(IDS["zhang"], office.users["secretary"])}
+        return [(row["kind"], row["command"]) for row in found["rows"]], [(one["op_id"], one["title"], one["undo"]) for one in found["merges"]]
+
+    first = merged_into_zhang("wang")
+    assert told("zhang") == ([("create", None)], [(first, "王五", True)])
+    assert told("wang") == ([("made", "merge_persons"), ("create", None)], [(first, "王五", True)])
+    write_operation(office.house, actor_of(office, "secretary"), "patch", "li", {"phones": ["10200000007"], "note": "某"})
+    second = merged_into_zhang("li")
+    assert told("zhang") == ([("command", "merge_persons"), ("create", None)], [(second, "李四", True), (first, "王五", False)])
+    assert told("wang")[1] == [(first, "王五", False)] and told("li")[1] == [(second, "李四", True)]
+    for op_id, name, left in ((second, "li", [(first, "王五", True)]), (first, "wang", [])):
+        ops = [{"kind": "command", "name": "undo", "type": "person", "id": IDS["zhang"], "arguments": {"command": op_id}}]
+        assert secretary.post("/api/v1/groups", json={"ops": ops}).json["results"][0]["now"]["outcome"] == "applied"
+        assert (told(name)[0][0], told(name)[1], told("zhang")[1]) == (("made", "undo"), [], left)
+    home = {"kind": "command", "name": "join_households", "type": "household", "id": IDS["household_b"], "arguments": {"household": IDS["household_a"]}}
+    assert secretary.post("/api/v1/groups", json={"ops": [home]}).json["results"][0]["now"]["outcome"] == "applied"
+    joined = secretary.get(f"/api/v1/records/household/{IDS['household_a']}/history").json
+    assert (joined["rows"][0]["command"], joined["merges"]) == ("join_households", [])
 
 
 # ---------------------------------------------------------------- what speaks for a pair

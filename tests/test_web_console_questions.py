@@ -261,7 +261,8 @@ def test_moved_in_and_out_this_month(office_page: Page, demo_site: DemoSite, pla
 def test_probable_duplicates_stand_side_by_side_and_a_merge_can_be_taken_back(
     office_page: Page, demo_site: DemoSite, playwright: Playwright
 ):
-    """The same person recorded twice is found, compared, merged and separated again."""
+    """The same person recorded twice is found, compared, merged and separated again: right away, and later from the history of the one that stayed.
+    What should not be there is deleted on its own page, and comes back there."""
     secretary = Colleague(playwright, demo_site, "secretary")
     twin = next(
         one
@@ -301,6 +302,28 @@ def test_probable_duplicates_stand_side_by_side_and_a_merge_can_be_taken_back(
     expect(office_page.get_by_text("已撤回").first).to_be_visible()
     expect(office_page.get_by_role("article").filter(has_text=str(twin["name"])).first).to_be_visible()
     assert len({twin.id, second} & set(rows_of(demo_site, "person"))) == 2
+    office_page.get_by_role("article").filter(has_text=str(twin["name"])).first.get_by_role("button", name="同一个人，合并").click()
+    dialog.get_by_role("button", name="同一个人，合并").click()
+    expect(office_page.get_by_role("status").filter(has_text="已合并")).to_be_visible()
+    (stays,) = {twin.id, second} & set(rows_of(demo_site, "person"))
+    office_page.goto(f"{demo_site.url}/#/records/person/{stays}")
+    office_page.reload()
+    office_page.get_by_role("tab", name="历史").click()
+    office_page.get_by_role("button", name="撤回合并").click()
+    question = office_page.get_by_role("dialog", name="撤回合并")
+    expect(question).to_contain_text(str(twin["name"]))
+    assert faults(office_page) == []
+    question.get_by_role("button", name="撤回合并").click()
+    expect(office_page.get_by_text("已撤回").first).to_be_visible()
+    expect(office_page.get_by_role("button", name="撤回合并")).to_have_count(0)
+    assert len({twin.id, second} & set(rows_of(demo_site, "person"))) == 2
+    office_page.get_by_role("button", name="删除档案").click()
+    office_page.get_by_role("dialog", name="删除档案").get_by_role("button", name="删除档案").click()
+    expect(office_page.get_by_text("这条档案已删除")).to_be_visible()
+    assert stays not in rows_of(demo_site, "person")
+    office_page.get_by_role("button", name="恢复档案").click()
+    expect(office_page.get_by_text("这条档案已删除")).to_have_count(0)
+    assert stays in rows_of(demo_site, "person")
     assert secretary.get(f"/api/v1/communities/{COMMUNITY}/baseline")["as_of"]
 
 

@@ -14,12 +14,14 @@ from server.services.inbox import cells_by_home
 from server.services.labels import PERSONAL, field_label, form_of, shown, title_of, words_of
 from server.services.looks import Look, seen
 from server.services.paging import make_cursor, read_cursor
+from server.services.proposals import texts_of_rows
 from server.services.record_page import found_in
 from server.services.unsealing import open_sealed
+from server.store import commands, rosters
 from server.store import inbox as people_store
 from server.store import record_page as store
-from server.store import rosters
 from server.store.database import read, stamp
+from sync.arguments import MERGES
 from sync.record import unit_fields
 
 Values = Mapping[str, Any]
@@ -37,9 +39,12 @@ def history(
     Returns
     -------
     dict
-        ``as_of``, ``count`` of all versions, ``rows`` and ``next``. A row has the operation's kind, who, when (claimed and
-        arrived), the source, the new life state where it changed, moves between cells, and per unit the values before
-        and after; values that were set aside stand apart. Secrets are masked; what was erased is None.
+        ``as_of``, ``count`` of all versions, ``rows`` and ``next``. A row has the operation's kind, the name of a command (None
+        where its text was destroyed), who, when (claimed and arrived), the source, the new life state where it changed, moves
+        between cells, and per unit the values before and after; values that were set aside stand apart. Secrets are masked;
+        what was erased is None. ``merges``, on the first page: those that hold, of others into this record and of this one into
+        another; ``undo`` where it can be taken back now, as a later one was not made into the same record. A merge that
+        changed nothing of the one that stays has no row there.
 
     Raises
     ------
@@ -55,6 +60,7 @@ def history(
         page = found[:limit]
         teller = _Teller(connection, house, scope, community_id, form)
         rows = _rows(connection, house, community_id, row, page, teller)
+        merges = _merges(connection, house, community_id, record_id, teller) if below is None else []
         seen(
             house, look, scope, community_id, fields=teller.personal, count=len(rows), where=f"history={kind}",
             record_type=kind, record_id=record_id,
@@ -64,6 +70,7 @@ def history(
         "as_of": stamp(house.clock()),
         "count": row.v,
         "rows": rows,
+        "merges": merges,
         "next": make_cursor(house.keys, use, last) if last is not None else None,
     }
 
@@ -76,6 +83,7 @@ def _rows(
     opened = open_sealed(connection, house, community_id, [(one.subject_id, one.sealed) for one in page])
     after = _values_after(connection, house, community_id, row, page)
     who = people_store.people_of_installs(connection, community_id, {one.install_id for one in page})
+    names = _commands(connection, house, community_id, page)
     cells = cells_by_home(connection, community_id)
     moved: dict[int, list[dict[str, Any]]] = {}
     for one in store.moves(connection, community_id, row.id, page[-1].v, page[0].v):
@@ -96,6 +104,7 @@ def _rows(
         {
             "v": version.v, "tag": version.tag, "number": version.number, "op_id": version.op_id,
             "kind": version.kind if version.kind is not None and version.about == row.id else MADE,
+            "command": names.get(version.op_id),
             "at": version.at, "claimed_at": version.claimed_at, "by": who.get(version.install_id),
             "source": version.source, "life": version.life, "moves": moved.get(version.v, []),
             "changes": [told for unit, old, new in changes if (told := teller.change(unit, old, new)) is not None],
@@ -103,6 +112,39 @@ def _rows(
         }
         for version, changes, aside in steps
     ]  # fmt: skip
+
+
+def _commands(connection: Any, house: House, community_id: str, page: list[Any]) -> dict[str, str | None]:
+    """The name of every command of a page by its op_id, read from its text."""
+    given = {
+        one.op_id: {
+            "n": one.text_n, "number": one.text_number, "subject_id": one.text_subject_id,
+            "repaired_number": one.repaired_number, "repaired_subject": one.repaired_subject,
+        }
+        for one in page if one.kind == "command"
+    }  # fmt: skip
+    texts = texts_of_rows(connection, house, community_id, list(given.values()))
+    return {op_id: text.name if text is not None else None for op_id, text in zip(given, texts, strict=True)}
+
+
+def _merges(connection: Any, house: House, community_id: str, record_id: str, teller: _Teller) -> list[dict[str, Any]]:
+    """The merges of others into a record and of it into another that hold, the newest first."""
+    into = commands.leading_to(connection, community_id, [record_id])
+    ended = [one for one, target in into.items() if target == record_id]
+    last = [version for one in [*ended, record_id] for version in store.versions(connection, community_id, one, limit=1)]
+    names = _commands(connection, house, community_id, last)
+    found = commands.past_merges(connection, community_id, [op_id for op_id, name in names.items() if name in MERGES])
+    teller.name({one.merged for one in found.values()})
+    who = people_store.people_of_installs(connection, community_id, {one.install_id for one in last})
+    by_op = {one.op_id: one for one in last}
+    told = [
+        {
+            "op_id": op_id, "survivor": merge.survivor, "merged": merge.merged, "title": teller.titles.get(merge.merged),
+            "at": by_op[op_id].at, "by": who.get(by_op[op_id].install_id), "undo": merge.latest,
+        }
+        for op_id, merge in found.items()
+    ]  # fmt: skip
+    return sorted(told, key=lambda one: str(one["at"]), reverse=True)
 
 
 def _values_after(
@@ -136,13 +178,16 @@ class _Teller:
     def __init__(self, connection: Any, house: House, scope: Scope, community_id: str, form: RecordType) -> None:
         self._connection, self._house, self._scope = connection, house, scope
         self._community_id, self._form = community_id, form
-        self._titles: dict[str, str] = {}
+        self.titles: dict[str, str] = {}
         self.personal: set[str] = set()
 
     def learn(self, values: list[Values | None]) -> None:
         """Fetch the titles of every record that these values name."""
         refs = {name for name, spec in self._form.fields.items() if spec.type == "ref"}
-        ids = {one[name] for one in values if one for name in refs if isinstance(one.get(name), str)}
+        self.name({one[name] for one in values if one for name in refs if isinstance(one.get(name), str)})
+
+    def name(self, ids: set[str]) -> None:
+        """Fetch the titles of these records."""
         if not ids:
             return
         found = rosters.entries_by_id(self._connection, self._community_id, ids)
@@ -151,7 +196,7 @@ class _Teller:
             whole = entry.id in visible and self._scope.fields == "all"
             title, field = title_of(form_of(self._house.registry, entry.type, None), entry.fields, personal=whole)
             if title is not None:
-                self._titles[entry.id] = title
+                self.titles[entry.id] = title
             if field is not None:
                 self.personal.add(f"{entry.type}.{field}")
 
@@ -194,4 +239,4 @@ class _Teller:
         if spec is not None and spec.privacy in PERSONAL:
             self.personal.add(name)
         told = shown(spec, value, unmask=False)
-        return {"value": told, "text": words_of(spec, told, self._titles)}
+        return {"value": told, "text": words_of(spec, told, self.titles)}

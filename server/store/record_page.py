@@ -20,7 +20,8 @@ _COLUMNS = (
 )
 _VERSION = (
     "h.v, h.tag, h.number, h.op_id, h.install_id, h.n, h.at, h.units, h.set_aside, h.life, h.subject_id, h.sealed, "
-    "o.kind, o.record_id AS about, o.claimed_at, j.source"
+    "o.kind, o.record_id AS about, o.claimed_at, j.source, "
+    "o.n AS text_n, o.number AS text_number, o.subject_id AS text_subject_id, o.repaired_number, o.repaired_subject"
 )
 
 
