@@ -149,6 +149,9 @@ def seen_records(page: Page) -> list[str]:
 def _whole_list(page: Page) -> tuple[list[str], list[list[str]], list[str]]:
     box, foot = page.locator(".v-scroll"), page.locator("footer.foot")
     expect(foot).to_contain_text(re.compile("截至|As of"))
+    screen = page.viewport_size
+    assert screen is not None
+    page.set_viewport_size({"width": screen["width"], "height": 3_000})  # as many rows at once as there is time for: long lists are read from end to end
     rows: dict[int, list[str]] = {}
     leads: dict[int, str] = {}
     while True:
@@ -158,6 +161,7 @@ def _whole_list(page: Page) -> tuple[list[str], list[list[str]], list[str]]:
         if told["end"]:
             break
         box.evaluate("(box, at) => new Promise(then => { box.scrollTop = at; requestAnimationFrame(() => requestAnimationFrame(then)) })", told["next"])
+    page.set_viewport_size(screen)
     assert sorted(rows) == list(range(2, len(rows) + 2)), "no row is left out"
     return told["heads"], [rows[n] for n in sorted(rows)], [leads[n] for n in sorted(rows)]
 
