@@ -155,9 +155,13 @@ def test_a_past_day_has_the_figures_that_were_written_down_then(office, clock):
     """What carries no dates is of a past day what was counted then, in each cell and together, and the answer names the day that was written
     down; a day of which nothing was kept within a week, or only under other cells, is counted as recorded now."""
     clock.advance(days=1)
+    old = base(office, "dwelling_b")
+    for worker, floor in (("secretary", 10), ("grid_worker", 11)):
+        write_operation(office.house, actor_of(office, worker), "patch", "dwelling_b", {"building": IDS["building_b"], "floor_number": floor}, base=old)
     before, counted = told(office), told(office)["as_of"][:10]
+    assert before["total"]["open_conflicts"] == 1
     daily_figures.sweep(office.house)
-    clock.advance(days=5)
+    clock.advance(days=40)
     create = {"kind": "create", "type": "dwelling", "set": {"building": IDS["building_b"], "door_number": "909", "use": "home", "expected": True}}
     assert accept_user_operation(office.house, actor_of(office, "secretary"), create | {"id": "01950000-0000-7000-8000-00000000dddd"})["now"]["outcome"] == "applied"
     new = {"kind": "create", "type": "organization", "id": "01950000-0000-7000-8000-00000000eeee", "set": {"name": "新店", "building": IDS["building_b"]}}
@@ -169,18 +173,24 @@ def test_a_past_day_has_the_figures_that_were_written_down_then(office, clock):
     def shown(found, kinds=dateless):
         return [({kind: one["counts"][kind] for kind in kinds}, one["coverage"]) for one in (*found["cells"], found["unplaced"], found["total"])]
 
+    def dated(found):
+        return [(one["freshness_buckets"], one["open_conflicts"]) for one in (*found["cells"], found["unplaced"], found["total"])]
+
     for day in (counted, date.fromisoformat(counted) + timedelta(days=3)):
         then = told(office, path=f"{OVERVIEW}?as_of={day}")
         assert (then["kept"]["day"], set(then["kept"]["counts"])) == (counted, dateless)
         assert shown(then) == shown(before) != shown(after)
+        assert dated(then) == dated(before) != dated(after)
         own = told(office, "grid_worker", f"{OVERVIEW}?as_of={day}")
         assert own["total"]["coverage"] == own["cells"][0]["coverage"] == before["cells"][0]["coverage"]
         planner = told(office, "planner", f"{OVERVIEW}?as_of={day}")["total"]
         assert (planner["counts"]["dwelling"], planner["counts"]["household"]) == (before["total"]["counts"]["dwelling"], None)
         assert planner["coverage"] == before["total"]["coverage"] | {"surveyed_dwellings": None, "share": None}
+        assert (planner["freshness_buckets"], planner["open_conflicts"]) == (None, None)
     for day in (date.fromisoformat(counted) - timedelta(days=1), date.fromisoformat(counted) + timedelta(days=8)):
         then = told(office, path=f"{OVERVIEW}?as_of={day}")
         assert then["kept"] is None and shown(then) == shown(after)
+        assert set(map(str, dated(then))) == {"(None, None)"}
     with write(office.house.engine) as connection:
         connection.execute(update(edition).where(edition.c.community_id == COMMUNITY).values(published_at=f"{counted}T04:00:00.000Z"))
     assert told(office, path=f"{OVERVIEW}?as_of={counted}")["kept"] is None  # the cells came into force after that day's figures may have been counted

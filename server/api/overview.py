@@ -25,7 +25,7 @@ _OVERVIEW: dict[str, Any] = {
         "total": {"type": "object"},
         "kept": {
             "type": ["object", "null"],
-            "description": "of a past day: where its coverage and the counts of what carries no dates come from",
+            "description": "of a past day: where its coverage, freshness, conflicts and the counts of what carries no dates come from",
             "required": ["day", "counts"],
             "properties": {
                 "day": {"type": "string", "format": "date"},
@@ -64,10 +64,10 @@ _WORK: dict[str, Any] = {
     query={"as_of": {"type": "string", "format": "date", "description": "按此日的实际情况，趋势到此日为止 / what was true on that day, and the months up to it"}},
     more="The baseline of GET …/baseline with more figures for each cell. `trend` has the last kept day of each month; figures are "
     "written down once a day. Months before the first kept day are `reckoned`: counted afterwards from what is on record, without "
-    "freshness and conflicts. Of a past day neither is known: `freshness`, `freshness_buckets`, `open` and `open_conflicts` are null "
-    "then. Coverage and the counts of what carries no dates (households, dwellings, buildings, organizations, party members, resources) are those "
-    "written down on that day, or at most a week before it: `kept` says on which day and which; what it does not name is counted as recorded "
-    "now. No personal values.",
+    "freshness and conflicts. Of a past day `freshness` and `open` are null. Coverage, `freshness_buckets`, `open_conflicts` and the counts of "
+    "what carries no dates (households, dwellings, buildings, organizations, party members, resources) are those written down on that day, "
+    "or at most a week before it: `kept` says on which day and which counts; counts that it does not name, and coverage without it, are as "
+    "recorded now, freshness and conflicts without it null. No personal values.",
 )  # fmt: skip
 def show_overview(community_id: str) -> Response:
     """Needs ``read_baseline`` in the community."""

@@ -29,7 +29,7 @@ MOST_RECKONED = 30_000
 _COUNTED = {"household": "households", "person": "persons", "dwelling": "dwellings", "party_member": "party_members",
             "organization": "organizations", "building": "buildings", "resource": "resources"}  # fmt: skip
 _DATELESS = ("household", "dwelling", "building", "party_member", "organization", "resource")
-"""What carries no dates of its own: of a past day it is known only from what was kept then."""
+"""What carries no dates of its own: of a past day it is known only from what was kept then, like freshness and conflicts."""
 KEPT_WITHIN_DAYS = 7
 """How far before a day that was asked for a kept day may lie: a server that was off for longer knows no better than today."""
 
@@ -74,6 +74,11 @@ def _ages(found: HomeFigures, day: date) -> dict[str, int]:
         ages[_bucket((day - date.fromisoformat(confirmed)).days)] += count
     aged, very_old, no_child, born = found.born_by([*birthdays(day), day.isoformat()])
     return ages | {"aged": aged, "very_old": very_old, "small": born - no_child}
+
+
+def buckets_told(figures: Mapping[str, int]) -> dict[str, int]:
+    """How many households and persons were last confirmed within each of ``BUCKETS``, and longer ago."""
+    return {f"within_{limit}": figures.get(f"fresh_{limit}", 0) for limit in BUCKETS} | {"older": figures.get("fresh_older", 0)}
 
 
 def _bucket(days: int) -> str:
@@ -147,7 +152,7 @@ class KeptDay:
     counts: tuple[str, ...]
     """The record types whose number was kept: earlier versions kept fewer."""
 
-    def told(self, summary: dict[str, Any], home: str | None) -> None:
+    def told(self, summary: dict[str, Any], home: str | None, *, people_too: bool) -> None:
         """Put what was kept of a home (None: of all) into a baseline's figures; what may not be told stays untold."""
         figures = summed(list(self.homes.values())) if home is None else self.homes.get(home, {})
         for kind in self.counts:
@@ -158,6 +163,8 @@ class KeptDay:
         if coverage["surveyed_dwellings"] is not None:
             coverage["surveyed_dwellings"] = surveyed = figures.get("surveyed", 0)
             coverage["share"] = round(surveyed / expected, 4) if expected else None
+        if people_too:
+            summary |= {"freshness_buckets": buckets_told(figures), "open_conflicts": figures.get("conflicts", 0)}
 
 
 def kept_on(connection: Any, scope: Scope, community_id: str, day: str, edition_id: str | None) -> KeptDay | None:

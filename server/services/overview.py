@@ -37,9 +37,10 @@ def whole(house: House, scope: Scope, community_id: str, *, as_of: str | None = 
     -------
     dict
         The baseline; every cell, ``unplaced`` and ``total`` also have ``ages``, ``density_per_km2``, ``freshness_buckets``
-        and ``open``; ``trend`` is the last kept day of each month. What may not be told is None, and so are freshness and what was
-        open on another day. ``kept`` of a past day names the day that was written down, from which coverage and the counts of
-        what carries no dates come; None where none was, and they are counted as recorded now.
+        and ``open``; ``trend`` is the last kept day of each month. What may not be told is None, and so are ``freshness`` and
+        ``open`` of another day. ``kept`` of a past day names the day that was written down, from which coverage, the counts of
+        what carries no dates, ``freshness_buckets`` and ``open_conflicts`` come; None where none was: the first two are counted as
+        recorded now, the others None.
 
     Raises
     ------
@@ -69,15 +70,13 @@ def _past(house: House, scope: Scope, community_id: str, as_of: str, people_too:
     with read(house.engine) as connection:
         trend = daily_figures.trend(connection, scope, community_id, date.fromisoformat(as_of), MONTHS) if people_too else []
         kept = daily_figures.kept_on(connection, scope, community_id, as_of, (told["edition"] or {}).get("edition_id"))
-    if kept is not None:
-        for cell in told["cells"]:
-            kept.told(cell, cell_stream(cell["cell_id"]))
-        kept.told(told["unplaced"], UNPLACED)
-        kept.told(told["total"], None)
     area = sum(cell["area_m2"] or 0 for cell in told["cells"])
-    for summary, area_m2 in [*((cell, cell["area_m2"]) for cell in told["cells"]), (told["unplaced"], None), (told["total"], area)]:
+    summaries = [(cell, cell_stream(cell["cell_id"]), cell["area_m2"]) for cell in told["cells"]]
+    for summary, home, area_m2 in [*summaries, (told["unplaced"], UNPLACED, None), (told["total"], None, area)]:
         density = _density(summary["counts"]["resident_person"] if people_too else None, area_m2)
         summary |= {"density_per_km2": density, "freshness_buckets": None, "open": None}
+        if kept is not None:
+            kept.told(summary, home, people_too=people_too)
     from_day = None if kept is None else {"day": kept.day, "counts": list(kept.counts)}
     return told | {"trend": trend, "buckets": list(daily_figures.BUCKETS), "kept": from_day}
 
@@ -96,9 +95,7 @@ def _more(
     return {
         "ages": ages_told(figures, residents) if people_too else None,
         "density_per_km2": _density(residents, area_m2),
-        "freshness_buckets": {
-            **{f"within_{limit}": of(f"fresh_{limit}") for limit in daily_figures.BUCKETS}, "older": of("fresh_older"),
-        } if people_too else None,
+        "freshness_buckets": daily_figures.buckets_told(figures) if people_too else None,
         "open": {"conflicts": told["open_conflicts"]} | {name: opened.get(name, 0) for name in _WAITING},
     }  # fmt: skip
 

@@ -33,7 +33,10 @@ test("a past day is painted by a figure that it has, and its table shows those a
   expect(toldOf(figureOf("freshness"), [withheld]).name).toBe("count_dwelling");
   const columns = columnsWith(null, [past], true);
   expect(columns.map((one) => one.name)).toContain("aged_60");
-  expect(columns.some((one) => ["freshness", "conflicts"].includes(one.name))).toBe(false);
+  expect(columns.some((one) => ["freshness", "conflicts", "stale"].includes(one.name))).toBe(false);
+  const writtenDown = { ...past, open_conflicts: 2, freshness_buckets: { within_30: 1, within_90: 0, within_180: 0, older: 3 } } as unknown as BaselineCell;
+  expect(columnsWith(null, [writtenDown], true).map((one) => one.tell(one.of(writtenDown))).slice(-2)).toEqual(["75%", "2"]);
+  expect(toldOf(figureOf("stale"), [writtenDown]).name).toBe("stale");
 });
 
 test("who was not confirmed for half a year is asked from the day that is looked at", () => {

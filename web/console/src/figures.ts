@@ -97,11 +97,14 @@ export const figureOf = (name: string): Figure => FIGURES.find((one) => one.name
 const OF_NOW = ["count_household", "count_person", "count_dwelling", "coverage", "freshness", "conflicts"];
 /** What is of the present alone gives way to what is known of every day. */
 const OF_A_DAY = ["count_household", "count_person", "count_resident_person", "count_dwelling", "coverage", "aged_60"];
+/** What is known of those past days alone that were written down. */
+const WRITTEN_DOWN = ["stale", "conflicts"];
 
 /** The figures of the table, of now or of a past day; `chosen` colours the map and is added where it is not among them and known of some cell. */
 export function columnsWith(chosen: Figure | null, cells: BaselineCell[], past = false): Figure[] {
-  const usual = (past ? OF_A_DAY : OF_NOW).map(figureOf);
-  return chosen && !usual.includes(chosen) && cells.some((cell) => chosen.of(cell) !== null) ? [...usual, chosen] : usual;
+  const known = (figure: Figure) => cells.some((cell) => figure.of(cell) !== null);
+  const usual = past ? [...OF_A_DAY.map(figureOf), ...WRITTEN_DOWN.map(figureOf).filter(known)] : OF_NOW.map(figureOf);
+  return chosen && !usual.includes(chosen) && known(chosen) ? [...usual, chosen] : usual;
 }
 
 /** The figures shown as tiles, most asked first. */

@@ -4,10 +4,10 @@ import { router } from "../../router.ts";
 import { PLACE_LISTS, setAsked } from "../../rosterState.ts";
 import { may } from "../../session.ts";
 
-/** Whether this reader may open the list behind a figure: lists of places are for more people than those of persons. */
-export function opens(figure: Figure): boolean {
+/** Whether this reader may open the list behind a figure, on a past day too: lists of places are for more people than those of persons, and the inbox is of now. */
+export function opens(figure: Figure, day: string | null = null): boolean {
   if (!figure.list) return false;
-  if ("inbox" in figure.list) return may("inbox");
+  if ("inbox" in figure.list) return day === null && may("inbox");
   // How many households a dwelling has is for those alone who see people.
   const counts = figure.list.filters?.some((one) => one.column === "households_count");
   return may("personal") || (!counts && may("records") && PLACE_LISTS.includes(figure.list.roster));
