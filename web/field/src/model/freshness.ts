@@ -1,5 +1,6 @@
 // How long ago somebody stood at the door: what colours the doors and orders the day.
 import type { RecordView } from "@shared/engine/index.ts";
+import { dayOf, localDay } from "./today.ts";
 
 const DAY_MS = 86_400_000;
 /** Days after which a household is due; two thirds of it: ageing. */
@@ -9,11 +10,10 @@ const SEEN = new Set(["met", "met_other"]);
 
 export type Freshness = "fresh" | "ageing" | "stale" | "never";
 
-/** Whole days from an instant or day to now; negative ones count as 0. */
+/** Midnights of this place between an instant or day and now: yesterday evening is one day ago in the morning. Days to come count as 0. */
 export function daysSince(when: string | null | undefined, nowMs: number): number | null {
-  if (!when) return null;
-  const then = Date.parse(when);
-  return Number.isNaN(then) ? null : Math.max(0, Math.floor((nowMs - then) / DAY_MS));
+  const day = when ? dayOf(when) : null;
+  return day === null ? null : Math.max(0, (Date.parse(localDay(nowMs)) - Date.parse(day)) / DAY_MS);
 }
 
 /** The latest time at which a unit of the record was written or confirmed; null where the phone was not told. */

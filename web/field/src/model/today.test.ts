@@ -1,10 +1,12 @@
 import { afterEach, expect, test, vi } from "vitest";
 import { device, enrolled, scripted } from "@shared/engine/kit.ts";
+import { i18n } from "../i18n.ts";
 import { attach } from "../session.ts";
 import { figures } from "./glance.ts";
 import { lookAtClock, today } from "./today.ts";
+import { daysSince } from "./freshness.ts";
 import { day } from "./use.ts";
-import { timeAgo } from "./words.ts";
+import { seenWords, timeAgo } from "./words.ts";
 
 afterEach(() => void vi.useRealTimers());
 
@@ -28,4 +30,18 @@ test("an app that stays open over midnight shows the new day: who is due, how lo
   vi.setSystemTime(new Date(2026, 2, 3, 0, 1));
   lookAtClock();
   expect([day.value.due.length, timeAgo(at)]).toStrictEqual([0, "昨天 20:00"]);
+});
+
+test("yesterday evening is a day ago in the morning, and an old visit bears the day on which somebody stood there", () => {
+  const morning = new Date(2026, 2, 3, 8, 0).getTime();
+  const evening = (day: number) => new Date(2026, 2, day, 17, 30).toISOString();
+  expect([evening(3), evening(2), evening(1), "2026-03-02", "2026-03-05", "soon", null].map((when) => daysSince(when, morning))).toStrictEqual([0, 1, 2, 1, 0, null, null]);
+  expect([seenWords(daysSince(evening(2), morning)), timeAgo(evening(1), morning)]).toStrictEqual(["1 天前", "2 天前"]);
+  i18n.global.locale.value = "en";
+  expect([1, 2].map(seenWords)).toStrictEqual(["1 day ago", "2 days ago"]);
+  i18n.global.locale.value = "zh";
+
+  vi.stubEnv("TZ", "Asia/Shanghai");
+  expect(timeAgo("2026-01-04T17:30:00Z", morning)).toBe("2026-01-05"); // half past one at night here
+  vi.unstubAllEnvs();
 });

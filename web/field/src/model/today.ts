@@ -2,11 +2,19 @@
 import { ref } from "vue";
 
 const LOOK_MS = 30_000;
+const DAY = /^\d{4}-\d{2}-\d{2}$/;
 
 /** `2026-03-02` in the phone's own zone. */
 export function localDay(nowMs: number): string {
   const now = new Date(nowMs);
   return `${now.getFullYear()}-${String(now.getMonth() + 1).padStart(2, "0")}-${String(now.getDate()).padStart(2, "0")}`;
+}
+
+/** The day of an instant in the phone's own zone; a day is itself; null where the text is neither. */
+export function dayOf(when: string): string | null {
+  const ms = Date.parse(when);
+  if (Number.isNaN(ms)) return null;
+  return DAY.test(when) ? when : localDay(ms);
 }
 
 /** The day; what is worked out from it reads this, and is worked out anew when it changes. */

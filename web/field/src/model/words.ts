@@ -3,7 +3,7 @@ import type { Notice, RecordView, Value } from "@shared/engine/index.ts";
 import { language, say, t } from "../i18n.ts";
 import { engine, outbox, reference } from "../session.ts";
 import { daysSince } from "./freshness.ts";
-import { today } from "./today.ts";
+import { dayOf, today } from "./today.ts";
 
 /** `1.2 MB`, `340 kB`. */
 export function megabytes(bytes: number): string {
@@ -13,15 +13,13 @@ export function megabytes(bytes: number): string {
 /** `今天 14:05`, `昨天 09:10`, `3 天前`, `2025-11-02`; of nothing: nothing. */
 export function timeAgo(when: string | null | undefined, nowMs: number = Date.now()): string {
   void today.value; // after midnight 今天 is 昨天
-  if (!when) return "";
+  const days = daysSince(when, nowMs);
+  if (!when || days === null) return "";
+  if (days >= 14) return dayOf(when) ?? "";
+  if (days > 1) return t("app.time.daysAgo", { n: days });
   const at = new Date(when);
-  if (Number.isNaN(at.getTime())) return "";
   const clock = `${String(at.getHours()).padStart(2, "0")}:${String(at.getMinutes()).padStart(2, "0")}`;
-  const midnight = new Date(nowMs).setHours(0, 0, 0, 0);
-  if (at.getTime() >= midnight) return t("app.time.today", { clock });
-  if (at.getTime() >= midnight - 86_400_000) return t("app.time.yesterday", { clock });
-  const days = daysSince(when, nowMs) ?? 0;
-  return days < 14 ? t("app.time.daysAgo", { n: Math.max(2, days) }) : when.slice(0, 10);
+  return t(days === 0 ? "app.time.today" : "app.time.yesterday", { clock });
 }
 
 /** What is on this phone only: entries, photos. */
