@@ -31,9 +31,13 @@ BY_CODE = {
     "record.more": ("edit", "dwelling", "head", "move", "split", "join", "history"),
     "start.me.pin": ("old", "new", "again"),
     "start.code": ("aim", "noCamera", "notFound"),
+    "sync.act": ("move_household", "split_household", "join_households", "change_head", "person_left", "person_died"),
     "sync.did": ("create", "patch", "confirm", "delete", "restore", "resolve", "command"),
     "sync.kind": ("waiting", "conflict", "asked", "overwritten", "held", "quarantined", "declined", "erased", "released"),
     "sync.next": ("conflict", "asked", "quarantined", "declined"),
+    "sync.refusal": (
+        "wrong_type", "not_a_candidate", "no_such_community", "no_place", "not_a_member", "leaves", "the_same", "outside_box", "axes_swapped",
+    ),
     "sync.phase": ("push", "pull", "reference", "done"),
 }
 
@@ -80,7 +84,8 @@ def test_every_string_has_both_languages():
         assert PLACE.findall(zh) == PLACE.findall(en) or set(PLACE.findall(zh)) == set(PLACE.findall(en)), key
         if key not in OWN_NAMES:
             assert not HAN.search(en), key
-            assert "|" not in zh + en and "@" not in zh + en, f"{key}: these mean something else to the message format"
+            assert "|" not in zh and "@" not in zh + en, f"{key}: these mean something else to the message format"
+            assert "|" not in en or ("{n}" in en and en.count(" | ") == en.count("|") == 1), f"{key}: what is said of one and of many, of a number n"
 
 
 def test_every_key_that_a_screen_uses_is_there():

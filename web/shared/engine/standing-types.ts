@@ -8,6 +8,8 @@ export interface Standing {
   groupN: number;
   opId: string;
   kind: string;
+  /** Which command; null of every other kind. */
+  act: string | null;
   type: string;
   id: string;
   /** The other community that was asked to take the record, and who has it now: this phone, the own secretary, that community. */

@@ -16,6 +16,9 @@ function crossingTo(row: LogRow): string | null {
   return typeof asked === "string" ? asked : null;
 }
 
+/** Which command it is. */
+const actOf = (row: LogRow): string | null => (row.kind === "command" ? ((JSON.parse(row.text) as { name?: string }).name ?? null) : null);
+
 const ASKED_THERE = "asked_there";
 
 /** Whom such a command waits for: nobody has it yet, the own secretary, or the other community. */
@@ -38,6 +41,7 @@ export function standingOf(row: LogRow): Standing {
     groupN: row.group,
     opId: row.opId,
     kind: row.kind,
+    act: actOf(row),
     type: row.type,
     id: row.id,
     crossingTo: crossingTo(row),

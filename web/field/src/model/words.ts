@@ -52,6 +52,13 @@ export function fieldLabel(type: string, field: string): string {
   return say(form?.fields.find((one) => one.name === field)?.label) || say(form?.units?.find((one) => one.name === field)?.label) || field;
 }
 
+/** `60 件`, `60 pieces`: so many of a unit of count. Code lists name one of it; English says it otherwise of many. */
+export function countWords(n: Value | undefined, unit: Value | undefined): string {
+  const one = codeLabel("measure_unit", unit).toLowerCase();
+  const many = language() === "en" && one && n !== 1 ? one + (/(s|x|ch|sh)$/.test(one) ? "es" : "s") : one;
+  return `${String(n ?? "")} ${many}`.trim();
+}
+
 const MEASURES: ReadonlySet<string> = new Set(["m", "m2", "h", "yuan"]);
 /** What a number is counted in; a sign that says it itself stays. */
 export function measureWords(measure: string): string {
@@ -102,13 +109,14 @@ export function householdName(household: RecordView): string {
   return household.fields["kind"] === "family" || members.length === 1 ? t("app.household.family", { name }) : t("app.household.shared", { name });
 }
 
-/** A value as a person reads it, by its field. */
+/** A value as a person reads it, by its field; of what this version knows no words for: that. */
 export function valueWords(type: string, field: string, value: Value | undefined): string {
   if (value === undefined || value === null || value === "") return t("app.nothing");
   const form = reference.value?.forms[type]?.fields.find((one) => one.name === field);
   if (typeof value === "boolean") return t(value ? "app.yes" : "app.no");
   if (Array.isArray(value) && String(form?.format) === "photo") return t("record.photo.count", { n: value.length });
-  if (Array.isArray(value)) return value.map((one) => (form?.codelist ? codeLabel(form.codelist, one as Value) : String(one))).join(language() === "zh" ? "、" : ", ");
+  const list = (values: readonly Value[]): string => values.map((one) => (form?.codelist ? codeLabel(form.codelist, one) : String(one))).join(language() === "zh" ? "、" : ", ");
+  if (Array.isArray(value)) return list(value as readonly Value[]);
   if (form?.codelist) return codeLabel(form.codelist, value);
   if (form?.type === "ref" && typeof value === "string") {
     const view = engine().read(value);
@@ -119,7 +127,10 @@ export function valueWords(type: string, field: string, value: Value | undefined
     const parts = value as Record<string, Value>;
     if (typeof parts["mask"] === "string") return parts["mask"];
     if (typeof parts["lon"] === "number") return t("app.located", { m: Math.round(Number(parts["accuracy_m"] ?? 0)) });
-    return JSON.stringify(value);
+    // What was written as a change: a movement of a stock, what joined a list and what left it.
+    if (typeof parts["delta"] === "number") return `${parts["delta"] < 0 ? "−" : "+"} ${Math.abs(parts["delta"])}`;
+    const sides = ([["+", parts["add"]], ["−", parts["remove"]]] as const).flatMap(([sign, side]) => (Array.isArray(side) && side.length ? [`${sign} ${list(side as readonly Value[])}`] : []));
+    return sides.join(" ") || t("app.unreadable");
   }
   return typeof value === "number" && form?.measure ? `${value} ${measureWords(form.measure)}` : String(value);
 }
