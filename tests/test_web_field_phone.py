@@ -112,6 +112,24 @@ def test_a_phone_that_reads_no_codes_says_so_and_one_that_does_offers_its_scanne
     context.close()
 
 
+def test_a_browser_that_cannot_run_the_app_says_so_instead_of_staying_blank(browser: Browser, demo_site: DemoSite):
+    """It knows no such programs: after a while the page says in both languages what to do; where the app runs nobody sees that."""
+    context = browser.new_context(**CHEAP_PHONE)
+    page = context.new_page()
+    page.route("**/field/assets/*.js", lambda route: route.abort())
+    page.goto(f"{demo_site.url}/field/")
+    expect(page.get_by_text("浏览器太旧")).to_be_hidden()
+    page.evaluate("document.getAnimations().forEach((one) => one.finish())")  # the while is over
+    expect(page.get_by_text("浏览器太旧")).to_be_visible()
+    expect(page.get_by_text("the browser is too old")).to_be_visible()
+    assert FieldPhone(page, demo_site).barriers() == []
+    page.unroute_all()
+    page.reload()
+    expect(page.get_by_label("登记码")).to_be_visible()
+    expect(page.get_by_text("浏览器太旧")).to_have_count(0)
+    context.close()
+
+
 def give_up(phone: FieldPhone) -> None:
     """Leave a form without what was typed."""
     here = phone.page.evaluate("location.hash")
