@@ -182,6 +182,7 @@ class FieldPhone:
         """Close the app and start it: only what is on the phone is there."""
         old, self.page = self.page, self.context.new_page()
         old.close()
+        self._tools.clear()
         self._opened_again()
 
     def goes_on_in(self, context: BrowserContext) -> None:
@@ -194,11 +195,11 @@ class FieldPhone:
         self._opened_again()
 
     def _opened_again(self) -> None:
+        self._slow_processor()  # before there is a page: the start itself is slow
         self.page.goto(f"{self.site.url}/field/")
         self.page.get_by_text("请输入密码").wait_for()
         self.pin()
         self.home_stands()
-        self._slow_processor()
 
     def typed_is_kept(self) -> None:
         """Wait until all that is typed and not saved would survive a kill: the first key is kept at once, the rest a moment later."""
