@@ -80,11 +80,18 @@ class FieldPhone:
         """The phone's browser."""
         return self.page.context
 
-    def enrol(self, login: str = "worker1") -> FieldPhone:
-        """Code, PIN twice, first sync, home, at the phone's pace; it may lose its network then."""
-        self.page.goto(f"{self.site.url}/field/")
+    def enrol(self, login: str = "worker1", *, by_link: bool = False) -> FieldPhone:
+        """Code, PIN twice, first sync, home, at the phone's pace; it may lose its network then.
+
+        ``by_link``: the phone's own camera opened the address of the office's QR code, so nobody types the code.
+        """
+        code = self.site.enrolment_code(login)
+        self.page.goto(f"{self.site.url}/field/" + (f"#/enrol?code={code}" if by_link else ""))
         self.pace()
-        self.page.get_by_label("登记码").fill(self.site.enrolment_code(login))
+        if by_link:
+            expect(self.page.get_by_label("登记码")).to_have_value(code)
+        else:
+            self.page.get_by_label("登记码").fill(code)
         self.tap("下一步")
         self.pin()
         self.page.get_by_text("再输一遍").wait_for()

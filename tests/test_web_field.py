@@ -99,7 +99,7 @@ def test_a_day_in_flight_mode_reaches_the_server(phone: FieldPhone, office: Offi
 def test_two_phones_at_the_same_door_are_told_and_the_door_decides(phone: FieldPhone, other_phone: FieldPhone, office: Office):
     """Both change a birth date without a signal: nothing is lost, both are told in red with what comes next, and the second says at the door which is right."""
     phone.enrol()
-    other_phone.enrol()
+    other_phone.enrol(by_link=True)
     household = phone.due(1)[0]
     phone.household(household)
     phone.page.locator("main a.item[href*='/person/']").first.click()

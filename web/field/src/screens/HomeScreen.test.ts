@@ -23,3 +23,19 @@ test("what became of my work stands before where to go today, what still waits b
   await soon(() => expect(headings()).toStrictEqual(["有结果了，请看一下", "我的网格", "今天去哪儿", "还在等的"]));
   close();
 });
+
+test("a phone whose registration the server does not take says so in red with what to do, and the way out for what is unsent", async () => {
+  const { engine, cell, go, tap, says, buttons, close } = await drawn();
+  await engine.write([{ kind: "create", type: "resource", set: { name: "沙袋", kind: "supply" } }]);
+  const usual = cell.answer;
+  cell.answer = (path, body) => (/\/(push|pull)$/.test(path) ? { status: 401, body: { type: "/problems/token-refused" } } : usual(path, body));
+  await go("/");
+  await tap("上传更新");
+  await soon(() => expect(document.querySelector("[aria-label='需要你处理'] [role=alert]")?.textContent).toMatch("服务器不认这台手机的登记先导出未上传的内容，再向社区要新的登记码"));
+  expect(engine.unsentCount()).toBe(1);
+  await go("/sync");
+  await tap("保存救援文件");
+  await says("救援");
+  expect(buttons("都没变")).toStrictEqual([]);
+  close();
+});
