@@ -125,7 +125,8 @@ lint-web: $(MODULES) ## types of the screens
 test-web: lint-web ## the tests of the screens' programs, in Node
 	@cd web && $(NODE) npm run --silent test
 
-test: lint test-web $(SCREENS) ## lint, then every test: Python, TypeScript, browser, SQLite and PostgreSQL (ARGS="-k name" to choose)
+test: $(DEV) ## lint, then every test: Python, TypeScript, browser, SQLite and PostgreSQL (ARGS="-k name" to choose)
+	@$(MAKE) --no-print-directory -j 2 lint test-web $(SCREENS)
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=20 -m "not long" $(ARGS)
 
 $(PARQUET): requirements-geoparquet.lock | $(BIN)/python
