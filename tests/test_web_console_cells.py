@@ -34,12 +34,14 @@ def areas(edition: dict[str, Any]) -> dict[str, float]:
 def test_a_border_is_pulled_a_cell_cut_and_joined_then_published_and_taken_back(
     office_page: Page, demo_site: DemoSite, playwright: Playwright
 ):
-    """Neighbours move with the border, cut and join keep the community whole; the dry run tells the moves; the way back restores all."""
+    """Neighbours move with the border, which snaps to a building; cut and join keep the community whole; the dry run tells the moves; the way back restores all."""
     page, secretary = office_page, Colleague(playwright, demo_site, "secretary")
     before = areas(newest(secretary))
     sign_in(page, demo_site)
     open_part(page, "网格")
-    page.get_by_role("button", name=re.compile("以这一版为底修改")).click()
+    with page.expect_response("**/ogc/collections/buildings/items*") as buildings:
+        page.get_by_role("button", name=re.compile("以这一版为底修改")).click()
+    stand = [one["geometry"]["coordinates"] for one in buildings.value.json()["features"] if one["geometry"]]
     page.get_by_role("region", name="可编辑的网格地图").wait_for()
     table = page.get_by_role("row").filter(has_text="第九网格")
     expect(table).to_contain_text(re.compile(r"\d{2,3}"))
@@ -62,12 +64,14 @@ def test_a_border_is_pulled_a_cell_cut_and_joined_then_published_and_taken_back(
     x, y = sorted(places, key=lambda one: -one[1])[1]
     page.mouse.move(x, y)
     page.mouse.down()
-    page.mouse.move(x + 4, y - 25, steps=6)
+    building, (to_x, to_y) = alone_near((x, y), stand, newest(secretary), places)
+    page.mouse.move(to_x + 4, to_y - 4, steps=6)
     page.mouse.up()
     expect(page.get_by_text("还没保存")).to_be_visible()
     page.get_by_role("button", name="保存草稿").click()
     expect(page.get_by_text("还没保存")).to_be_hidden()
     drawn = newest(secretary)
+    assert building in ring_of(drawn, "第九网格")
     changed = [name for name, area in areas(drawn).items() if abs(area - before[name]) > 1]
     assert "第九网格" in changed and len(changed) >= 2, "the neighbour moves along"
     assert drawn["certificate"]["ok"], drawn["certificate"]["problems"]
@@ -129,6 +133,30 @@ def box_of(places: list[tuple[float, float]]) -> tuple[float, float, float, floa
     """West, north, east, south on the screen."""
     xs, ys = [x for x, _ in places], [y for _, y in places]
     return min(xs), min(ys), max(xs), max(ys)
+
+
+def ring_of(edition: dict[str, Any], name: str) -> list[list[float]]:
+    """The corners of a cell's outer border."""
+    cell = next(one for one in edition["cells"]["features"] if one["properties"]["name"] == name)
+    corners: list[list[float]] = cell["geometry"]["coordinates"][0]
+    return corners
+
+
+def alone_near(
+    start: tuple[float, float], buildings: list[list[float]], edition: dict[str, Any], places: list[tuple[float, float]]
+) -> tuple[list[float], tuple[float, float]]:
+    """The building north of a corner of the ninth cell that is nearest to it and has nothing else close by that a border snaps to first, and where it is on the screen."""
+    (west, north, east, south), ring = box_of(places), ring_of(edition, "第九网格")
+    left, low, right, high = min(x for x, _ in ring), min(y for _, y in ring), max(x for x, _ in ring), max(y for _, y in ring)
+
+    def seen(at: list[float]) -> tuple[float, float]:
+        return west + (at[0] - left) / (right - left) * (east - west), south - (at[1] - low) / (high - low) * (south - north)
+
+    corners = [corner for one in edition["cells"]["features"] for corner in ring_of(edition, one["properties"]["name"])]
+    rest = [seen(one) for one in [*corners, *buildings]]
+    lonely = [one for one in buildings if sum(math.dist(seen(one), other) < 20 for other in rest) == 1 and seen(one)[1] < start[1] - 12]
+    found = min(lonely, key=lambda one: math.dist(seen(one), start))
+    return found, seen(found)
 
 
 def test_two_cells_are_joined_undone_and_the_draft_thrown_away(office_page: Page, demo_site: DemoSite, playwright: Playwright):

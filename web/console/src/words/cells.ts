@@ -2,7 +2,6 @@ import type { Words } from "./all.ts";
 
 export const cells = {
   title: ["网格版本", "Editions of the cells"],
-  editions: ["各版", "Editions"],
   number: ["第 {n} 版", "Edition {n}"],
   draft: ["草稿", "Draft"],
   published: ["生效中", "In force"],
@@ -118,8 +117,8 @@ export const cells = {
   finish: ["完成", "Done"],
   chooseFirst: ["先点一个网格", "Choose a cell first"],
   hint_move: ["拖圆点移动边界，相邻网格一起动；拖小点加拐点，右键或 Delete 去掉；按住 Shift 不吸附", "Pull a dot: the neighbour's border moves too. Small dots add corners, right click or Delete takes one away. Shift keeps it free"],
-  snapsCells: ["靠近邻格的拐点和边线自动吸附；导入楼栋轮廓后也吸附到轮廓的拐点。", "It snaps to corners and edges of the neighbours; once building outlines are read, to their corners, too."],
-  snapsOutlines: ["靠近邻格的拐点和边线、楼栋轮廓的拐点自动吸附。", "It snaps to corners and edges of the neighbours and to corners of the building outlines."],
+  snapsCells: ["靠近邻格的拐点和边线、楼栋的位置自动吸附；导入楼栋轮廓后也吸附到轮廓的拐点。", "It snaps to corners and edges of the neighbours and to the points of buildings; once building outlines are read, to their corners, too."],
+  snapsOutlines: ["靠近邻格的拐点和边线、楼栋轮廓的拐点、楼栋的位置自动吸附。", "It snaps to corners and edges of the neighbours, to corners of the building outlines and to the points of buildings."],
   hint_split: ["在网格外点第一下，穿过网格，双击或按 Enter 结束；Esc 取消。不用鼠标：在右侧选两个点。", "Click outside the cell, across it, and end with a double click or Enter; Esc cancels. Without a mouse: choose two places beside the map."],
   splitByList: ["在两个边界点之间拆开", "Cut between two places of the border"],
   splitFrom: ["从", "From"],

@@ -43,7 +43,7 @@ describe("cells over shared corners", () => {
     expect(sum(ground)).toBe(before);
   });
 
-  it("snap to a corner first, then to an outline, then to an edge", () => {
+  it("snap to a corner first, then to an outline, then to a building, then to an edge", () => {
     const ground = pair();
     const reach = { x: 500, y: 500 };
     const at = { x: toUnits(120.6) + 200, y: toUnits(31.3) + 200 };
@@ -51,6 +51,10 @@ describe("cells over shared corners", () => {
     const edge = { x: toUnits(120.6005), y: toUnits(31.3) + 300 };
     const outline = { x: edge.x + 10, y: edge.y + 10 };
     expect(ground.snap(null, edge, reach, [outline])).toMatchObject(outline);
+    const building = { x: edge.x - 5, y: edge.y + 5 };
+    expect(ground.snap(null, edge, reach, [outline], [building])).toEqual(outline);
+    expect(ground.snap(null, edge, reach, [], [building])).toEqual(building);
+    expect(ground.snap(null, at, reach, [], [at])?.corner).toBeDefined();
     expect(ground.snap(null, edge, reach)?.edge).toBeDefined();
     expect(ground.snap(null, edge, reach)?.y).toBe(toUnits(31.3));
     expect(ground.snap(null, { x: 0, y: 0 }, reach)).toBeNull();

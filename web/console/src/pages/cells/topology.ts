@@ -149,8 +149,8 @@ export class Ground {
     return target;
   }
 
-  /** What a dragged corner snaps to within reach: another corner first, then an outline's corner, then an edge; `reach` is in units along x and y. */
-  snap(moving: Corner | null, at: { x: number; y: number }, reach: { x: number; y: number }, outlines: Iterable<Corner> = []): Snap | null {
+  /** What a dragged corner snaps to within reach: another corner first, then an outline's corner, then the point of a building, then an edge; `reach` is in units along x and y. */
+  snap(moving: Corner | null, at: { x: number; y: number }, reach: { x: number; y: number }, outlines: Iterable<Corner> = [], buildings: Iterable<Corner> = []): Snap | null {
     const far = (one: { x: number; y: number }) => Math.hypot((one.x - at.x) / reach.x, (one.y - at.y) / reach.y);
     let best: Snap | null = null;
     let least = 1;
@@ -161,8 +161,10 @@ export class Ground {
       }
     }
     if (best) return best;
-    for (const one of outlines) if (far(one) < least) [best, least] = [{ x: one.x, y: one.y }, far(one)];
-    if (best) return best;
+    for (const points of [outlines, buildings]) {
+      for (const one of points) if (far(one) < least) [best, least] = [{ x: one.x, y: one.y }, far(one)];
+      if (best) return best;
+    }
     for (const ring of this.rings()) {
       for (let n = 0; n < ring.length; n += 1) {
         const [a, b] = [ring[n]!, ring[(n + 1) % ring.length]!];
