@@ -45,7 +45,7 @@ def measure_inbox(decide: int, say: Callable[[str], None], habits: Habits | None
             now = _waiting(product.address)
             week = {kind: max(0, now.get(kind, 0) - before.get(kind, 0)) for kind in now}
             took = _decided(product.address, decide)
-    what = f"{told['visits']:,} visits, {told['operations']:,} operations of 22 workers and the office, seed {SEED}"
+    what = f"{told['visits']:,} visits, {told['operations']:,} operations of {told['workers']} workers and the office, seed {SEED}"
     spread = ", ".join(f"{kind} {count}" for kind, count in sorted(week.items(), key=lambda one: -one[1]) if count)
     lines = [Line("inbox: matters of a week", sum(week.values()), "", None, note=f"{spread}; {what}")]
     seconds = 0.0

@@ -63,9 +63,9 @@ class _Doors:
 
 
 def play_week(house: House, seed: int, habits: Habits) -> dict[str, int]:
-    """Play it; how many visits, changes and operations there were."""
+    """Play it; how many workers there were, one in each cell with households, and their visits; operations, the office's among them."""
     chance = random.Random(seed)
-    told = {"visits": 0, "operations": 0}
+    told = {"workers": 0, "visits": 0, "operations": 0}
     with read(house.engine) as connection:
         cells = run(connection, "SELECT DISTINCT home FROM record WHERE community_id = ? AND type = 'household' ORDER BY home", (COMMUNITY_ID,))
         pens = {name: _Pen("") for name in ("office", *(row[0] for row in cells))}
@@ -73,6 +73,7 @@ def play_week(house: House, seed: int, habits: Habits) -> dict[str, int]:
         pen.install_id = _install(house, seed, name)
     for day in range(habits.days):
         doors = _doors(house)
+        told["workers"] = max(told["workers"], len(doors.homes))
         for cell, homes in sorted(doors.homes.items()):
             for home in chance.sample(homes, min(habits.visits, len(homes))):
                 told["visits"] += 1
