@@ -4,7 +4,7 @@ import { address, get } from "./api/client.ts";
 import type { CellFeature, CodeEntry, Community, Form, FormField, Label, Reference } from "./api/types.ts";
 import { turns } from "./latest.ts";
 import { communityId, ofTheHouse, user } from "./session.ts";
-import { language, t } from "./words/index.ts";
+import { comma, language, say, t } from "./words/index.ts";
 
 export const reference = shallowRef<Reference | null>(null);
 /** Those that somebody above the communities may choose among. */
@@ -52,6 +52,17 @@ export function formOf(type: string): Form | null {
 
 export function fieldOf(type: string, name: string): FormField | null {
   return formOf(type)?.fields.find((field) => field.name === name) ?? null;
+}
+
+/** Units of a record by their labels, one without a label of its own by its fields. */
+export function unitsText(type: string, names: readonly string[]): string {
+  const label = (name: string) => say(fieldOf(type, name)?.label, name);
+  return names
+    .map((name) => {
+      const unit = formOf(type)?.units?.find((one) => one.name === name);
+      return say(unit?.label, unit ? unit.fields.map(label).join(comma()) : label(name));
+    })
+    .join(comma());
 }
 
 export function typeLabel(type: string): Label | null {

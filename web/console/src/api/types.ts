@@ -73,6 +73,8 @@ export interface Form {
   label: Label;
   server_made: boolean;
   fields: FormField[];
+  /** Fields that are one fact together. */
+  units?: readonly { name: string; label?: Label; fields: readonly string[] }[];
   /** What places a record of the type, the first that is there. */
   placed_by?: readonly string[];
   /** Of a special survey: who is asked. */

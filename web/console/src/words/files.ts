@@ -1,7 +1,6 @@
 import type { Words } from "./all.ts";
 
 export const files = {
-  title: ["文件与地址", "Files and addresses"],
   exports: ["导出文件", "Exports"],
   package: ["规划师数据包", "The planner's package"],
   packageHint: ["网格、楼栋、资源等图层的全部格式，附数据字典，不含个人信息", "Cells, buildings, resources in every GIS format with a data dictionary; nothing personal"],
@@ -15,7 +14,6 @@ export const files = {
   latticeSize: ["边长（米）", "Size (m)"],
   latticeWhat: ["统计什么", "What is counted"],
   latticeShow: ["看图", "Show"],
-  latticeWithheld: ["不显示", "withheld"],
   packageGo: ["生成数据包", "Make the package"],
   metres: ["用米制坐标（CGCS2000 当地 3° 带）", "In metres (CGCS2000, local 3° zone)"],
   single: ["单独导出", "A single export"],
@@ -64,14 +62,12 @@ export const files = {
   tokens: ["QGIS 连接", "QGIS connection"],
   tokensHint: ["在 QGIS 中新建 WFS / OGC API - Features 连接，填下面的地址；用户名任意，密码填令牌", "In QGIS add a WFS / OGC API - Features connection with this address; any user name, the token as password"],
   address: ["地址", "Address"],
-  token: ["令牌", "Token"],
   tokenLabel: ["用在哪里", "Where it is used"],
   tokenMake: ["新建令牌", "New token"],
   tokenOnce: ["令牌只显示这一次，请现在复制", "The token is shown this once: copy it now"],
   tokenExample: ["如：规划院 QGIS", "e.g. QGIS at the institute"],
   expiresAt: ["到期", "Expires"],
   revoke: ["停用", "Revoke"],
-  revoked: ["已停用", "Revoked"],
   revokeAsk: ["停用令牌“{label}”？正在用它的程序会断开。", "Revoke “{label}”? Programs that use it are cut off."],
   reach: ["步行可达", "Within a walk"],
   reachWhat: ["去哪里", "To what"],

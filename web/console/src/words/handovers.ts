@@ -25,7 +25,6 @@ export const handovers = {
   tickAsk: ["确认上面 {n} 条已录入“{name}”？导出之后又有变化的会继续列为待移交。", "Have these {n} gone into “{name}”? What changed after the export stays due."],
   ticked: ["已勾销 {n} 条", "{n} ticked off"],
   exportFirst: ["先导出，再勾销", "Export first, then tick off"],
-  look: ["查看", "Look"],
   remove: ["删除", "Remove"],
   removeAsk: ["删除系统“{name}”？移交过什么也一并删除。", "Remove “{name}”, with what is known of what it got?"],
 } satisfies Words;

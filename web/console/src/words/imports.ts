@@ -11,8 +11,6 @@ export const imports = {
   headingRow: ["表头在第 {row} 行", "Headings in row {row}"],
   remembered: ["沿用上次的对应", "As matched last time"],
   columns: ["各列对应的项目", "What the columns hold"],
-  heading: ["表中的列", "Column of the table"],
-  target: ["对应的项目", "Goes into"],
   leaveOut: ["不导入", "Leave out"],
   targetOf: ["“{heading}”对应的项目", "What “{heading}” goes into"],
   columnsTaken: ["导入 {n} 列，不导入 {m} 列", "{n} columns imported, {m} left out"],

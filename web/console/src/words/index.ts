@@ -39,6 +39,11 @@ export function speak(wanted: Language): void {
 
 export const t = (key: string, values: Record<string, unknown> = {}): string => i18n.global.t(key, values);
 
+/** What stands between the parts of a line, as the language writes it. */
+export const comma = (): string => t("common.comma");
+export const semicolon = (): string => t("common.semicolon");
+export const colon = (): string => t("common.colon");
+
 /** A pair of words from the server in the language of the screen. */
 export function say(label: Label | null | undefined, fallback = ""): string {
   if (!label) return fallback;

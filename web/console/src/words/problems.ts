@@ -19,7 +19,6 @@ export const problems = {
   malformedBody: ["文件或内容无法读取", "The file or content cannot be read"],
   bodyTooLarge: ["文件太大", "The file is too large"],
   unsupportedBody: ["不支持这种文件", "This kind of file is not supported"],
-  atFields: ["请看标红的栏目", "See the fields in red"],
   code_no_cut: ["这条线没有把网格分开：从边界外画到边界外", "The line does not divide the cell: draw it from border to border"],
   code_many_pieces: ["这条线把网格切成了好几块，请画一条只穿过一次的线", "The line makes several pieces: let it cross the cell once"],
   code_short_line: ["至少点两下", "At least two points are needed"],

@@ -2,7 +2,7 @@
 import { get, Problem } from "../../api/client.ts";
 import type { Label } from "../../api/types.ts";
 import { why } from "../../tell.ts";
-import { say, t, word } from "../../words/index.ts";
+import { say, semicolon, t, word } from "../../words/index.ts";
 import { failureWord } from "./failures.ts";
 
 export interface ImportJob {
@@ -72,7 +72,7 @@ export function partDone(job: ImportJob): number {
 /** A refusal with its reasons. */
 export function reasons(error: unknown): string {
   if (!(error instanceof Problem) || error.errors.length === 0) return why(error);
-  return error.errors.map((one) => word(`imports.error_${one.code}`, one.message)).join("；");
+  return error.errors.map((one) => word(`imports.error_${one.code}`, one.message)).join(semicolon());
 }
 
 /** Fields of homes are called as such: a note can be about a person or a household. */

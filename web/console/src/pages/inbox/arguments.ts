@@ -2,7 +2,7 @@
 import type { Label } from "../../api/types.ts";
 import { communities, fieldOf } from "../../reference.ts";
 import { day } from "../../tell.ts";
-import { say, t, word } from "../../words/index.ts";
+import { colon, comma, say, t, word } from "../../words/index.ts";
 import { readValue } from "./values.ts";
 
 /** The field as which an argument of a command is read (docs/protocol.md, Commands). */
@@ -31,9 +31,9 @@ export function argumentLines(type: string | null, given: Record<string, unknown
     else if (known) add(labelled(...known), readValue(...known, { value, label: null }));
     else if (RECORDS.includes(name)) add(word(`inbox.argument_${name}`, name), value === null ? t("inbox.empty") : titleOf(String(value)));
     else if (name === "community") add(t("inbox.argument_community"), communities.value.find((one) => one.community_id === value)?.name ?? String(value));
-    else if (name === "members" && Array.isArray(value)) add(t("inbox.argument_members"), value.map((one) => titleOf(String(one))).join("、"));
+    else if (name === "members" && Array.isArray(value)) add(t("inbox.argument_members"), value.map((one) => titleOf(String(one))).join(comma()));
     else if (name === "relations" && value && typeof value === "object")
-      add(labelled("person", "relation_to_head"), Object.entries(value).map(([id, code]) => `${titleOf(id)}：${readValue("person", "relation_to_head", { value: code, label: null })}`).join("、"));
+      add(labelled("person", "relation_to_head"), Object.entries(value).map(([id, code]) => `${titleOf(id)}${colon()}${readValue("person", "relation_to_head", { value: code, label: null })}`).join(comma()));
     else if (name === "set" && type && value && typeof value === "object") for (const [field, one] of Object.entries(value)) add(labelled(type, field), readValue(type, field, { value: one, label: null }));
   }
   return lines;

@@ -2,7 +2,7 @@
 import type { ConflictValue } from "../../api/records.ts";
 import type { Label } from "../../api/types.ts";
 import { codesOf, fieldOf } from "../../reference.ts";
-import { say, t } from "../../words/index.ts";
+import { comma, say, t } from "../../words/index.ts";
 
 const isLabel = (one: unknown): one is Label => typeof one === "object" && one !== null && "zh" in one;
 
@@ -11,12 +11,12 @@ export function readValue(type: string, name: string, given: ConflictValue | nul
   if (value === null || value === undefined || value === "") return t("inbox.empty");
   const label = given?.label;
   if (isLabel(label)) return say(label);
-  if (Array.isArray(label) && label.length) return label.map((one) => (isLabel(one) ? say(one) : String(one))).join("、");
+  if (Array.isArray(label) && label.length) return label.map((one) => (isLabel(one) ? say(one) : String(one))).join(comma());
   const codelist = fieldOf(type, name)?.codelist;
   if (codelist && typeof value === "string") return say(codesOf(codelist).find((one) => one.code === value)?.label, typeof label === "string" ? label : value);
   if (typeof label === "string" && label) return label;
   if (typeof value === "boolean") return t(value ? "common.yes" : "common.no");
-  if (Array.isArray(value)) return value.join("、");
+  if (Array.isArray(value)) return value.join(comma());
   if (typeof value === "object") {
     const held = value as { mask?: string; lon?: number; lat?: number };
     return held.mask ?? (held.lon === undefined ? JSON.stringify(value) : `${held.lon}, ${held.lat}`);

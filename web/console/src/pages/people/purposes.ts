@@ -10,6 +10,8 @@ const NOTES: Record<string, string> = {
   "assignment ended": "assignmentEnded", "password set": "password", "topics set": "topics", "boundary set": "boundary", "community made": "communityMade",
   "comparison of tables": "compared", "download of a table": "table", "where a figure came from": "sources", "handover to another system": "handover", "handed over to another system": "handover",
   "due visits": "visits", "visit rules": "visitRules", "erasure preview": "erasurePreview", "survey published": "surveyPublished", "survey closed": "surveyClosed", "odk central": "odkRead", "odk collect": "odkRead",
+  "device enrolled: answered again": "enrolledAgain", "house key rotated": "keyRotated", "former house keys retired": "keysRetired", "restored from a backup": "restored", backup: "backup",
+  "basemap set": "basemapSet", "basemap removed": "basemapRemoved", "merge: preview": "mergePreview", export: "export", "dishu export": "export",
 };
 const KINDS: Record<string, string> = { roster: "roster", inbox: "inbox", question: "question", "OGC API": "ogc", "cell assigned": "assigned", "account made": "accountMade", "device revoked": "revoked", sync: "sync", count: "count", erasure: "erasure" };
 const PARTS: Record<string, (name: string) => string> = {

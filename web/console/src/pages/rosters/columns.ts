@@ -3,7 +3,7 @@ import type { RosterColumn, RosterRow } from "../../api/types.ts";
 import type { Column } from "../../parts/VirtualTable.vue";
 import { cellName } from "../../reference.ts";
 import { day, number, when } from "../../tell.ts";
-import { language, say, t, word } from "../../words/index.ts";
+import { comma, language, say, t, word } from "../../words/index.ts";
 
 const USUAL: Record<string, string[]> = {
   persons: ["cell_code", "estate", "building", "entrance", "door_number", "name", "sex", "age", "document_number", "relation_to_head", "presence", "residence_state", "phones", "confirmed_on"],
@@ -14,7 +14,7 @@ const USUAL: Record<string, string[]> = {
 };
 
 const WIDE: Record<string, number> = {
-  cell_code: 108, estate: 116, building: 62, entrance: 66, floor_number: 66, door_number: 76, name: 96, head_name: 92, member_name: 92, sex: 54, age: 58,
+  cell_code: 108, estate: 116, building: 62, entrance: 66, floor_number: 66, door_number: 76, name: 96, head_name: 92, member_name: 92, sex: 72, age: 58,
   phones: 124, phone: 124, contact_phone: 124, owner_phone: 124, members_count: 80, document_number: 108, relation_to_head: 104, presence: 84, residence_state: 104,
   organization: 180, branch_text: 170, credit_code: 180, address_text: 200, registration_address_text: 220, responsible_text: 150, emergency_contacts: 200, keyholder_text: 170, anchor: 150,
 };
@@ -59,7 +59,7 @@ export function cellText(column: RosterColumn, row: RosterRow): string {
   if (label !== undefined && label !== null) return readLabel(column.name, value, label);
   if (typeof value === "boolean") return t(value ? "common.yes" : "common.no");
   if (typeof value === "number") return column.name === "age" || column.name === "floor_number" ? String(value) : number(value, 2);
-  if (Array.isArray(value)) return value.join("、");
+  if (Array.isArray(value)) return value.join(comma());
   if (column.type === "date") return day(String(value));
   if (column.type === "datetime") return when(String(value));
   if (typeof value === "object") {
@@ -81,5 +81,5 @@ function readLabel(column: string, value: unknown, label: unknown): string {
     const words = codes.map((code) => english?.(column, code) ?? word(`rosters.${column}_${code}`, ""));
     if (words.every(Boolean)) return words.join(", ");
   }
-  return Array.isArray(label) ? label.join("、") : String(label);
+  return Array.isArray(label) ? label.join(comma()) : String(label);
 }
