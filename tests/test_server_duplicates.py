@@ -74,6 +74,27 @@ def test_one_document_in_two_records_is_shown_whatever_else_was_written(office):
     assert again(office, name="赵六", birth_date=None) and listed(office)["count"] == 1, "the same from the tree of the index"
 
 
+def test_what_harms_most_while_it_waits_comes_first(office):
+    """Somebody in care or over 80 who stands twice comes before a pair that is counted twice, that before one of which one stands in no cell; care that has ended counts no more."""
+    home = {"residence_household": IDS["household_b"]}
+    nowhere = again(office, name="李四", birth_date="1962-05-05", sex="2", document_type="resident_id", document_number=ZHANG_NUMBER, document_missing_reason=None)
+    twice = again(office, **home)
+    assert [row["harm"] for row in listed(office)["rows"]] == sorted(row["harm"] for row in listed(office)["rows"])
+    harms = {frozenset(one["id"] for one in row["records"]): row["harm"] for row in listed(office)["rows"]}
+    assert (harms[frozenset({IDS["zhang"], twice})], harms[frozenset({IDS["zhang"], nowhere})]) == (1, 2)
+    old = again(office, name="王五", birth_date="1940-02-29", **home)
+    assert ({one["id"] for one in listed(office)["rows"][0]["records"]}, listed(office)["rows"][0]["harm"]) == ({IDS["wang"], old}, 0)
+    care = {"type": "care_status", "id": uuid7()}
+    for op, harm in (
+        ({"kind": "create", "set": {"person": twice, "kind": "disabled", "from_date": "2025-01-01"}}, 0),
+        ({"kind": "patch", "set": {"from_date": "2025-01-01", "to_date": "2026-01-01"}}, 1),
+    ):
+        answer = office.signed_in("secretary").post("/api/v1/groups", json={"ops": [care | op]})
+        assert answer.json["results"][0]["now"]["outcome"] == "applied", answer.json
+        found = {frozenset(one["id"] for one in row["records"]): row["harm"] for row in listed(office)["rows"]}
+        assert found[frozenset({IDS["zhang"], twice})] == harm
+
+
 def test_two_who_are_two_leave_the_queue_and_come_back(office):
     """Once somebody said that they are two the pair is gone, until that is taken back; both are written down."""
     twin = again(office)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from forms.index import index_entries
 from server.errors import InputError, InvalidInput, NotFound
 from server.house import House
 from server.permissions import Actor, Scope
+from server.services.accounts import today
 from server.services.audit import line_of
+from server.services.daily_figures import birthdays
 from server.services.duplicate_pairs import REASONS, Known, Pair, likely_pairs
 from server.services.find_index import CommunityIndex, Found, index_of, refresh
 from server.services.handing import add_handed, matters
@@ -24,6 +27,8 @@ from server.store import duplicates as store
 from server.store import record_page, rosters, search
 from server.store.database import read, stamp, write
 from server.store.handed import DUPLICATE, take_back
+from server.store.scoping import UNPLACED
+from server.store.sieve import LESS
 
 KIND = "person"
 _TAIL = ("tail", "document_number")
@@ -32,27 +37,27 @@ _TAIL = ("tail", "document_number")
 def duplicates(
     house: House, scope: Scope, community_id: str, look: Look, *, cursor: str | None = None, limit: int = 50
 ) -> dict[str, Any]:
-    """Pairs of persons who are probably one, the most likely first.
+    """Pairs of persons who are probably one, the most harmful first (`_harm`), then the most likely.
 
     Returns
     -------
     dict
-        ``as_of``, ``count``, ``rows``, ``next``. A row has the ``score``, the ``reasons`` in words, the two ``records`` and
+        ``as_of``, ``count``, ``rows``, ``next``. A row has the ``harm``, the ``score``, the ``reasons`` in words, the two ``records`` and
         their ``fields`` side by side; secrets are masks.
     """
     use = f"inbox/duplicates/{community_id}"
     after = read_cursor(house.keys, use, cursor)
-    pairs = _pairs(house, scope, community_id)
-    rest = [pair for pair in pairs if after is None or _place(pair) > after]
+    places = _places(house, scope, community_id, _pairs(house, scope, community_id))
+    rest = [one for one in places if after is None or one[0] > after]
     page = rest[:limit]
     with read(house.engine) as connection:
         rows, personal = _rows(connection, house, scope, community_id, page)
         seen(house, look, scope, community_id, fields=personal, count=2 * len(rows), where="inbox=duplicates", record_type=KIND)
     return {
         "as_of": stamp(house.clock()),
-        "count": len(pairs),
+        "count": len(places),
         "rows": rows,
-        "next": make_cursor(house.keys, use, _place(page[-1])) if len(rest) > limit else None,
+        "next": make_cursor(house.keys, use, page[-1][0]) if len(rest) > limit else None,
     }
 
 
@@ -61,8 +66,29 @@ def count(house: House, scope: Scope, community_id: str) -> int:
     return len(_pairs(house, scope, community_id))
 
 
-def _place(pair: Pair) -> list[Any]:
-    return [-pair.score, pair.first, pair.second]
+def _places(house: House, scope: Scope, community_id: str, pairs: Sequence[Pair]) -> list[tuple[list[Any], Pair]]:
+    """Pairs with their places in the queue, in order: by harm, then by likeness, then by id."""
+    day = today(house)
+    _, very_old, _ = birthdays(date.fromisoformat(day))
+    ids = {one for pair in pairs for one in (pair.first, pair.second)}
+    index = index_of(house, community_id)
+    with read(house.engine) as connection:
+        cared = store.in_care(connection, scope, community_id, ids, day)
+    with index.gate:
+        known = {one: entry for one in ids if (entry := index.entries.get(one)) is not None}
+    return sorted(
+        (([_harm(pair, known, cared, very_old), -pair.score, pair.first, pair.second], pair) for pair in pairs), key=lambda one: one[0]
+    )
+
+
+def _harm(pair: Pair, known: Mapping[str, Found], cared: Collection[str], very_old: str) -> int:
+    """0 where one of the two is over 80 or in care: help goes astray between two records. 1 where both are living and in cells: figures
+    count one person twice. Else `LESS`."""
+    two = [known[one] for one in (pair.first, pair.second) if one in known]
+    living = [one for one in two if one.fields.get("vital_status") != "deceased"]
+    if any(one.id in cared or (one.fields.get("birth_date") or very_old + "~") <= very_old for one in living):
+        return 0
+    return 1 if len(living) == 2 and all(one.home != UNPLACED for one in living) else LESS
 
 
 def _pairs(house: House, scope: Scope, community_id: str) -> list[Pair]:
@@ -131,9 +157,9 @@ def _people(index: CommunityIndex, documents: Mapping[str, str]) -> list[Known]:
 
 
 def _rows(
-    connection: Any, house: House, scope: Scope, community_id: str, pairs: Sequence[Pair]
+    connection: Any, house: House, scope: Scope, community_id: str, page: Sequence[tuple[list[Any], Pair]]
 ) -> tuple[list[dict[str, Any]], set[str]]:
-    ids = sorted({one for pair in pairs for one in (pair.first, pair.second)})
+    ids = sorted({one for _, pair in page for one in (pair.first, pair.second)})
     visible = record_page.in_scope(connection, scope, community_id, ids)
     entries = {one.id: one for one in rosters.entries_by_id(connection, community_id, visible).values()}
     tags = record_page.tags_of(connection, community_id, ids)
@@ -142,7 +168,7 @@ def _rows(
     personal: set[str] = set()
     rows: list[dict[str, Any]] = []
     told = []
-    for pair in pairs:
+    for place, pair in page:
         two = [entries.get(pair.first), entries.get(pair.second)]
         if any(one is None for one in two):
             continue
@@ -157,6 +183,7 @@ def _rows(
                 personal |= {name} if spec.privacy in PERSONAL else set()
         rows.append(
             {
+                "harm": place[0],
                 "score": pair.score,
                 "reasons": [{"name": one, "label": dict(zip(("zh", "en"), REASONS[one], strict=True))} for one in pair.reasons],
                 "records": [

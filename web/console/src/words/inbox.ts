@@ -10,6 +10,8 @@ export const inbox = {
   held: ["等另一条", "Waiting"],
   proposals: ["提议", "Proposals"],
   arrivals: ["迁入", "Arrivals"],
+  pair_0: ["有 80 岁以上或关爱对象", "Somebody over 80 or in care"],
+  pair_1: ["统计里算了两次", "Counted twice"],
   frail: ["有高龄独居或关爱对象", "Somebody very old and alone, or in care"],
   peopleThere: ["涉及 {n} 人", "{n} persons"],
   arrivalFrom: ["从{name}迁入", "From {name}"],
