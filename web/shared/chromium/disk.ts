@@ -28,8 +28,8 @@ export function memoryStore(disk: MemoryDisk = new MemoryDisk()): BlockStore {
   const isTouched = (name: string): boolean => left.get(name) !== disk.blocks.get(name);
   return {
     async open() {
-      await copy.open();
-      return real.open();
+      const { about } = await copy.open();
+      return { about: (await real.open()).about ?? about }; // a disk that was copied by hand has it in memory alone
     },
     async read(name) {
       return isTouched(name) ? copy.read(name) : real.read(name);

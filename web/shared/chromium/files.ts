@@ -1,4 +1,4 @@
-// What tests read from the project's folder, as Node's modules `fs` and `url` give it.
+// What tests read from, and write into, the project's folder, as Node's modules `fs` and `url` give it.
 
 const texts = import.meta.glob<string>(["../../../tests/vectors/**/*.json", "../../../forms/{definitions,codelists,rules}/*.json"], { query: "?raw", import: "default", eager: true });
 const files = new Map(Object.entries(texts).map(([name, text]) => [name.replace("../../../", "/"), text]));
@@ -11,6 +11,9 @@ export function readFileSync(name: string | URL): string {
   if (found === undefined) throw new Error(`no such file: ${String(name)}`);
   return found;
 }
+
+/** Kept beside them, until the page goes. */
+export const writeFileSync = (name: string, text: string): void => void files.set(name, text);
 
 export function readdirSync(folder: string): string[] {
   const inside = [...files.keys()].filter((name) => name.startsWith(`${folder}/`));
