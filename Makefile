@@ -143,6 +143,7 @@ docs: $(DEV) ## check that routes, problems, form words and verbs are documented
 
 screenshots: $(DEV) $(SCREENS) ## write docs/pictures: the screens of the field app and of the console
 	@$(BIN)/python -m bench.pictures
+	@PYTHONPATH=tests:. $(BIN)/python tests/field_pictures.py
 	@PYTHONPATH=tests:. $(BIN)/python tests/console_pictures.py
 
 # ---------------------------------------------------------------- keeping

@@ -29,14 +29,16 @@ PICTURES = Path(__file__).resolve().parent.parent / "docs" / "pictures"
 PIN, NOT_THE_PIN = "258036", "999111"
 #: Colours of a picture; flat screens need no more, and a page of pictures stays light.
 COLOURS = 96
-_WORDS = {
+_WORDS: dict[str, dict[str, Any]] = {
     "zh": {
         "code": "登记码", "next": "下一步", "again": "再输一遍", "home": "今天去哪儿", "visit": "走访结果", "me": "我在哪儿", "more": "更多", "dwelling": "房屋",
         "save": "保存", "yes": "有", "forgot": "忘记密码", "cancel": "取消", "clear": "清空本机，重新登记", "erased": "已报失", "evening": "晚上七点以后", "weekend": "周末上午", "drop": "不要了",
+        "scan": "扫一扫", "basemap": "底图", "fetch": re.compile("下载底图"), "waits": "新版本已下载好", "old": "程序版本太旧", "retry": "接着下载", "asked": "社区请你上门核实", "tell": "报核实结果", "full": "现在只能看", "locked": "已锁住",
     },
     "en": {
         "code": "Enrolment code", "next": "Next", "again": "Once more", "home": "Where to go", "visit": "Visit", "me": "Where am I", "more": "More", "dwelling": "Dwelling",
         "save": "Save", "yes": "Yes", "forgot": "Forgot the PIN", "cancel": "Cancel", "clear": "Clear this phone and enrol again", "erased": "reported lost", "evening": "after 7 pm", "weekend": "weekend mornings", "drop": "Leave without saving",
+        "scan": "Scan", "basemap": "Background map", "fetch": re.compile("Fetch it"), "waits": "A new version is ready", "old": "too old", "retry": "Go on", "asked": "The office asks you to check", "tell": "Tell what you found", "full": "nothing new is kept", "locked": "Too many tries",
     },
 }  # fmt: skip
 _SURVEY: dict[str, list[list[str]]] = {
@@ -58,7 +60,7 @@ _SURVEY: dict[str, list[list[str]]] = {
 
 
 @dataclass(slots=True)
-class _Tour:
+class Tour:
     """One phone from its code to its end, in one language."""
 
     page: Page
@@ -69,7 +71,7 @@ class _Tour:
     def dishu(self, *words: str) -> str:
         return subprocess.run(_command(*words), env=self.environment, check=True, capture_output=True, text=True).stdout
 
-    def word(self, name: str) -> str:
+    def word(self, name: str) -> Any:
         return _WORDS[self.language][name]
 
     def keep(self, name: str, page: Page | None = None) -> None:
@@ -120,7 +122,7 @@ def main() -> None:
                 geolocation={"longitude": 120.6099, "latitude": 31.2972, "accuracy": 25}, permissions=["geolocation"],
             )  # fmt: skip
             context.add_init_script(f"localStorage.setItem('dishu-language', '{language}')")
-            tour = _Tour(context.new_page(), url, environment, language)
+            tour = Tour(context.new_page(), url, environment, language)
             _begin(tour, context)
             household = _day(tour)
             _differ(tour, household)
@@ -163,7 +165,7 @@ def _publish_survey(environment: dict[str, str]) -> None:
         subprocess.run(_command("survey", "publish", str(path), "--as", "secretary"), env=environment, check=True, capture_output=True)
 
 
-def _begin(tour: _Tour, context: BrowserContext) -> None:
+def _begin(tour: Tour, context: BrowserContext) -> None:
     """The code, the PIN, the first download held half way, home."""
     page = tour.page
     code = re.search(r"\b[0-9A-Z]{4}(-[0-9A-Z]{4}){2}\b", tour.dishu("enrol-code", "create", "worker1"))
@@ -193,7 +195,7 @@ def _begin(tour: _Tour, context: BrowserContext) -> None:
     tour.keep("home")
 
 
-def _day(tour: _Tour) -> str:
+def _day(tour: Tour) -> str:
     """The screens of a day; the id of a household."""
     page, go, keep = tour.page, tour.go, tour.keep
     due = [str(one.get_attribute("href"))[1:] for one in page.locator("main a.item[href*='/household/']").all()]
@@ -247,7 +249,7 @@ def _day(tour: _Tour) -> str:
     return due[0].rsplit("/", 1)[1]
 
 
-def _differ(tour: _Tour, household: str) -> None:
+def _differ(tour: Tour, household: str) -> None:
     """What became of a value that the office changed after me, and two who differ about a day of birth."""
     page = tour.page
     office = Office(tour.url, "secretary", PASSWORD)
@@ -277,7 +279,7 @@ def _differ(tour: _Tour, household: str) -> None:
     tour.sync()
 
 
-def _fill(tour: _Tour, path: str, field: str, value: str) -> None:
+def _fill(tour: Tour, path: str, field: str, value: str) -> None:
     tour.go(path)
     tour.page.locator(f"#f-{field}").fill(value)
     tour.tap("save")
@@ -290,7 +292,7 @@ def _write(office: Office, kind: str, record_id: str, **values: Any) -> None:
     office.post("/api/v1/groups", {"ops": [change]})
 
 
-def _end(tour: _Tour, context: BrowserContext) -> None:
+def _end(tour: Tour, context: BrowserContext) -> None:
     """A second window, a wrong PIN, a forgotten one, a phone that was reported lost."""
     page = tour.page
     other = context.new_page()
