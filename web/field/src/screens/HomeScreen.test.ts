@@ -5,7 +5,7 @@ import { drawn, soon } from "../kit-screens.ts";
 import { notices } from "../session.ts";
 
 test("what became of my work stands before where to go today, what still waits behind it", async () => {
-  const household = "01941f29-8aae-77f9-9a74-464f0c127001";
+  const [household, person] = ["01941f29-8aae-77f9-9a74-464f0c127001", "01941f29-8aae-77f9-9a74-464f0c127002"] as const;
   const { go, close } = await drawn(async ({ engine, cell }) => {
     const put = (type: string, set: Record<string, Value>) => engine.write([{ kind: "create", type, set }]);
     cell.outcome = "held";
@@ -15,12 +15,19 @@ test("what became of my work stands before where to go today, what still waits b
     await engine.sync();
     cell.status(engine.operations()[0]?.opId ?? "", 2, "applied");
     await engine.sync();
+    cell.reason = "proposal";
+    await engine.write([{ kind: "create", type: "person", id: person, set: { name: "某某" } }]);
+    await engine.write([{ kind: "command", name: "person_died", id: person, arguments: { on: "2026-03-01" } }]);
+    await engine.sync();
+    cell.status(engine.operations()[0]?.opId ?? "", 2, "quarantined", "declined");
+    await engine.sync();
     await engine.write([{ kind: "create", type: "household", id: household, set: { kind: "family" } }]);
   });
-  expect(notices.value.map((one) => one.kind).sort()).toStrictEqual(["held", "released"]);
+  expect(notices.value.map((one) => one.kind).sort()).toStrictEqual(["declined", "held", "held", "released"]);
   await go("/");
-  const headings = () => [...document.querySelectorAll("main h2")].map((one) => one.firstChild?.textContent?.trim());
-  await soon(() => expect(headings()).toStrictEqual(["有结果了，请看一下", "我的网格", "今天去哪儿", "还在等的"]));
+  const headings = () => [...document.querySelectorAll("main h2")].map((one) => one.textContent?.replace(/[\d ]*(该访.*)?$/, "").trim());
+  await soon(() => expect(headings()).toStrictEqual(["需要你处理", "有结果了，请看一下", "我的网格", "今天去哪儿", "还在等的"]));
+  expect(document.querySelector(".needs .item")?.textContent).toMatch(/^没有通过 · 某某登记去世 · 未同意/);
   close();
 });
 
