@@ -89,6 +89,16 @@ def test_a_person_is_told_with_words_and_sources(office, clock):
     assert unit(told, "marital_code")["known"] is None
 
 
+def test_a_home_and_a_door_are_called_by_their_address(office):
+    """Where somebody lives, and the dwelling of a home, stand as an address on the page and in the history: a door's number alone says nothing."""
+    for kind, name, of, field in (("person", "zhang", "residence", "residence_household"), ("household", "household_a", "dwelling", "dwelling")):
+        home = value(page(office, kind, name), of, field)
+        assert (home["text"], home["ref"]["title"]) == ("听雨苑 2-1-201", "听雨苑 2-1-201")
+        (made,) = page(office, kind, name, tail="/history")["rows"]
+        changed = next(one for unit in made["changes"] for one in unit["fields"] if one["name"] == field)
+        assert changed["new"]["text"] == "听雨苑 2-1-201"
+
+
 def test_the_last_writer_of_each_unit_is_told(office, clock):
     """One unit changed by the grid worker has another author than the rest; a later confirmation stands beside it."""
     clock.advance(minutes=5)

@@ -13,10 +13,10 @@ from server.errors import InputError, InvalidInput, NotFound, OutsideScope
 from server.house import House
 from server.permissions import Scope, cell_stream, may
 from server.services.checks import add_checks
-from server.services.inbox_names import names_of, referred
 from server.services.labels import PERSONAL, code_labels, field_label, form_of, shown, title_of
 from server.services.looks import Look, seen
 from server.services.paging import make_cursor, read_cursor
+from server.services.record_names import names_of, referred
 from server.services.standing import agrees, standing_values, written_since
 from server.services.unsealing import open_sealed
 from server.store import baseline, commands, crossings, placements, recovery

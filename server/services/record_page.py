@@ -18,6 +18,7 @@ from server.services.keys import DataKeys, SubjectErased
 from server.services.labels import PERSONAL, field_label, form_of, shown, title_of, words_of
 from server.services.looks import Look, seen
 from server.services.paging import make_cursor, read_cursor
+from server.services.record_names import addresses_of
 from server.services.unsealing import learn
 from server.services.waiting import finding_message
 from server.store import commands, rosters
@@ -142,7 +143,7 @@ def found_in(connection: Any, house: House, scope: Scope, community_id: str, kin
 
 
 class Referred:
-    """What the ref fields of a record lead to: titles that the scope may see, and where it is.
+    """What the ref fields of a record lead to: titles that the scope may see, homes and doors by their address, and where it is.
 
     ``personal`` names the personal fields that were used as titles.
     """
@@ -166,6 +167,7 @@ class Referred:
                 self.titles[entry.id] = title
             if field is not None:
                 self.personal.add(f"{entry.type}.{field}")
+        self.titles |= addresses_of(connection, community_id, (entry for entry in found.values() if entry.id in visible))
 
     def told(self, spec: FieldSpec, value: Any) -> dict[str, Any] | None:
         """A reference as a page shows it."""

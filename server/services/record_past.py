@@ -15,6 +15,7 @@ from server.services.labels import PERSONAL, field_label, form_of, shown, title_
 from server.services.looks import Look, seen
 from server.services.paging import make_cursor, read_cursor
 from server.services.proposals import texts_of_rows
+from server.services.record_names import addresses_of
 from server.services.record_page import found_in
 from server.services.unsealing import open_sealed
 from server.store import commands, rosters
@@ -199,6 +200,7 @@ class _Teller:
                 self.titles[entry.id] = title
             if field is not None:
                 self.personal.add(f"{entry.type}.{field}")
+        self.titles |= addresses_of(self._connection, self._community_id, (entry for entry in found.values() if entry.id in visible))
 
     def change(self, unit: str, old: Values | None, new: Values | None) -> dict[str, Any] | None:
         """A changed unit with the fields that have a value before or after; None where nothing of it may be shown."""

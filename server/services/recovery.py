@@ -13,11 +13,11 @@ from server.errors import NotFound
 from server.permissions import Actor, Scope
 from server.sealing import seal
 from server.services.audit import Look, line_of
-from server.services.inbox_names import names_of, referred
 from server.services.keys import DataKeys, SubjectErased
 from server.services.labels import PERSONAL, field_label, title_of
 from server.services.looks import seen
 from server.services.paging import make_cursor, read_cursor
+from server.services.record_names import names_of, referred
 from server.services.unsealing import learn, open_sealed
 from server.store import audit as audit_store
 from server.store import inbox, writing

@@ -19,11 +19,11 @@ from server.services.disagreements import DERIVED
 from server.services.handing import add_handed, matters
 from server.services.harms import page_of, places_by_harm, visible_harms
 from server.services.inbox import cells_by_home, harm_of
-from server.services.inbox_names import names_of
 from server.services.labels import form_of, title_of
 from server.services.looks import Look, seen
 from server.services.paging import make_cursor, read_cursor
 from server.services.places import places_in_force
+from server.services.record_names import names_of
 from server.store import inbox as store
 from server.store.database import read, stamp
 from server.store.handed import DOUBTFUL, DUPLICATE, NO_CELL

@@ -1,4 +1,4 @@
-"""What to call the records that a value of the inbox leads to: people by their names, homes by where they are."""
+"""What to call the records that a value leads to: people by their names, homes by where they are."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from server.permissions import Scope
 from server.services.addresses import Addresses
 from server.services.labels import form_of, title_of
 from server.store import record_page, rosters
+from server.store.rosters import Entry
 
 _BY_PLACE = frozenset({"household", "dwelling", "entrance"})
 
@@ -27,13 +28,11 @@ def names_of(connection: Any, house: House, scope: Scope, community_id: str, ids
 def _names(connection: Any, house: House, scope: Scope, community_id: str, ids: Iterable[str], *, of_others: bool) -> dict[str, str]:
     found = rosters.entries_by_id(connection, community_id, ids)
     visible = record_page.in_scope(connection, scope, community_id, found) if found else set()
-    addresses = Addresses(lambda wanted: rosters.entries_by_id(connection, community_id, wanted))
-    placed = {one: entry for one, entry in found.items() if one in visible and entry.type in _BY_PLACE}
-    addresses.learn((entry.type, entry.fields) for entry in placed.values())
+    placed = addresses_of(connection, community_id, (entry for one, entry in found.items() if one in visible))
     names: dict[str, str] = {}
     about: dict[str, str] = {}
     for one, entry in found.items():
-        line = addresses.line(entry.type, entry.fields) if one in placed else None
+        line = placed.get(one)
         if line is None and one in visible:
             line, _ = title_of(form_of(house.registry, entry.type, None), entry.fields, personal=scope.fields == "all")
         if line is not None:
@@ -44,6 +43,14 @@ def _names(connection: Any, house: House, scope: Scope, community_id: str, ids: 
         others = _names(connection, house, scope, community_id, set(about.values()), of_others=False)
         names |= {one: others[other] for one, other in about.items() if other in others}
     return names
+
+
+def addresses_of(connection: Any, community_id: str, entries: Iterable[Entry]) -> dict[str, str]:
+    """The address lines of the households, dwellings and entrances among these records, by id; what stands nowhere is left out."""
+    placed = [entry for entry in entries if entry.type in _BY_PLACE]
+    addresses = Addresses(lambda wanted: rosters.entries_by_id(connection, community_id, wanted))
+    addresses.learn((entry.type, entry.fields) for entry in placed)
+    return {entry.id: line for entry in placed if (line := addresses.line(entry.type, entry.fields)) is not None}
 
 
 def _about(form: RecordType, fields: Mapping[str, Any]) -> str | None:
