@@ -32,5 +32,6 @@ test("whatever the server notes by itself is told in Chinese, a note with a code
   const raw = all.map((one) => [one, purposeSaid(one).replaceAll(/X|ODK/g, "")]).filter(([, said]) => /[A-Za-z]/.test(said!));
   expect(raw).toEqual([]);
   expect(["inbox: quarantined", "inbox: held", "inbox: noticed", "inbox: delegate"].map(purposeSaid)).toEqual(["待办：待核对", "待办：等另一条", "待办：已了结，不再列出", "待办：交给网格员核实"]);
+  expect(purposeSaid("OGC API: party_members")).toBe("地图接口：党员");
   expect(purposeSaid("Ms Li asked for it")).toBe("Ms Li asked for it");
 });

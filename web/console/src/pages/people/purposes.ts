@@ -22,6 +22,7 @@ const PARTS: Record<string, (name: string) => string> = {
   question: (name) => say(questions.value.find((one) => one.name === name)?.label, name),
   assigned: (name) => word(`people.duty_${name}`, name),
   accountMade: (name) => word(`common.role_${name}`, name),
+  ogc: (name) => word(`files.layer_${name}`, name),
   revoked: (name) => word(`people.reason_${name}`, name),
 };
 
