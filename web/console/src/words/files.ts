@@ -26,6 +26,7 @@ export const files = {
   layers: ["图层", "Layers"],
   layer_cells: ["网格", "Cells"],
   layer_dedicated_cells: ["专属网格", "Dedicated cells"],
+  layer_figures: ["统计数字", "Figures"],
   layer_estates: ["小区", "Estates"],
   layer_buildings: ["楼栋", "Buildings"],
   layer_entrances: ["单元/门", "Entrances"],

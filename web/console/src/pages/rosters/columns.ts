@@ -15,7 +15,7 @@ const USUAL: Record<string, string[]> = {
 
 const WIDE: Record<string, number> = {
   cell_code: 108, estate: 116, building: 62, entrance: 66, floor_number: 66, door_number: 76, name: 96, head_name: 92, member_name: 92, sex: 72, age: 58,
-  phones: 124, phone: 124, contact_phone: 124, owner_phone: 124, members_count: 80, document_number: 108, relation_to_head: 104, presence: 84, residence_state: 104,
+  phones: 124, phone: 124, contact_phone: 124, owner_phone: 124, members_count: 80, document_number: 108, relation_to_head: 104, presence: 104, residence_state: 104,
   organization: 180, branch_text: 170, credit_code: 180, address_text: 200, registration_address_text: 220, responsible_text: 150, emergency_contacts: 200, keyholder_text: 170, anchor: 150,
 };
 const BY_TYPE: Record<string, number> = { integer: 84, decimal: 92, boolean: 76, date: 104, datetime: 132, select_one: 104, select_multiple: 160, text_set: 150, text: 130, location: 150 };
