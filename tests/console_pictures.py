@@ -128,9 +128,12 @@ def enrol(playwright: Playwright, site: DemoSite) -> None:
         code = secretary.post("/api/v1/enrolment-codes", {"user_id": users[login]})["code"]
         phone = playwright.request.new_context(base_url=site.url)
         made = phone.post("/api/v1/enroll", data={"code": code, "label": label}).json()
-        first = {"protocol": 1, "install_id": made["install_id"], "cursor": None}
-        answer = phone.post("/api/v1/sync/pull", data=first, headers={"Authorization": f"Bearer {made['device_token']}"})
-        assert answer.ok, answer.text()
+        told = {"cursor": None, "complete": False}
+        while not told["complete"]:
+            asked = {"protocol": 1, "install_id": made["install_id"], "cursor": told["cursor"], "unsent": 0, "app_version": "0.1.0"}
+            answer = phone.post("/api/v1/sync/pull", data=asked, headers={"Authorization": f"Bearer {made['device_token']}"})
+            assert answer.ok, answer.text()
+            told = answer.json()
 
 
 def draw(page: Page, site: DemoSite, begin: str) -> None:
