@@ -119,11 +119,10 @@ function madeHere(change: Change): Set<string> {
 }
 
 /** Of records that a complete page says were lawfully erased nothing stays, but that something was begun. Before the removals are applied. */
-export function eraseDrafts(change: Change): void {
+export function eraseDrafts(change: Change, ids: ReadonlySet<string>): void {
   const drafts = change.allDrafts();
   if (drafts.length === 0) return;
   const on = change.core.serverTime ?? 0;
-  const ids = new Set([...change.allEntries()].flatMap(({ id, rows }) => (rows.some((row) => row.kind === "REMOVE" && row.reason === "erased") ? [id] : [])));
   const about = drafts.filter((one) => one.about?.some((id) => ids.has(id)) && one.left?.why !== "erased");
   for (const one of about) change.replaceDraft(one, { ...one, content: null, left: { why: "erased", on } });
   letGoPhotos(change, about);

@@ -1,11 +1,16 @@
 // How long own operations stay in the log (S21), what the server says of them, and what another life of its database
 // means for them (S25). The twin of sync/device/keeping.py.
 
+import { same } from "../forms/form.ts";
 import type { LogRow } from "./kept-types.ts";
 import type { Change, Ledger } from "./ledger.ts";
 import { FINAL_OUTCOMES } from "./view.ts";
 
 const KEPT_S = 90 * 86_400;
+/** So many forgotten operations are remembered for their news. */
+const MOST_NEWS = 50;
+/** Somebody decided against the operation. */
+export const DECIDED_AGAINST: ReadonlySet<string | null> = new Set(["declined", "discarded"]);
 
 type Looked = Pick<Change, "row" | "core">;
 
@@ -33,11 +38,37 @@ export function prune(change: Change, safeN: number): number {
   const first = rows.find((row) => row.state !== "answered" || !row.settled || (row.n > safeN && (row.acknowledgedAt ?? aged) >= aged));
   const upto = first ? first.group - 1 : change.lastN();
   const last = rows.filter((row) => row.n <= upto).pop();
+  const gone = last ? rows.filter((row) => row.n <= last.n) : [];
+  keepNews(change, gone);
   if (!last) return 0;
   change.patchCore({ prunedN: last.n, prunedOpId: last.opId });
-  const gone = rows.filter((row) => row.n <= last.n);
   for (const row of gone) change.rows.set(row.n, null);
   return gone.length;
+}
+
+/** Whether something became of an operation that its person hears of: it waited, was decided against, or is in dispute. */
+export const hasNews = (row: LogRow): boolean =>
+  row.now === "conflict" || DECIDED_AGAINST.has(row.reason) || (FINAL_OUTCOMES.has(row.now ?? "") && row.first !== null && !FINAL_OUTCOMES.has(row.first));
+
+/** What the person has not read yet outlives the log: a decision may come when the operation is safe since long. */
+function keepNews(change: Change, gone: readonly LogRow[]): void {
+  const read = new Set(change.core.dismissed);
+  const kept = change.core.news ?? [];
+  const left = [...kept, ...gone.filter(hasNews)].filter((row) => {
+    if (row.now !== "conflict") return !read.has(row.opId) && !read.has(`${row.opId}/released`);
+    return row.steps.some((step) => {
+      const copy = change.entry(step.id)?.copy;
+      return copy && (copy.conflicts.length > 0 || Object.entries(step.set).some(([name, value]) => !same(copy.fields[name], value) && !read.has(`${row.opId}/${name}`)));
+    });
+  });
+  if (left.length || kept.length) change.patchCore({ news: left.slice(-MOST_NEWS) });
+}
+
+/** Of records that a complete page says were lawfully erased the news goes, too. Before the removals are applied. */
+export function eraseNews(change: Change, erased: ReadonlySet<string>): void {
+  const { news = [], overwritten } = change.core;
+  if (erased.size === 0 || news.length + overwritten.length === 0) return;
+  change.patchCore({ news: news.filter((row) => !row.steps.some((step) => erased.has(step.id))), overwritten: overwritten.filter((one) => !erased.has(one.id)) });
 }
 
 /**

@@ -161,6 +161,8 @@ export interface Core {
   streams: Readonly<Record<string, StreamState>>;
   witnesses: readonly Witness[];
   overwritten: readonly Overwritten[];
+  /** Operations that are forgotten, and of which something is still to be told. */
+  news?: readonly LogRow[];
   dismissed: readonly string[];
   lastSyncAt: string | null;
   /** The last n that a saved rescue file holds. */

@@ -5,7 +5,7 @@ import { keepMark } from "./asked.ts";
 import { call, PROTOCOL, Stopped, wanted, type Line } from "./calls.ts";
 import { compared, dropStream, keepRows, keepWitnesses, rebuild, sweep } from "./copies.ts";
 import { eraseDrafts, letGoDrafts } from "./drafts.ts";
-import { anotherLife, isOwn, notInFile, prune } from "./keeping.ts";
+import { anotherLife, eraseNews, isOwn, notInFile, prune } from "./keeping.ts";
 import type { Overwritten } from "./kept-types.ts";
 import type { Change } from "./ledger.ts";
 import type { PageRows } from "./page-rows.ts";
@@ -170,7 +170,9 @@ function noticeOverwritten(change: Change, registry: FormRegistry, before: reado
 
 /** A complete page: apply removals, compare digests, then drop the overlays that the copies contain. */
 function conclude(change: Change, epoch: string, answer: Record<string, unknown>, report: PullReport): void {
-  eraseDrafts(change);
+  const erased = new Set([...change.allEntries()].flatMap(({ id, rows }) => (rows.some((row) => row.kind === "REMOVE" && row.reason === "erased") ? [id] : [])));
+  eraseDrafts(change, erased);
+  eraseNews(change, erased);
   sweep(change, epoch);
   keepBlobNews(change, answer);
   const { differing, agreed } = compared(change, wanted(answer, "streams", "object"));

@@ -2,6 +2,7 @@
 
 import { noticesAsked } from "./asked.ts";
 import type { FormRegistry } from "../forms/form.ts";
+import { DECIDED_AGAINST, hasNews } from "./keeping.ts";
 import type { LogRow } from "./kept-types.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Lookup } from "./lookup.ts";
@@ -89,6 +90,8 @@ export function outboxOf(ledger: Ledger | null): Outbox {
 
 const SAYS = {
   released: { zh: "等的那一条到了，你填的已写入", en: "What it waited for arrived: your entry is recorded" },
+  agreed: { zh: "社区同意了，你填的已写入", en: "The community agreed: your entry is recorded" },
+  looked: { zh: "社区核对过，已写入；可能改过，请看一下", en: "The community has checked it and recorded it, perhaps with a change: have a look" },
   crossed: { zh: "对方社区已接收，资料已转过去", en: "The other community has accepted: the records are there now" },
   conflict: { zh: "两人填的不一样：你的值和别人的值都已保留，等人决定", en: "Two people wrote different things: your value and the other one are both kept, somebody decides" },
   open: { zh: "两人填的不一样，还没有定下来", en: "Two people wrote different things, and nobody has decided yet" },
@@ -162,16 +165,23 @@ function waitedFor(row: LogRow, ledger: Ledger, registry: FormRegistry): Notice[
   return null;
 }
 
+/** What became of one that waited and is recorded now: it was let in, looked at, or what it waited for came. */
+function comeThrough(row: LogRow): Labels {
+  if (crossingTo(row) !== null) return SAYS.crossed;
+  if (row.first === "quarantined") return SAYS.looked;
+  return row.firstReason === "proposal" ? SAYS.agreed : SAYS.released;
+}
+
 /** Everything that the person has not dismissed, newest first. */
 export function noticesOf(ledger: Ledger, lookup: Lookup, registry: FormRegistry): Notice[] {
   const found: Notice[] = [];
-  for (const row of ledger.log.values()) {
+  for (const row of [...(ledger.core.news ?? []), ...ledger.log.values()]) {
     if (row.now === null || row.state !== "answered") continue;
     if (row.now === "conflict") found.push(...noticesOfConflict(row, ledger, lookup, registry));
     else {
-      const kind = row.reason === "declined" ? "declined" : row.now === "held" || row.now === "quarantined" || row.now === "erased" ? row.now : row.first !== row.now && row.first !== null && !FINAL_OUTCOMES.has(row.first) ? "released" : null;
+      const kind = DECIDED_AGAINST.has(row.reason) ? "declined" : row.now === "held" || row.now === "quarantined" || row.now === "erased" ? row.now : hasNews(row) ? "released" : null;
       if (kind === null) continue;
-      const says = kind !== "released" ? wordsOf(row) : crossingTo(row) === null ? SAYS.released : SAYS.crossed;
+      const says = kind === "released" ? comeThrough(row) : wordsOf(row);
       const mine = row.steps.find((step) => step.id === row.id)?.set ?? {};
       const id = kind === "released" ? `${row.opId}/released` : row.opId;
       found.push({ id, kind, opId: row.opId, recordId: row.id, type: row.type, unit: null, mine, now: lookup.read(row.id)?.fields ?? {}, says, needsMe: kind === "quarantined" || kind === "declined", ...(kind === "held" ? { waitsFor: waitedFor(row, ledger, registry) } : {}) });

@@ -31,6 +31,22 @@ test("what became of my work stands before where to go today, what still waits b
   close();
 });
 
+test("a dispute that nobody has decided, and whose values are not here yet, is no result", async () => {
+  const { go, close } = await drawn(async ({ engine, cell }) => {
+    cell.put("p9", 1, { name: "小" });
+    await engine.sync();
+    cell.outcome = "conflict";
+    await engine.write([{ kind: "patch", id: "p9", set: { name: "甲" } }]);
+    cell.put("p9", 2, { name: "乙" }, { conflicts: ["name"] });
+    await engine.sync();
+  });
+  expect(notices.value.map(({ kind, needsMe }) => [kind, needsMe])).toStrictEqual([["conflict", false]]);
+  await go("/");
+  await soon(() => expect(document.body.textContent).toContain("还在等的"));
+  expect(document.body.textContent).not.toContain("有结果了");
+  close();
+});
+
 test("a phone whose registration the server does not take says so in red with what to do, and the way out for what is unsent", async () => {
   const { engine, cell, go, tap, says, buttons, close } = await drawn();
   await engine.write([{ kind: "create", type: "resource", set: { name: "沙袋", kind: "supply" } }]);
