@@ -92,6 +92,17 @@ def test_many_conflicts_are_settled_by_one_choice(ground, choose, floor):
     one.pull()
 
 
+@pytest.mark.parametrize(("claimed_at", "floor"), [("2026-03-02T00:20:00Z", 3), ("2026-03-02T00:01:00Z", 2)])
+def test_what_was_written_over_all_of_them_is_the_newest(ground, claimed_at, floor):
+    """S4: taking the newest of many never takes a record back to an older value: what stands stays, unless what waits was written after it."""
+    one, _, homes = disputes(ground)
+    one.write(*[patch(ground, made, {"floor_number": 3}, claimed_at=claimed_at) for made in homes[:2]])
+    assert [ground.fields(made)["floor_number"] for made in homes] == [3, 3, 1]
+    said = office(ground)("resolve", {"choose": "newest", "unit": "place"}).json
+    assert (len(said["settled"]), said["skipped"]) == (3, [])
+    assert [ground.fields(made)["floor_number"] for made in homes] == [floor, floor, 1]
+
+
 def test_what_has_no_such_value_is_passed_over(ground):
     """The secretary wrote none of them; two others did: neither mine nor theirs is one value."""
     _, _, homes = disputes(ground, 1)

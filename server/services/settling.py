@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from server.services.inbox import about_deletion
 from server.services.labels import PERSONAL, form_of, shown
 from server.services.looks import Look, seen
 from server.services.push import TRIES, Batch, Sender, accept
+from server.services.standing import agrees, standing_values, written_since
 from server.services.unsealing import open_sealed
 from server.store import assignments as places
 from server.store import audit, installs, noticed, people
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 CHOICES = ("standing", "waiting", "newest", "mine", "theirs")
 """What can be chosen for many conflicts: the value that stands, the one that came last of those that wait, the one that was claimed
-last, the actor's own, the other person's."""
+last (also where it stands and is none of the conflict's: it was written over them since), the actor's own, the other person's."""
 MOST = 500
 
 
@@ -65,13 +66,14 @@ def settle_many(
         subject = {row["conflict_id"]: row["subject_id"] for row in found}
         blobs = [(subject.get(one["conflict_id"]), one["sealed"]) for one in siblings]
         values = open_sealed(connection, house, community_id, blobs)
-    of: dict[str, list[dict[str, Any]]] = {}
-    for one, value in zip(siblings, values, strict=True):
-        of.setdefault(one["conflict_id"], []).append(one | {"value": value})
+        of: dict[str, list[dict[str, Any]]] = {row["conflict_id"]: [] for row in found}
+        for one, value in zip(siblings, values, strict=True):
+            of[one["conflict_id"]].append(one | {"value": value})
+        since = _written_over(house, connection, community_id, found, of) if choose == "newest" else {}
     skipped: list[dict[str, str]] = []
     operations: list[tuple[str, dict[str, Any]]] = []
     for row in found:
-        operation = _operation(house, actor, row, of.get(row["conflict_id"], []), choose)
+        operation = _operation(house, actor, row, of[row["conflict_id"]], choose, since.get(row["conflict_id"]))
         if isinstance(operation, str):
             skipped.append({"conflict_id": row["conflict_id"], "reason": operation})
         else:
@@ -98,17 +100,18 @@ def _fits(row: dict[str, Any], which: Which) -> bool:
 
 
 def _operation(
-    house: House, actor: Actor, row: dict[str, Any], siblings: Sequence[dict[str, Any]], choose: str
+    house: House, actor: Actor, row: dict[str, Any], siblings: Sequence[dict[str, Any]], choose: str, since: dict[str, Any] | None
 ) -> dict[str, Any] | str:
-    """The resolution of one conflict, or why there is none."""
+    """The resolution of one conflict, or why there is none; ``since``: of the newest, when what stands was written if it is none of its values."""
     if about_deletion(row):
         return "deletion"  # whether a record stays deleted is looked at one by one (S5)
     form = form_of(house.registry, row["type"], None)
     spec = form.units.get(row["unit"])
     names = set(spec.fields) if spec is not None else {row["unit"]}
     final: dict[str, Any] = {}
-    if choose != "standing":
-        fitting = _fitting(actor, siblings, choose)
+    choosable = siblings if since is None else _later(siblings, since)
+    if choose != "standing" and (choosable or since is None):
+        fitting = _fitting(actor, choosable, choose)
         if len(fitting) != 1:
             return "several" if fitting else "no_such_value"
         value = fitting[0]["value"]
@@ -136,8 +139,33 @@ def _fitting(actor: Actor, siblings: Sequence[dict[str, Any]], choose: str) -> l
         return [one for one in siblings if one["user_id"] != actor.user_id]
     if choose == "waiting":
         return [one for one in siblings if one["role"] == "set_aside"][-1:]
-    claimed = [(min(utc_text(one["claimed_at"]) or one["arrived_at"], one["arrived_at"]), place) for place, one in enumerate(siblings) if one["claimed_at"]]
+    claimed = [(_claimed(one), place) for place, one in enumerate(siblings) if one["claimed_at"]]
     return [siblings[max(claimed)[1]]] if claimed else []
+
+
+def _claimed(one: Mapping[str, Any]) -> str:
+    """When it was written: by its own clock, but not after it arrived."""
+    arrived: str = one["arrived_at"]
+    return min(utc_text(one["claimed_at"]) or arrived, arrived)
+
+
+def _written_over(
+    house: House, connection: Any, community_id: str, found: Sequence[dict[str, Any]], of: Mapping[str, Sequence[dict[str, Any]]]
+) -> dict[str, dict[str, Any]]:
+    """When what stands was written, of conflicts in which it is none of the values."""
+    standing = standing_values(house, connection, community_id, found)
+
+    def stands(row: dict[str, Any]) -> bool:
+        return any(one["value"] is not None and agrees(one["value"], standing[row["conflict_id"]]) for one in of[row["conflict_id"]])
+
+    return written_since(connection, community_id, [row for row in found if not stands(row)])
+
+
+def _later(siblings: Sequence[dict[str, Any]], since: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What was claimed after what stands, and was not seen by whoever wrote that."""
+    if since["arrived_at"] is None:  # nobody knows any more when
+        return []
+    return [one for one in siblings if one["role"] != "current" and one["claimed_at"] and _claimed(one) > _claimed(since)]
 
 
 def _write(house: House, actor: Actor, operations: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

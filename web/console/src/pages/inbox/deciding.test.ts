@@ -24,7 +24,11 @@ describe("what stands", () => {
   });
   test("is kept for many by leaving the records alone, whatever was said to stand", () => {
     const siblings = [{ ...sibling("b", "set_aside"), arrived_at: "2026-03-02" }, { ...sibling("a", "current"), arrived_at: "2026-03-01" }];
-    expect([bulkChoice({ siblings }, "current"), bulkChoice({ siblings }, "latest")]).toEqual(["standing", "b"]);
+    expect([bulkChoice({ now: null, siblings }, "current"), bulkChoice({ now: null, siblings }, "latest")]).toEqual(["standing", "b"]);
+  });
+  test("is the newest where it was written after all those that differ: taking the newest for many never takes back to an older one", () => {
+    const siblings = [{ ...sibling("a", "current"), arrived_at: "2026-03-01" }, { ...sibling("b", "set_aside"), arrived_at: "2026-03-02" }];
+    expect(bulkChoice({ now: { ...third, arrived_at: "2026-03-03" }, siblings }, "latest")).toBe("standing");
   });
 });
 

@@ -24,9 +24,9 @@ export function sidesOf({ now, siblings }: Pick<ConflictRow, "now" | "siblings">
 /** The value that stands in the record. */
 export const standingOf = (sides: readonly Side[]): Side | undefined => sides.filter((one) => one.stands).at(-1);
 
-/** What is sent for the same decision about many: the value that came last, or nothing but that the record stays as it is. */
-export function bulkChoice(row: Pick<ConflictRow, "siblings">, pick: "latest" | "current"): string | undefined {
-  return pick === "current" ? STANDING : [...row.siblings].sort((a, b) => (a.arrived_at ?? "").localeCompare(b.arrived_at ?? "")).at(-1)?.op_id;
+/** What is sent for the same decision about many: the value that came last (what stands, where it was written after all of them), or that the record stays as it is. */
+export function bulkChoice(row: Pick<ConflictRow, "now" | "siblings">, pick: "latest" | "current"): string | undefined {
+  return pick === "current" || row.now !== null ? STANDING : [...row.siblings].sort((a, b) => (a.arrived_at ?? "").localeCompare(b.arrived_at ?? "")).at(-1)?.op_id;
 }
 
 const maskOf = (value: unknown): string | null => (typeof value === "object" && value !== null && "mask" in value ? String(value.mask) : null);
