@@ -50,6 +50,9 @@ export function tableColumn(column: RosterColumn): Column {
   return { name: column.name, title, width: Math.max(wide, Math.min(words, 190)), align: ["integer", "decimal"].includes(column.type) ? "right" : "left", sortable: column.type !== "location" };
 }
 
+/** What is counted or measured; a whole number that is neither (a year, a floor, the number of something) is written without separators. */
+const isQuantity = ({ name, type, measure }: RosterColumn): boolean => type === "decimal" || measure !== null || name.endsWith("_count") || name.endsWith("_count_stated");
+
 /** The text of a cell of the list; labels of codes come from the server in Chinese, ours fill in the other language. */
 export function cellText(column: RosterColumn, row: RosterRow): string {
   const value = row[column.name];
@@ -58,7 +61,7 @@ export function cellText(column: RosterColumn, row: RosterRow): string {
   const label = row[`${column.name}_label`];
   if (label !== undefined && label !== null) return readLabel(column.name, value, label);
   if (typeof value === "boolean") return t(value ? "common.yes" : "common.no");
-  if (typeof value === "number") return column.name === "age" || column.name === "floor_number" ? String(value) : number(value, 2);
+  if (typeof value === "number") return isQuantity(column) ? number(value, 2) : String(value);
   if (Array.isArray(value)) return value.join(comma());
   if (column.type === "date") return day(String(value));
   if (column.type === "datetime") return when(String(value));
