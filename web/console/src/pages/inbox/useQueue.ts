@@ -36,7 +36,14 @@ export function useQueue<Row, More = object>(kind: string, size = 50, asked: () 
     }
     answered.value = true;
   }
+
+  /** Take away what was just seen to, without asking for the list anew. */
+  function drop(seenTo: (row: Row) => boolean): void {
+    const left = rows.value.filter((row) => !seenTo(row));
+    if (count.value !== null) count.value -= rows.value.length - left.length;
+    rows.value = left;
+  }
   onMounted(() => void load());
   watch(() => JSON.stringify(asked()), () => void load());
-  return { rows, about, asOf, count, next, problem, asked: answered, load };
+  return { rows, about, asOf, count, next, problem, asked: answered, load, drop };
 }
