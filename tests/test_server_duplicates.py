@@ -11,7 +11,8 @@ from sqlalchemy import select
 
 from server.house import uuid7
 from server.models import audit
-from server.services.duplicate_pairs import ENOUGH, POINTS, Known, likely_pairs, reasons_of
+from server.services import duplicate_queue
+from server.services.duplicate_pairs import ENOUGH, POINTS, Known, Pair, likely_pairs, reasons_of
 from server.store import search
 from server.store.database import read, write
 
@@ -93,6 +94,15 @@ def test_what_harms_most_while_it_waits_comes_first(office):
         assert answer.json["results"][0]["now"]["outcome"] == "applied", answer.json
         found = {frozenset(one["id"] for one in row["records"]): row["harm"] for row in listed(office)["rows"]}
         assert found[frozenset({IDS["zhang"], twice})] == harm
+
+
+def test_a_table_that_was_imported_twice_does_not_close_the_queue(office, monkeypatch):
+    """More pairs than a statement takes values: the list is there, what harms most comes first."""
+    twins = {again(office, name="王五", birth_date="1940-02-29", residence_household=IDS["household_b"]), IDS["wang"]}
+    many = [Pair(uuid7(), uuid7(), ENOUGH, ("same_name",)) for _ in range(33_000)]
+    monkeypatch.setattr(duplicate_queue, "likely_pairs", lambda people: [*many, *likely_pairs(people)])
+    said = listed(office, tail="?limit=1")
+    assert (said["count"], {one["id"] for one in said["rows"][0]["records"]}) == (33_001, twins)
 
 
 def test_two_who_are_two_leave_the_queue_and_come_back(office):

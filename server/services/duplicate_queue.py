@@ -73,7 +73,7 @@ def _places(house: House, scope: Scope, community_id: str, pairs: Sequence[Pair]
     ids = {one for pair in pairs for one in (pair.first, pair.second)}
     index = index_of(house, community_id)
     with read(house.engine) as connection:
-        cared = store.in_care(connection, scope, community_id, ids, day)
+        cared = store.in_care(connection, scope, community_id, day)
     with index.gate:
         known = {one: entry for one in ids if (entry := index.entries.get(one)) is not None}
     return sorted(

@@ -1,15 +1,13 @@
-"""Pairs of records of which somebody has said that they are not the same; who of those in pairs is in care."""
+"""Pairs of records of which somebody has said that they are not the same; who is in care."""
 
 from __future__ import annotations
-
-from collections.abc import Iterable
 
 from sqlalchemy import Connection, delete
 
 from server.models import distinct_pair
 from server.permissions import Scope
 from server.store.database import insert_rows, run
-from server.store.scoping import among, json_text, record_cut
+from server.store.scoping import json_text, record_cut
 
 
 def distinct_pairs(connection: Connection, community_id: str) -> frozenset[tuple[str, str]]:
@@ -35,15 +33,14 @@ def unset_distinct(connection: Connection, community_id: str, pair: tuple[str, s
     return gone.rowcount > 0
 
 
-def in_care(connection: Connection, scope: Scope, community_id: str, ids: Iterable[str], day: str) -> set[str]:
-    """Those of these persons who have a care record that the scope sees and that has not ended before the day."""
+def in_care(connection: Connection, scope: Scope, community_id: str, day: str) -> set[str]:
+    """The persons who have a care record that the scope sees and that has not ended before the day."""
     cut, values = record_cut(connection, scope, community_id)
-    wanted, marks = among("r.place_parent", sorted(set(ids)))
     until = json_text(connection, "r", "to_date")
     found = run(
         connection,
         f"SELECT DISTINCT r.place_parent FROM record r WHERE {cut} AND r.type = 'care_status' AND r.life = 'live' "
-        f"AND ({until} IS NULL OR {until} >= ?) AND {wanted}",
-        (*values, day, *marks),
+        f"AND ({until} IS NULL OR {until} >= ?)",
+        (*values, day),
     )
     return {row[0] for row in found}
