@@ -42,6 +42,10 @@ def listed(office, role="secretary", tail=""):
     return answer.json
 
 
+def worst_told(office):
+    return office.signed_in("secretary").get("/api/v1/inbox?harms=true&duplicates=true").json["harms"]["duplicates"]
+
+
 def test_a_person_recorded_twice_stands_side_by_side(office):
     """Same name and birthday: both records with all that is known, what is the same and what differs, numbers masked."""
     twin = again(office, residence_household=IDS["household_b"], document_type="resident_id", document_number=ZHANG_NUMBER,
@@ -80,11 +84,13 @@ def test_what_harms_most_while_it_waits_comes_first(office):
     home = {"residence_household": IDS["household_b"]}
     nowhere = again(office, name="李四", birth_date="1962-05-05", sex="2", document_type="resident_id", document_number=ZHANG_NUMBER, document_missing_reason=None)
     twice = again(office, **home)
+    assert worst_told(office) == 1, "the summary of the inbox tells the worst of the pairs, so that it opens with them"
     assert [row["harm"] for row in listed(office)["rows"]] == sorted(row["harm"] for row in listed(office)["rows"])
     harms = {frozenset(one["id"] for one in row["records"]): row["harm"] for row in listed(office)["rows"]}
     assert (harms[frozenset({IDS["zhang"], twice})], harms[frozenset({IDS["zhang"], nowhere})]) == (1, 2)
     old = again(office, name="王五", birth_date="1940-02-29", **home)
     assert ({one["id"] for one in listed(office)["rows"][0]["records"]}, listed(office)["rows"][0]["harm"]) == ({IDS["wang"], old}, 0)
+    assert worst_told(office) == 0
     care = {"type": "care_status", "id": uuid7()}
     for op, harm in (
         ({"kind": "create", "set": {"person": twice, "kind": "disabled", "from_date": "2025-01-01"}}, 0),

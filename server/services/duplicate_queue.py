@@ -66,6 +66,12 @@ def count(house: House, scope: Scope, community_id: str) -> int:
     return len(_pairs(house, scope, community_id))
 
 
+def worst(house: House, scope: Scope, community_id: str) -> int:
+    """The harm of the pair that the queue begins with (`_harm`); `LESS` where none waits."""
+    places = _places(house, scope, community_id, _pairs(house, scope, community_id))
+    return int(places[0][0][0]) if places else LESS
+
+
 def _places(house: House, scope: Scope, community_id: str, pairs: Sequence[Pair]) -> list[tuple[list[Any], Pair]]:
     """Pairs with their places in the queue, in order: by harm, then by likeness, then by id."""
     day = today(house)

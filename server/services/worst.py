@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from server.house import House
 from server.permissions import Scope
+from server.services import duplicate_queue
 from server.services.harms import places_by_harm
 from server.services.inbox import harm_of, home_of, within
 from server.services.labels import form_of
@@ -18,7 +19,7 @@ from server.store.database import Connection, read
 from server.store.sieve import EVERYTHING, LESS
 
 _OF_PEOPLE = 1
-_AS_A_WHOLE = {"arrivals": _OF_PEOPLE, "recovery": _OF_PEOPLE, "duplicates": _OF_PEOPLE}
+_AS_A_WHOLE = {"arrivals": _OF_PEOPLE, "recovery": _OF_PEOPLE}
 """Queues whose items are not told apart: each is about people."""
 
 
@@ -66,9 +67,11 @@ def of_queues(house: House, scope: Scope, community_id: str, counts: Mapping[str
         found = places_by_harm(house, connection, community_id, where)
         return found[0][0] if found else LESS
 
+    # Before the connection: it takes connections of its own.
+    pairs = duplicate_queue.worst(house, here, community_id) if counts.get("duplicates") else LESS
     queues: dict[str, Callable[[Connection], int]] = {
         "conflicts": conflicts, "quarantine": waiting("quarantined"), "held": waiting("held"), "findings": findings,
-        "proposals": proposals, "unplaced": unplaced, "placements": doubtful,
+        "proposals": proposals, "unplaced": unplaced, "placements": doubtful, "duplicates": lambda _: pairs,
     }  # fmt: skip
     with read(house.engine) as connection:
         return {

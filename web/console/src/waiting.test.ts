@@ -15,12 +15,12 @@ test("the list that is opened first is the one whose worst item does most harm, 
   expect([first({ findings: 3 }), first({})]).toEqual(["findings", "conflicts"]);
 });
 
-test("where only duplicates wait, or nothing as harmful, the inbox opens with them; where worse waits nobody is kept waiting for them", async () => {
-  const server = (counts: Record<string, number>, harms: Record<string, number>, pairs: number | null) =>
+test("where only duplicates wait, or nothing as harmful, the inbox opens with them; where what does most harm waits nobody is kept waiting for them", async () => {
+  const server = (counts: Record<string, number>, harms: Record<string, number>, pairs: number | null, harm = 1) =>
     vi.mocked(get).mockImplementation(async (path: string) => {
       if (!path.includes("duplicates")) return { counts, harms, total: 0 };
       if (pairs === null) throw new Error("no answer");
-      return { counts: { ...counts, duplicates: pairs }, harms: { ...harms, duplicates: 1 }, total: 0 };
+      return { counts: { ...counts, duplicates: pairs }, harms: { ...harms, duplicates: harm }, total: 0 };
     });
   const opened = async () => firstOf(KINDS, await harmsOf());
   server({ conflicts: 0 }, {}, 3);
@@ -29,7 +29,11 @@ test("where only duplicates wait, or nothing as harmful, the inbox opens with th
   expect(await opened()).toBe("duplicates");
   server({ findings: 4 }, { findings: 2 }, null);
   expect(await opened()).toBe("findings");
+  server({ findings: 4 }, { findings: 1 }, 3, 0);
+  expect(await opened()).toBe("duplicates");
+  server({ conflicts: 4 }, { conflicts: 1 }, 3);
+  expect(await opened()).toBe("conflicts");
   vi.mocked(get).mockClear();
-  server({ findings: 4 }, { findings: 1 }, 3);
+  server({ findings: 4 }, { findings: 0 }, 3, 0);
   expect([await opened(), vi.mocked(get).mock.calls.length]).toEqual(["findings", 1]);
 });

@@ -22,12 +22,12 @@ export const countIn = (cell: string, harms = false): Promise<Told> => asked({ c
 const LESS = 2;
 
 /**
- * How many wait, and how harmful the worst of each kind is. Duplicates are about people: where nothing worse waits they are asked for, too;
- * else the server need not read a community's people for it.
+ * How many wait, and how harmful the worst of each kind is. A duplicate may do most harm: unless something that does waits anyway they are
+ * asked for, too; else the server need not read a community's people for it.
  */
 export async function harmsOf(): Promise<Told> {
   const told = await asked({ harms: "true" });
-  if (Object.values(told.harms ?? {}).some((one) => one < LESS)) return told;
+  if (Object.values(told.harms ?? {}).includes(0)) return told;
   return asked({ harms: "true", duplicates: "true" }).catch(() => told);
 }
 
