@@ -47,6 +47,7 @@ export const overview = {
   instead: ["{wished}只有今天的数，这一天的地图按{figure}着色", "{wished} is known of today only: the map of this day is coloured by {figure}"],
   onlyNow: ["人口和年龄按当日的居住、生死情况计；户、房屋、单位、资源、党员和覆盖率没有起止日期，按今天的登记计。新鲜度、两人填的不一样和待办没有逐日留下，不能还原到过去某一天。", "People and ages are counted as they lived on that day; households, dwellings, organizations, resources, party members and coverage have no dates and are counted as recorded today. Freshness, two values and open matters were not kept for each day and cannot be told of a past one."],
   keptThen: ["人口和年龄按当日的居住、生死情况计；{what}、覆盖率、半年未确认和两人填的不一样是 {day} 记下的数。", "People and ages are counted as they lived on that day; {what}, coverage, stale records and two values are as written down on {day}."],
+  keptThenPlaces: ["人口和年龄按当日的居住、生死情况计；{what}和覆盖率是 {day} 记下的数。", "People and ages are counted as they lived on that day; {what} and coverage are as written down on {day}."],
   keptLists: ["点数字打开的名单按现在所知，可能略有出入。", "The list that a figure opens is by what is known now: it may differ a little."],
   notKept: ["{what}那天没有记下，按今天的登记计。", "Not written down that day, and counted as recorded today: {what}."],
   and: ["、", ", "],
