@@ -318,6 +318,18 @@ class Office:
         outcomes = [one["first"]["outcome"] for one in answer.json()["results"]]
         assert outcomes[0] in ("applied", "merged"), answer.text()
 
+    def shares(self, household: str, login: str) -> None:
+        """Somebody else works the cell of a household from now on, too."""
+        api = f"{self.site.url}/api/v1"
+        code = self.page.request.get(f"{api}/records/household/{household}").json()["record"]["cell"]["code"]
+        cells = self.page.request.get(f"{api}/reference").json()["cells"]["features"]
+        cell_id = next(one["id"] for one in cells if one["properties"]["code"] == code)
+        user_id = next(one["user_id"] for one in self.page.request.get(f"{api}/users").json()["users"] if one["login"] == login)
+        running = self.page.request.get(f"{api}/assignments").json()["assignments"]
+        if not any((one["user_id"], one["cell_id"]) == (user_id, cell_id) for one in running):
+            answer = self.page.request.post(f"{api}/assignments", headers={"X-CSRF-Token": self._token}, data={"user_id": user_id, "cell_id": cell_id, "duty": "substitute"})
+            assert answer.ok, answer.text()
+
     def fields(self, kind: str, record_id: str) -> dict[str, Any]:
         """The values that the server has of a record."""
         answer = self.page.request.get(f"{self.site.url}/api/v1/records/{kind}/{record_id}")

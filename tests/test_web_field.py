@@ -97,10 +97,11 @@ def test_a_day_in_flight_mode_reaches_the_server(phone: FieldPhone, office: Offi
 
 @PACES
 def test_two_phones_at_the_same_door_are_told_and_the_door_decides(phone: FieldPhone, other_phone: FieldPhone, office: Office):
-    """Both change a birth date without a signal: nothing is lost, both are told in red with what comes next, and the second says at the door which is right."""
+    """Two workers of one cell change a birth date without a signal: nothing is lost, both are told in red with what comes next, and the second says at the door which is right."""
     phone.enrol()
-    other_phone.enrol(by_link=True)
     household = phone.due(1)[0]
+    office.shares(household, "worker2")
+    other_phone.enrol("worker2", by_link=True)
     phone.household(household)
     phone.page.locator("main a.item[href*='/person/']").first.click()
     person = phone.shown("person")

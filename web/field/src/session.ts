@@ -86,6 +86,8 @@ function lookAgain(): void {
   recordsTick.value += 1;
 }
 
+/** What a locked phone says, because nothing more leaves it: the rest passes, or goes once the PIN was given. */
+const STOPS_LOCKED: ReadonlySet<string> = new Set(["leaving", "revoked", "token_refused", "role_refused", "version_old"]);
 /** Without the PIN: hand over what lies sealed to the server; how much there is and how much of it arrived. */
 export const sealed = shallowRef<{ count: number; sent: number; busy: boolean; stop: Problem | null }>({ count: 0, sent: 0, busy: false, stop: null });
 export async function sendLocked(): Promise<void> {
@@ -99,7 +101,7 @@ export async function sendLocked(): Promise<void> {
     ({ left, problem } = await engine().sendSealed());
     pace.tried({ problem: left > 0 ? problem : null, left: false });
   } finally {
-    sealed.value = { count, sent: count - left, busy: false, stop: problem?.code === "leaving" || problem?.code === "revoked" ? problem : null };
+    sealed.value = { count, sent: count - left, busy: false, stop: problem && STOPS_LOCKED.has(problem.code) ? problem : null };
   }
 }
 

@@ -1,6 +1,8 @@
 // @vitest-environment jsdom
 import { afterEach, expect, test, vi } from "vitest";
+import { problem } from "@shared/engine/words.ts";
 import { drawn, soon } from "../kit-screens.ts";
+import { sendLocked } from "../session.ts";
 
 const HOUR_MS = 3_600_000;
 afterEach(() => void vi.useRealTimers());
@@ -21,4 +23,16 @@ test("who tries PINs until it locks reads what to do, and no PIN is asked for an
   vi.setSystemTime(Date.now() + HOUR_MS);
   expect(await engine.unlock("246810")).toMatchObject({ ok: false, looked: false, lockedOut: true });
   close();
+});
+
+test("a locked phone whose work the server does not take any more says so, and what to do", async () => {
+  for (const [code, words] of [["token_refused", "服务器不认这台手机的登记"], ["role_refused", "这个账号不能用手机采集"], ["version_old", "程序版本太旧"]] as const) {
+    const { engine, says, close } = await drawn();
+    engine.lock();
+    await says("请输入密码");
+    vi.spyOn(engine, "sendSealed").mockResolvedValue({ sent: 0, left: 1, lastN: 0, problem: problem(code), erase: null });
+    await sendLocked();
+    await says(words);
+    close();
+  }
 });
