@@ -49,10 +49,10 @@ _ROWS = """box => ({
     heads: [...box.querySelectorAll('thead th')].map(one => one.innerText.replace(/[↑↓]/, '').trim()),
     rows: [...box.querySelectorAll('tbody tr:not(.space)')].map(row => [
         row.getAttribute('aria-rowindex'), [...row.cells].map(cell => cell.textContent.trim()), (row.querySelector('a')?.hash ?? '').split('/').at(-1)]),
-    end: box.scrollTop + box.clientHeight >= box.scrollHeight - 1 && !/向下滚动|scroll for more/.test(document.querySelector('footer.foot').innerText),
-    next: box.scrollTop + box.clientHeight,
+    end: box.querySelector('tbody')?.lastElementChild?.className !== 'space' && box.scrollTop + box.clientHeight >= box.scrollHeight - 1 && !/向下滚动|scroll for more/.test(document.querySelector('footer.foot').innerText),
+    next: box.scrollTop + Math.min(box.clientHeight, ([...box.querySelectorAll('tbody tr:not(.space)')].at(-1)?.getBoundingClientRect().bottom ?? Infinity) - box.getBoundingClientRect().top),
 })"""
-"""What stands of a list at one moment: a page that comes between two looks belongs to the next one."""
+"""What stands of a list at one moment: a page that comes between two looks belongs to the next one, rows not drawn yet are looked for again."""
 
 
 _STEPS = """(() => {

@@ -9,6 +9,7 @@ import { i18n, language, speak } from "./i18n.ts";
 import { router } from "./router.ts";
 import "./install.ts";
 import { keepNow } from "./model/glance.ts";
+import { dropSecondTaps } from "./model/second-tap.ts";
 import { followClock } from "./model/today.ts";
 import { lockWhenIdle } from "./locking.ts";
 import { attach, engine, state, syncing } from "./session.ts";
@@ -27,6 +28,7 @@ async function start(): Promise<void> {
   speak(language());
   setToastDefaultOptions({ position: "bottom", className: "message" });
   messagesAreNoDialogs();
+  dropSecondTaps(document);
   const opened = await openEngine(browserParts("/", { appVersion: __APP_VERSION__ }));
   await new Promise((resolve) => setTimeout(resolve)); // a finger comes first
   attach(opened);

@@ -14,7 +14,7 @@ import { keepGlance, openGlance } from "./glance.ts";
 import { uuid7Source } from "./ids.ts";
 import { Ledger, type Change } from "./ledger.ts";
 import { Lookup } from "./lookup.ts";
-import { Fenced, StorageFull, type Answer, type EngineParts } from "./parts-types.ts";
+import { Fenced, StorageFull, StorageRefused, type Answer, type EngineParts } from "./parts-types.ts";
 import { Reader, type Opened } from "./reading.ts";
 import { exportRescue, importRescue, isRescued, noteRescued, type Held } from "./rescue.ts";
 import { setAside } from "./reserve.ts";
@@ -70,7 +70,7 @@ class DeviceEngine extends Reader implements Engine {
       this.vault = about === null || erased ? null : new Vault(this.parts.store, this.clock, this.parts.pinRounds, JSON.parse(about) as About, this.parts.wait);
       if (erased) this.mention([erasedProblem(erased)]);
     } catch (error) {
-      this.mention([problem(error instanceof StorageFull ? "storage_full" : "storage_broken")]);
+      this.mention([problem(error instanceof StorageFull ? "storage_full" : error instanceof StorageRefused ? "storage_refused" : "storage_broken")]);
       return this.become("insecure");
     }
     return isLost ? this.now : this.become(this.vault ? "locked" : "unenrolled");

@@ -24,6 +24,8 @@ export interface Transport {
 export class Fenced extends Error {}
 /** No room: nothing of the commit was kept. */
 export class StorageFull extends Error {}
+/** The browser lets this site keep nothing here. */
+export class StorageRefused extends Error {}
 /** No whole answer arrived. The server may or may not have seen the request; sending it again changes nothing. */
 export class Offline extends Error {}
 

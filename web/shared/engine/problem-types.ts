@@ -30,6 +30,7 @@ export type ProblemCode =
   | "storage_temporary" // the browser may remove the data: it has not granted lasting storage
   | "storage_full" // no room: the last write was NOT kept
   | "no_room" // the phone is full: it can be read, nothing new is kept
+  | "storage_refused" // the browser lets this site keep nothing
   | "storage_broken" // what is stored cannot be read
   | "scope_changed" // cells were added or taken away (details.added, details.dropped)
   | "fork_needed" // a cloned or restored phone: it goes on as an install of its own at the next synchronisation

@@ -1,7 +1,7 @@
 // Blocks in IndexedDB. Two object stores, no library: every commit is one transaction that first looks whether this
 // opener still has the storage, and is durable (`strict`) when it resolves.
 
-import { Fenced, StorageFull, type BlockStore } from "./parts-types.ts";
+import { Fenced, StorageFull, StorageRefused, type BlockStore } from "./parts-types.ts";
 
 type Block = Uint8Array<ArrayBuffer>;
 
@@ -11,8 +11,12 @@ const request = <T>(asked: IDBRequest<T>): Promise<T> =>
     asked.onerror = () => reject(asked.error);
   });
 
+/** What a browser says where a site may keep nothing: site data blocked (Chromium), a private window of an older Firefox. */
+const REFUSALS = ["SecurityError", "InvalidStateError"];
+
 function opened(name: string, lost: () => void): Promise<IDBDatabase> {
-  return new Promise((resolve, reject) => {
+  return new Promise<IDBDatabase>((resolve, reject) => {
+    if (!globalThis.indexedDB) throw new StorageRefused("no IndexedDB");
     const asked = indexedDB.open(name, 1);
     asked.onupgradeneeded = () => {
       asked.result.createObjectStore("blocks");
@@ -28,6 +32,8 @@ function opened(name: string, lost: () => void): Promise<IDBDatabase> {
     };
     asked.onerror = () => reject(asked.error);
     asked.onblocked = () => reject(new Error("an older page keeps the database open"));
+  }).catch((error: Error) => {
+    throw REFUSALS.includes(error.name) ? new StorageRefused(error.message) : error;
   });
 }
 

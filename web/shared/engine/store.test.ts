@@ -68,3 +68,25 @@ test("a connection that the browser closes under the app is opened anew: nothing
   expect(await store.readAll("e/")).toStrictEqual([["e/1", bytes(1)], ["e/2", bytes(2)]]);
   expect(asked).toHaveBeenCalledTimes(2);
 });
+
+test.each([
+  ["site data blocked", () => vi.spyOn(indexedDB, "open").mockImplementation(() => { throw new DOMException("denied", "SecurityError"); })],
+  ["a private window that keeps nothing", () => vi.spyOn(indexedDB, "open").mockImplementation(() => {
+    const asked = {} as IDBOpenDBRequest;
+    queueMicrotask(() => {
+      Object.assign(asked, { error: new DOMException("no mutations", "InvalidStateError") });
+      asked.onerror?.(new Event("error"));
+    });
+    return asked;
+  })],
+  ["a browser without any", () => void vi.stubGlobal("indexedDB", undefined)],
+])("where the browser keeps nothing, the app says which setting to change and asks for no repair: %s", async (_, refuse) => {
+  refuse();
+  try {
+    const engine = await openEngine({ store: indexedDbStore("refused"), transport: scripted() });
+    expect([engine.state(), engine.problems().map((one) => one.code)]).toStrictEqual(["insecure", ["storage_refused"]]);
+  } finally {
+    vi.restoreAllMocks();
+    vi.unstubAllGlobals();
+  }
+});

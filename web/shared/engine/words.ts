@@ -83,6 +83,7 @@ const PROBLEM_WORDS: Record<ProblemCode, Words> = {
   storage_temporary: ["warn", ["浏览器可能会清除本机内容", "The browser may remove what is on this phone"], ["请把程序安装到主屏幕，并尽快上传", "Install the app to the home screen and synchronise soon"]],
   storage_full: ["stop", ["手机存储已满，刚才那一条没有保存", "The phone is full: the last entry was not kept"], ["先清出空间，再重新保存", "Free some space, then save again"]],
   no_room: ["stop", ["手机存储已满：现在只能看，不能填", "The phone is full: it can be read, nothing new is kept"], ["已填的都在本机。请先删掉手机上别的照片或程序，清出空间，再上传更新", "What you wrote is still here. Remove other photos or apps from the phone, then synchronise"]],
+  storage_refused: ["stop", ["浏览器不让这个网站在手机里存东西", "The browser lets this site keep nothing on the phone"], ["请换到普通窗口（不要用无痕模式），在浏览器设置里允许这个网站保存数据，再打开", "Use an ordinary window, not a private one, allow this site to save data in the browser's settings, then open it again"]],
   storage_broken: ["stop", ["本机存储读不出来", "What is stored on this phone cannot be read"], ["请把手机交给社区处理，不要清除数据", "Hand the phone to the community; do not clear the data"]],
   scope_changed: ["warn", ["负责的网格有变化", "Your cells have changed"], ["请看一下现在的网格；已填的内容都会上传", "Look at your cells; everything written is sent"]],
   fork_needed: ["wait", ["服务器上有另一台手机用同样的登记传过内容", "Another phone has sent work under this registration"], ["再上传更新一次，这台手机会单独登记，内容都会保留", "Synchronise again: this phone gets a registration of its own, everything stays"]],

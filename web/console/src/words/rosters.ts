@@ -31,6 +31,7 @@ export const rosters = {
   sortBy: ["按“{column}”排序", "Sort by {column}"],
   kept: ["已下载 {name}", "Downloaded {name}"],
   countFailed: ["各网格的数量没有读到：{why}", "The numbers per cell could not be read: {why}"],
+  printedFirst: ["名单太长，只印了前 {n} 条；要全部请导出 Excel 或 CSV", "Too long for paper: the first {n} rows only; the Excel or CSV file has them all"],
   printedPart: ["只印了已读出的 {n} 条；按页面上的“打印”可印全部", "Only the {n} rows read so far; the page's own “Print” prints them all"],
   restFailed: ["后面的没有读到，上面 {n} 行仍在：{why}", "What follows did not come, the {n} rows above stay: {why}"],
   emptyList: ["没有符合条件的记录", "No record fits"],

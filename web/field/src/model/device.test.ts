@@ -13,6 +13,7 @@ test("the office reads which phone it is, as far as its browser says so", async 
   expect(await as(android("K"), async () => ({ model: "" }))).toBe("Android");
   expect(await as(android("K"), () => Promise.reject(new Error("not allowed")))).toBe("Android");
   expect(await as(android("M5 Note Build/NRD90M"))).toBe("M5 Note · Android");
+  expect(await as("Mozilla/5.0 (Linux; U; Android 10; zh-cn; Redmi Note 8 Build/QKQ1.200114.002) AppleWebKit/537.36 Version/4.0 Chrome/89.0 Mobile Safari/537.36 XiaoMi/MiuiBrowser/15.0")).toBe("Redmi Note 8 · Android");
   expect(await as("Mozilla/5.0 (iPhone; CPU iPhone OS 16_0 like Mac OS X)")).toBe("iPhone");
   expect(await as("")).toBe("Browser");
 });

@@ -12,8 +12,8 @@ export async function deviceLabel(): Promise<string> {
   const { userAgent, userAgentData } = navigator as Navigator & { userAgentData?: Hints };
   const told = await userAgentData?.getHighEntropyValues(["model"]).catch(() => null);
   const system = SYSTEMS.find((one) => userAgent.includes(one)) ?? "Browser";
-  // Newer browsers write K where the model stood; some add the build behind it.
-  const [, written = ""] = /; Android [\d.]+; ([^;)]+?)(?: Build\/[^;)]*)?[;)]/.exec(userAgent) ?? [];
+  // Newer browsers write K where the model stood; some add the build behind it, makers' own ones the language before it.
+  const [, written = ""] = /; Android [\d.]+; (?:[a-z]{2}[-_][A-Za-z]{2}; ?)?([^;)]+?)(?: Build\/[^;)]*)?[;)]/.exec(userAgent) ?? [];
   const model = told?.model || (written === "K" ? "" : written);
   return [model, system].filter(Boolean).join(" · ");
 }
