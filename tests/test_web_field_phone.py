@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from browser_kit import CHEAP_PHONE, DemoSite
 from field_phone import FieldPhone, Office
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, BrowserType, Page, expect
 
 ORIENTATION, MODEL, GPS = 0x0112, 0x0110, 0x8825
 """Names of EXIF."""
@@ -127,6 +128,21 @@ def test_a_browser_that_cannot_run_the_app_says_so_instead_of_staying_blank(brow
     page.reload()
     expect(page.get_by_label("登记码")).to_be_visible()
     expect(page.get_by_text("浏览器太旧")).to_have_count(0)
+    context.close()
+
+
+def test_a_browser_that_lets_the_site_keep_nothing_is_told_which_setting_it_is(
+    browser_type: BrowserType, browser_type_launch_args: dict[str, Any], demo_site: DemoSite, tmp_path: Path
+):
+    """Site data blocked in the browser's settings: no word of another window, of a damaged phone or of handing it in."""
+    (tmp_path / "Default").mkdir()
+    (tmp_path / "Default/Preferences").write_text('{"profile": {"default_content_setting_values": {"cookies": 2}}}')
+    context = browser_type.launch_persistent_context(tmp_path, **browser_type_launch_args, **CHEAP_PHONE)
+    page = context.pages[0]
+    page.goto(f"{demo_site.url}/field/")
+    expect(page.get_by_role("heading", name="在这个窗口里存不了东西")).to_be_visible()
+    expect(page.get_by_text("允许这个网站保存数据")).to_be_visible()
+    assert FieldPhone(page, demo_site).barriers() == []
     context.close()
 
 

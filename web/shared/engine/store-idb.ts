@@ -11,8 +11,8 @@ const request = <T>(asked: IDBRequest<T>): Promise<T> =>
     asked.onerror = () => reject(asked.error);
   });
 
-/** What a browser says where a site may keep nothing: site data blocked (Chromium), a private window of an older Firefox. */
-const REFUSALS = ["SecurityError", "InvalidStateError"];
+/** A site may keep nothing: a private window of an older Firefox, or site data blocked, of which Chromium tells more in its text than in the name. */
+const isRefusal = ({ name, message }: Error): boolean => ["SecurityError", "InvalidStateError"].includes(name) || (name === "UnknownError" && /denied permission/.test(message));
 
 function opened(name: string, lost: () => void): Promise<IDBDatabase> {
   return new Promise<IDBDatabase>((resolve, reject) => {
@@ -33,7 +33,7 @@ function opened(name: string, lost: () => void): Promise<IDBDatabase> {
     asked.onerror = () => reject(asked.error);
     asked.onblocked = () => reject(new Error("an older page keeps the database open"));
   }).catch((error: Error) => {
-    throw REFUSALS.includes(error.name) ? new StorageRefused(error.message) : error;
+    throw isRefusal(error) ? new StorageRefused(error.message) : error;
   });
 }
 

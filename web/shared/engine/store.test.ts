@@ -5,6 +5,7 @@ import { openEngine } from "./engine.ts";
 import { enrolled, scripted } from "./kit.ts";
 import { Fenced, type BlockStore } from "./parts-types.ts";
 import { indexedDbStore } from "./store-idb.ts";
+import { webLocks } from "./turn.ts";
 import { MemoryDisk, memoryStore } from "./store-memory.ts";
 
 const bytes = (...values: number[]): Uint8Array<ArrayBuffer> => new Uint8Array(values);
@@ -69,21 +70,26 @@ test("a connection that the browser closes under the app is opened anew: nothing
   expect(asked).toHaveBeenCalledTimes(2);
 });
 
-test.each([
+/** IndexedDB opens nothing and says why. */
+const unopened = (name: string, message: string): unknown => vi.spyOn(indexedDB, "open").mockImplementation(() => {
+  const asked = {} as IDBOpenDBRequest;
+  queueMicrotask(() => {
+    Object.assign(asked, { error: new DOMException(message, name) });
+    asked.onerror?.(new Event("error"));
+  });
+  return asked;
+});
+
+test.each<[string, () => unknown]>([
   ["site data blocked", () => vi.spyOn(indexedDB, "open").mockImplementation(() => { throw new DOMException("denied", "SecurityError"); })],
-  ["a private window that keeps nothing", () => vi.spyOn(indexedDB, "open").mockImplementation(() => {
-    const asked = {} as IDBOpenDBRequest;
-    queueMicrotask(() => {
-      Object.assign(asked, { error: new DOMException("no mutations", "InvalidStateError") });
-      asked.onerror?.(new Event("error"));
-    });
-    return asked;
-  })],
-  ["a browser without any", () => void vi.stubGlobal("indexedDB", undefined)],
+  ["a private window that keeps nothing", () => unopened("InvalidStateError", "a mutation operation was attempted on a database that did not allow mutations")],
+  ["site data blocked, as Chromium says it", () => unopened("UnknownError", "The user denied permission to access the database.")],
+  ["a browser without any", () => vi.stubGlobal("indexedDB", undefined)],
 ])("where the browser keeps nothing, the app says which setting to change and asks for no repair: %s", async (_, refuse) => {
   refuse();
+  vi.stubGlobal("navigator", { locks: { request: () => Promise.reject(new DOMException("denied", "SecurityError")) } });
   try {
-    const engine = await openEngine({ store: indexedDbStore("refused"), transport: scripted() });
+    const engine = await openEngine({ store: indexedDbStore("refused"), transport: scripted(), turn: webLocks("refused") });
     expect([engine.state(), engine.problems().map((one) => one.code)]).toStrictEqual(["insecure", ["storage_refused"]]);
   } finally {
     vi.restoreAllMocks();
