@@ -50,6 +50,7 @@ _FILL = """() => new Promise((done, failed) => {
     };
     asked.onsuccess = () => add(4_000_000);
 })"""
+_STANDS = "path => location.hash === '#' + path && document.querySelector('#app').__vue_app__.config.globalProperties.$router.currentRoute.value.fullPath === path"
 FINGER_PX = 48
 """No side of what is tapped is shorter, also with gloves."""
 #: What is tapped and too small: what is out of sight is tapped by the label beside it, the houses of a map stand where they stand.
@@ -181,8 +182,9 @@ class FieldPhone:
         expect(self.page.get_by_role("heading", name="今天去哪儿")).to_be_visible(timeout=_PATIENCE_MS if self.slow else 60_000)
 
     def program_is_kept(self) -> None:
-        """Wait until the app starts without a network."""
+        """Wait until the app starts without a network, and loads its other screens without one."""
         self.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        self.page.wait_for_function("navigator.serviceWorker.controller !== null")
         holds(self.page, "() => caches.keys().then(async names => (await Promise.all(names.map(async n => (await (await caches.open(n)).keys()).length))).some(n => n > 20))", patience_ms=_PATIENCE_MS)
 
     def start_again(self) -> None:
@@ -217,9 +219,9 @@ class FieldPhone:
         self.page.get_by_role("button", name=name, exact=True).click()
 
     def go(self, path: str) -> None:
-        """Open a screen by its place in the app."""
+        """Open a screen by its place in the app, and wait until it stands: the one before it stands until the next one's program is there."""
         self.page.evaluate("path => { location.hash = path }", path)
-        self.page.wait_for_function("path => location.hash === '#' + path", arg=path)
+        self.page.wait_for_function(_STANDS, arg=path)
 
     def go_home(self) -> None:
         """The first screen."""
@@ -230,7 +232,8 @@ class FieldPhone:
         """Ids of the first households that are due."""
         links = self.page.locator("main a.item[href*='/household/']")
         expect(links.nth(count - 1)).to_be_visible()
-        return [str(links.nth(i).get_attribute("href")).rsplit("/", 1)[1] for i in range(count)]
+        ids: list[str] = links.evaluate_all("all => all.map((one) => one.hash.split('/').at(-1))")  # as the list stands at one moment
+        return ids[:count]
 
     def household(self, household_id: str) -> None:
         """Open a household."""

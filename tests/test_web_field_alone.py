@@ -84,6 +84,7 @@ def test_a_phone_that_was_left_lying_locks_itself(phone: FieldPhone):
     phone.page.get_by_role("button", name=re.compile("都没变|今天已核实")).wait_for()
     phone.go("/new/resource")
     phone.field("name").fill("半截沙袋")
+    phone.typed_is_kept()
     phone.page.clock.run_for(6 * 60_000)
     phone.page.get_by_text("请输入密码").wait_for()  # a form half filled is no reason to stay open
     phone.pin()
@@ -95,6 +96,7 @@ def test_a_phone_that_was_left_lying_locks_itself(phone: FieldPhone):
     phone.page.locator("main .member").first.get_by_role("button", name=re.compile("^联系电话：")).click()
     phone.page.get_by_role("dialog").get_by_text(name).wait_for()
     phone.page.keyboard.type("10200077777")
+    phone.typed_is_kept()
     phone.page.clock.run_for(6 * 60_000)
     nothing_but_the_lock(phone, name)
     phone.pin()

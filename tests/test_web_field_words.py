@@ -149,6 +149,7 @@ def test_the_camera_looks_for_a_code_no_longer_than_somebody_holds_it(phone_page
     expect(told).to_have_attribute(*off)
 
     scan.click()
+    looks.wait_for()
     page.evaluate("allow()")
     expect(told).to_have_attribute("data-looked", re.compile("."))
     page.clock.run_for(61_000)
@@ -157,6 +158,7 @@ def test_the_camera_looks_for_a_code_no_longer_than_somebody_holds_it(phone_page
     looks.get_by_role("button", name="关闭").click()
 
     scan.click()
+    looks.wait_for()
     page.evaluate("allow()")
     expect(told).to_have_attribute("data-open", "1")
     page.evaluate("codes = [{ rawValue: 'https://ab12-cd34-ef56.example/field/#/start?code=WXYZ-2345-6789' }]")

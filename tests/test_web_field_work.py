@@ -73,7 +73,7 @@ def test_people_come_and_go_and_homes_split(phone: FieldPhone, office: Office):
     phone.go(f"/household/{founded}/move")
     phone.page.locator("#f-door").click()
     phone.page.get_by_role("dialog").locator("input").fill("1幢1单元201")
-    goal = phone.page.get_by_role("dialog").locator(".item", has_text="1幢1单元 201").first
+    goal = phone.page.locator("[data-asked='1幢1单元201'] .item", has_text="1幢1单元 201").first
     door = goal.locator(".title").inner_text()
     goal.click()
     phone.page.get_by_text("全户 2 人一起搬").wait_for()
@@ -207,8 +207,9 @@ def test_two_homes_become_one_with_another_head_and_who_left_meanwhile_is_not_ta
 
     phone.go(f"/household/{household}/join")
     phone.page.locator("#f-door").click()
-    phone.page.get_by_role("dialog").locator("input").fill(name.removesuffix("家"))
-    phone.page.get_by_role("dialog").locator(".item", has_text=name.removesuffix("家")).first.click()
+    called = name.removesuffix("家")
+    phone.page.get_by_role("dialog").locator("input").fill(called)
+    phone.page.locator(f"[data-asked='{called}'] .item", has_text=called).first.click()
     phone.page.get_by_text("并过来的人：").wait_for()
     assert phone.barriers() == []
     phone.kept()
@@ -287,6 +288,7 @@ def test_what_the_office_asks_is_answered_at_the_door(phone: FieldPhone, office:
     assert phone.barriers() == []
     phone.tap("报核实结果")
     phone.page.get_by_label("补充说明（可不填）").fill(note)
+    phone.typed_is_kept()
     phone.start_again()
     phone.page.locator(".list .item", has_text="报核实结果").click()
     expect(phone.page.get_by_label("补充说明（可不填）")).to_have_value(note)

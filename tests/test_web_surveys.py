@@ -40,6 +40,7 @@ def test_a_survey_travels_from_a_workbook_to_a_phone_and_back(office_page: Page,
 
     phone.sync()
     phone_page.get_by_role("link", name=re.compile("养犬登记.*已填 0")).click()
+    expect(phone_page.locator("header")).to_contain_text("已填 0")
     phone.context.set_offline(True)
     phone_page.locator("main a.item").first.wait_for()
     assert phone.barriers() == []

@@ -34,6 +34,17 @@ export async function drawn(prepare: (made: Awaited<ReturnType<typeof phone>>) =
   };
 }
 
+/** From now on every step back takes a while, as on a slow phone, one after the other. The whole of what was asked for is gone when this resolves. */
+export function slowBack(): () => Promise<void> {
+  const go = window.history.go.bind(window.history);
+  const rest = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 100));
+  let line = Promise.resolve();
+  vi.spyOn(window.history, "go").mockImplementation((by) => {
+    line = line.then(rest).then(() => go(by)).then(rest);
+  });
+  return () => line;
+}
+
 /** As long as a busy machine takes. */
 export const soon = <T>(check: () => T): Promise<T> => vi.waitFor(check, { timeout: 30_000 });
 vi.setConfig({ testTimeout: 120_000 });

@@ -90,7 +90,13 @@ function lookAgain(): void {
 const STOPS_LOCKED: ReadonlySet<string> = new Set(["leaving", "revoked", "token_refused", "role_refused", "version_old"]);
 /** Without the PIN: hand over what lies sealed to the server; how much there is and how much of it arrived. */
 export const sealed = shallowRef<{ count: number; sent: number; busy: boolean; stop: Problem | null }>({ count: 0, sent: 0, busy: false, stop: null });
-export async function sendLocked(): Promise<void> {
+let handing: Promise<void> = Promise.resolve();
+/** One after the other: a try that began on a dead line says nothing any more once another one has handed everything over. */
+export function sendLocked(): Promise<void> {
+  handing = handing.catch(() => undefined).then(handOver);
+  return handing;
+}
+async function handOver(): Promise<void> {
   const count = await engine().sealedCount();
   sealed.value = { count, sent: 0, busy: count > 0 && online.value, stop: null };
   if (!online.value) return;

@@ -6,6 +6,7 @@ import { say, t } from "../i18n.ts";
 import { engine } from "../session.ts";
 
 interface Command {
+  /** It is being written, or was: what is kept is kept once, however long the screen takes to go. */
   busy: Ref<boolean>;
   /** Why it was not kept, in words. */
   wrong: Ref<string>;
@@ -18,7 +19,7 @@ interface Command {
 export function useCommand(): Command {
   const busy = ref(false);
   const wrong = ref("");
-  const run: Command["run"] = (group, words = t("record.saved"), place) => attempt(() => engine().write(group, place), words);
+  const run: Command["run"] = async (group, words = t("record.saved"), place) => (busy.value = await attempt(() => engine().write(group, place), words));
   async function attempt(work: () => Promise<unknown>, words?: string): Promise<boolean> {
     busy.value = true;
     wrong.value = "";

@@ -1,0 +1,46 @@
+// @vitest-environment jsdom
+import { afterEach, expect, test, vi } from "vitest";
+import { drawn, slowBack, soon } from "../kit-screens.ts";
+
+const made = vi.hoisted(() => ({ photo: (_: Uint8Array): void => undefined }));
+vi.mock("./shrink.ts", () => ({ shrink: () => new Promise((resolve) => (made.photo = resolve)) }));
+
+afterEach(() => void vi.restoreAllMocks());
+const id = "01941f29-8aae-77f9-9a74-464f0c127001";
+const stock = { name: "沙袋", kind: "supply", quantity: 10 };
+
+test("a movement of a stock that is saved with many taps is one movement, and one step back", async () => {
+  const { engine, go, tap, type, at, buttons, close } = await drawn(({ engine }) => engine.write([{ kind: "create", type: "resource", id, set: stock }]));
+  for (const path of ["/find", "/resources", `/edit/${id}`]) await go(path);
+  await tap("出库");
+  await type("quantity", "3");
+  await soon(() => expect(document.body.textContent).toContain("7"));
+  const gone = slowBack();
+  await vi.waitFor(() => {
+    buttons("保存")[0]?.click();
+    expect(location.hash).not.toContain("edit");
+  }, { interval: 5, timeout: 30_000 });
+  await gone();
+  await at(/^\/resources$/);
+  expect(engine.operations({ recordId: id }).map((one) => one.kind)).toStrictEqual(["patch", "create"]);
+  expect(engine.read(id)?.fields["quantity"]).toBe(7);
+  close();
+});
+
+test.each([
+  { why: "saved", leave: "保存" },
+  { why: "left by Back", leave: "返回" },
+])("a photo that is still made small when the form is $why belongs to it", async ({ leave }) => {
+  const { engine, go, tap, at, close } = await drawn(({ engine }) => engine.write([{ kind: "create", type: "resource", id, set: stock }]));
+  for (const path of ["/resources", `/edit/${id}`]) await go(path);
+  const input = await soon(() => document.querySelector<HTMLInputElement>("#f-photos") ?? expect.fail("no photos"));
+  Object.defineProperty(input, "files", { value: [new File(["photo"], "photo.jpg")] });
+  Object.defineProperty(input, "value", { value: "", writable: true });
+  input.dispatchEvent(new Event("change"));
+  await tap(leave);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  made.photo(new Uint8Array([1, 2, 3]));
+  await at(/^\/resources$/);
+  expect(engine.read(id)?.fields["photos"]).toHaveLength(1);
+  close();
+});
