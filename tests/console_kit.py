@@ -99,6 +99,12 @@ def sign_in(page: Page, site: DemoSite, login: str = "secretary") -> None:
     page.evaluate("document.querySelector('#app').__vue_app__.config.globalProperties.$router.isReady().then(() => true)")
 
 
+def type_address(page: Page, site: DemoSite, where: str) -> None:
+    """Type the address of a page of the console: what stood on the one before is gone when this returns, though buttons of the same name may have stood there."""
+    page.goto(f"{site.url}/#{where}")
+    page.wait_for_function("where => document.querySelector('#app')?.__vue_app__?.config.globalProperties.$route?.fullPath === where", arg=where)
+
+
 def open_part(page: Page, name: str) -> None:
     """One of the sections in the bar."""
     page.get_by_role("navigation", name="栏目").get_by_role("link", name=name).click()

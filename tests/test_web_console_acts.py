@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from browser_kit import DemoSite
-from console_kit import Row, choose, faults, let_in, rows_of, today
+from console_kit import Row, choose, faults, let_in, rows_of, today, type_address
 from playwright.sync_api import Locator, Page, expect
 
 HEAD = "02"
@@ -38,7 +38,7 @@ class Desk:
         self.page, self.site = page, site
 
     def open(self, kind: str, record_id: str) -> None:
-        self.page.goto(f"{self.site.url}/#/records/{kind}/{record_id}")
+        type_address(self.page, self.site, f"/records/{kind}/{record_id}")
         self.page.get_by_role("group", name="办理").wait_for()
 
     def begin(self, kind: str, record_id: str, act: str) -> Locator:
@@ -337,10 +337,12 @@ def test_a_new_building_its_dwelling_and_who_lives_there_are_entered_from_the_li
         expect(page.get_by_role("heading", level=1)).to_contain_text("甲九十九")
         expect(page.get_by_role("link", name=cell)).to_be_visible()
         if name == "单位":
+            expect(page).to_have_url(re.compile("/records/organization/"))
             dialog = desk.begin("organization", page.url.rsplit("/", 1)[1], "报到")
             dialog.get_by_label("认领内容").fill("共建活动室")
             desk.finish(dialog, "已登记双报到")
             expect(desk.around("双报到")).to_contain_text("共建活动室")
+    expect(page).to_have_url(re.compile("/records/building/"))
     building = page.url.rsplit("/", 1)[1]
     assert desk.rows("building")[building].home == other.home
 
@@ -348,6 +350,7 @@ def test_a_new_building_its_dwelling_and_who_lives_there_are_entered_from_the_li
     dialog.get_by_label("单元号").fill("3")
     expect(dialog.get_by_role("status")).to_contain_text(cell)  # it stands where its building stands
     desk.finish(dialog, "已登记单元/门")
+    expect(page).to_have_url(re.compile("/records/entrance/"))
     entrance = page.url.rsplit("/", 1)[1]
     assert (desk.rows("entrance")[entrance]["building"], desk.rows("entrance")[entrance].home) == (building, other.home)
 

@@ -90,9 +90,9 @@ def test_a_morning_without_a_mouse(office_page: Page, demo_site: DemoSite):
     page = office_page
     home = f"cell/{COMMUNITY}007"
     page.goto(demo_site.url)
-    page.get_by_label("账号").wait_for()
+    expect(page.get_by_label("账号")).to_be_focused()
     page.evaluate("addEventListener('pointerdown', () => { window.touched = true }, true)")
-    page.keyboard.type("secretary")  # the field has the focus already
+    page.keyboard.type("secretary")
     page.keyboard.press("Tab")
     page.keyboard.type(DEMO_PASSWORD)
     page.keyboard.press("Enter")
@@ -109,6 +109,7 @@ def test_a_morning_without_a_mouse(office_page: Page, demo_site: DemoSite):
     expect(table.locator("tr.on")).to_have_attribute("aria-rowindex", "3")
     page.keyboard.press("Enter")
     expect(page.get_by_text("一户一档")).to_be_visible()
+    expect(page).to_have_url(re.compile("/records/household/"))
     household = rows_of(demo_site, "household")[page.url.rsplit("/", 1)[-1]]
     assert household.home == home
     empty = page.get_by_role("button", name=re.compile("显示未填")).first

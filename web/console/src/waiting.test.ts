@@ -1,8 +1,10 @@
+// @vitest-environment jsdom
 import { afterEach, expect, test, vi } from "vitest";
 import { get } from "./api/client.ts";
-import { firstOf, harmsOf } from "./waiting.ts";
+import { countWaiting, firstOf, harmsOf, waiting, waitingTotal } from "./waiting.ts";
 
 vi.mock(import("./api/client.ts"), async (original) => ({ ...(await original()), get: vi.fn() }));
+vi.mock(import("./session.ts"), async (original) => ({ ...(await original()), may: () => true }));
 afterEach(() => vi.resetAllMocks());
 
 const KINDS = ["conflicts", "duplicates", "quarantine", "findings"];
@@ -36,4 +38,22 @@ test("where only duplicates wait, or nothing as harmful, the inbox opens with th
   vi.mocked(get).mockClear();
   server({ findings: 4 }, { findings: 0 }, 3, 0);
   expect([await opened(), vi.mocked(get).mock.calls.length]).toEqual(["findings", 1]);
+});
+
+test("what was counted before a decision never comes back after it; pairs, which take longer, are told when they come, and stay beside the others", async () => {
+  const answers: ((counts: Record<string, number>) => Promise<void>)[] = [];
+  vi.mocked(get).mockImplementation(() => new Promise((give) => answers.push(async (counts) => (give({ counts, total: 0 }), void (await new Promise((go) => setTimeout(go)))))));
+  void countWaiting(true);
+  void countWaiting();
+  void countWaiting();
+  await answers[2]!({ conflicts: 1 });
+  await answers[1]!({ conflicts: 2 });
+  expect([waiting.value, waitingTotal.value]).toEqual([{ conflicts: 1 }, 1]);
+  await answers[0]!({ conflicts: 3, duplicates: 5 });
+  expect([waiting.value, waitingTotal.value]).toEqual([{ conflicts: 1, duplicates: 5 }, 6]);
+  void countWaiting(true);
+  void countWaiting(true);
+  await answers[4]!({ conflicts: 0, duplicates: 4 });
+  await answers[3]!({ conflicts: 1, duplicates: 5 });
+  expect([waiting.value, waitingTotal.value]).toEqual([{ conflicts: 0, duplicates: 4 }, 4]);
 });

@@ -1,6 +1,7 @@
 // How much waits in the inbox: asked with every change of page, shown beside its name.
 import { ref } from "vue";
 import { address, get } from "./api/client.ts";
+import { turns } from "./latest.ts";
 import { communityId, may, ofTheHouse } from "./session.ts";
 
 export const waiting = ref<Record<string, number>>({});
@@ -38,12 +39,18 @@ export function firstOf(kinds: readonly string[], { counts, harms = {} }: Pick<T
   return first ?? "conflicts";
 }
 
+const [turn, turnOfPairs] = [turns(), turns()];
+
 /** `duplicates`: these too; the server has to read a community's people for it, so only where they are shown. */
 export async function countWaiting(duplicates = false): Promise<void> {
   if (!may("inbox")) return;
-  const told = await asked({ duplicates: duplicates ? "true" : "" });
-  // What was counted before stays beside the other kinds until it is counted again.
-  const pairs = told.counts["duplicates"] === undefined ? waiting.value["duplicates"] : undefined;
-  waiting.value = pairs === undefined ? told.counts : { ...told.counts, duplicates: pairs };
-  waitingTotal.value = told.total + (pairs ?? 0);
+  const isNewest = turn();
+  const isNewestOfPairs = duplicates ? turnOfPairs() : () => false;
+  const { duplicates: counted, ...others } = (await asked({ duplicates: duplicates ? "true" : "" })).counts;
+  const { duplicates: before, ...former } = waiting.value;
+  // Pairs take longer: they may come after a newer count of the others, and stay beside it until they are counted again.
+  const pairs = isNewestOfPairs() ? counted : before;
+  const rest = isNewest() ? others : former;
+  waiting.value = pairs === undefined ? rest : { ...rest, duplicates: pairs };
+  waitingTotal.value = Object.values(waiting.value).reduce((sum, n) => sum + n, 0);
 }

@@ -49,7 +49,7 @@ export function useFinding<Hit, Group extends Rows<Hit>>(find: (text: string, si
       problem.value = "";
       at.value = 0;
     } catch (error) {
-      if (error instanceof DOMException) return;
+      if (error instanceof DOMException || wanted !== text.value.trim()) return;
       groups.value = null;
       foundBy = "";
       problem.value = why(error);

@@ -1,6 +1,6 @@
 // @vitest-environment jsdom
 import { expect, test, vi } from "vitest";
-import { createApp, h, nextTick } from "vue";
+import { createApp, h, nextTick, ref } from "vue";
 import { post } from "../../api/client.ts";
 import type { ConflictRow } from "../../api/records.ts";
 import { i18n } from "../../words/index.ts";
@@ -17,14 +17,19 @@ const row: ConflictRow = {
 
 test("a decision that became another dispute leaves the card where it is, to be read anew; one that stands takes it away", async () => {
   const told: string[] = [];
-  const app = createApp({ render: () => h(ConflictCard, { conflict: row, onSettled: () => told.push("settled"), onStale: () => told.push("stale") }) });
+  const conflict = ref(row);
+  const app = createApp({ render: () => h(ConflictCard, { conflict: conflict.value, onSettled: () => told.push("settled"), onStale: () => told.push("stale") }) });
   app.use(i18n).component("RouterLink", { render: () => null });
   const page = document.body.appendChild(document.createElement("div"));
   app.mount(page);
   for (const [n, outcome] of ["conflict", "held", "applied"].entries()) {
     vi.mocked(post).mockResolvedValueOnce({ op_id: "o", now: { outcome, reason: null, status: "now" }, errors: [] });
-    page.querySelector<HTMLButtonElement>(".side:nth-child(2) button")!.click();
+    const take = () => page.querySelector<HTMLButtonElement>(".side:nth-child(2) button")!;
+    take().click();
     await vi.waitFor(() => expect(told.length).toBe(n + 1));
+    await nextTick();
+    expect(take().disabled).toBe(true); // decided: not once more before it is read anew
+    conflict.value = { ...row };
     await nextTick();
   }
   expect(told).toEqual(["stale", "stale", "settled"]);

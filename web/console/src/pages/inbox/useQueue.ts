@@ -44,6 +44,10 @@ export function useQueue<Row, More = object>(kind: string, size = 50, asked: () 
     rows.value = left;
   }
   onMounted(() => void load());
-  watch(() => JSON.stringify(asked()), () => void load());
+  // What is narrowed otherwise is another list: nothing of the former one is decided under its words.
+  watch(() => JSON.stringify(asked()), () => {
+    [rows.value, next.value, answered.value] = [[], null, false];
+    void load();
+  });
   return { rows, about, asOf, count, next, problem, asked: answered, load, drop };
 }

@@ -2,9 +2,12 @@
 import { ElMessageBox } from "element-plus";
 import { expect, test, vi } from "vitest";
 import { createApp, h, nextTick } from "vue";
+import { post } from "../../api/client.ts";
 import type { FactUnit, RecordAnswer } from "../../api/records.ts";
 import { i18n } from "../../words/index.ts";
 import UnitCard from "./UnitCard.vue";
+
+vi.mock(import("../../api/client.ts"), async (original) => ({ ...(await original()), post: vi.fn() }));
 
 const label = { zh: "备注", en: "Note" };
 const unit = { unit: "note", label, policy: "review", known: null, confirmed: null, conflict: null, fields: [{ name: "note", label, type: "text", value: "old", text: "old" }] } as unknown as FactUnit;
@@ -34,5 +37,27 @@ test("the button that leaves an edit asks before it drops what was typed, and as
   expect([ask.mock.calls.length, page.querySelector<HTMLInputElement>("form input, form textarea")?.value]).toEqual([1, "new"]);
   await click(leave);
   await vi.waitFor(() => expect(page.querySelector("form")).toBeNull());
+  app.unmount();
+});
+
+test("a fact that was written is shown, and edited again, only as it stands then", async () => {
+  vi.mocked(post).mockResolvedValue({ results: [{ now: { outcome: "applied" }, errors: [] }] });
+  let read!: () => void;
+  const saved = () => new Promise<void>((go) => (read = go));
+  const app = createApp({ render: () => h(UnitCard, { unit, record, writable: true, unmaskable: [], shown: {}, acts: [], saved }) });
+  app.use(i18n).component("RouterLink", { render: () => null });
+  const page = document.body.appendChild(document.createElement("div"));
+  app.mount(page);
+  page.querySelector<HTMLElement>(".pen")!.click();
+  await nextTick();
+  const input = page.querySelector<HTMLInputElement>("form input, form textarea")!;
+  input.value = "new";
+  input.dispatchEvent(new Event("input"));
+  page.querySelector("form")!.dispatchEvent(new Event("submit"));
+  await vi.waitFor(() => expect(read).toBeDefined());
+  await nextTick();
+  expect([page.querySelector(".pen"), page.querySelector<HTMLInputElement>("form input, form textarea")?.value]).toEqual([null, "new"]);
+  read();
+  await vi.waitFor(() => expect(page.querySelector(".pen")).not.toBeNull());
   app.unmount();
 });
