@@ -58,3 +58,17 @@ test("who may not write is offered no way back", async () => {
   expect(buttons()).toEqual([]);
   app.unmount();
 });
+
+test("more of a history is read once, however often it is asked for while it comes", async () => {
+  vi.mocked(get).mockReset();
+  vi.mocked(get).mockResolvedValueOnce({ rows: [step(3, "patch", null)], merges: [], next: "older" });
+  let give!: (told: object) => void;
+  vi.mocked(get).mockReturnValueOnce(new Promise((go) => (give = go)));
+  const { app, page } = open(false);
+  await vi.waitFor(() => expect(page.querySelector("button.chip")).not.toBeNull());
+  for (let taps = 0; taps < 2; taps += 1) page.querySelector<HTMLButtonElement>("button.chip")!.click();
+  give({ rows: [step(2, "patch", null), step(1, "patch", null)], merges: [], next: null });
+  await vi.waitFor(() => expect(page.querySelectorAll("ol > li").length).toBe(3));
+  expect(get).toHaveBeenCalledTimes(2);
+  app.unmount();
+});

@@ -1,0 +1,47 @@
+// @vitest-environment jsdom
+import { expect, test, vi } from "vitest";
+import { createApp, h } from "vue";
+import { get, post } from "../../api/client.ts";
+import { i18n } from "../../words/index.ts";
+import EditionView from "./EditionView.vue";
+import type { EditionListed } from "./editions.ts";
+
+vi.mock("vue-router", () => ({ useRoute: () => ({ query: {} }), useRouter: () => ({}) }));
+vi.mock(import("../../api/client.ts"), async (original) => ({ ...(await original()), get: vi.fn(), post: vi.fn() }));
+vi.mock("../../parts/CellMap.vue", () => ({ default: { render: () => null } }));
+vi.mock("./LineageList.vue", () => ({ default: { render: () => null } }));
+
+test("a draft that was repaired is not published before what it moves now could be read", async () => {
+  i18n.global.locale.value = "zh-CN";
+  const listed = { edition_id: "e", layer: "base", number: 2, state: "draft", created_at: "2026-03-01T08:00:00Z", published_at: null } as EditionListed;
+  const runs: (() => void)[] = [];
+  vi.mocked(get).mockImplementation((path) => {
+    const told = String(path).split("/").at(-1)!;
+    if (told.startsWith("dry-run")) return new Promise((give) => runs.push(() => give({ moves: { count: 0, types: {}, pairs: [] } })));
+    if (told === "balance") return Promise.resolve({ cells: [] });
+    if (told === "repairs") return Promise.resolve({ repairs: [{ repair_id: "r", kind: "gap", cells: [], zh: "补上", en: "fill", changes: [] }] });
+    return Promise.resolve({ edition: listed, certificate: { ok: true, problems: [], counts: { cells: 1, errors: 0, warnings: 0 } }, cells: { type: "FeatureCollection", features: [] } });
+  });
+  const app = createApp({ render: () => h(EditionView, { listed, renew: () => Promise.resolve() }) });
+  app.use(i18n).component("RouterLink", { render: () => null });
+  const page = document.body.appendChild(document.createElement("div"));
+  app.mount(page);
+  const button = (words: string) => [...page.querySelectorAll("button")].find((one) => one.textContent === words)!;
+  await vi.waitFor(() => expect(runs.length).toBe(1));
+  runs[0]!();
+  await vi.waitFor(() => expect(button("发布这一版").disabled).toBe(false));
+  vi.mocked(post).mockResolvedValueOnce({});
+  await vi.waitFor(() => expect(button("修复")).toBeDefined());
+  let told!: (whole: object) => void;
+  const answer = vi.mocked(get).getMockImplementation()!;
+  vi.mocked(get).mockImplementation((path, ...rest) => (String(path).endsWith("/e/balance") ? new Promise((give) => (told = give)) : answer(path, ...rest)));
+  button("修复").click();
+  await vi.waitFor(() => expect(told).toBeDefined());
+  expect(page.textContent).not.toContain("不会移动任何记录");
+  told({ cells: [] });
+  await vi.waitFor(() => expect(runs.length).toBe(2));
+  expect(button("发布这一版").disabled).toBe(true);
+  runs[1]!();
+  await vi.waitFor(() => expect(button("发布这一版").disabled).toBe(false));
+  app.unmount();
+});
