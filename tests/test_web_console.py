@@ -74,7 +74,7 @@ def test_a_cell_opens_from_the_table_and_its_households_from_the_cell(office_pag
     sign_in(office_page, demo_site)
     label = office_page.locator(".cell-label", has_text=re.compile("^第七"))
     label.wait_for(state="attached")
-    office_page.wait_for_function("isQuietAt('/')")  # the map has taken its place
+    office_page.wait_for_function("() => isQuietAt('/')")  # the map has taken its place
     word = label.bounding_box()
     assert word is not None
     office_page.mouse.click(word["x"] + word["width"] / 2 + 30, word["y"] + word["height"] / 2)
