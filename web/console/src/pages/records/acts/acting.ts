@@ -35,8 +35,8 @@ export interface Acting {
   busy: ShallowRef<boolean>;
   /** What is wrong, by the name of the field or argument. */
   wrong: ShallowRef<Record<string, string>>;
-  /** Write a group: whether the server has it, whatever became of it; null where it refused it, and nothing was written. */
-  act(acts: readonly Act[], seen: Seen, done: string): Promise<"stands" | "waits" | null>;
+  /** Write a group: whether the server has it, whatever became of it; null where it refused it, and nothing was written. `fine`: what it may become, as for `tellOutcome`. */
+  act(acts: readonly Act[], seen: Seen, done: string, fine?: readonly string[]): Promise<"stands" | "waits" | null>;
 }
 
 export function useActing(): Acting {
@@ -46,14 +46,14 @@ export function useActing(): Acting {
   return {
     busy,
     wrong,
-    async act(acts, seen, done) {
+    async act(acts, seen, done, fine) {
       const asked = JSON.stringify(acts);
       // The same group again after a broken line is the same group: it is not written twice (L6).
       if (asked !== last.asked) last = { asked, operations: operationsOf(acts, seen).map((one) => ({ op_id: newId(), claimed_at: new Date().toISOString(), ...one })) };
       busy.value = true;
       wrong.value = {};
       try {
-        return tellOutcome(await write(last.operations), done) ? "stands" : "waits";
+        return tellOutcome(await write(last.operations), done, fine) ? "stands" : "waits";
       } catch (error) {
         if (!(error instanceof Problem) || error.errors.length === 0) complain(error);
         else wrong.value = Object.fromEntries(error.errors.map((one) => [/\/(?:set|arguments)\/([^/]+)/.exec(one.pointer)?.[1] ?? "", fault(one)]));
