@@ -13,9 +13,11 @@ export function readValue(type: string, name: string, given: ConflictValue | nul
   if (isLabel(label)) return say(label);
   if (Array.isArray(label) && label.length) return label.map((one) => (isLabel(one) ? say(one) : String(one))).join(comma());
   const codelist = fieldOf(type, name)?.codelist;
-  if (codelist && typeof value === "string") return say(codesOf(codelist).find((one) => one.code === value)?.label, typeof label === "string" ? label : value);
-  if (typeof label === "string" && label) return label;
+  const known = (code: unknown) => codesOf(codelist!).find((one) => one.code === code)?.label;
+  if (codelist && typeof value === "string") return say(known(value), typeof label === "string" ? label : value);
+  if (codelist && Array.isArray(value) && value.every(known)) return value.map((one) => say(known(one))).join(comma());
   if (typeof value === "boolean") return t(value ? "common.yes" : "common.no");
+  if (typeof label === "string" && label) return label;
   if (Array.isArray(value)) return value.join(comma());
   if (typeof value === "object") {
     const held = value as { mask?: string; lon?: number; lat?: number };
