@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -22,6 +21,7 @@ from server.services import roster_file, rosters, tables
 from server.services.roster_query import DEFAULT_ROWS, LANGUAGES, MOST_ROWS, Query, from_address, from_body
 from server.services.rosters import Ground
 from server.store.database import stamp
+from sync.days import day_at
 
 blueprint = Blueprint("rosters", __name__)
 
@@ -202,7 +202,7 @@ def _answer(
     if kind == "json":
         return json_answer(rosters.page(house, scope, ground, query, auth.look(actor, action, purpose)))
     sheets = roster_file.table(house, scope, ground, query, auth.look(actor, "export", purpose))
-    day = (house.clock() + timedelta(hours=8)).date().isoformat()
+    day = day_at(house.clock())
     title = f"{query.roster.label[query.language]}_{ground.cell_code or ground.name}_{day}.{kind}"
     headers = {"Content-Disposition": f"attachment; filename=roster.{kind}; filename*=UTF-8''{quote(title)}"}
     if kind == "csv":

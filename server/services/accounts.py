@@ -18,6 +18,7 @@ from server.store import installs, people
 from server.store import places as grounds
 from server.store.database import read, stamp, write
 from server.store.people import User
+from sync.days import day_at
 
 OPERATOR = Actor(user_id="~operator", role="admin", community_id=HOUSE, name="dishu")
 """Whoever has the command line of the server."""
@@ -51,10 +52,8 @@ def communities_below(house: House, actor: Actor) -> tuple[str, ...]:
 
 
 def today(house: House) -> str:
-    """The day in the communities (UTC+8, which China has had without change since 1992), as ``2026-03-02``."""
-    from datetime import timedelta
-
-    return (house.clock() + timedelta(hours=8)).date().isoformat()
+    """The day in the communities, as ``2026-03-02``."""
+    return day_at(house.clock())
 
 
 def add_user(

@@ -12,6 +12,7 @@ from server.services.unsealing import learn
 from server.store import assignments as communities
 from server.store import push as reading
 from server.store.database import next_journal_number, read, stamp, write
+from sync.days import day_at
 from sync.digest import made_id
 from sync.effects import REFERENCE, REFERENCE_STREAM, keep_reference
 from sync.feedrows import Counter
@@ -60,7 +61,7 @@ def _announce(connection: Connection, house: House, community_id: str, present: 
     at = stamp(house.clock())
     counters = reading.lock_streams(connection, community_id, {REFERENCE_STREAM})
     records, secrets = reading.load_records(connection, community_id, [made_id(REFERENCE, "forms")])
-    memory = Memory(records=records, place=_nowhere, forms=house.registry.latest, arrived_at=at, today=at[:10])
+    memory = Memory(records=records, place=_nowhere, forms=house.registry.latest, arrived_at=at, today=day_at(at))
     number = next_journal_number(connection)
     operation = Operation(house.new_id(), REFERENCE, SYSTEM_INSTALL, "patch", None, {}, {}, 1, None)
     writer = Writer(SYSTEM_INSTALL, "system", Chain(SYSTEM_INSTALL), system=True)

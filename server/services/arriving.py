@@ -19,6 +19,7 @@ from server.store import commands, crossings, writing
 from server.store import push as reading
 from server.store.database import next_journal_number
 from sync.crossing import LEFT_BEHIND, Arrival, arrive
+from sync.days import day_at
 from sync.digest import made_id
 from sync.feedrows import Counter, streams_of
 from sync.memory import Found, Memory, Prepared, Version, Writer
@@ -69,7 +70,7 @@ def bring(connection: Connection, there: House, here: House, route: Route, left:
         has_cell=places.has_cell,
         forms=here.registry.latest,
         arrived_at=route.at,
-        today=route.at[:10],
+        today=day_at(route.at),
         movable=frozenset(wanted),
         redirects=redirects,
         gone=crossings.departures_of(connection, to_community, {*records, *ids}),

@@ -18,6 +18,7 @@ from server.store import moving as store
 from server.store import push as reading
 from server.store import search, staging, writing
 from server.store.database import next_journal_number
+from sync.days import day_at
 from sync.digest import MODULUS, made_id
 from sync.effects import CARD, REFERENCE, change_fields, keep_card, keep_reference
 from sync.feedrows import PUT, REMOVE, Counter, streams_of
@@ -216,7 +217,7 @@ def carry_cards(
         place=places.place,
         forms=house.registry.latest,
         arrived_at=at,
-        today=at[:10],
+        today=day_at(at),
         movable=frozenset(records),
         children={},
     )

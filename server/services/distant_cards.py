@@ -16,6 +16,7 @@ from server.store import commands, crossings
 from server.store import push as reading
 from server.store.database import next_journal_number, read, stamp, write
 from sync.crossing import follow_card
+from sync.days import day_at
 from sync.feedrows import Counter, streams_of
 from sync.memory import Memory, Writer
 from sync.operation import Operation
@@ -97,7 +98,7 @@ def _follow(house: House, community_id: str, rows: Sequence[Any]) -> int:
             place=places_in_force(connection, str(house.engine.url), community_id).place,
             forms=house.registry.latest,
             arrived_at=at,
-            today=at[:10],
+            today=day_at(at),
             movable=frozenset(cards),
         )
         operation = Operation(house.new_id(), "reference_card", SYSTEM_INSTALL, "patch", None, {}, {}, 1, None)

@@ -21,6 +21,7 @@ from server.store import push as reading
 from server.store.blobs import PHOTOS
 from server.store.database import next_journal_number, read, stamp, write
 from server.store.errors import PlanOutdated
+from sync.days import day_at
 from sync.digest import version_tag
 from sync.feedrows import Counter, stream_changes, streams_of
 from sync.memory import Memory, Version
@@ -289,7 +290,7 @@ def _record(row: Any) -> Record:
 
 def _emptied(house: House, records: Sequence[Record], at: str) -> Memory:
     """The versions that end these records, in working memory, so that streams are told like of any other change."""
-    memory = Memory({one.id: one for one in records}, _nowhere, house.registry.latest, at, at[:10])
+    memory = Memory({one.id: one for one in records}, _nowhere, house.registry.latest, at, day_at(at))
     for one in records:
         memory.touch(one)
         op_id = house.new_id()

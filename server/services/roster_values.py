@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date
 from functools import lru_cache
 from typing import Any
 
@@ -23,6 +23,7 @@ from server.services.roster_source import Source
 from server.services.roster_stays import Stays
 from server.services.tables import Value, joined
 from server.store.rosters import Entry
+from sync.days import day_at
 
 Path = tuple[str, ...]
 Reader = Callable[[Entry], Any]
@@ -283,7 +284,7 @@ class Values:
 
 def china_day(at: str) -> str:
     """The day in the communities (UTC+8) of a stamp."""
-    return (datetime.fromisoformat(at) + timedelta(hours=8)).date().isoformat()
+    return day_at(at)
 
 
 # ---------------------------------------------------------------- comparing and ordering

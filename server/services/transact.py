@@ -27,6 +27,7 @@ from server.store import push as reading
 from server.store.database import next_journal_number
 from server.store.errors import PlanOutdated
 from sync.commanding import targets_of
+from sync.days import day_at
 from sync.digest import made_id
 from sync.feedrows import Counter, streams_of
 from sync.memory import UNPLACED, Crossing, Decided, Memory, Prepared
@@ -273,7 +274,7 @@ def _remember(
         has_cell=places.has_cell,
         forms=house.registry.latest,
         arrived_at=submission.at,
-        today=submission.at[:10],
+        today=day_at(submission.at),
         past=past,
         known=known,
         movable=frozenset({*needs.movers, *moved_ids, *cards}),

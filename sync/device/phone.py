@@ -13,6 +13,7 @@ import orjson
 from forms.definition import RecordType
 from forms.registry import Registry
 from forms.validate import validator
+from sync.days import day_at
 from sync.device import pull as pulling
 from sync.device import push as pushing
 from sync.device import rescue, witness
@@ -258,10 +259,9 @@ class Phone:
         with self.group():
             _, form = self._seen(record_id)
             operation = self._operation(form, "command", record_id, name=name, arguments=arguments)
-            today = self._clock().date().isoformat()
             parts = compose(
                 self._store, self._registry.latest, operation, self.read,
-                lambda household: self.find("person", residence_household=household), today,
+                lambda household: self.find("person", residence_household=household), day_at(self._clock()),
             )  # fmt: skip
             op_id = self._write(operation)
             keep_parts(self._store, self._store.last_n(), parts)

@@ -90,3 +90,16 @@ test("one that is taken while it begins does not ask for the PIN", async () => {
   const engine = await openEngine({ ...parts, store: memoryStore(parts.disk), turn: { take: async ({ lost }) => (queueMicrotask(lost), true), release: () => undefined } });
   expect(engine.state()).toBe("elsewhere");
 });
+
+test("an act that names no day was on the day that it is in China, as the server will count it, whatever zone the phone is set to", async () => {
+  const engine = await enrolled(device(scripted(), new MemoryDisk(), { now: () => Date.UTC(2026, 2, 2, 22, 30) }));
+  const [home, next] = [engine.newId(), engine.newId()];
+  const { ids } = await engine.write([
+    { kind: "create", type: "dwelling", id: home, set: { door_number: "1" } },
+    { kind: "create", type: "dwelling", id: next, set: { door_number: "2" } },
+    { kind: "create", type: "household", set: { kind: "family", dwelling: home } },
+  ]);
+  const household = ids.at(-1) as string;
+  await engine.write([{ kind: "command", name: "move_household", id: household, arguments: { dwelling: next } }]);
+  expect(engine.read(household)?.fields).toMatchObject({ dwelling: next, moved_in_on: "2026-03-03" });
+});
