@@ -238,6 +238,10 @@ def age_of(person: Row) -> int | None:
     return now.year - year - ((now.month, now.day) < (month, day))
 
 
+_RETRIES = 2
+"""As browsers do: a server closes a connection that nobody used for a while, perhaps at the moment of the next request on it."""
+
+
 class Colleague:
     """Somebody who writes through the interface, without a screen."""
 
@@ -249,13 +253,13 @@ class Colleague:
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
         answer = self.context.post(
-            path, data=json.dumps(body), headers={"X-CSRF-Token": self._csrf, "Content-Type": "application/json"}
+            path, data=json.dumps(body), headers={"X-CSRF-Token": self._csrf, "Content-Type": "application/json"}, max_retries=_RETRIES
         )
         assert answer.ok, answer.text()
         return answer.json()
 
     def get(self, path: str) -> Any:
-        answer = self.context.get(path)
+        answer = self.context.get(path, max_retries=_RETRIES)
         assert answer.ok, answer.text()
         return answer.json()
 
