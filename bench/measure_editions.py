@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import orjson
@@ -205,8 +206,5 @@ def _held() -> Iterator[list[tuple[float, float]]]:
             finally:
                 times.append((time.perf_counter() - started, time.thread_time() - cpu))
 
-    database.WriteQueue.turn = timed  # type: ignore[method-assign,assignment]
-    try:
+    with patch.object(database.WriteQueue, "turn", timed):
         yield times
-    finally:
-        database.WriteQueue.turn = turn  # type: ignore[method-assign]

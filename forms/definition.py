@@ -33,7 +33,7 @@ Tree = Mapping[str, Any]
 
 FIELD_TYPES: tuple[str, ...] = get_args(FieldType)
 POLICIES: tuple[str, ...] = get_args(Policy)
-PRIVACY_CLASSES: tuple[str, ...] = get_args(Privacy)
+PRIVACY_CLASSES: tuple[Privacy, ...] = get_args(Privacy)
 TEXT_FORMATS: tuple[str, ...] = get_args(TextFormat)
 
 #: Source name in ``placed_by`` for the record's own location field ``anchor``.

@@ -156,7 +156,7 @@ def _column(item: Mapping[str, Any], base: str, registry: Registry, roster: str,
     first = ends[0]
     if any((end.type, end.codelist) != (first.type, first.codelist) for end in ends):
         raise DefinitionError(roster, f"{at}/path", "the paths end in fields of different kinds")
-    privacy: Privacy = PRIVACY_CLASSES[strictest]  # type: ignore[assignment]  # an element of the literal
+    privacy = PRIVACY_CLASSES[strictest]
     return RosterColumn(
         name=item["name"],
         label=item.get("label", first.label),
@@ -179,7 +179,7 @@ def _derived_column(item: Mapping[str, Any], base: str, registry: Registry, rost
     if derived.base not in (None, record_type):
         raise DefinitionError(roster, f"{at}/derived", f"belongs to a {derived.base}, not to a {record_type}")
     strictest = max(passed, PRIVACY_CLASSES.index(derived.privacy))
-    privacy: Privacy = PRIVACY_CLASSES[strictest]  # type: ignore[assignment]  # an element of the literal
+    privacy = PRIVACY_CLASSES[strictest]
     return RosterColumn(
         name=item["name"],
         label=item.get("label", {"zh": derived.label_zh, "en": derived.label_en}),

@@ -51,6 +51,13 @@ class DeclaredField(fields.Field[Any]):
         return normal
 
 
+class _RecordSchema(Schema):
+    """All errors at once; unknown fields are kept."""
+
+    class Meta:
+        unknown = INCLUDE
+
+
 @cache
 def schema_for(record_type: RecordType) -> type[Schema]:
     """The marshmallow schema class of a record type.
@@ -61,16 +68,7 @@ def schema_for(record_type: RecordType) -> type[Schema]:
     declared: dict[str, fields.Field[Any]] = {
         spec.name: DeclaredField(spec, record_type.units[spec.unit].policy) for spec in record_type.fields.values()
     }
-    base = Schema.from_dict(declared, name=f"{record_type.name}_{record_type.version}")
-
-    class RecordSchema(base):  # type: ignore[misc, valid-type]
-        """All errors at once; unknown fields are kept."""
-
-        class Meta:
-            unknown = INCLUDE
-
-    RecordSchema.__name__ = base.__name__
-    return RecordSchema
+    return _RecordSchema.from_dict(declared, name=f"{record_type.name}_{record_type.version}")
 
 
 @cache
@@ -92,7 +90,7 @@ def judge(record_type: RecordType, values: Any, creating: bool) -> tuple[dict[st
         loaded = _schema(record_type).load(values, partial=not creating)
     except ValidationError as wrong:
         loaded = wrong.valid_data if isinstance(wrong.valid_data, dict) else {}
-        messages: Mapping[str, list[Problem]] = wrong.normalized_messages()  # type: ignore[no-untyped-call]
+        messages: Mapping[str, list[Problem]] = wrong.messages_dict
         errors = [
             field_error(f"/{name}", found)
             for name in record_type.fields

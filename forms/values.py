@@ -208,16 +208,17 @@ def clean_number(value: Any, *, whole: bool, least: float, most: float) -> int |
     """A finite number within inclusive limits; whole decimals become int, as JavaScript writes them."""
     if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
         raise refused("not_integer" if whole else "not_number")
-    if isinstance(value, float):
-        if not math.isfinite(value):
+    number: int | float = value
+    if isinstance(number, float):
+        if not math.isfinite(number):
             raise refused("not_finite")
-        if value.is_integer() and abs(value) <= MAX_WHOLE:
-            value = int(value)
-    if value < least:
+        if number.is_integer() and abs(number) <= MAX_WHOLE:
+            number = int(number)
+    if number < least:
         raise refused("too_small", limit=least)
-    if value > most:
+    if number > most:
         raise refused("too_large", limit=most)
-    return value  # type: ignore[no-any-return]  # narrowed above
+    return number
 
 
 def clean_location(value: Any) -> dict[str, Any]:

@@ -16,13 +16,13 @@ from server.permissions import Actor
 from server.services import audit, templates
 from server.services.looks import Look
 from server.services.roster_grounds import community_ground
-from server.services.roster_values import china_day
 from server.services.tables import XLSX_MEDIA
 from server.services.template_data import Data
 from server.services.template_fill import Trace, fill, saved
 from server.services.template_runs import KEPT_DAYS, folder, moment_asked, scope_of_run, trace_path, write_trace
 from server.store.database import read, stamp
 from server.store.jobs import Job
+from sync.days import day_at
 
 ZIP_MEDIA = "application/zip"
 _UNFIT = re.compile(r'[\\/:*?"<>|\x00-\x1f]+')
@@ -87,7 +87,7 @@ def _filled(house: House, job: Job, cell: str | None, as_of: str) -> tuple[str, 
     with read(house.engine) as connection:
         data = Data(
             house, connection, scope_of_run(job), job.community_id, plan, moment_asked(job), cell=cell,
-            filled_by=job.arguments["actor"]["name"], filled_on=china_day(as_of),
+            filled_by=job.arguments["actor"]["name"], filled_on=day_at(as_of),
         )  # fmt: skip
         found = fill(book, plan, data)
         place = data.ground.name

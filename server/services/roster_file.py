@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from server.house import House
@@ -16,6 +16,7 @@ from server.services.roster_values import has_label, label_of, table_value
 from server.services.tables import Column, Sheet, Value
 from server.store import places as editions
 from server.store.database import read, stamp
+from sync.days import CHINA
 
 _ZH, _EN = 0, 1
 _WORDS: dict[str, tuple[str, str]] = {
@@ -184,4 +185,4 @@ def _as_seen(query: Query, words: _Words) -> dict[str, Callable[[Any], Any]]:
 
 def minute(at: str) -> str:
     """A stamp as day and minute in the communities (UTC+8)."""
-    return (datetime.fromisoformat(at) + timedelta(hours=8)).strftime("%Y-%m-%d %H:%M")
+    return (datetime.fromisoformat(at) + CHINA).strftime("%Y-%m-%d %H:%M")

@@ -253,7 +253,7 @@ class Values:
         if name == "cell_code":
             return lambda entry: self._cells.get(holder.home) if (holder := self.follow(entry, start)) else None
         if name == "confirmed_on":
-            return lambda entry: china_day(holder.fresh_at) if (holder := self.follow(entry, start)) else None
+            return lambda entry: day_at(holder.fresh_at) if (holder := self.follow(entry, start)) else None
         if name in _COUNTS:
             return lambda entry: (
                 self._counts.get((name, holder.id), 0) if (holder := self.follow(entry, start)) else None
@@ -280,11 +280,6 @@ class Values:
             return derive(name, values, record_id=holder.id, today=self._today)
 
         return read
-
-
-def china_day(at: str) -> str:
-    """The day in the communities (UTC+8) of a stamp."""
-    return day_at(at)
 
 
 # ---------------------------------------------------------------- comparing and ordering

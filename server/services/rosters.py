@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date
 from typing import Any
 
 import orjson
@@ -39,6 +39,7 @@ from server.store import search
 from server.store.database import read, stamp
 from server.store.rosters import Entry
 from server.store.scoping import PLACE_TYPES, Condition
+from sync.days import day_at
 
 __all__ = ["Ground", "cell_ground", "community_ground", "find_roster", "page", "sees_personal"]
 
@@ -169,8 +170,7 @@ class _Run:
             self.groups: list[tuple[str, ...]] = [standing]
         else:
             self.groups = [(home,) for home in self._by_code(standing, falling)]
-        at = datetime.fromisoformat(query.known_at) if query.known_at else house.clock()
-        today = date.fromisoformat(query.as_of) if query.as_of else (at + timedelta(hours=8)).date()
+        today = date.fromisoformat(query.as_of or day_at(query.known_at or house.clock()))
         homes = self._homes(ground.homes)
         self.values = Values(self.source, house.registry, scope, ground.codes, today, homes)
 

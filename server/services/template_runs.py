@@ -17,12 +17,12 @@ from server.services.accounts import today
 from server.services.exports import scope_document, scope_from
 from server.services.looks import Look
 from server.services.roster_grounds import cell_ground
-from server.services.roster_values import china_day
 from server.services.template_data import Moment, moment_of
 from server.services.template_fill import Trace
 from server.store import jobs
 from server.store.database import read, write
 from server.store.jobs import Job
+from sync.days import day_at
 
 if TYPE_CHECKING:
     from server.house import House
@@ -111,7 +111,7 @@ def request_run(
 def moment_asked(job: Job, known_at: str | None = None) -> Moment:
     """The moment that a run speaks of; as it was known at a time where one is given."""
     asked = job.arguments
-    past = asked["day"] < china_day(job.requested_at)
+    past = asked["day"] < day_at(job.requested_at)
     return Moment(asked["day"], asked["begins"], asked["ends"], asked["day"] if past else None, known_at)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 
 from forms.derived import age_on
@@ -20,9 +20,9 @@ from server.services.visit_rules import visit_rules_of
 from server.store import rosters as store
 from server.store.database import read, stamp
 from server.store.rosters import Entry
+from sync.days import CHINA
 
 MOST_ROWS = 10_000
-_CHINA = timedelta(hours=8)
 _PERSONAL = ("household.dwelling", "person.birth_date", "care_status.kind", "visit.outcome")
 
 
@@ -155,7 +155,7 @@ def _local(at: Any) -> datetime | None:
         found = datetime.fromisoformat(str(at))
     except ValueError:
         return None
-    return (found if found.tzinfo is not None else found.replace(tzinfo=UTC)).astimezone(UTC) + _CHINA
+    return (found if found.tzinfo is not None else found.replace(tzinfo=UTC)).astimezone(UTC) + CHINA
 
 
 def _row(one: Due, household: Entry, addresses: Addresses, cells: dict[str, Any], day: date) -> dict[str, Any]:

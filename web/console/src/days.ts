@@ -1,11 +1,11 @@
-// Days as the community counts them: UTC+8 without change since 1992, wherever the screen stands.
+// Days as the community counts them, wherever the screen stands.
+import { dayAt } from "@shared/forms/days.ts";
 
-const SHIFT_MS = 8 * 3_600_000;
 const DAY_MS = 86_400_000;
 
 /** Today in the community, as `2026-03-02`. */
 export function today(now: number = Date.now()): string {
-  return new Date(now + SHIFT_MS).toISOString().slice(0, 10);
+  return dayAt(now);
 }
 
 /** The day in the community so many days ago. */

@@ -1,14 +1,13 @@
 // How what a person did becomes frozen operations in the log: units, bases, values seen (docs/protocol.md, section 2).
 // The twin of sync/device/writing.py.
 
+import { dayAt } from "../forms/days.ts";
 import { same, type Form, type FormRegistry } from "../forms/form.ts";
 import { validate } from "../forms/validate.ts";
 import { COMMAND_TYPES, expand } from "./commands.ts";
 import type { Step, LogRow } from "./kept-types.ts";
 import { EngineError, type Draft, type FieldError, type Fields, type RecordView, type Seen, type Value, type Version, type Written } from "./types.ts";
 
-/** The day is that of the communities, UTC+8, as the server counts it, however a phone's zone is set. */
-const CHINA_MS = 28_800_000;
 const TAKES_MEMBERS: ReadonlySet<string> = new Set(["move_household", "join_households"]);
 export const MAX_GROUP_OPS = 2000;
 export const MAX_GROUP_BYTES = 6_000_000;
@@ -177,7 +176,7 @@ export class Group {
     const takes = TAKES_MEMBERS.has(draft.name) && draft.arguments["community"] === undefined; // into another community everybody goes
     const left = takes && draft.arguments["members"] === undefined ? (draft.arguments["household"] ?? draft.id) : null;
     const given = left === null ? draft.arguments : { ...draft.arguments, members: desk.membersOf(left as string).map((one) => one.id) };
-    const today = new Date(desk.now.getTime() + CHINA_MS).toISOString().slice(0, 10);
+    const today = dayAt(desk.now.getTime()); // as the server counts it, however the phone's zone is set
     const plain = expand(draft.name, { id: draft.id, arguments: given, today }, { read: (id) => desk.read(id), membersOf: (id) => desk.membersOf(id) });
     const bases: Record<string, Base> = {};
     const others: Record<string, Value> = {};
