@@ -310,7 +310,11 @@ def test_what_a_phone_could_not_get_in_is_settled_panel_by_panel(office_page: Pa
     expect(again).to_be_enabled()
     dialog.get_by_label("不填这一项").uncheck()
     dialog.get_by_label("出生日期").fill("1950-12-05")
+    calendar = page.get_by_role("dialog", name="日历")
+    expect(calendar).to_be_visible()
+    assert faults(page, gone=()) == []
     dialog.get_by_label("出生日期").press("Enter")
+    expect(calendar).to_be_hidden()
     assert faults(page) == []
     again.click()
     expect(page.get_by_text("这里没有待办")).to_be_visible()

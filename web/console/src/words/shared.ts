@@ -33,6 +33,7 @@ export const common = {
   edit: ["修改", "Edit"],
   remove: ["删除", "Remove"],
   search: ["查找", "Search"],
+  calendar: ["日历", "Calendar"],
   print: ["打印", "Print"],
   download: ["下载", "Download"],
   copy: ["复制", "Copy"],
