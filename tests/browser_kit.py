@@ -154,6 +154,17 @@ def holds(page: Page, asked: str, arg: Any = None, *, patience_ms: int = 60_000)
     )
 
 
+def at_rest(page: Page) -> None:
+    """Wait until nothing moves or fades on the page: what comes in is set off up to two frames after it stands. What is cut off has ended, too; what turns for ever is left out."""
+    page.evaluate(
+        """async () => {
+            for (let frames = 2; frames > 0; frames--) await new Promise(requestAnimationFrame);
+            const ending = document.getAnimations().filter((one) => one.effect.getComputedTiming().iterations !== Infinity);
+            await Promise.all(ending.map((one) => one.finished.catch(() => null)));
+        }"""
+    )
+
+
 def watched(page: Page) -> Page:
     """The page; when one of its programs fails, the test does."""
 

@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from browser_kit import DEMO_PASSWORD, DemoSite
+from browser_kit import DEMO_PASSWORD, DemoSite, at_rest
 from openpyxl import load_workbook
 from playwright.sync_api import APIRequestContext, Locator, Page, Playwright, expect
 
@@ -289,9 +289,10 @@ class Colleague:
 
 
 def faults(page: Page, gone: tuple[str, ...] = (".el-message", ".el-popper")) -> list[tuple[str, list[str]]]:
-    """What axe says of the page once menus and notices, which pass by themselves, are gone: the rule, and some of the elements. Targets of 24 px are asked for beside its own rules, as Lighthouse does."""
+    """What axe says of the page once menus and notices, which pass by themselves, are gone and nothing moves: the rule, and some of the elements. Targets of 24 px are asked for beside its own rules, as Lighthouse does."""
     for passing in gone:
         expect(page.locator(passing).locator("visible=true")).to_have_count(0)
+    at_rest(page)
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE.read_text())
     told = page.evaluate("() => axe.run(document, { resultTypes: ['violations'], rules: { 'target-size': { enabled: true } } })")

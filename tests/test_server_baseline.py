@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from front_door import COMMUNITY, NEIGHBOUR, problem
 from records_kit import CODE_A, CODE_B, IDS, actor_of, office_with_records, write_operation
@@ -67,6 +69,17 @@ def test_freshness_is_days_since_the_last_confirmation(office, clock):
     assert cells[CODE_A] == {"records": 4, "median_days": 11, "oldest_days": 11}
     assert cells[CODE_B]["oldest_days"] == 11
     assert cells[CODE_B]["records"] == 3
+
+
+def test_who_was_seen_before_breakfast_was_seen_today(office, clock):
+    """Early in the morning in the communities it is the day before in UTC: days are counted there, at any hour."""
+    clock.now = datetime(2026, 3, 2, 22, 30, tzinfo=UTC)  # half past six in the morning of the third
+    for name, values in (("household_b", {"kind": "collective"}), ("wang", {"sex": "2"}), ("old", {"sex": "1"})):
+        write_operation(office.house, actor_of(office, "secretary"), "patch", name, values)
+    for moment, days in ((clock.now, 0), (datetime(2026, 3, 3, 15, 59, tzinfo=UTC), 0), (datetime(2026, 3, 3, 16, tzinfo=UTC), 1)):
+        clock.now = moment
+        east = next(cell for cell in figures(office)["cells"] if cell["code"] == CODE_B)
+        assert east["freshness"] == {"records": 3, "median_days": days, "oldest_days": days}, moment
 
 
 def test_who_may_read_figures(office):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import pytest
 from crossing_kit import (
@@ -209,6 +210,17 @@ def test_s30_killed_in_the_middle_nothing_has_moved(ground, monkeypatch):
             accept(ground, waiting)
     assert ground.record(near.household).life == "live" and there(ground, near.household) is None
     assert accept(ground, waiting)["moved"] == 4
+
+
+def test_s30_who_arrives_without_a_day_arrives_on_the_day_that_it_is_in_china(ground, clock):
+    """S30: half past six in the morning there is the evening before in UTC."""
+    phone = ground.worker(0)
+    near, _ = family(phone)
+    _, waiting = ask(ground, phone, near.household)
+    clock.now = datetime(2026, 3, 2, 22, 30, tzinfo=UTC)
+    accept(ground, waiting, crossing.Place(dwelling=dwelling_there(ground)))
+    assert json.loads(there(ground, near.household).fields)["moved_in_on"] == "2026-03-03"
+    assert {json.loads(there(ground, one).fields)["resident_from"] for one in near.persons} == {"2026-03-03"}
 
 
 def test_s30_who_comes_back_goes_on_from_where_they_were(ground):

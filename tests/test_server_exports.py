@@ -8,7 +8,7 @@ import os
 import sqlite3
 import subprocess
 import zipfile
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import openpyxl
 import pyogrio
@@ -67,9 +67,11 @@ def test_geojson_holds_every_layer(office):
     assert "owner_text" not in dwelling["properties"]
 
 
-def test_one_layer_is_one_file(office, tmp_path):
-    """A single layer is a plain GeoJSON file that another program reads whole."""
+def test_one_layer_is_one_file(office, tmp_path, clock):
+    """A single layer is a plain GeoJSON file that another program reads whole; its name says the day that it is in the communities."""
+    clock.now = datetime(2026, 3, 2, 22, 30, tzinfo=UTC)
     job, answer = exported(office, layers=["cells"])
+    assert job["file"]["name"].endswith("-2026-03-03.geojson")
     assert job["file"]["media_type"] == "application/geo+json"
     info = pyogrio.read_info(saved(answer, tmp_path / "cells.geojson"))
     assert (info["features"], info["geometry_type"]) == (2, "Polygon")

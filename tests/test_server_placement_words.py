@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from server_kit import COMMUNITY, SIZE, anchor, create, furnish, home, open_ground, operation, patch
@@ -23,8 +24,8 @@ from sync.memory import UNPLACED
 
 
 @pytest.fixture
-def ground(prepared_database, tmp_path):
-    ground = open_ground(prepared_database(furnish), tmp_path)
+def ground(prepared_database, tmp_path, clock):
+    ground = open_ground(prepared_database(furnish), tmp_path, clock)
     yield ground
     recount(ground)
     report = verify(ground.house)
@@ -115,6 +116,16 @@ def test_the_secretarys_pin_beats_geometry_and_moves_everything_along(ground):
     assert ground.record(made.household).home == ground.streams[2], "a new fix does not undo the pin"
     placement.pin(ground.house, ground.secretary, WHOLE, COMMUNITY, "building", made.building, cell=None)
     assert ground.record(made.household).home == ground.streams[1]
+
+
+def test_a_pin_is_of_the_day_that_it_was_in_china(ground, clock):
+    """Before eight in the morning there it is the day before in UTC."""
+    phone = ground.worker(0)
+    made = home(0, "张一")
+    phone.write(*made.operations)
+    clock.now = datetime(2026, 3, 2, 22, 30, tzinfo=UTC)
+    pinned(ground, "building", made.building, ground.cells[2])
+    assert "于 2026-03-03 指定" in told(ground, "building", made.building)["zh"]
 
 
 def test_who_reads_no_personal_fields_reads_no_reason(ground):

@@ -8,9 +8,8 @@ import zipfile
 
 import pytest
 from browser_kit import DemoSite
-from console_kit import COMMUNITY, Colleague, age_of, choose, open_part, rows_of, shown_count, sign_in
+from console_kit import COMMUNITY, Colleague, age_of, choose, faults, open_part, rows_of, shown_count, sign_in
 from playwright.sync_api import Page, Playwright, expect
-from test_web_console_imports import serious_faults
 
 from server.house import uuid7
 
@@ -34,7 +33,7 @@ def test_every_figure_of_the_work_in_a_cell_opens_as_many_rows(office_page: Page
     for name, (column, expected) in columns.items():
         page.goto(f"{demo_site.url}/#/cells/progress")
         row = page.get_by_role("row").filter(has=page.get_by_role("link", name=cell["name"], exact=True))
-        assert serious_faults(page) == []
+        assert faults(page) == []
         row.get_by_role("cell").nth(column).get_by_role("button").click()
         page.locator("footer.foot").wait_for()
         assert shown_count(page) == expected, name
@@ -57,16 +56,16 @@ def test_counts_stand_on_hexagons_and_the_package_holds_one_cell(office_page: Pa
     page = office_page
     sign_in(page, demo_site)
     open_part(page, "文件")
-    lattice = page.get_by_role("region", name="格网热力图").first
+    lattice = page.get_by_role("region", name="格网热力图")
     with page.expect_response(re.compile("/lattice")) as answer:
         lattice.get_by_role("button", name="看图").click()
     counts = [one["properties"]["count"] for one in answer.value.json()["features"]]
     assert None in counts and any(counts) and not any(0 < count < 10 for count in counts if count is not None)
-    drawn = lattice.locator(".mapbox").get_by_role("region", name="格网热力图")
+    drawn = lattice.locator(".mapbox").get_by_role("region", name="格网地图")
     expect(drawn).to_be_visible()
     expect(lattice.get_by_role("group", name="图例")).to_contain_text("住户")
     page.wait_for_function("() => [...document.querySelectorAll('.mapbox canvas')].some(one => one.getContext('2d').getImageData(0, 0, one.width, one.height).data.some(Boolean))")
-    assert serious_faults(page) == []
+    assert faults(page) == []
     fullest = str(max(filter(None, counts)))
     expect(lattice.locator(".cell-label").filter(has_text=fullest).first).to_have_text(fullest)  # the fullest is told, too
     with page.expect_download() as kept:
@@ -98,7 +97,7 @@ def test_what_belongs_to_a_building_goes_on_behind_the_first_rows(office_page: P
     expect(card.get_by_role("listitem")).to_have_count(12)
     count = int(card.locator("header .faint").inner_text())
     assert count >= 230
-    assert serious_faults(page) == []
+    assert faults(page) == []
     while (more := card.get_by_role("button", name=re.compile("再显示"))).count():
         before = card.get_by_role("listitem").count()
         more.click()

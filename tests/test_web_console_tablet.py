@@ -143,6 +143,7 @@ def test_a_printed_page_has_its_figures_and_nothing_to_press(browser: Browser, d
         page.emulate_media(media="screen")
         go(page, demo_site, where)
         put_on_paper(page)
+        page.wait_for_function("where => isQuietAt(where)", arg=where)  # the map has the sheet's width, too
         assert page.evaluate(SHAPE, False) == [], where
         pressed = "button:not(.tile, .link, th button), .link.no-print, input, select, textarea, .leaflet-control, header.bar, [role=tab]"
         assert page.locator(pressed).locator("visible=true").all_inner_texts() == [], where

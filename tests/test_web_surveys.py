@@ -6,11 +6,10 @@ import re
 from pathlib import Path
 
 from browser_kit import DemoSite
-from console_kit import open_part, sign_in
+from console_kit import faults, open_part, sign_in
 from field_phone import FieldPhone
 from playwright.sync_api import Page, expect
 from survey_kit import dogs
-from test_web_console_imports import serious_faults
 
 
 def test_a_survey_travels_from_a_workbook_to_a_phone_and_back(office_page: Page, phone_page: Page, demo_site: DemoSite, tmp_path: Path):
@@ -27,10 +26,10 @@ def test_a_survey_travels_from_a_workbook_to_a_phone_and_back(office_page: Page,
     office_page.get_by_label("选择调查表").set_input_files(bad)
     reasons = office_page.get_by_role("region", name="不能使用的原因")
     expect(reasons.get_by_role("row").nth(1)).to_contain_text(re.compile(r"survey\s*2\s*A"))
-    assert serious_faults(office_page) == []
+    assert faults(office_page) == []
     office_page.get_by_label("选择调查表").set_input_files(good)
     expect(office_page.get_by_text("可以使用：养犬登记，第 1 版，每户一份")).to_be_visible()
-    expect(office_page.get_by_role("region", name="题目")).to_contain_text("小型 · 大型")
+    expect(office_page.get_by_role("group", name="题目")).to_contain_text("小型 · 大型")
     office_page.get_by_role("button", name="存为草稿").click()
     survey = office_page.get_by_role("region", name="养犬登记")
     expect(survey).to_contain_text("手机上还看不到")
@@ -63,7 +62,7 @@ def test_a_survey_travels_from_a_workbook_to_a_phone_and_back(office_page: Page,
     results = office_page.get_by_role("region", name="汇总")
     expect(results.get_by_role("row", name=re.compile("^有")).first).to_contain_text("100%")
     expect(results).to_contain_text("合计 2")
-    assert serious_faults(office_page) == []
+    assert faults(office_page) == []
     results.get_by_role("row", name=re.compile("^有")).first.get_by_role("button", name="1").click()
     expect(office_page.locator("button.chip.teal")).to_have_count(1)
     office_page.go_back()

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 
 from browser_kit import DemoSite
-from console_kit import open_part, sign_in
+from console_kit import faults, open_part, sign_in
 from field_phone import FieldPhone
 from playwright.sync_api import Page, expect
-from test_web_console_imports import serious_faults
 
 
 def test_a_door_is_due_for_a_reason_and_a_failed_try_moves_it(office_page: Page, phone_page: Page, demo_site: DemoSite):
@@ -33,4 +32,4 @@ def test_a_door_is_due_for_a_reason_and_a_failed_try_moves_it(office_page: Page,
     visits = office_page.get_by_role("region", name="走访")
     visits.get_by_role("button", name=re.compile("今天该访")).click()
     expect(visits.get_by_role("row").nth(1)).to_contain_text(re.compile(r"每( \d+ )?天"))
-    assert serious_faults(office_page) == []
+    assert faults(office_page) == []

@@ -15,6 +15,7 @@ from server.services.erasing import REASONS, By
 from server.store.database import write
 from server.store.erasing import scrub
 from server.store.jobs import finish_queued
+from sync.days import day_at
 
 
 @click.command("erase")
@@ -63,4 +64,4 @@ def _show(seen: dict[str, Any]) -> None:
     for name in seen["databases"]:
         click.echo(f"left for you to delete: {name}, a database that a restore has replaced")
     if seen["backups"]:
-        click.echo(f"{len(seen['backups'])} backups hold it still; the last expires {seen['backups_end'][:10]}")
+        click.echo(f"{len(seen['backups'])} backups hold it still; the last expires {day_at(seen['backups_end'])}")

@@ -26,6 +26,7 @@ from server.jobs.projected import project_geopackage, zone_over
 from server.jobs.projected import told as zone_told
 from server.permissions import Actor, Scope
 from server.services import audit
+from server.services.accounts import today
 from server.services.audit import Look
 from server.services.baseline import baseline
 from server.services.cell_layers import cell_layer, dedicated_layer, figure_layer
@@ -157,10 +158,9 @@ def _finished(house: House, job: Job, part: Path, suffix: str, media: str) -> di
     name = f"{job.job_id}.{suffix}"
     size = part.stat().st_size
     os.replace(part, folder(house) / name)
-    day = stamp(house.clock())[:10]
     return {
         "file": name,
-        "name": f"dishu-{_called(job)}-{day}.{suffix}",
+        "name": f"dishu-{_called(job)}-{today(house)}.{suffix}",
         "media_type": media,
         "size": size,
         "sha256": digest,

@@ -19,6 +19,7 @@ from server.services.figures import guarded
 from server.store import baseline as store
 from server.store.database import read, stamp
 from server.store.scoping import UNPLACED
+from sync.days import day_at
 
 COUNTED = (
     "estate",
@@ -61,7 +62,8 @@ def baseline(house: House, scope: Scope, community_id: str) -> dict[str, Any]:
         cells = store.published_cells(connection, community_id)
         found = home_figures(house, connection, scope, community_id)
     figures = {home: one.types for home, one in found.items()}
-    ages = {home: _ages(one.confirmed, now.date()) for home, one in found.items()}
+    day = date.fromisoformat(day_at(now))
+    ages = {home: _ages(one.confirmed, day) for home, one in found.items()}
     visible = [cell for cell in cells if scope.streams is None or cell_stream(cell.cell_id) in scope.streams]
     answer = {
         "as_of": stamp(now),

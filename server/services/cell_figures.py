@@ -31,13 +31,13 @@ KEPT_COMMUNITIES = 64
 MOST_AT_ONCE = 60
 """Homes that one sweep counts at most; each takes some milliseconds for a thousand records."""
 
-_RULE = 1
+_RULE = 2
 """What the kept figures mean. Raised with their meaning, so that older ones are counted again."""
 
 
 @dataclass(slots=True)
 class HomeFigures:
-    """What is counted in one home stream. ``confirmed`` counts households and persons by the day (UTC) of their last
+    """What is counted in one home stream. ``confirmed`` counts households and persons by the day of their last
     confirmation; ``births`` are the known birth dates of those who live here, in order."""
 
     types: list[TypeFigures] = field(default_factory=list)

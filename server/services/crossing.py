@@ -27,6 +27,7 @@ from server.store.database import read, stamp, write
 from server.store.errors import Busy, PlanOutdated
 from sync.arguments import target_community
 from sync.crossing import LEFT_BEHIND
+from sync.days import day_at
 from sync.memory import Crossing, Decided, Memory, Prepared
 from sync.operation import Operation
 from sync.outcome import ELSEWHERE, ERASED, HELD, MOVED, PROPOSAL, UNCHANGED, Refusal
@@ -195,7 +196,7 @@ def _place(house: House, actor: Actor, asked: Operation, place: Place) -> dict[s
         root = Memory.rooted(commands.redirects_of(connection, actor.community_id, [asked.id]))(asked.id)
         records, _ = reading.load_records(connection, actor.community_id, [root])
     record = records[root]
-    on = asked.arguments.get("on") or stamp(house.clock())[:10]
+    on = asked.arguments.get("on") or day_at(house.clock())
     common: dict[str, Any] = {"type": record.type, "id": record.id, "base": {"v": record.v, "tag": record.tag}}
     if record.type == "household" and place.dwelling is not None:
         given = {"dwelling": place.dwelling, "on": on}

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sync.days import day_at
+
 _METHODS = {
     "survey": ("实测", "survey"), "map_pick": ("地图选点", "map pick"), "gps": ("手机定位", "GPS fix"),
     "address": ("地址匹配", "address match"), "import": ("导入", "imported point"),
@@ -50,10 +52,18 @@ def say(said: Said) -> tuple[str, str]:
     return "；".join(zh for zh, _ in parts) + "。", "; ".join(en for _, en in parts) + "."
 
 
+def _day(at: object) -> str:
+    """The day of a pin; what a phone wrote there may be no instant."""
+    try:
+        return day_at(str(at))
+    except ValueError:
+        return ""
+
+
 def _decision(said: Said, zh: str, en: str) -> tuple[str, str]:
     cell_zh, cell_en = _cell(said.home)
     if said.decision == "pinned" and said.pin is not None:
-        by, day = said.pin.get("by") or "", str(said.pin.get("at") or "")[:10]
+        by, day = said.pin.get("by") or "", _day(said.pin.get("at"))
         reason = said.pin.get("reason") or ""
         verb = ("确认", "confirmed") if said.pin.get("kind") == "confirmed" else ("指定", "pinned")
         cell_zh, cell_en = _cell(said.pin.get("cell"))

@@ -11,6 +11,10 @@ from sqlalchemy import Connection
 from server.permissions import Scope
 from server.store.database import run
 from server.store.scoping import Condition, among, both, is_postgres, json_text, see_community, stream_cut
+from sync.days import day_at
+
+_HOUR = "CASE WHEN SUBSTR(r.fresh_at, 12, 2) < '16' THEN '00' ELSE '16' END"
+"""At 16:00 in UTC the next day begins in the communities."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,16 +114,17 @@ def freshness(connection: Connection, scope: Scope, community_id: str) -> Iterat
     Yields
     ------
     (home, day, count)
-        ``day`` is the ISO date (UTC) of the claimed time, never later than arrival (S9).
+        ``day`` is the ISO date of the claimed time, never later than arrival (S9); it comes up to twice for a home: in UTC it
+        begins the day before.
     """
     cut, values = place_cut(scope, community_id)
     yield from (
-        (row[0], row[1], int(row[2]))
+        (row[0], day_at(f"{row[1]}T{row[2]}Z"), int(row[3]))
         for row in run(
             connection,
-            f"SELECT r.home, SUBSTR(r.fresh_at, 1, 10), COUNT(*) FROM record r "
+            f"SELECT r.home, SUBSTR(r.fresh_at, 1, 10), {_HOUR}, COUNT(*) FROM record r "
             f"WHERE {cut} AND r.type IN ('household', 'person') AND r.life = 'live' "
-            "GROUP BY r.home, SUBSTR(r.fresh_at, 1, 10)",
+            f"GROUP BY r.home, SUBSTR(r.fresh_at, 1, 10), {_HOUR}",
             values,
         )
     )

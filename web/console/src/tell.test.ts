@@ -1,7 +1,7 @@
 // @vitest-environment jsdom
-import { beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test, vi } from "vitest";
 import { Problem } from "./api/client.ts";
-import { ASKED, isWritten, tellOutcome, why } from "./tell.ts";
+import { ago, ASKED, day, isWritten, tellOutcome, when, why } from "./tell.ts";
 import { speak } from "./words/index.ts";
 
 beforeAll(() => speak("zh-CN"));
@@ -34,4 +34,17 @@ test("only what is written looks like success; of several outcomes the worst is 
   expect(tellOutcome({ results: [{ now: { outcome: "held" } }, { now: { outcome: "conflict" } }] }, "已申请", ASKED)).toBe(false);
   expect(isWritten({ results: [{ now: { outcome: "merged" } }, { now: { outcome: "held" } }] })).toBe(false);
   expect([tell("quarantined", "applied"), last()]).toEqual([false, ["error", "未写入，待核对"]]);
+});
+
+test("a moment is told as the day and hour in the communities, wherever the screen stands", () => {
+  speak("zh-CN");
+  const zone = process.env["TZ"];
+  for (const where of ["America/New_York", "Asia/Shanghai", "UTC"]) {
+    process.env["TZ"] = where;
+    expect([when("2026-03-01T22:30:00Z"), day("2026-03-01T22:30:00Z"), when("2026-03-02"), when(null), day("?")]).toEqual(["2026-03-02 06:30", "2026-03-02", "2026-03-02", "", "?"]);
+    vi.setSystemTime("2026-03-02T15:59:00Z");
+    expect([ago("2026-03-01T16:00:00Z"), ago("2026-03-01T15:59:00Z"), ago("2026-02-28")]).toEqual(["今天", "昨天", "2 天前"]);
+  }
+  process.env["TZ"] = zone;
+  vi.useRealTimers();
 });

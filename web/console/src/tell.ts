@@ -3,31 +3,29 @@ import { ElMessage } from "element-plus";
 import { Problem } from "./api/client.ts";
 import type { WriteResult } from "./api/records.ts";
 import type { By } from "./api/types.ts";
+import { today } from "./days.ts";
+import { clockAt, dayAt } from "@shared/forms/days.ts";
 import { MESSAGES } from "@shared/forms/messages.ts";
 import { language, t, word } from "./words/index.ts";
 
-const pad = (n: number) => String(n).padStart(2, "0");
-
-/** A UTC instant as local day and minute; a day stays a day. */
+/** An instant as the day and minute that it was in the communities; a day stays a day. */
 export function when(iso: string | null | undefined): string {
   if (!iso) return "";
   if (/^\d{4}-\d{2}-\d{2}$/.test(iso)) return iso;
-  const at = new Date(iso);
-  if (Number.isNaN(at.getTime())) return iso;
-  return `${day(iso)} ${pad(at.getHours())}:${pad(at.getMinutes())}`;
+  const at = Date.parse(iso);
+  return Number.isNaN(at) ? iso : `${dayAt(at)} ${clockAt(at)}`;
 }
 
 export function day(iso: string | null | undefined): string {
   if (!iso) return "";
   if (/^\d{4}-\d{2}-\d{2}$/.test(iso)) return iso;
-  const at = new Date(iso);
-  return `${at.getFullYear()}-${pad(at.getMonth() + 1)}-${pad(at.getDate())}`;
+  const at = Date.parse(iso);
+  return Number.isNaN(at) ? iso : dayAt(at);
 }
 
 export function ago(iso: string | null | undefined): string {
   if (!iso) return "";
-  const then = new Date(day(iso)).getTime();
-  const days = Math.round((new Date(day(new Date().toISOString())).getTime() - then) / 86_400_000);
+  const days = (Date.parse(today()) - Date.parse(day(iso))) / 86_400_000;
   if (days <= 0) return t("common.today");
   return days === 1 ? t("common.yesterday") : t("common.daysAgo", { n: days });
 }

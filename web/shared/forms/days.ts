@@ -4,3 +4,6 @@ const CHINA_MS = 8 * 3_600_000;
 
 /** The day at an instant in ms, as `2026-03-02`. */
 export const dayAt = (ms: number): string => new Date(ms + CHINA_MS).toISOString().slice(0, 10);
+
+/** The minute there at an instant in ms, as `07:30`. */
+export const clockAt = (ms: number): string => new Date(ms + CHINA_MS).toISOString().slice(11, 16);

@@ -8,6 +8,7 @@ export const files = {
   packageCommunity: ["整个社区", "The whole community"],
   packageArea: ["整个辖区 {code}", "The whole area {code}"],
   lattice: ["格网热力图", "Heat map on a lattice"],
+  latticeMap: ["格网地图", "Map of the lattice"],
   latticeHint: ["按方格或六边形统计，少于 {n} 的格子不显示数", "Counts by squares or hexagons; below {n} none is told"],
   lattice_square: ["方格", "Squares"],
   lattice_hexagon: ["六边形", "Hexagons"],

@@ -28,3 +28,14 @@ test("what the predecessor's phones still hold is told of the cell that is hande
   expect(document.body.textContent).not.toContain("phone of the first");
   app.unmount();
 });
+
+test("nothing is handed over while it is not known what the phones still hold", async () => {
+  vi.mocked(get).mockRejectedValue(new TypeError("line"));
+  const assignment = ref<Assignment | null>(null);
+  const app = createApp({ render: () => h(HandoverDialog, { assignment: assignment.value, workers: [], name: "", onClose: () => (assignment.value = null) }) });
+  app.use(i18n);
+  app.mount(document.body.appendChild(document.createElement("div")));
+  assignment.value = { user_id: "u", assignment_id: "a", cell_id: "c" } as Assignment;
+  await vi.waitFor(() => expect([assignment.value, document.querySelectorAll(".el-message").length]).toEqual([null, 1]));
+  app.unmount();
+});

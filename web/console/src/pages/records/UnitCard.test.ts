@@ -1,7 +1,7 @@
 // @vitest-environment jsdom
 import { ElMessageBox } from "element-plus";
 import { expect, test, vi } from "vitest";
-import { createApp, h, nextTick } from "vue";
+import { createApp, h, nextTick, ref } from "vue";
 import { post } from "../../api/client.ts";
 import type { FactUnit, RecordAnswer } from "../../api/records.ts";
 import { i18n } from "../../words/index.ts";
@@ -59,5 +59,23 @@ test("a fact that was written is shown, and edited again, only as it stands then
   expect([page.querySelector(".pen"), page.querySelector<HTMLInputElement>("form input, form textarea")?.value]).toEqual([null, "new"]);
   read();
   await vi.waitFor(() => expect(page.querySelector(".pen")).not.toBeNull());
+  app.unmount();
+});
+
+test("while the page is read anew no edit begins from what stood before", async () => {
+  const renewing = ref(true);
+  const app = createApp({ render: () => h(UnitCard, { unit, record, writable: true, unmaskable: [], shown: {}, acts: [], renewing: renewing.value }) });
+  app.use(i18n).component("RouterLink", { render: () => null });
+  const page = document.body.appendChild(document.createElement("div"));
+  app.mount(page);
+  const pen = page.querySelector<HTMLButtonElement>(".pen")!;
+  pen.click();
+  await nextTick();
+  expect([pen.disabled, page.querySelector("form")]).toEqual([true, null]);
+  renewing.value = false;
+  await nextTick();
+  pen.click();
+  await nextTick();
+  expect(page.querySelector("form")).not.toBeNull();
   app.unmount();
 });
