@@ -1,5 +1,6 @@
 // Leaving a screen: to where one came from, and only once.
-import type { Router } from "vue-router";
+import type { RouteLocationRaw, Router } from "vue-router";
+import { past } from "./layers.ts";
 
 let underway: Promise<void> | null = null;
 
@@ -23,7 +24,17 @@ async function step(router: Router): Promise<void> {
   });
 }
 
-/** Back from `here`, its work being kept. Nothing happens where the person has gone on already: a step back would take them out of what they do now. */
+/** Whether the person still stands `here`: where they have gone on already, a step of ours would take them out of what they do now. */
+const isAt = (router: Router, here: string): boolean => router.currentRoute.value.fullPath === here;
+
+/** Back from `here`, its work being kept. */
 export async function backFrom(router: Router, here: string): Promise<void> {
-  if (router.currentRoute.value.fullPath === here) await stepBack(router);
+  if (isAt(router, here)) await past(() => stepBack(router));
+}
+
+/** On from `here`, its work being kept, to what takes its place; whether they went. */
+export async function onFrom(router: Router, here: string, to: RouteLocationRaw): Promise<boolean> {
+  if (underway || !isAt(router, here)) return false;
+  await router.replace(to);
+  return true;
 }

@@ -4,6 +4,8 @@ import type { Router, RouterHistory } from "vue-router";
 
 const layers: (() => void)[] = [];
 let isBack = false;
+/** The program itself steps back: that answers nothing that stands open. */
+let isOwn = false;
 
 /** Something stands before the screen from now on; `close` takes it away. What it returns is called once it is gone. */
 export function layer(close: () => void): () => void {
@@ -31,9 +33,15 @@ export function useLayer(open: Ref<boolean>): void {
 /** Whether the way that is being gone is the Back key, the gesture, or a button that does the same. */
 export const byBack = (): boolean => isBack;
 
+/** The program's own step away from a screen: what stands before the screen goes with it. */
+export async function past(step: () => Promise<void>): Promise<void> {
+  isOwn = true;
+  await step().finally(() => (isOwn = false));
+}
+
 /** For a guard that comes before the router's own: whether Back has closed something instead of leaving the screen. */
 export function backCloses(): boolean {
-  const close = isBack ? layers.at(-1) : undefined;
+  const close = isBack && !isOwn ? layers.at(-1) : undefined;
   close?.();
   return close !== undefined;
 }
