@@ -1,11 +1,11 @@
 // What is being typed about one record: values, what is shown, what is wrong, and what will be written.
 import type { Definition, FieldDefinition, FieldError, Fields, Labels, RecordView, Seen, Value } from "@shared/engine/index.ts";
 import { plus } from "@shared/engine/view.ts";
+import { dayAt } from "@shared/forms/days.ts";
 import { holds } from "@shared/forms/evaluate.ts";
 import { residentIdBirth, residentIdOk, residentIdSex } from "@shared/forms/identity.ts";
 import { computed, reactive, ref, shallowRef, type ComputedRef } from "vue";
 import { t } from "../i18n.ts";
-import { localDay } from "../model/day.ts";
 import { ownCodes } from "../model/lines.ts";
 import { engine, reference } from "../session.ts";
 
@@ -81,7 +81,7 @@ export function useDraft(options: { type: string; record: () => RecordView | nul
   };
   const seen = shallowRef(look());
   const stored = computed<Fields>(() => seen.value?.fields ?? {});
-  const today = localDay(Date.now());
+  const today = dayAt(Date.now());
 
   const values = computed<Fields>(() => {
     const all: Fields = { ...stored.value, ...edits };

@@ -1,8 +1,9 @@
 // What is done at a door, as groups of operations: all of a group is kept, or nothing.
 import type { Draft, Fields, RecordView, Seen } from "@shared/engine/index.ts";
+import { dayAt } from "@shared/forms/days.ts";
 import { engine } from "../session.ts";
-import { localDay } from "./day.ts";
 import { sawSomebody } from "./freshness.ts";
+import { dayOf } from "./today.ts";
 
 /** What is asked together; the first name names the fact. */
 export interface Fact {
@@ -53,10 +54,10 @@ export async function onlyThisChanged(householdId: string, recordId: string, { s
   await engine().write([{ kind: "patch", id: recordId, set, seen }, ...unchangedDrafts(householdId), ...visit], place);
 }
 
-/** Visits on this day of the phone on which somebody of the household was met, by whomever. */
+/** Visits of today on which somebody of the household was met, by whomever. */
 function meetingsToday(householdId: string): RecordView[] {
-  const today = localDay(Date.now());
-  return engine().list("visit", { household: householdId }).filter((one) => sawSomebody(one) && localDay(Date.parse(String(one.fields["visited_at"]))) === today);
+  const today = dayAt(Date.now());
+  return engine().list("visit", { household: householdId }).filter((one) => sawSomebody(one) && dayOf(String(one.fields["visited_at"])) === today);
 }
 
 /** Whether somebody of the household was met today. */

@@ -1,8 +1,13 @@
-import { expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { device, enrolled, scripted } from "@shared/engine/kit.ts";
 import type { Fields } from "@shared/engine/index.ts";
 import { attach } from "../session.ts";
 import { lookAt, lookOver } from "./day.ts";
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllEnvs();
+});
 
 test("a door looked at alone stands as it does among all doors, neighbours and care behind it counted", async () => {
   const engine = await enrolled(device(scripted()));
@@ -27,4 +32,21 @@ test("a door looked at alone stands as it does among all doors, neighbours and c
   const all = lookOver(now);
   for (const id of homes) expect(lookAt(id, now)).toStrictEqual(all.byHousehold.get(id));
   expect([lookAt(engine.newId(), now), ...homes.map((id) => lookAt(id, now)?.days)]).toStrictEqual([null, 0, 0, 0]);
+});
+
+test.each(["Asia/Shanghai", "America/Los_Angeles"])("nobody home at eight in the evening was an evening of that day, also where the phone is set to the zone %s: in the morning somebody tries", async (zone) => {
+  vi.stubEnv("TZ", zone);
+  vi.useFakeTimers({ now: Date.parse("2026-03-01T12:00:00+08:00"), toFake: ["Date"] });
+  const engine = await enrolled(device(scripted()));
+  attach(engine);
+  const household = engine.newId();
+  await engine.write([
+    { kind: "create", type: "household", id: household, set: { kind: "family" } },
+    { kind: "create", type: "visit", set: { household, outcome: "no_answer", visited_at: "2026-03-02T20:00:00+08:00" } },
+  ]);
+  const told = engine.reference();
+  const bands = [["evening", 18, 22], ["morning", 8, 12]].map(([name, from_hour, to_hour]) => ({ name, label: { zh: "", en: "" }, from_hour, to_hour }));
+  const visits = { groups: [{ name: "everybody", label: { zh: "", en: "" }, every_days: 90, when: {} }], outcomes: { seen: ["met"], failed: ["no_answer"], office: [] }, retry_days: 1, escalate_after: 3, bands };
+  engine.reference = () => ({ ...told, rules: { visits } }) as never;
+  expect(lookAt(household, Date.parse("2026-03-03T00:30:00+08:00"))?.stands).toMatchObject({ attempts: 1, band: "morning" });
 });

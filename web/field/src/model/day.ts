@@ -1,13 +1,12 @@
 // The day's work: every household on the phone with when it was last seen, oldest first.
 import type { RecordView } from "@shared/engine/index.ts";
+import { clockAt, dayAt } from "@shared/forms/days.ts";
 import { ageOn, arrangement, byUrgency, inForce, isDue, standing, type Due, type HouseholdFacts, type Resident, type VisitFact, type VisitRules } from "@shared/forms/visits.ts";
 import { addressOf } from "./words.ts";
 import { orderKeys } from "./order.ts";
-import { localDay } from "./today.ts";
+import { dayOf } from "./today.ts";
 import { engine } from "../session.ts";
 import { confirmedAt, daysSince, freshness, later, sawSomebody, type Freshness } from "./freshness.ts";
-
-export { localDay };
 
 /** A household as the lists show it. */
 export interface Door {
@@ -64,7 +63,7 @@ interface Seen {
 /** Look over every household on the phone. `nowMs`: the device's time. */
 export function lookOver(nowMs: number): Day {
   const from = engine();
-  const today = localDay(nowMs);
+  const today = dayAt(nowMs);
   const doors = doorsOf({ households: from.list("household"), persons: from.list("person"), visits: from.list("visit"), cares: from.list("care_status") }, nowMs);
   const keys = orderKeys(doors.map((one) => one.address));
   const before = (a: Door, b: Door): number => ((keys.get(a.address) as string) < (keys.get(b.address) as string) ? -1 : 1);
@@ -88,7 +87,7 @@ export function lookAt(householdId: string, nowMs: number): Door | null {
 function doorsOf({ households, persons, visits: visited, cares: cared }: Seen, nowMs: number): Door[] {
   const from = engine();
   const rules = visitRules();
-  const today = localDay(nowMs);
+  const today = dayAt(nowMs);
   const text = (value: unknown): string | null => (typeof value === "string" ? value : null);
   const newest = new Map<string, RecordView>();
   const seen = new Map<string, string>();
@@ -101,7 +100,7 @@ function doorsOf({ households, persons, visits: visited, cares: cared }: Seen, n
     if (before === undefined || Date.parse(String(before.fields["visited_at"])) < Date.parse(at)) newest.set(household, visit);
     if (sawSomebody(visit)) seen.set(household, later(seen.get(household) ?? null, at) as string);
     const ms = Date.parse(at);
-    if (!Number.isNaN(ms)) push(visits, household, { day: localDay(ms), hour: new Date(ms).getHours(), outcome: String(visit.fields["outcome"]), next_on: text(visit.fields["next_visit_on"]) });
+    if (!Number.isNaN(ms)) push(visits, household, { day: dayAt(ms), hour: Number(clockAt(ms).slice(0, 2)), outcome: String(visit.fields["outcome"]), next_on: text(visit.fields["next_visit_on"]) });
   }
   const dwellings = new Map<string, string>();
   for (const household of households) if (typeof household.fields["dwelling"] === "string") dwellings.set(household.id, household.fields["dwelling"]);
@@ -135,7 +134,7 @@ function doorsOf({ households, persons, visits: visited, cares: cared }: Seen, n
     const dwelling = dwellings.get(household.id) ?? null;
     const facts: HouseholdFacts = {
       household_id: household.id,
-      confirmed_on: confirmed === null ? null : localDay(Date.parse(confirmed)),
+      confirmed_on: confirmed === null ? null : dayOf(confirmed),
       ages: ages.get(household.id) ?? [],
       arrangement: dwelling === null ? null : arrangement(dwelling, residents.get(dwelling) ?? [], today),
       occupancy: dwelling === null ? null : text(from.read(dwelling)?.fields["occupancy"]),

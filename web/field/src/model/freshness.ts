@@ -1,6 +1,7 @@
 // How long ago somebody stood at the door: what colours the doors and orders the day.
 import type { RecordView } from "@shared/engine/index.ts";
-import { dayOf, localDay } from "./today.ts";
+import { dayAt } from "@shared/forms/days.ts";
+import { dayOf } from "./today.ts";
 
 const DAY_MS = 86_400_000;
 /** Days after which a household is due; two thirds of it: ageing. */
@@ -13,7 +14,7 @@ export type Freshness = "fresh" | "ageing" | "stale" | "never";
 /** Midnights of this place between an instant or day and now: yesterday evening is one day ago in the morning. Days to come count as 0. */
 export function daysSince(when: string | null | undefined, nowMs: number): number | null {
   const day = when ? dayOf(when) : null;
-  return day === null ? null : Math.max(0, (Date.parse(localDay(nowMs)) - Date.parse(day)) / DAY_MS);
+  return day === null ? null : Math.max(0, (Date.parse(dayAt(nowMs)) - Date.parse(day)) / DAY_MS);
 }
 
 /** The latest time at which a unit of the record was written or confirmed; null where the phone was not told. */

@@ -9,8 +9,8 @@ const audience = {
 const about = (form: object) => ({ form }) as unknown as OpenSurvey;
 const person = (birth_date: string | null) => ({ fields: { birth_date } }) as unknown as RecordView;
 
-test("a survey is due for its audience only, by the day on the phone", () => {
-  vi.useFakeTimers({ now: new Date(2026, 2, 2, 9, 30) });
+test("a survey is due for its audience only, by the day that it is in the communities", () => {
+  vi.useFakeTimers({ now: new Date("2026-03-02T00:30+08:00") });
   expect(isAsked(about({ audience }), person("1946-03-02"))).toBe(true);
   expect(isAsked(about({ audience }), person("1946-03-03"))).toBe(false);
   expect(isAsked(about({ audience }), person(null))).toBe(false);

@@ -1,8 +1,8 @@
 // Special surveys (专项调查): which are open, whom they are about, who has answered on this phone.
 import type { Definition, RecordView, SurveyNote } from "@shared/engine/index.ts";
+import { dayAt } from "@shared/forms/days.ts";
 import { holds } from "@shared/forms/evaluate.ts";
 import { engine, reference } from "../session.ts";
-import { localDay } from "./day.ts";
 
 export interface OpenSurvey extends SurveyNote {
   form: Definition;
@@ -33,7 +33,7 @@ export function answersOf(survey: SurveyNote, id: string): RecordView[] {
 
 /** Whether a survey asks this household or person: by its audience, if it has one. */
 export function isAsked(survey: OpenSurvey, one: RecordView): boolean {
-  return holds(survey.form.audience?.tree, one.fields, localDay(Date.now()));
+  return holds(survey.form.audience?.tree, one.fields, dayAt(Date.now()));
 }
 
 /** Everybody on this phone whom a survey asks: households, or persons who live somewhere, of its audience. */

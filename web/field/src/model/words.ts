@@ -1,5 +1,7 @@
 // Times, sizes and names as people say them.
 import type { Notice, RecordView, Value } from "@shared/engine/index.ts";
+import { clockAt, dayAt } from "@shared/forms/days.ts";
+import { ageOn } from "@shared/forms/visits.ts";
 import { language, say, t } from "../i18n.ts";
 import { engine, outbox, reference } from "../session.ts";
 import { daysSince } from "./freshness.ts";
@@ -17,9 +19,7 @@ export function timeAgo(when: string | null | undefined, nowMs: number = Date.no
   if (!when || days === null) return "";
   if (days >= 14) return dayOf(when) ?? "";
   if (days > 1) return t("app.time.daysAgo", { n: days });
-  const at = new Date(when);
-  const clock = `${String(at.getHours()).padStart(2, "0")}:${String(at.getMinutes()).padStart(2, "0")}`;
-  return t(days === 0 ? "app.time.today" : "app.time.yesterday", { clock });
+  return t(days === 0 ? "app.time.today" : "app.time.yesterday", { clock: clockAt(Date.parse(when)) });
 }
 
 /** What is on this phone only: entries, photos. */
@@ -72,13 +72,9 @@ export function cellName(cellId: string | null): string {
   return cell ? cell.properties.name || cell.properties.code : t("app.cell.other");
 }
 
-/** Whole years; null without a birth date. */
+/** Whole years; null without a birth date and before birth. */
 export function age(birth: Value | undefined, nowMs: number = Date.now()): number | null {
-  if (typeof birth !== "string" || !/^\d{4}-\d{2}-\d{2}/.test(birth)) return null;
-  const now = new Date(nowMs);
-  const [year, month, day] = birth.split("-").map(Number) as [number, number, number];
-  const had = now.getMonth() + 1 > month || (now.getMonth() + 1 === month && now.getDate() >= day);
-  return now.getFullYear() - year - (had ? 0 : 1);
+  return typeof birth === "string" && /^\d{4}-\d{2}-\d{2}$/.test(birth) ? ageOn(birth, dayAt(nowMs)) : null;
 }
 
 /** Where a record is: `石皮巷1幢1单元 101`. */
