@@ -287,6 +287,7 @@ class FieldPhone:
 
     def barriers(self) -> list[str]:
         """What axe finds on the screen that is open, of any weight, and what is tapped there and smaller than a finger, once nothing moves on it."""
+        self.page.evaluate("new Promise((next) => requestAnimationFrame(() => requestAnimationFrame(next)))")  # what slides in begins to in the second frame
         self.page.evaluate("Promise.all(document.getAnimations().filter((one) => one.effect.getComputedTiming().iterations !== Infinity).map((one) => one.finished.catch(() => null))).then(() => null)")  # one that is cut off has ended, too
         if not self.page.evaluate("'axe' in window"):
             self.page.evaluate(AXE.read_text(encoding="utf-8"))

@@ -93,6 +93,7 @@ def test_a_sheet_and_the_wheels_of_a_day_hold_the_keyboard_and_can_be_read_by_ev
         expect(button).to_be_focused()
     assert found == {"走访结果": [], "滚轮选日期": []}
     button.click()
+    expect(dialog).to_be_focused()
     year = phone.page.get_by_role("listbox", name="年").get_by_role("option", selected=True)
     before = int(year.inner_text())
     for key in ("Tab", "Tab", "Tab", "ArrowUp", "ArrowRight", "Home", "ArrowRight", "Home", "Enter"):

@@ -168,6 +168,7 @@ def test_a_newer_program_is_offered_between_households_and_keeps_unsent_work(pho
     phone.page.evaluate("navigator.serviceWorker.getRegistration('/field/').then(one => one.update())")
     holds(phone.page, "async () => (await navigator.serviceWorker.getRegistration('/field/')).waiting !== null", patience_ms=120_000)
     phone.network(False)
+    phone.page.get_by_text("新版本已下载好").wait_for()
     phone.household(household)
     expect(phone.page.get_by_text("新版本已下载好")).to_have_count(0)
     phone.tap("都没变")

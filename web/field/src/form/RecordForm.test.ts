@@ -2,7 +2,7 @@
 import { afterEach, expect, test, vi } from "vitest";
 import { drawn, slowBack, soon } from "../kit-screens.ts";
 
-const made = vi.hoisted(() => ({ photo: (_: Uint8Array): void => undefined }));
+const made = vi.hoisted(() => ({ photo: (_: Uint8Array | Promise<never>): void => undefined }));
 vi.mock("./shrink.ts", () => ({ shrink: () => new Promise((resolve) => (made.photo = resolve)) }));
 
 afterEach(() => void vi.restoreAllMocks());
@@ -30,15 +30,21 @@ test("a movement of a stock that is saved with many taps is one movement, and on
 test.each([
   { why: "saved", leave: "保存" },
   { why: "left by Back", leave: "返回" },
-])("a photo that is still made small when the form is $why belongs to it", async ({ leave }) => {
-  const { engine, go, tap, at, close } = await drawn(({ engine }) => engine.write([{ kind: "create", type: "resource", id, set: stock }]));
+])("a photo that is still made small when the form is $why is waited for in words; where it fails nobody is led past that, and a second one belongs to the form", async ({ leave }) => {
+  const { engine, go, tap, at, says, close } = await drawn(({ engine }) => engine.write([{ kind: "create", type: "resource", id, set: stock }]));
   for (const path of ["/resources", `/edit/${id}`]) await go(path);
   const input = await soon(() => document.querySelector<HTMLInputElement>("#f-photos") ?? expect.fail("no photos"));
   Object.defineProperty(input, "files", { value: [new File(["photo"], "photo.jpg")] });
   Object.defineProperty(input, "value", { value: "", writable: true });
-  input.dispatchEvent(new Event("change"));
+  const taking = (): Promise<void> => soon(() => expect(input.disabled).toBe(false)).then(() => void input.dispatchEvent(new Event("change")));
+  await taking();
   await tap(leave);
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await soon(() => expect(document.querySelector("[type=submit]")?.textContent, "the tap has met something").toBe("照片还在存，请稍等…"));
+  made.photo(Promise.reject(new Error("no answer")));
+  await says("照片没有存上");
+  await at(/^\/edit\//);
+  await taking();
+  await tap(leave);
   made.photo(new Uint8Array([1, 2, 3]));
   await at(/^\/resources$/);
   expect(engine.read(id)?.fields["photos"]).toHaveLength(1);

@@ -1,7 +1,10 @@
 import { afterEach, expect, test, vi } from "vitest";
 import { shrink, smaller } from "./shrink.ts";
 
-afterEach(() => void vi.unstubAllGlobals());
+afterEach(() => {
+  vi.unstubAllGlobals();
+  vi.useRealTimers();
+});
 
 /** A browser with a photo of this size, as its camera wants it seen. */
 function browser(width: number, height: number, decode: (asked: ImageBitmapOptions) => Promise<unknown>) {
@@ -39,4 +42,12 @@ test("a browser that cannot do that, or makes it smaller before it turns it upri
     await shrink(new Blob(["photo"]));
     expect(drawn).toStrictEqual([[image, 0, 0, 960, 1280]]);
   }
+});
+
+test("a photo that the browser never answers for fails after a while, and whoever waits for it goes on", async () => {
+  vi.useFakeTimers();
+  browser(6000, 8000, () => new Promise(() => undefined));
+  const failed = expect(shrink(new Blob(["photo"]))).rejects.toThrow("no answer");
+  await vi.advanceTimersByTimeAsync(60_000);
+  await failed;
 });
