@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser_kit import DEMO_PASSWORD, PATIENCE_MS, DemoSite, holds
+from browser_kit import DEMO_PASSWORD, PATIENCE_MS, DemoSite, at_rest, holds
 from playwright.sync_api import BrowserContext, CDPSession, Locator, Page, Response, expect
 
 from forms.identity import resident_id_check_character
@@ -287,8 +287,7 @@ class FieldPhone:
 
     def barriers(self) -> list[str]:
         """What axe finds on the screen that is open, of any weight, and what is tapped there and smaller than a finger, once nothing moves on it."""
-        self.page.evaluate("new Promise((next) => requestAnimationFrame(() => requestAnimationFrame(next)))")  # what slides in begins to in the second frame
-        self.page.evaluate("Promise.all(document.getAnimations().filter((one) => one.effect.getComputedTiming().iterations !== Infinity).map((one) => one.finished.catch(() => null))).then(() => null)")  # one that is cut off has ended, too
+        at_rest(self.page)
         if not self.page.evaluate("'axe' in window"):
             self.page.evaluate(AXE.read_text(encoding="utf-8"))
         found = self.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
