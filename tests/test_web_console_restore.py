@@ -10,9 +10,8 @@ from urllib.parse import urlsplit
 
 import pytest
 from browser_kit import serving
-from console_kit import Colleague, choose, rows_of, sign_in
+from console_kit import Colleague, choose, faults, rows_of, sign_in
 from playwright.sync_api import Page, Playwright, expect
-from test_web_console_imports import serious_faults
 
 from forms.registry import load_registry
 from server.house import uuid7
@@ -77,7 +76,7 @@ def test_what_a_restore_lost_is_offered_by_phones_and_an_unknown_phone_is_claime
         expect(card.get_by_role("row").filter(has_text="名称")).to_contain_text(re.compile("铁锹和锄头.*铁锹"))
         expect(card.get_by_role("checkbox", name=re.compile("名称"))).not_to_be_checked()
         expect(card.get_by_role("checkbox", name=re.compile("容量|容纳"))).to_be_checked()
-        assert serious_faults(page) == []
+        assert faults(page) == []
         card.get_by_role("button", name="写回选中的 1 项").click()
         expect(page.locator(".el-message--success").last).to_contain_text("已写入")
         expect(card).to_be_hidden()
