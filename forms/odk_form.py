@@ -97,8 +97,8 @@ def entity_lists(registry: Registry) -> tuple[str, ...]:
     return tuple(sorted({name for form in collect_forms(registry).values() for name in form.lists}))
 
 
-def version_of(form: CollectForm, given: str) -> int | None:
-    """The version of the record types by which a form of this version was filled in; None where that cannot be known."""
+def version_of(given: str) -> int | None:
+    """The version of the (first) record type by which a form of this version was filled in; None where that cannot be known."""
     found = _VERSION.fullmatch(given)
     return int(found[1]) if found else None
 
@@ -132,6 +132,7 @@ def _single(record_type: RecordType, *, made_anew: bool = False) -> CollectForm:
     return _form(record_type.name, record_type.label, (part,), [*asked_metadata(record_type.metadata), *_part_rows(part, several=False)])
 
 
+@lru_cache(maxsize=64)
 def survey_form(record_type: RecordType) -> CollectForm:
     """The form of a special survey. Raises DefinitionError where a single form cannot say it."""
     return _single(record_type, made_anew=True)

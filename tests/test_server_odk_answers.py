@@ -381,3 +381,18 @@ def test_a_special_survey_is_a_form_of_collect_while_it_is_open(ground, place):
     assert len(phone.xml(f"/formList?formID={NAME}")) == 0
     late = filled(form, new(NAME, {"household": made.household, "has_dog": "no"}))
     assert phone.post(late).status_code == 201
+
+
+def test_a_question_that_a_later_version_dropped_is_still_answered_by_who_had_the_earlier_one(ground, place):
+    """L5: filled in without a line before the second version went live, the form brings every answer, also to what is asked no more."""
+    made, _ = place
+    phone, office = collect(ground, 0), Person(ground.app.test_client())
+    assert office.sign_in("secretary-1", PASSWORD).status_code == 200
+    go_live(office, COMMUNITY)
+    first = collect_forms(at_home(ground.house, COMMUNITY).registry)[NAME]
+    one = new(NAME, {"household": made.household, "has_dog": "yes", "dogs_count": "2", "sizes": "small", "words": "第一版才有的题"})
+    rows = [["select_one yes", "has_dog", "家里有没有狗", "Any dog?", "yes"], ["integer", "dogs_count", "几只", "How many"]]
+    go_live(office, COMMUNITY, dogs(2, rows=rows), 2)
+    assert phone.send(filled(first, one)) == "已收到"
+    kept = ground.fields(one["id"])
+    assert (kept["dogs_count"], kept["sizes"], kept["words"]) == (2, ["small"], "第一版才有的题")

@@ -12,8 +12,9 @@ from typing import Any
 
 import orjson
 
+from forms.errors import DefinitionError
 from forms.odk_answers import Entity, Submission, SubmissionUnreadable, entities_of, metadata_of, read_submission
-from forms.odk_form import CollectForm, collect_forms, version_of
+from forms.odk_form import CollectForm, collect_forms, survey_form, version_of
 from server.errors import AlreadyExists, InputError, InvalidInput, NotFound
 from server.house import House
 from server.permissions import Actor
@@ -115,15 +116,24 @@ def _row(house: House, community_id: str, instance_id: str) -> Any | None:
 
 
 def _form(house: House, submission: Submission) -> tuple[CollectForm, int]:
-    form = collect_forms(house.registry).get(submission.form_id)
-    if form is None:
+    """The form that was filled in and its version: of a special survey that very one, for a later one may have dropped what was answered."""
+    registry, form_id = house.registry, submission.form_id
+    form = None if form_id in registry.surveys else collect_forms(registry).get(form_id)
+    if form is None and form_id not in registry.surveys:
         raise NotFound("there is no such form", errors=[InputError("/id", "unknown_form", "no form of this id")])
-    version = version_of(form, submission.form_version)
-    if version is None or house.registry.get(form.parts[0].record_type.name, version) is None:
-        raise InvalidInput(
-            "this version of the form is not known", errors=[InputError("/version", "unknown_version", "never given out")]
-        )
-    return form, version
+    unknown = InvalidInput(
+        "this version of the form is not known", errors=[InputError("/version", "unknown_version", "never given out")]
+    )
+    version = version_of(submission.form_version)
+    if version is None:
+        raise unknown
+    asked = registry.get(form_id if form is None else form.parts[0].record_type.name, version)
+    if asked is None:
+        raise unknown
+    try:
+        return form or survey_form(asked), version
+    except DefinitionError as none:  # no form says that version
+        raise unknown from none
 
 
 def _take_first(
