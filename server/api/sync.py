@@ -241,7 +241,7 @@ def _scope(value: Any) -> tuple[int, int]:
     last_n = value.get("last_n", 0) if isinstance(value, dict) else None
     if not is_number(version) or not is_number(last_n):
         raise wrong("/scope", "an object with version and last_n")
-    return int(version), int(last_n)  # type: ignore[arg-type]
+    return version, last_n
 
 
 def _departures(value: Any) -> tuple[str, int]:
@@ -251,7 +251,7 @@ def _departures(value: Any) -> tuple[str, int]:
     last_n = value.get("last_n") if isinstance(value, dict) else None
     if not isinstance(seen, str) or not is_number(last_n):
         raise wrong("/departures", "an object with seen (text) and last_n (whole number), or null")
-    return seen, int(last_n)  # type: ignore[arg-type]
+    return seen, last_n
 
 
 def _taken(value: Any) -> tuple[tuple[str, int, int], ...]:

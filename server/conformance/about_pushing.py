@@ -11,8 +11,8 @@ from server.conformance.rules import rule
 from server.house import uuid7
 
 
-def _now(results: list[dict[str, object]]) -> list[tuple[str, object]]:
-    return [(one["now"]["outcome"], one["now"]["reason"]) for one in results]  # type: ignore[index]
+def _now(results: list[dict[str, Any]]) -> list[tuple[str, str | None]]:
+    return [(one["now"]["outcome"], one["now"]["reason"]) for one in results]
 
 
 @rule("L6a")
