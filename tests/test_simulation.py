@@ -6,13 +6,19 @@ import logging
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
+from types import SimpleNamespace
 
+import orjson
 import pytest
 from click.testing import CliRunner
 
 from server.cli import main
-from server.simulation import acts, laws, play, world
+from server.services import carry
+from server.simulation import acts, archives, laws, play, world
 from server.simulation.shelf import quick_folder
+from sync.device import pull as pulling
+from sync.device.copies import keep_rows
 
 FAULTS = sorted(acts.FAULTS)
 
@@ -92,7 +98,7 @@ def test_everything_that_can_go_wrong_is_played(folder):
     for words in (
         "has forms 2, the server 1", "program is renewed", "republished with borders", "is killed while the office works", "is copied to phone",
         "an older copy is put back", "a backup is made", "is restored", "Offline cut", "the server is killed", "is killed at", "bad line", "a late /api", "is off by", "loses cell", "nonsense",
-        "settles", "merge_persons",
+        "settles", "merge_persons", "(sync)", "(new_home)", "(edit)", "(archive)", "(arrival)", "(tidy)", "(renew)",
     ):  # fmt: skip
         assert words in told, words
 
@@ -112,6 +118,67 @@ def test_a_fault_of_the_program_is_found_and_told_shortly(folder, monkeypatch):
     assert broken.wrong is not None and broken.wrong.startswith("LawBroken: L5")
     found = play.shortest(broken, phones=2, steps=6, faults=[], folder=folder)
     assert found.wrong is not None and len(found.lines) < len(broken.lines)
+
+
+def test_a_value_that_is_another_one_on_a_phone_is_found(folder, monkeypatch):
+    """L7: counts and digests hold no values; a pull that keeps another value than was sent does not pass."""
+    def keep(store, epoch, rows):
+        for row in rows:
+            if row["kind"] == "PUT" and row["record"].get("type") == "dwelling":
+                row["record"]["fields"]["door_number"] += "0"
+        keep_rows(store, epoch, rows)
+
+    monkeypatch.setattr(pulling, "keep_rows", keep)
+    wrong = play.play(7, phones=2, steps=6, faults=[], folder=folder).wrong
+    assert wrong is not None and "has another field door_number than the server" in wrong
+
+
+def test_a_value_that_is_hidden_is_found(folder, monkeypatch):
+    """L5: a server that writes over a value and keeps it nowhere does not pass, though every operation is there with its outcome."""
+    seal = carry.DataKeys.seal
+
+    def forget(keys, subject, content):
+        said = orjson.loads(content)
+        if "previous" in said:
+            said = {**said, "previous": {}, "set_aside": {}}
+        return seal(keys, subject, orjson.dumps(said))
+
+    monkeypatch.setattr(carry.DataKeys, "seal", forget)
+    monkeypatch.setattr(laws, "verify", lambda *_, **__: SimpleNamespace(agrees=True))  # it would tell this by deciding again
+    found = [play.play(seed, phones=2, steps=14, faults=[], folder=folder).wrong for seed in range(3)]
+    assert any(one is not None and "is in no record, history or conflict" in one for one in found), found
+
+
+def test_what_a_backup_held_is_owed_after_it_was_restored(tmp_path):
+    """L5, S25: phones have forgotten what two backups hold; a database put back without it does not pass, one with it does."""
+    story = world.World(tmp_path / "story", "owed", world.shelf_of(tmp_path))
+    story.folder.mkdir()
+    story.open()
+    try:
+        for cell in range(3):
+            story.assign(0, cell)
+        phone = story.add_phone(0)
+        phone.pull()
+        story.back_up()
+        story.start()
+        acts.new_home(story, Random(1))
+        acts.sync_once(phone)
+        story.book.note(story.phones)
+        for _ in range(2):
+            archives.archive(story, SimpleNamespace(random=lambda: 0.0))
+        acts.sync_once(phone)
+        assert phone.operations() == [] and len(story.book.owed) > 3
+        held = dict(story.book._held)
+        archives.archive(story, SimpleNamespace(random=lambda: 1.0, randrange=lambda count: count - 1))
+        laws.settle(story)
+        laws.check(story)
+        story.book._held["copy0"] = held[story.archives[1][0].name]
+        story.copy_back(Random(1))  # what was copied before anything was written
+        laws.settle(story)
+        with pytest.raises(laws.LawBroken, match="operations that were written are not at the server"):
+            laws.check(story)
+    finally:
+        story.close()
 
 
 def test_the_command_says_what_was_played():

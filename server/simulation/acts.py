@@ -17,13 +17,13 @@ from sync.device import (
     InvalidFields,
     Offline,
     Phone,
-    PhoneError,
     Refused,
     Revoked,
     ServerBusy,
     UnknownRecord,
     WrongArguments,
 )
+from sync.device.store import Fault, no_fault
 from sync.device.view import RecordView
 
 Act = Callable[[World, Random], str]
@@ -245,26 +245,30 @@ def late_request(world: World, random: Random) -> str:
 
 
 def killed_phone(world: World, random: Random) -> str:
-    """A phone dies at one of its writes while it syncs, and is started again."""
-    number, phone = _phone(world, random)
-    left = random.randrange(1, 12)
+    """A phone dies at one of its writes, while it syncs or while somebody writes on it, and is started again."""
+    act = random.choice((sync, sync, sync, sync, new_home, edit, look, command, settle_at_the_door))
+    left = random.randrange(1, 12 if act is sync else 4)
 
-    def fault(step: str) -> None:
-        nonlocal left
-        left -= 1
-        if left <= 0:
-            raise PhoneKilled(step)
+    def fault(number: int) -> Fault:
+        def fall(step: str) -> None:
+            nonlocal left
+            left -= 1
+            if left <= 0:
+                raise PhoneKilled(number, step)
 
-    phone.on_fault(fault)
+        return fall
+
+    for number, phone in enumerate(world.phones):
+        phone.on_fault(fault(number))
     try:
-        said = sync_once(phone)
+        return f"{act(world, random)}; the phone lives"
     except PhoneKilled as killed:
+        number, step = killed.args
         world.reopen(number)
-        return f"phone {number} is killed at {killed}"
-    except PhoneError as error:
-        said = type(error).__name__
-    phone.on_fault(lambda step: None)
-    return f"phone {number} syncs and lives: {said}"
+        return f"phone {number} is killed at {step} ({act.__name__})"
+    finally:
+        for phone in world.phones:
+            phone.on_fault(no_fault)
 
 
 def killed_server(world: World, random: Random) -> str:

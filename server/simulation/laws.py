@@ -1,4 +1,4 @@
-"""What must hold when everybody has synced: L5 to L8 and L10, asked of the phones and of the server."""
+"""What must hold when everybody has synced: L5 to L8 and L10, asked of the phones and of the server, and of every value."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from server.services.verify import verify
 from server.simulation.acts import sync_once
 from server.simulation.neighbour import NEIGHBOUR, astray
 from server.simulation.office import confirm_devices
+from server.simulation.values import differing, hidden
 from server.simulation.world import COMMUNITY, World
 from server.store import crossings, pull, push
 from server.store.database import read, run
@@ -53,6 +54,7 @@ def check(world: World) -> None:
     report = verify(world.house, again=True)
     if not report.agrees:
         raise LawBroken(f"L7: journal and database differ: {report.difference}")
+    check_owed(world)
     idle = waits_in_vain(world.house, (COMMUNITY, NEIGHBOUR))
     if idle is not None:
         raise LawBroken(f"S14: {idle}")
@@ -73,6 +75,12 @@ def check(world: World) -> None:
             found = (theirs[1], theirs[2]) if theirs is not None else (0, "0" * 32)
             if expected != found:
                 raise LawBroken(f"L8: phone {number}, stream {stream}: the phone has {expected}, the server {found}")
+        wrong = differing(world, phone)
+        if wrong is not None:
+            raise LawBroken(f"L7: phone {number}: {wrong}")
+    nowhere = hidden(world)
+    if nowhere is not None:
+        raise LawBroken(f"L5: {nowhere}")
 
 
 def waits_in_vain(house: House, community_ids: Sequence[str]) -> str | None:
@@ -121,12 +129,10 @@ def _check_log(world: World, number: int) -> None:
             )
 
 
-def check_acknowledged(world: World, acknowledged: set[str]) -> None:
-    """L5: without a restore, everything that was ever acknowledged is there."""
-    if world.restored:
-        return
+def check_owed(world: World) -> None:
+    """L5: whatever was ever written is there; after a restore what the backup held, and what phones still had to offer again (S25)."""
     with read(world.house.engine) as connection:
-        rows = push.seen_operations(connection, COMMUNITY, sorted(acknowledged))
-    lost = acknowledged - rows.keys()
+        rows = push.seen_operations(connection, COMMUNITY, sorted(world.book.owed))
+    lost = world.book.owed - rows.keys()
     if lost:
-        raise LawBroken(f"L5: {len(lost)} acknowledged operations are not at the server")
+        raise LawBroken(f"L5: {len(lost)} operations that were written are not at the server")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import suppress
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -54,10 +55,23 @@ def moves(world: World, random: Random) -> str:
     if draw < 0.4:
         return _ask(world, random)
     if draw < 0.8:
-        return _answer(world, random, NEIGHBOUR)
+        return arrival(world, random)
     if draw < 0.87:
         return _send_back(world, random)
     return _from_memory(world, random) if draw < 0.97 else _answer(world, random, world.secretary.community_id)
+
+
+def ask_away(world: World, random: Random) -> None:
+    """Somebody is asked away, and the request has come to the server, if the phones have a line."""
+    _ask(world, random)
+    for phone in world.phones:
+        with suppress(PhoneError):
+            phone.sync()
+
+
+def arrival(world: World, random: Random) -> str:
+    """The neighbour decides about whoever wants to come."""
+    return _answer(world, random, NEIGHBOUR)
 
 
 def _from_memory(world: World, random: Random) -> str:

@@ -9,10 +9,13 @@ from server.permissions import Scope
 from server.services import deciding, settling, unconfirmed
 from server.services.audit import Look
 from server.services.release import sweep
+from server.simulation.archives import archive
+from server.simulation.neighbour import arrival, ask_away, moves
 from server.simulation.world import CELLS, COMMUNITY, ServerKilled, World
 from server.store import commands, installs
 from server.store import inbox as store
-from server.store.database import read
+from server.store.database import read, write
+from server.store.search import fold
 
 _WHOLE = Scope((COMMUNITY,))
 
@@ -41,19 +44,34 @@ def other_forms(world: World, random: Random) -> str:
     """A newer program with newer forms: on a phone, before or after the server has it; or on the server."""
     number = random.randrange(len(world.phones) + 1)
     if number == len(world.phones):
-        world.release_forms()
-        sweep(world.house)
-        return "the server's program is renewed, with newer forms"
+        return renew(world, random)
     world.forms[number] = 3 - world.forms[number] if random.random() < 0.2 else 2
     world.newest = max(world.newest, world.forms[number])
     world.reopen(number)
     return f"phone {number} has forms {world.forms[number]}, the server {world.released}"
 
 
+def renew(world: World, random: Random) -> str:
+    """The server's program is replaced by one with newer forms, and releases what waited for them."""
+    world.release_forms()
+    sweep(world.house)
+    return "the server's program is renewed, with newer forms"
+
+
+def tidy(world: World, random: Random) -> str:
+    """What the search finds is folded together, and what waits is looked through, as every night and every minute."""
+    with write(world.house.engine) as connection:
+        fold(connection, COMMUNITY)
+    sweep(world.house)
+    return "the server tidies up"
+
+
 def killed_office(world: World, random: Random) -> str:
     """The server dies between two statements while the office works, and is started again."""
-    act = random.choice((secretary, reassign, republish))
-    world.statements_left = random.randrange(1, 40)
+    act = random.choice((secretary, reassign, republish, archive, tidy, renew, moves, arrival))
+    if act is arrival:
+        ask_away(world, random)
+    world.statements_left = random.randrange(1, random.choice((8, 20, 40, 400)))
     try:
         said = act(world, random)
     except ServerKilled:

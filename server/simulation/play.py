@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 
 from server.simulation.acts import FAULTS, WORK, Act, new_home, sync_once
-from server.simulation.laws import LawBroken, check, check_acknowledged, settle
+from server.simulation.laws import LawBroken, check, settle
 from server.simulation.world import World, shelf_of
 from sync.device import InvalidFields, PhoneError, UnknownRecord
 
@@ -52,7 +52,6 @@ def play(
     place = Path(tempfile.mkdtemp(prefix=f"story-{seed}-", dir=folder))
     world = World(place, str(seed), shelf_of(folder, database))
     acts: list[Act] = [*WORK, *(FAULTS[name] for name in faults)]
-    acknowledged: set[str] = set()
     try:
         world.open()
         _people(world, Random(f"{seed}/people"), phones)
@@ -65,11 +64,9 @@ def play(
             except (UnknownRecord, InvalidFields) as error:  # what the phone does not let anybody do
                 line = f"a phone refuses: {error}"
             story.lines[-1] = (step, line)
-            for phone in world.phones:
-                acknowledged |= {one.op_id for one in phone.operations() if one.acknowledged}
+            world.book.note(world.phones)
         settle(world)
         check(world)
-        check_acknowledged(world, acknowledged)
         for phone in world.phones:
             story.operations += len(phone.operations())
             story.outcomes.update(str(one.outcome) for one in phone.operations())

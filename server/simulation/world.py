@@ -29,6 +29,7 @@ from server.services.accounts import OPERATOR
 from server.services.announce import announce_forms
 from server.services.editions import publish_edition
 from server.settings import Settings
+from server.simulation.book import Book
 from server.simulation.neighbour import furnish_neighbour
 from server.simulation.shelf import Databases, Files, Shelf
 from server.start import prepare
@@ -217,7 +218,7 @@ class World:
     forms: list[int] = field(default_factory=list)
     newest: int = 1
     released: int = 1
-    restored: bool = False
+    book: Book = field(default_factory=Book)
     assigned: dict[tuple[str, int], str] = field(default_factory=dict)
     statements_left: int | None = None
     new_id: Callable[[], str] = field(default_factory=lambda: id_maker(2))
@@ -276,7 +277,6 @@ class World:
 
     def stop(self) -> None:
         """End the server's program: everything is in its file."""
-        self.statements_left = None
         _program(self.shelf.url, self.folder.parent)[2].die(self.house)
 
     def serve(self, method: str, path: str, body: dict[str, Any] | str | None, token: str | None) -> Answer:
@@ -356,8 +356,9 @@ class World:
 
     def back_up(self) -> None:
         """Copy the database by hand."""
-        self.stop()
         name = f"copy{len(self.backups)}"
+        self.book.copied(name, self.house, COMMUNITY)
+        self.stop()
         self.shelf.keep(name)
         self.backups.append(name)
 
@@ -366,13 +367,14 @@ class World:
         if not self.backups:
             return
         self.stop()
-        self.shelf.put(random.choice(self.backups))
-        self.put_back()
+        name = random.choice(self.backups)
+        self.shelf.put(name)
+        self.put_back(name)
 
-    def put_back(self) -> None:
-        """An older state lies where the database was; the program starts upon it."""
+    def put_back(self, name: str) -> None:
+        """An older state, which was copied under this name, lies where the database was; the program starts upon it."""
         self.stop()
-        self.restored = True
+        self.book.put_back(name, self.phones)
         self.kept_back.clear()
         self.start()
         self.look_at_cells()

@@ -4,6 +4,7 @@ It keeps everything in one SQLite file. Every change of state is one transaction
 be killed between any two statements or calls: what was written stays, and the next ``sync()`` goes on from there.
 """
 
+from sync.device.copies import Copy
 from sync.device.errors import (
     AlreadyEnrolled,
     AnswerNotUnderstood,
@@ -33,6 +34,7 @@ __all__ = [
     "AlreadyEnrolled",
     "Answer",
     "AnswerNotUnderstood",
+    "Copy",
     "DigestMismatch",
     "ForkNeeded",
     "GroupTooLarge",

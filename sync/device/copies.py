@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -30,6 +31,39 @@ ON CONFLICT (id) DO UPDATE SET type = excluded.type, epoch = excluded.epoch, v =
     conflicts = excluded.conflicts, confirmed = excluded.confirmed
 WHERE record.epoch <> excluded.epoch OR excluded.v >= record.v
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A record as the server sent it, without own operations over it.
+
+    ``type`` is None for a bare envelope (S23). ``shown``: a held stream has it; else it was deleted, and its envelope stays to restore it.
+    """
+
+    id: str
+    type: str | None
+    v: int
+    tag: str
+    life: str
+    form_version: int | None
+    home: str | None
+    fields: dict[str, Any]
+    conflicts: list[str]
+    confirmed: dict[str, Any]
+    shown: bool
+
+
+def copies(store: Store) -> list[Copy]:
+    """Every copy that this phone holds, sorted by id."""
+    return [
+        Copy(
+            row["id"], row["type"], row["v"], row["tag"], row["life"], row["form_version"], row["home"], orjson.loads(row["fields"]),
+            orjson.loads(row["conflicts"]), orjson.loads(row["confirmed"]), bool(row["shown"]),
+        )
+        for row in store.rows(
+            "SELECT record.*, EXISTS (SELECT 1 FROM feed WHERE feed.id = record.id AND feed.kind = 'PUT') AS shown FROM record ORDER BY id"
+        )
+    ]  # fmt: skip
 
 
 def keep_rows(store: Store, epoch: str, rows: Iterable[dict[str, Any]]) -> None:

@@ -20,6 +20,7 @@ from sync.device import rescue, witness
 from sync.device.asking import ask_disputes, asked_still, dispute_of, fetch_asked
 from sync.device.calls import accepted, wanted
 from sync.device.commanding import compose, keep_parts
+from sync.device.copies import Copy, copies
 from sync.device.errors import AlreadyEnrolled, InvalidFields, UnknownRecord
 from sync.device.forking import fork
 from sync.device.standing import Standing, standing_of
@@ -156,6 +157,10 @@ class Phone:
         """``{stream: {"count", "digest"}}``, computed from the rows on this phone."""
         return digests(self._store)
 
+    def copies(self) -> list[Copy]:
+        """The records as the server sent them, without own operations over them, sorted by id."""
+        return copies(self._store)
+
     # ------------------------------------------------------------ writing
 
     @contextmanager
@@ -291,14 +296,9 @@ class Phone:
             raise InvalidFields(errors)
         return values
 
-    def _operation(
-        self, form: RecordType, kind: str, record_id: str, *, fix: Any = None, **parts: Any
-    ) -> dict[str, Any]:
-        operation = {"op_id": self._new_id(), "type": form.name, "id": record_id, "kind": kind, **parts}
-        operation["form_version"] = form.version
-        if fix is not None:
-            operation["fix"] = fix
-        return operation
+    def _operation(self, form: RecordType, kind: str, record_id: str, *, fix: Any = None, **parts: Any) -> dict[str, Any]:
+        told = {"op_id": self._new_id(), "type": form.name, "id": record_id, "kind": kind, **parts, "form_version": form.version}
+        return told if fix is None else told | {"fix": fix}
 
     def _write(self, operation: dict[str, Any]) -> str:
         self._group_n = freeze(self._store, [operation], self._group_n, self._clock())
