@@ -68,7 +68,7 @@ def test_two_values_stand_side_by_side(disagreement):
     assert first["base"]["document_number"]["value"] is None
     for sibling in first["siblings"]:
         assert sibling["by"]["name"] == "某某"
-        assert sibling["claimed_at"] and sibling["arrived_at"]
+        assert sibling["claimed_at"] and sibling["arrived_at"] and sibling["form_version"] == 1
     assert {sibling["by"]["user_id"] for sibling in first["siblings"]} == {
         disagreement.users["secretary"], disagreement.users["grid_worker"],
     }  # fmt: skip

@@ -128,6 +128,7 @@ def test_a_conflict_is_handed_over_and_told_to_the_phone(ground):
     told = two.post("disputes", body | {"install_id": two.install_id}).json["disputes"]
     assert [(row["id"], row["unit"], row["delegated_to"]) for row in told] == [(homes[0], "place", two.user_id)]
     assert sorted(one["set"]["floor_number"] for one in told[0]["siblings"]) == [1, 2] and told[0]["v"] == ground.record(homes[0]).v
+    assert [one["form_version"] for one in told[0]["siblings"]] == [1, 1], "of the value that stands, too"
     assert stranger.post("disputes", body | {"install_id": stranger.install_id}).json == {"disputes": []}
     assert one.post("disputes", body).status_code == 422
 

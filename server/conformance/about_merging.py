@@ -138,6 +138,7 @@ def settle(ground: Ground) -> None:
     must(reply.status == 200, f"a question for disputes is answered {reply.status} {reply.slug}")
     told = [one for one in reply.body["disputes"] if one["unit"] == "anchor"]
     must(len(told) == 1 and {one["op_id"] for one in told[0]["siblings"]} == set(op_ids), "a dispute does not list both values")
+    must(all(isinstance(one.get("form_version"), int) for one in told[0]["siblings"]), "a value in dispute does not say by which form it was written")
     final = {"anchor": ground.anchor()}
     resolve = operation("resolve", "building", record_id, base=ground.one.base(record_id), unit="anchor", siblings=op_ids, set=final)
     said = ground.one.write(resolve)[0]

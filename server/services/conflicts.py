@@ -1,13 +1,15 @@
-"""Conflict rows from disputes: base, both values, both people, both claimed times (L5, S4)."""
+"""Conflict rows from disputes: base, both values, both people, both claimed times, the forms by which both were written (L5, S4)."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from server.sealing import seal
-from server.services.keys import DataKeys
+from server.services.keys import COMMUNITY, DataKeys
+from server.services.unsealing import open_sealed
 from server.store import push as reading
 from sync.memory import Closing, Listed, Memory, Reopening
 
@@ -41,11 +43,12 @@ def conflict_rows(
     installs = {install_id} | {row.install_id for row in writers.values()}
     users = reading.users_of(connection, community_id, sorted(installs))
     claims = reading.claims_of(connection, community_id, sorted({row.op_id for row in writers.values()}))
+    versions = _form_versions(connection, house, community_id, claims)
     added: dict[tuple[str, str], list[Any]] = {}
     born: dict[str, list[Any]] = {}
     for one in memory.disputes:
         if isinstance(one, Listed):
-            _list(one, house, keys, number, at, install_id, rows, born, added, writers, users, claims)
+            _list(one, house, keys, number, at, install_id, rows, born, added, writers, users, claims, versions)
         elif isinstance(one, Closing):
             _close(one, number, at, users.get(install_id), rows, born, added)
         else:
@@ -68,6 +71,7 @@ def _list(
     writers: dict[tuple[str, int], Any],
     users: dict[str, str | None],
     claims: dict[str, Any],
+    versions: Mapping[str, int],
 ) -> None:
     dispute, operation, conflict = listed.dispute, listed.operation, listed.conflict
     key = keys.of(listed.subject_id)
@@ -87,7 +91,7 @@ def _list(
         claim = claims.get(listed.standing.op_id)
         added[conflict.conflict_id, listed.standing.op_id] = [
             conflict.conflict_id, listed.standing.op_id, listed.standing.role, state, install, n, users.get(install),
-            claim.claimed_at if claim else None, writer.at if writer is not None else at, None,
+            claim.claimed_at if claim else None, writer.at if writer is not None else at, versions.get(listed.standing.op_id),
             seal(key, orjson.dumps(dispute.standing)),
         ]  # fmt: skip
     if listed.newcomer is None:
@@ -98,6 +102,28 @@ def _list(
         conflict.conflict_id, operation.op_id, listed.newcomer.role, state, install_id, listed.n, users.get(install_id),
         operation.claimed_at, at, operation.form_version, seal(key, orjson.dumps(dispute.newcomer)),
     ]  # fmt: skip
+
+
+def _form_versions(connection: Connection, house: House, community_id: str, written: Mapping[str, Any]) -> dict[str, int]:
+    """op_id → the version of the form by which it was written; absent where its text is in another community, or its key is gone."""
+    if not written:
+        return {}
+    places = {
+        op_id: (one.number, one.subject_id) if one.repaired_number is None else (one.repaired_number, one.repaired_subject)
+        for op_id, one in written.items()
+    }
+    sealed = reading.payloads(connection, community_id, sorted({number for number, _ in places.values()}))
+    wanted = list(dict.fromkeys(places.values()))
+    texts = dict(
+        zip(wanted, open_sealed(connection, house, community_id, [(subject, sealed.get((number, subject or COMMUNITY))) for number, subject in wanted]), strict=True)
+    )
+    found = {}
+    for op_id, place in places.items():
+        text = (texts[place] or {}).get(str(written[op_id].n))
+        version = orjson.loads(text).get("form_version") if text is not None else None
+        if isinstance(version, int):
+            found[op_id] = version
+    return found
 
 
 def _say(conflict_id: str, op_id: str, state: str, rows: Rows, added: dict[tuple[str, str], list[Any]]) -> None:

@@ -293,7 +293,7 @@ def disputes_for_phone(
     -------
     list
         ``{"conflict_id", "id", "v", "unit", "kind", "policy", "delegated_to", "base", "siblings": [{"op_id", "role", "by", "claimed_at",
-        "arrived_at", "set"}]}``, records outside the scope left out.
+        "arrived_at", "form_version", "set"}]}``, records outside the scope left out.
     """
     wanted = set(record_ids)
     with read(house.engine) as connection:
@@ -334,6 +334,7 @@ def disputes_for_phone(
                         "by": (who.get(one["install_id"]) or {}).get("name"),
                         "claimed_at": one["claimed_at"],
                         "arrived_at": one["arrived_at"],
+                        "form_version": one["form_version"],
                         "set": masked(value),
                     }
                     for one, value in zip(siblings, values, strict=True)

@@ -17,6 +17,7 @@ from server.models import (
     held_wait,
     history,
     install,
+    journal_payload,
     operation,
     placement_ledger,
     record,
@@ -63,11 +64,7 @@ def lock_placement(connection: Connection, community_id: str, *, exclusive: bool
 
 def raise_placement_version(connection: Connection, community_id: str) -> None:
     """Say that an exclusive transaction has moved records."""
-    run(
-        connection,
-        "UPDATE community SET placement_version = placement_version + 1 WHERE community_id = ?",
-        (community_id,),
-    )
+    run(connection, "UPDATE community SET placement_version = placement_version + 1 WHERE community_id = ?", (community_id,))
 
 
 def homes_of(connection: Connection, community_id: str, ids: Sequence[str]) -> list[tuple[str, str, str]]:
@@ -292,8 +289,8 @@ def users_of(connection: Connection, community_id: str, install_ids: Sequence[st
 
 
 def claims_of(connection: Connection, community_id: str, op_ids: Sequence[str]) -> dict[str, Any]:
-    """op_id → when its author says it was written, and when it arrived."""
-    columns = ("op_id", "claimed_at", "arrived_at")
+    """op_id → when its author says it was written, and where its text lies."""
+    columns = ("op_id", "n", "claimed_at", "number", "subject_id", "repaired_number", "repaired_subject")
     rows = rows_of(connection, operation, columns, community_id, "op_id", op_ids, "t.canonical = 1")
     return {row.op_id: row for row in rows}
 
@@ -363,9 +360,13 @@ def group_operations(connection: Connection, community_id: str, install_id: str,
 
 def payload(connection: Connection, community_id: str, number: int, subject_id: str) -> bytes | None:
     """The sealed texts of one (entry, data key)."""
-    statement = "SELECT parts, sealed FROM journal_payload WHERE community_id = ? AND number = ?"
-    row = run(connection, statement, (community_id, number)).first()
-    return dict(pieces(row.parts, bytes(row.sealed))).get(subject_id) if row is not None else None
+    return payloads(connection, community_id, [number]).get((number, subject_id))
+
+
+def payloads(connection: Connection, community_id: str, numbers: Sequence[int]) -> dict[tuple[int, str], bytes]:
+    """The sealed texts of entries by (number, subject)."""
+    rows = rows_of(connection, journal_payload, ("number", "parts", "sealed"), community_id, "number", numbers)
+    return {(row.number, subject_id): sealed for row in rows for subject_id, sealed in pieces(row.parts, bytes(row.sealed))}
 
 
 def pieces(parts: str, sealed: bytes) -> Iterator[tuple[str, bytes]]:
