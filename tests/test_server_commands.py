@@ -112,6 +112,42 @@ def test_commands_and_edits_of_two_phones_interleave(ground):
         phone.pull()
 
 
+@pytest.mark.parametrize(
+    ("name", "said", "disputed"),
+    [
+        ("person_died", ["applied", "conflict"], ["vital"]),
+        ("change_head", ["applied", "conflict"], ["head", "residence"]),
+        ("correct_place", ["applied", "conflict"], ["place"]),
+        ("join_households", ["applied", "conflict"], ["residence"]),
+        ("merge_households", ["applied", "unchanged"], []),
+    ],
+)
+def test_two_phones_give_the_same_command_another_way_at_once(ground, name, said, disputed):
+    """S2, S6, S8, S15: whichever comes second finds a conflict with both values, or one household already; nobody lives twice, copies agree."""
+    phones = [ground.worker(0, 1, 2) for _ in range(2)]
+    near, far = two_homes(phones[0])
+    third = home(2)
+    phones[0].push(third.operations)
+    person, family, away = near.persons[0], near.household, far.household
+    ways = {
+        "person_died": [(person, {"on": on, "household": family}, family) for on in ("2026-02-27", "2026-02-28")],
+        "change_head": [(family, {"head": one}, *near.persons) for one in near.persons],
+        "correct_place": [(near.dwelling, {"building": one.building}) for one in (far, third)],
+        "join_households": [(one, {"household": away, "members": far.persons}, away, *far.persons) for one in (family, third.household)],
+        "merge_households": [(one, {"merged": other}, other) for one, other in ((family, away), (away, family))],
+    }[name]
+    work = [command(ground, name, *one) for one in ways]
+    with ThreadPoolExecutor(2) as pool:
+        got = list(pool.map(lambda pair: pair[0].push([pair[1]])[0]["now"]["outcome"], zip(phones, work, strict=True)))
+    assert sorted(got) == said
+    rows = ground.rows("SELECT c.unit, count(*) AS beside FROM conflict c JOIN conflict_sibling s ON s.conflict_id = c.conflict_id "
+                       "WHERE c.state = 'open' GROUP BY c.conflict_id, c.unit ORDER BY c.unit")  # fmt: skip
+    assert [(row.unit, row.beside) for row in rows] == [(one, 2) for one in disputed]
+    assert {ground.record(one).life for one in (*near.persons, *far.persons)} == {"live"} and verify(ground.house).agrees
+    for phone in phones:
+        phone.pull()
+
+
 def test_what_comes_later_waits_behind_a_held_command_and_is_released_with_it(ground):
     """S13, S14: an edit of a member waits behind the move to a dwelling that is not there yet; both go in, in order."""
     phone, other = ground.worker(0, 1), ground.worker(1)
