@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from bench import glossary, held, routes, wire_examples
+from bench import glossary, held, routes, wire_examples, wire_more
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -20,7 +20,7 @@ WRITTEN: dict[str, Parts] = {
     "docs/glossary.md": glossary.parts,
     "docs/api.md": routes.api_parts,
     "docs/problems.md": routes.problem_parts,
-    "docs/protocol.md": lambda: {**wire_examples.parts(), **held.parts()},
+    "docs/protocol.md": lambda: {**wire_examples.parts(), **wire_more.parts(), **held.parts()},
 }
 """Document to the function that gives its written parts by name."""
 

@@ -34,7 +34,7 @@ COMMUNITY = "999999001001"
 CELLS = (f"{COMMUNITY}001", f"{COMMUNITY}002")
 CODE = "K7QF-3M9D-XW2P"
 WIDTH = 120
-_OPERATOR = Actor("~operator", "admin", "~house", name="operator")
+OPERATOR = Actor("~operator", "admin", "~house", name="operator")
 
 
 def ids(maker: str) -> Callable[[], str]:
@@ -43,7 +43,7 @@ def ids(maker: str) -> Callable[[], str]:
     return lambda: f"019cabcd-0000-7000-8{maker * 3}-{next(count):012x}"
 
 
-class _Wire:
+class Wire:
     """Carries a phone's requests into the app, and remembers the last exchange of each path."""
 
     def __init__(self, app: Flask) -> None:
@@ -66,11 +66,12 @@ class _Wire:
 def parts() -> Mapping[str, str]:
     """Every example by name, as Markdown code blocks."""
     with tempfile.TemporaryDirectory() as folder:
-        found = {name: _block(value) for name, value in _story(Path(folder)).items()}
+        found = {name: block(value) for name, value in _story(Path(folder)).items()}
     return found | {"digests": digests()}
 
 
-def _block(value: Any) -> str:
+def block(value: Any) -> str:
+    """A message as a Markdown code block."""
     return "```json\n" + "\n".join(_pretty(value)) + "\n```"
 
 
@@ -92,21 +93,30 @@ def _pretty(value: Any, before: str = "", after: str = "") -> list[str]:
     return [*lines, indent[2:] + marks[1] + after]
 
 
-def _story(folder: Path) -> dict[str, Any]:
+def served(folder: Path) -> tuple[Flask, House, list[str]]:
+    """The program upon an empty database with a community, and its two workers."""
     app = create_app(Settings.in_folder(folder, key=bytes(range(32))), clock=lambda: NOW, new_id=ids("a"))
     house = house_of(app)
     prepare(house)
-    workers = _furnish(house)
-    wires = [_Wire(app), _Wire(app)]
-    one, two = (
-        Phone(folder / f"phone-{number}", wire, lambda: NOW, ids(str(number)), load_registry())
-        for number, wire in enumerate(wires, 1)
-    )
+    return app, house, furnish(house)
+
+
+def enrolled(folder: Path, app: Flask, house: House, number: int, user_id: str, code: str) -> tuple[Phone, Wire]:
+    """A phone of somebody, enrolled with this code, that has pulled; and its line."""
+    wire = Wire(app)
+    phone = Phone(folder / f"phone-{number}", wire, lambda: NOW, ids(str(number)), load_registry())
+    with patch.object(tokens, "new_code", lambda: code):  # ids of installs come from it
+        phone.enrol(enrolment.create_code(house, OPERATOR, user_id, community_id=COMMUNITY)[0], label="test phone")
+    phone.pull()
+    return phone, wire
+
+
+def _story(folder: Path) -> dict[str, Any]:
+    app, house, workers = served(folder)
+    phones = [enrolled(folder, app, house, number, worker, code) for number, worker, code in ((1, workers[0], CODE), (2, workers[1], CODE[::-1]))]
+    (one, _), (two, _) = phones
+    wires = [wire for _, wire in phones]
     shown: dict[str, Any] = {}
-    for phone, worker, code in ((one, workers[0], CODE), (two, workers[1], CODE[::-1])):
-        with patch.object(tokens, "new_code", lambda made=code: made):  # ids of installs come from it
-            phone.enrol(enrolment.create_code(house, _OPERATOR, worker, community_id=COMMUNITY)[0], label="test phone")
-        phone.pull()
     enrol = wires[0]
     shown["enrol-request"] = enrol.sent["enroll"]
     shown["enrol-answer"] = enrol.got["enroll"]
@@ -123,15 +133,15 @@ def _story(folder: Path) -> dict[str, Any]:
     one.patch(building, floors_count=6)
     one.patch(dwelling, occupancy="let")
     two.patch(building, built_year=1998)
-    two.patch(building, anchor=_place(0, 0.25))
-    one.patch(building, anchor=_place(0, 0.75))
+    two.patch(building, anchor=place(0, 0.25))
+    one.patch(building, anchor=place(0, 0.75))
     one.push()
     two.push()
     shown["conflict-answer"] = wires[1].got["push"]
     two.pull()
     shown["conflict-pull"] = _rows(wires[1].got["pull"])
     first, second = (phone.operations(building)[-1].op_id for phone in (one, two))
-    two.resolve(building, "anchor", [first, second], anchor=_place(0, 0.75))
+    two.resolve(building, "anchor", [first, second], anchor=place(0, 0.75))
     two.push()
     shown["resolve-operation"] = json.loads(wires[1].sent["push"]["groups"][0]["ops"][0]["op"])
 
@@ -139,7 +149,7 @@ def _story(folder: Path) -> dict[str, Any]:
     _refused(one, wires[0], building, shown)
     one.pull()
     two.pull()
-    one.patch(building, anchor=_place(1, 0.5))
+    one.patch(building, anchor=place(1, 0.5))
     one.push()
     two.pull()
     shown["remove-pull"] = _rows(wires[1].got["pull"])
@@ -156,12 +166,12 @@ def _rows(answer: Mapping[str, Any]) -> Any:
 
 def _first_writes(phone: Phone) -> tuple[str, str]:
     with phone.group():
-        building = phone.create("building", {"name": "1 幢", "anchor": _place(0, 0.5)})
+        building = phone.create("building", {"name": "1 幢", "anchor": place(0, 0.5)})
         dwelling = phone.create("dwelling", {"building": building, "door_number": "101"})
     return building, dwelling
 
 
-def _held(one: Phone, two: Phone, dwelling: str, shown: dict[str, Any], wires: list[_Wire]) -> None:
+def _held(one: Phone, two: Phone, dwelling: str, shown: dict[str, Any], wires: list[Wire]) -> None:
     """A visit arrives before the household that it was paid to, and is released by it."""
     household = "019cabcd-0000-7000-8111-0000000000ff"
     two.create("visit", {"household": household, "method": "door", "outcome": "met", "visited_at": stamp(NOW)})
@@ -173,7 +183,7 @@ def _held(one: Phone, two: Phone, dwelling: str, shown: dict[str, Any], wires: l
     shown["status-row"] = next(row for row in wires[1].got["pull"]["rows"] if row["kind"] == "STATUS")
 
 
-def _refused(phone: Phone, wire: _Wire, building: str, shown: dict[str, Any]) -> None:
+def _refused(phone: Phone, wire: Wire, building: str, shown: dict[str, Any]) -> None:
     """A batch that follows nothing the server knows, and one of a protocol that it does not speak."""
     operation = _impossible(building)
     body = _envelope(phone, 99, operation["op_id"]) | {"groups": [{"ops": [{"n": 100, "op": json.dumps(operation)}]}]}
@@ -183,7 +193,7 @@ def _refused(phone: Phone, wire: _Wire, building: str, shown: dict[str, Any]) ->
     shown["problem"] = wire.got["push"]
 
 
-def _quarantined(phone: Phone, wire: _Wire, building: str, shown: dict[str, Any]) -> None:
+def _quarantined(phone: Phone, wire: Wire, building: str, shown: dict[str, Any]) -> None:
     """Sent last: the phone's own log does not know this operation, so its next pull would ask for a fork."""
     last = phone.operations()[-1]
     group = [{"ops": [{"n": last.n + 1, "op": json.dumps(_impossible(building))}]}]
@@ -203,13 +213,13 @@ def _envelope(phone: Phone, n: int, op_id: str) -> dict[str, Any]:
     return {"protocol": 1, "install_id": phone.install_id, "after": {"n": n, "op_id": op_id}}
 
 
-def _place(number: int, share: float) -> dict[str, Any]:
+def place(number: int, share: float) -> dict[str, Any]:
     """A surveyed point in a cell by its number, ``share`` of the way from its western to its eastern edge."""
     lon = round(120.6 + 0.01 * (number + share), 7)
     return {"lon": lon, "lat": 31.305, "datum": "cgcs2000", "accuracy_m": 5, "confidence": 0.95, "method": "survey"}
 
 
-def _furnish(house: House) -> list[str]:
+def furnish(house: House) -> list[str]:
     """A community of two square cells; the first worker works both, the second the first one."""
     with write(house.engine) as connection:
         add_community(
@@ -220,16 +230,16 @@ def _furnish(house: House) -> list[str]:
     draft = read_cells(
         {"type": "FeatureCollection", "features": [_cell(number) for number in range(len(CELLS))]}, datum="cgcs2000"
     )
-    editions.publish_edition(house, _OPERATOR, COMMUNITY, draft)
+    editions.publish_edition(house, OPERATOR, COMMUNITY, draft)
     workers = []
     for number, cells in enumerate((CELLS, CELLS[:1]), 1):
         user = accounts.add_user(
-            house, _OPERATOR, login=f"worker{number}", name="网格员", role="grid_worker", password="not a secret",
+            house, OPERATOR, login=f"worker{number}", name="网格员", role="grid_worker", password="not a secret",
             community_id=COMMUNITY,
         )  # fmt: skip
         workers.append(user.user_id)
         for cell in cells:
-            assignments.assign(house, _OPERATOR, user_id=user.user_id, cell_id=cell, community_id=COMMUNITY)
+            assignments.assign(house, OPERATOR, user_id=user.user_id, cell_id=cell, community_id=COMMUNITY)
     return workers
 
 

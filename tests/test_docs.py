@@ -159,6 +159,13 @@ def test_every_message_of_the_specification_is_whole():
     assert [operation_of(json.loads(text)).kind for text in texts] == ["create", "create"]
 
 
+def test_messages_of_the_specification_are_written_by_the_program():
+    """Nobody reads a message that was never sent: by hand are the two files alone that phones give each other."""
+    by_hand = re.sub(r"<!-- written: ([a-z-]+) -->.*?<!-- end: \1 -->", "", _read("docs/protocol.md"), flags=re.DOTALL)
+    formats = [json.loads(block)["format"] for block in re.findall(r"```json\n(.*?)```", by_hand, re.DOTALL)]
+    assert formats == ["dishu-sealed-1", "dishu-rescue-1"]
+
+
 # ---------------------------------------------------------------- nothing is left out
 @pytest.fixture(scope="module")
 def app(tmp_path_factory):
