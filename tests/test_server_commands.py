@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from server_kit import CODE, COMMUNITY, PASSWORD, building, create, home, operation, patch, resident
@@ -70,82 +69,6 @@ def test_the_same_command_again_gets_the_same_answer(ground):
     body = phone.batch([[command(ground, "move_household", near.household, {"dwelling": far.dwelling}, *near.persons)]])
     first, again = phone.send(body), phone.send(body)
     assert first["results"] == again["results"] and len(episodes(ground)) == 2
-
-
-def test_two_phones_command_the_same_household_at_once(ground):
-    """S2, S6, S15: whichever comes second finds a conflict; nobody lives twice; no value is lost."""
-    one, two = ground.worker(0, 1, 2), ground.worker(0, 1, 2)
-    near, far = two_homes(one)
-    third = home(2)
-    one.push(third.operations)
-    moves = [
-        command(ground, "move_household", near.household, {"dwelling": target, "on": on}, *near.persons)
-        for target, on in ((far.dwelling, "2026-02-01"), (third.dwelling, "2026-02-02"))
-    ]
-    with ThreadPoolExecutor(2) as pool:
-        said = list(pool.map(lambda pair: pair[0].push([pair[1]])[0]["now"]["outcome"], zip((one, two), moves, strict=True)))
-    assert sorted(said) == ["applied", "conflict"]
-    assert json.loads(ground.record(near.household).conflicts) == ["dwelling"]
-    assert [json.loads(ground.record(one).conflicts) for one in near.persons] == [["residence"], ["residence"]]
-    rows = ground.rows("SELECT c.record_id FROM conflict c WHERE c.state = 'open'")
-    assert len(rows) == 3
-    one.pull()
-    two.pull()
-
-
-def test_commands_and_edits_of_two_phones_interleave(ground):
-    """S15: splits, moves and edits of the same people at once: each is decided, none is lost, everything adds up."""
-    phones = [ground.worker(0, 1) for _ in range(4)]
-    near, far = two_homes(phones[0])
-    base = {one: ground.base(one) for one in (near.household, *near.persons)}
-    work = [
-        command(ground, "split_household", near.household,
-                {"new_household": uuid7(), "members": [near.persons[0]], "dwelling": far.dwelling}, *near.persons),
-        command(ground, "move_household", near.household, {"dwelling": far.dwelling}, *near.persons),
-        operation("patch", "person", near.persons[0], {"residence_household": far.household}, base=base[near.persons[0]]),
-        command(ground, "person_left", near.persons[1], {"household": near.household, "reason": "study"}, near.household),
-    ]  # fmt: skip
-    with ThreadPoolExecutor(4) as pool:
-        said = list(pool.map(lambda pair: pair[0].push([pair[1]])[0]["now"]["outcome"], zip(phones, work, strict=True)))
-    assert set(said) <= {"applied", "merged", "conflict"} and "applied" in said
-    for phone in phones:
-        phone.pull()
-
-
-@pytest.mark.parametrize(
-    ("name", "said", "disputed"),
-    [
-        ("person_died", ["applied", "conflict"], ["vital"]),
-        ("change_head", ["applied", "conflict"], ["head", "residence"]),
-        ("correct_place", ["applied", "conflict"], ["place"]),
-        ("join_households", ["applied", "conflict"], ["residence"]),
-        ("merge_households", ["applied", "unchanged"], []),
-    ],
-)
-def test_two_phones_give_the_same_command_another_way_at_once(ground, name, said, disputed):
-    """S2, S6, S8, S15: whichever comes second finds a conflict with both values, or one household already; nobody lives twice, copies agree."""
-    phones = [ground.worker(0, 1, 2) for _ in range(2)]
-    near, far = two_homes(phones[0])
-    third = home(2)
-    phones[0].push(third.operations)
-    person, family, away = near.persons[0], near.household, far.household
-    ways = {
-        "person_died": [(person, {"on": on, "household": family}, family) for on in ("2026-02-27", "2026-02-28")],
-        "change_head": [(family, {"head": one}, *near.persons) for one in near.persons],
-        "correct_place": [(near.dwelling, {"building": one.building}) for one in (far, third)],
-        "join_households": [(one, {"household": away, "members": far.persons}, away, *far.persons) for one in (family, third.household)],
-        "merge_households": [(one, {"merged": other}, other) for one, other in ((family, away), (away, family))],
-    }[name]
-    work = [command(ground, name, *one) for one in ways]
-    with ThreadPoolExecutor(2) as pool:
-        got = list(pool.map(lambda pair: pair[0].push([pair[1]])[0]["now"]["outcome"], zip(phones, work, strict=True)))
-    assert sorted(got) == said
-    rows = ground.rows("SELECT c.unit, count(*) AS beside FROM conflict c JOIN conflict_sibling s ON s.conflict_id = c.conflict_id "
-                       "WHERE c.state = 'open' GROUP BY c.conflict_id, c.unit ORDER BY c.unit")  # fmt: skip
-    assert [(row.unit, row.beside) for row in rows] == [(one, 2) for one in disputed]
-    assert {ground.record(one).life for one in (*near.persons, *far.persons)} == {"live"} and verify(ground.house).agrees
-    for phone in phones:
-        phone.pull()
 
 
 def test_what_comes_later_waits_behind_a_held_command_and_is_released_with_it(ground):
@@ -380,19 +303,6 @@ def test_two_records_of_one_person_are_merged_and_parted_again(ground):
     assert [(row.record_id, json.loads(row.units)) for row in found] == [(one, ["marital_code"])]
     phone.pull()
     other.pull()
-
-
-def test_two_phones_merge_the_same_two_people_the_other_way_round(ground):
-    """S8, S15: at once, in both directions: one survives, no circle, nobody is lost."""
-    phones = [ground.worker(0, 1) for _ in range(2)]
-    _, _, one, two, _ = twice(ground, phones[0])
-    merges = [command(ground, "merge_persons", a, {"merged": b}, b) for a, b in ((one, two), (two, one))]
-    with ThreadPoolExecutor(2) as pool:
-        said = list(pool.map(lambda pair: pair[0].push([pair[1]])[0]["now"]["outcome"], zip(phones, merges, strict=True)))
-    assert sorted(said) == ["applied", "unchanged"]
-    assert sorted(ground.record(one_).life for one_ in (one, two)) == ["live", "merged"]
-    for phone in phones:
-        phone.pull()
 
 
 def test_merged_and_undone_in_one_batch(ground):
