@@ -74,6 +74,8 @@ class Peer(Collection):
         self.process: subprocess.Popen[bytes] | None = None
         self.connection: http.client.HTTPConnection | None = None
         self.headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        self.asked_s = 0.0
+        """As of `served.Served`."""
 
     @abstractmethod
     def command(self) -> list[str]:
@@ -118,10 +120,12 @@ class Peer(Collection):
             self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=600)
         content = body if isinstance(body, bytes) or body is None else orjson.dumps(body)
         for last in (False, True):
+            started = time.perf_counter()
             try:
                 self.connection.request(method, path, content, self.headers)
                 answer = self.connection.getresponse()
                 told = answer.read()
+                self.asked_s += time.perf_counter() - started
                 break
             except (http.client.HTTPException, ConnectionError):  # an idle connection was closed
                 self.connection.close()

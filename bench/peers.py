@@ -9,7 +9,6 @@ import argparse
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -68,6 +67,11 @@ class Ours:
 
         return send
 
+    @property
+    def asked_s(self) -> float:
+        """Seconds of all requests so far (both phones share the connection)."""
+        return self.phone.server.asked_s
+
     def cpu_s(self) -> float:
         """CPU seconds of the server's processes so far."""
         return self.phone.server.cpu_s()
@@ -109,7 +113,8 @@ def say(text: str) -> None:
 def rates(ours: Ours, product: served.Served, pouch: Pouch, kinto: Kinto, count: int) -> list[Line]:
     """Pushes, edits and pages of all three, one after the other in each round; the median of the rounds counts.
 
-    Requests are made before the clock starts: servers are measured, and a phone has frozen its operations when it saved them.
+    Requests are made before the clock starts and answers are decoded when it has stopped: servers are measured, and a phone has frozen
+    its operations when it saved them.
     """
     maker = Maker()
     for groups in maker.homes(200):
@@ -162,10 +167,10 @@ def rates(ours: Ours, product: served.Served, pouch: Pouch, kinto: Kinto, count:
 
 
 def _timed(server: Ours | Peer, act: Callable[[], T]) -> tuple[Cost, T]:
-    cpu, started = server.cpu_s(), time.perf_counter()
+    """The clock runs from a request until its answer is there, as in `make bench`; what the client makes of the answer is no server's time."""
+    cpu, asked = server.cpu_s(), server.asked_s
     result = act()
-    wall = time.perf_counter() - started
-    return Cost(wall, server.cpu_s() - cpu), result
+    return Cost(server.asked_s - asked, server.cpu_s() - cpu), result
 
 
 def lost(product: served.Served, ground: Ground, pouch: Pouch, kinto: Kinto) -> Iterator[tuple[str, int, int, int]]:

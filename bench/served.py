@@ -36,6 +36,8 @@ class Served:
         self.place = (host, port)
         self._host, self._port = host, port
         self._connection = http.client.HTTPConnection(host, port, timeout=600)
+        self.asked_s = 0.0
+        """Seconds from the first byte of a request to the last one of its answer, of all of them."""
 
     def cpu_s(self) -> float:
         """User and system seconds that the server and its workers have used (10 ms steps); 0 without /proc."""
@@ -55,6 +57,7 @@ class Served:
             started = time.perf_counter()
             status, content = self._once(method, path, body, sent)
         wall = time.perf_counter() - started
+        self.asked_s += wall
         return status, content, Cost(wall, self.cpu_s() - cpu)
 
     def _once(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> tuple[int, bytes]:
