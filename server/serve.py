@@ -18,6 +18,7 @@ from server.errors import StartError
 from server.house import utc_now
 from server.settings import Settings
 from server.start import prepare
+from server.store.queue import queue_of
 from server.tls import Certificate, ensure_certificate, local_names
 
 _SQLITE_THREADS = 16
@@ -106,6 +107,8 @@ class _Server(BaseApplication):
     def load(self) -> Flask:
         """The application of one worker process."""
         self._app = create_app(self._settings)
+        if self._sqlite:
+            queue_of(house_of(self._app).engine).most_waiting = max(1, self.cfg.threads // 2)
         return self._app
 
     def _ready(self, arbiter: Any) -> None:

@@ -20,7 +20,7 @@ from server.services.audit import Look
 from server.services.drafts import keep_draft
 from server.services.editions import publish_edition, republish
 from server.services.verify import verify
-from server.store.database import read, write
+from server.store.database import queue_of, read, write
 from sync.memory import UNPLACED
 
 
@@ -181,23 +181,35 @@ def test_what_is_written_after_everything_was_laid_out_is_told_as_it_is_now(grou
 
 
 def test_who_pushes_while_an_edition_is_published_waits_and_lands_right(ground, monkeypatch):
-    """S16, S29: the work of a phone that comes in under the lock is written after it, in the new cells."""
+    """S16, S29: the work of a phone that comes in under the lock waits for it, and is written after it, in the new cells."""
     import threading
+    import time
 
     phone = ground.worker(0, 1, 2)
     made, late = home(0.3, "张一"), home(0.3, "李二")
     phone.write(*made.operations)
     pushing = threading.Thread(target=phone.write, args=late.operations)
-    follow = editions.follow_lineage
+    follow, waited = editions.follow_lineage, []
+
+    def waits() -> bool:
+        """Whether the push stands before the lock that publishing holds."""
+        engine = ground.house.engine
+        if engine.dialect.name == "sqlite":
+            return bool(queue_of(engine)._waiting)
+        return bool(ground.rows("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"))
 
     def slowly(*given, **more):
         pushing.start()
+        deadline = time.monotonic() + 20
+        while not waits() and time.monotonic() < deadline:
+            time.sleep(0.001)
+        waited.append(waits() and not ground.rows("SELECT 1 FROM record WHERE id = ?", late.household))
         return follow(*given, **more)
 
     monkeypatch.setattr(editions, "follow_lineage", slowly)
     publish_edition(ground.house, ground.secretary, COMMUNITY, divided(ground, 0.6, 1, 2, names=["n0", "n1", *ground.cells[1:]]))
     pushing.join(30)
-    assert not pushing.is_alive()
+    assert waited == [True] and not pushing.is_alive()
     assert {ground.record(one).home for one in (made.household, late.household, *late.persons)} == {"cell/n1"}
 
 

@@ -7,9 +7,11 @@ import time
 from typing import Any
 
 import pytest
+from server_kit import building, furnish, open_ground
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
+from server.store import queue as write_queue
 from server.store import waits
 from server.store.database import open_engine, queue_of, read, run, write, written
 from server.store.errors import Busy, PlanOutdated, Unavailable
@@ -47,7 +49,7 @@ def crowd(engine: Any, work: Any) -> dict[int, BaseException | None]:
         for n in range(CROWD):
             threads.append(threading.Thread(target=one, args=(n,)))
             threads[-1].start()
-            while len(queue._waiting) <= n:
+            while len(queue._waiting) <= n and n not in ended:
                 time.sleep(0.001)
     for thread in threads:
         thread.join(20)
@@ -170,6 +172,94 @@ def test_a_long_writer_in_the_queue_shares_with_nobody(engine):
     assert order == ["a", "b", "long", "c"] and len(seen) == 3
 
 
+@pytest.fixture
+def village(tmp_path):
+    """The community of `server_kit` on SQLite."""
+    url = f"sqlite:///{tmp_path / 'dishu.sqlite3'}"
+    furnish(url)
+    made = open_ground(url, tmp_path)
+    yield made
+    made.close()
+
+
+def test_s16_who_pushes_behind_a_long_turn_comes_again(village):
+    """S16: while an edition is put in force, a push that waits and one that comes get 503 with Retry-After, and reading goes on; after it both are written."""
+    waiting, coming = village.worker(0), village.worker(1)
+    told: list[Any] = []
+
+    def push(phone: Any) -> None:
+        told.append(phone.post("push", phone.batch([[building(0)]])))
+
+    with queue_of(village.house.engine).turn():
+        thread = threading.Thread(target=push, args=(waiting,))
+        thread.start()
+        thread.join(20)
+        given_up = not thread.is_alive()
+        if given_up:
+            push(coming)
+            coming.pull()
+    thread.join(20)
+    assert given_up
+    assert [(one.status_code, int(one.headers["Retry-After"]) >= 2) for one in told] == [(503, True)] * 2
+    waiting.write(building(0))
+    coming.write(building(1))
+
+
+def test_s16_a_long_turn_says_nothing_of_the_next_ones(engine, monkeypatch):
+    """S16: who stands in the queue right after a publishing of 46 s is not sent away for it."""
+    now = [0.0]
+    monkeypatch.setattr(write_queue, "clock", lambda: now[0])
+    with queue_of(engine).turn():
+        now[0] = 46.0
+    assert set(crowd(engine, insert).values()) == {None}
+
+
+def test_s16_threads_stay_free_for_those_who_read(engine, monkeypatch):
+    """S16: behind a head that takes its time only so many threads wait, the last ones go first; the server's own work waits for as long as it takes."""
+    now, ended = [0.0], {}
+    monkeypatch.setattr(write_queue, "clock", lambda: now[0])
+    queue = queue_of(engine)
+    queue.most_waiting = 3
+
+    def one(n: int) -> None:
+        try:
+            written(engine, lambda connection: insert(connection, n))
+            ended[n] = "written"
+        except Busy as busy:
+            ended[n] = busy.retry_after_s
+
+    @write_queue.patiently()
+    def job(n: int) -> None:
+        one(n)
+
+    threads = [threading.Thread(target=one, args=(n,)) for n in range(5)] + [threading.Thread(target=job, args=(5,))]
+    newcomer = threading.Thread(target=one, args=(6,))
+
+    def until(count: int) -> None:
+        deadline = time.monotonic() + 10
+        while len(ended) < count and time.monotonic() < deadline:
+            time.sleep(0.001)
+
+    with queue.turn():
+        for place, thread in enumerate(threads):
+            thread.start()
+            while len(queue._waiting) <= place:
+                time.sleep(0.001)
+        now[0] = 1.0  # longer than a push takes
+        until(2)
+        newcomer.start()
+        until(3)
+        early = dict(ended)
+        now[0] = 46.0
+        until(6)
+        late = dict(ended)
+    for thread in (*threads, newcomer):
+        thread.join(20)
+    assert early == {3: 1, 4: 1, 6: 1}
+    assert late == early | dict.fromkeys((0, 1, 2), 46)
+    assert ended == late | {5: "written"} and stored(engine) == [5]
+
+
 def stood(line: waits.Line, count: int, each_s: float, *, since: float) -> float:
     """So many come at one moment, and each stands at the head of the line for so long; when the last one goes on."""
     for _ in range(count):
@@ -213,3 +303,6 @@ def test_s16_what_others_hold_between_counts_in_the_estimate():
         line.leave(n * 3600.0, n * 3600.0 + 0.3)
     line.enter(1e6)
     assert line.estimate_s(1e6) == pytest.approx(0.3, rel=0.05)
+    line.leave(1e6, 1e6 + 29.0)  # an edition was put in force: who comes after it is not sent away for that
+    line.enter(2e6)
+    assert line.estimate_s(2e6) == pytest.approx(0.3, rel=0.05)

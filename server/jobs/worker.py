@@ -24,6 +24,7 @@ from server.store import jobs
 from server.store.database import write
 from server.store.errors import StoreError
 from server.store.jobs import Job
+from server.store.queue import patiently
 
 LEASE = timedelta(seconds=90)
 SWEEP_EVERY = timedelta(minutes=1)
@@ -100,6 +101,7 @@ class Worker:
                 self._wake.wait(self._poll_s)
                 self._wake.clear()
 
+    @patiently()
     def run_one(self) -> bool:
         """Claim one job and run it; False when nothing waits."""
         house = self._house
@@ -133,6 +135,7 @@ class Worker:
             count += 1
         return count
 
+    @patiently()
     def sweep(self, *, now: bool = False) -> None:
         """Remove what is too old and release what waits no longer, at most every minute unless told to do it now.
 

@@ -93,4 +93,4 @@ def _lead(engine: Engine, queue: WriteQueue, mine: _Share) -> None:
         for one in others:
             one.served = True
             one.woken.set()
-        queue.leave(started, 1 + len(others))
+        queue.leave(1 + len(others))

@@ -1,6 +1,6 @@
 """How long who comes now would wait for a lock of PostgreSQL, judged by who waits for the same lock in this process (S16).
 
-SQLite has one queue and knows its length (`server.store.queue`). On PostgreSQL pushes to different cells wait for nobody, so that there is
+SQLite has one queue and knows its length (`server.store.queue`), and judges it by the same `Pace`. On PostgreSQL pushes to different cells wait for nobody, so that there is
 a line for each lock: an install, a community's placement, the counters of a set of streams. Whoever would stand in it for too long is
 asked to come again before a thread and a connection wait for it.
 """
@@ -24,25 +24,52 @@ _SHORT_S = 0.02
 clock = time.monotonic
 
 
+class Pace:
+    """How long one lock is held, as a moving mean of the last holds in which the newest one counts for ``newest``.
+
+    A hold that is longer than anybody is let wait (a publishing) stays out of the mean: while it lasts it is judged by itself, and
+    when it is over it says nothing of the next ones.
+    """
+
+    __slots__ = ("hold_s", "newest")
+
+    def __init__(self, hold_s: float, newest: float) -> None:
+        self.hold_s, self.newest = hold_s, newest
+
+    def held(self, seconds: float, members: int = 1) -> None:
+        """It was held for so long, for so many together."""
+        if seconds <= LONGEST_WAIT_S:
+            self.hold_s += self.newest * (seconds / members - self.hold_s)
+
+    def estimate_s(self, ahead: int, stuck_s: float) -> float:
+        """How long who comes now would wait for so many: as long again as the first of them takes by now, or until all have held it."""
+        return max(stuck_s, ahead * self.hold_s) if ahead else 0.0
+
+
+def too_long(estimate_s: float) -> Busy:
+    """What is told to who is not let wait."""
+    return Busy(retry_after_s=max(1, round(estimate_s)))
+
+
 class Line:
     """Who waits for one lock, and how long the last ones stood at the head of the line: those of other processes between them count in it."""
 
-    __slots__ = ("head_at", "hold_s", "since")
+    __slots__ = ("head_at", "pace", "since")
 
     def __init__(self) -> None:
         self.since: list[float] = []
         self.head_at = 0.0
-        self.hold_s = 0.0
+        self.pace = Pace(0.0, 0.3)
 
     def estimate_s(self, now: float) -> float:
         """How long who comes now would wait: as long as the first of the line has by now, or until all of them have stood at its head."""
-        return max(now - self.since[0], len(self.since) * self.hold_s) if self.since else 0.0
+        return self.pace.estimate_s(len(self.since), now - self.since[0]) if self.since else 0.0
 
     def enter(self, now: float) -> None:
         """Stand behind the others. Raises Busy where that would be for too long."""
         estimate_s = self.estimate_s(now)
         if estimate_s > LONGEST_WAIT_S:
-            raise Busy(retry_after_s=max(1, round(estimate_s)))
+            raise too_long(estimate_s)
         if not self.since:
             self.head_at = now
         self.since.append(now)
@@ -50,9 +77,9 @@ class Line:
     def leave(self, since: float, now: float) -> bool:
         """Go on with the lock, or without it; whether the line is to be remembered."""
         self.since.remove(since)
-        self.hold_s = 0.7 * self.hold_s + 0.3 * (now - self.head_at)
+        self.pace.held(now - self.head_at)
         self.head_at = now
-        return bool(self.since) or self.hold_s > _SHORT_S
+        return bool(self.since) or self.pace.hold_s > _SHORT_S
 
 
 _lines: dict[tuple[Hashable, ...], Line] = {}
