@@ -20,6 +20,7 @@ from geo.code_repairs import Numbering as Numbering
 from geo.code_repairs import code_repairs, with_new_code
 from geo.datum import from_cgcs2000, to_cgcs2000
 from geo.filling import filled, open_gaps
+from geo.grouping import bad_edges_m, made_in_groups, moved_wider
 from geo.metric import metres_per_degree, units_area_m2
 from geo.noding import matched_edges
 from geo.problem import Problem, a_problem
@@ -80,7 +81,8 @@ def propose_repairs(
     list of Repair
         Of one stage: place (axes, datum), then rings, then edges of the base layer (matching; where that settles
         nothing, narrow overlaps and gaps; then gaps that open to the border), and codes for
-        cells without a usable one. [] when nothing is left that this module would dare. Deterministic.
+        cells without a usable one. Of cells whose borders hang together either all or, without those that would change too
+        much, the others are fitted; what is too wide in one place takes nothing away elsewhere. [] when nothing is left that this module would dare. Deterministic.
     """
     first = _place_repairs(draft, boundary) or _ring_repairs(draft)
     if first:
@@ -214,20 +216,21 @@ def _rebuilt(cell: Cell) -> Any:
 def _edge_repairs(draft: DraftEdition, limits: Limits) -> list[Repair]:
     members = [at for at, cell in enumerate(draft.cells) if cell.layer == BASE_LAYER]
     units = np.array(units_geometry([draft.cells[at].geometry for at in members]), dtype=object)
-    if not len(units) or not shapely.is_valid(units).all():
-        return []
-    bad = _bad_edges_m(units)
-    if bad == 0:
+    if not len(units) or not shapely.is_valid(units).all() or bad_edges_m(units) == 0:
         return []
     per_metre = UNITS_PER_DEGREE / float(metres_per_degree(shapely.total_bounds(units)[1] / UNITS_PER_DEGREE)[1])
-    matched = matched_edges(units, tolerance=EDGE_TOLERANCE_M * per_metre)
-    for kind, proposed, detail in (
-        ("match_edges", matched, ""),
-        ("clean_coverage", _cleaned(matched, limits.clean_width_m * per_metre), f"{limits.clean_width_m:g}"),
-    ):
-        if proposed is None or not _is_modest(units, proposed, limits) or not _bad_edges_m(proposed) < bad:
-            continue
-        if changes := _drawn_anew(draft, members, units, proposed):
+
+    def matched(some: Any) -> Any:
+        return matched_edges(some, tolerance=EDGE_TOLERANCE_M * per_metre)
+
+    def cleaned(some: Any) -> Any:
+        return _cleaned(matched(some), limits.clean_width_m * per_metre)
+
+    def is_modest(before: Any, after: Any) -> Any:
+        return _are_modest(before, after, limits) & ~moved_wider(before, after, width_m=limits.clean_width_m)
+
+    for kind, make, detail in (("match_edges", matched, ""), ("clean_coverage", cleaned, f"{limits.clean_width_m:g}")):
+        if changes := _drawn_anew(draft, members, units, made_in_groups(units, make, is_modest)):
             return offered(kind, changes, (), detail=detail)
     return []
 
@@ -242,10 +245,10 @@ def _border_repairs(draft: DraftEdition, boundary: Any, limits: Limits) -> list[
     made = filled(units, outline, width_m=width, tolerance=EDGE_TOLERANCE_M * per_metre)
     if made is None:
         return []
-    bad, gaps = _bad_edges_m(units), len(open_gaps(units, outline, width_m=width))
+    bad, gaps = bad_edges_m(units), len(open_gaps(units, outline, width_m=width))
     # A strip as thin as the rounding of its corners may need its neighbours fitted to each other once more.
     for proposed in (made, _cleaned(made, EDGE_TOLERANCE_M * per_metre)):
-        if proposed is None or not _is_modest(units, proposed, limits) or _bad_edges_m(proposed) > bad:
+        if proposed is None or not _is_modest(units, proposed, limits) or bad_edges_m(proposed) > bad:
             continue
         changes = _drawn_anew(draft, members, units, proposed)
         if changes and len(open_gaps(proposed, outline, width_m=width)) < gaps:
@@ -262,11 +265,6 @@ def _drawn_anew(draft: DraftEdition, members: Sequence[int], units: Any, made: A
     return changes
 
 
-def _bad_edges_m(units: Any) -> float:
-    edges = shapely.coverage_invalid_edges(units)
-    return float(np.nansum(shapely.length(edges)))
-
-
 def _cleaned(units: Any, width: float) -> Any:
     if not hasattr(shapely, "coverage_clean"):  # shapely before 2.2
         return None
@@ -279,12 +277,15 @@ def _cleaned(units: Any, width: float) -> Any:
 
 
 def _is_modest(before: Any, after: Any, limits: Limits) -> bool:
-    """Every cell is still there, valid and nearly as large, in as many parts unless that may change."""
-    if len(before) != len(after) or not shapely.is_valid(after).all() or shapely.is_empty(after).any():
-        return False
+    return len(before) == len(after) and bool(_are_modest(before, after, limits).all())
+
+
+def _are_modest(before: Any, after: Any, limits: Limits) -> Any:
+    """Whether each cell is still there, valid and nearly as large, in as many parts unless that may change."""
     old, new = units_area_m2(before), units_area_m2(after)
     same_parts = (shapely.get_num_geometries(before) == shapely.get_num_geometries(after)) | (not limits.keeps_parts)
-    return bool((np.abs(new - old) <= old * limits.share_at_most).all() and (new > 0).all() and same_parts.all())
+    is_sound = shapely.is_valid(after) & ~shapely.is_empty(after)
+    return is_sound & (np.abs(new - old) <= old * limits.share_at_most) & (new > 0) & same_parts
 
 
 def _changed(cells: Sequence[Cell], change: Callable[[Cell], Any]) -> tuple[Change, ...]:

@@ -110,10 +110,44 @@ def test_a_person_may_let_a_proposal_go_further():
     wide = a_draft(box(0, 0, 10_000, 10_000), box(9_500, 0, 20_000, 10_000))
     wide, kinds = repaired(wide)
     assert set(kinds) <= {"match_edges"}
-    (repair,) = propose_repairs(wide, limits=Limits(clean_width_m=1.0, share_at_most=0.06))
+    (repair,) = propose_repairs(wide, limits=Limits(clean_width_m=5.0, share_at_most=0.06))
     assert repair.kind == "clean_coverage"
     assert 400 < repair.largest_area_change_m2 < 600
     assert check_edition(apply(wide, [repair]), profile=ANY).ok
+
+
+_KM = 100_000
+"""Somewhat less than a kilometre, in grid units east."""
+
+
+def test_metres_that_two_large_cells_both_hold_are_left_to_a_person():
+    """Five metres of a kilometre are less than a hundredth of the cell, and somebody's ground all the same: offered only
+    to who lets it go that far."""
+    draft = a_draft(box(0, 0, _KM, _KM), box(_KM - 525, 0, 2 * _KM, _KM))
+    assert "clean_coverage" not in repaired(draft)[1]
+    (overlap,) = [one for one in check_edition(draft, profile=ANY).problems if one.code == "overlap"]
+    assert overlap.size_m2 > 4_000
+    draft, _ = repaired(draft)
+    assert propose_repairs(draft, limits=Limits(clean_width_m=4.0)) == []
+    (repair,) = propose_repairs(draft, limits=Limits(clean_width_m=6.0))
+    assert repair.kind == "clean_coverage" and check_edition(apply(draft, [repair]), profile=ANY).ok
+
+
+def test_a_wide_overlap_takes_no_small_repair_away():
+    """Five cells in a row, of which the first two overlap by five metres and the last two by three centimetres: the hair is closed,
+    though all of them touch, and the wide overlap stays as it was drawn for a person."""
+    a, c, d = (box(number * _KM, 0, (number + 1) * _KM, _KM) for number in (0, 2, 3))
+    wide, hair = box(_KM - 525, 0, 2 * _KM, _KM), box(4 * _KM - 3, 0, 5 * _KM, _KM)
+    draft = a_draft(a, wide, c, d, hair)
+    mended, kinds = repaired(draft)
+    assert "clean_coverage" in kinds
+    (left,) = [one for one in check_edition(mended, profile=ANY).problems if one.code == "overlap"]
+    assert left.cell_codes == ("01", "02")
+    assert all(shapely.equals(mended.cells[at].geometry, draft.cells[at].geometry) for at in (0, 1, 2))
+    chained = a_draft(a, wide, box(2 * _KM - 3, 0, 3 * _KM, _KM), box(3 * _KM - 3, 0, 4 * _KM, _KM), hair)
+    mended, _ = repaired(chained)
+    overlaps = {one.cell_codes for one in check_edition(mended, profile=ANY).problems if one.code == "overlap"}
+    assert ("01", "02") in overlaps and not {("03", "04"), ("04", "05")} & overlaps
 
 
 def community(west, south, east, north):
