@@ -53,6 +53,21 @@ def test_check_prints_every_problem_with_place_and_size(office, dishu, tmp_path)
     assert counts(office.house) == before
 
 
+def test_how_far_a_repair_may_go_is_said_at_the_terminal(dishu, tmp_path):
+    """Two cells that share five metres: told by default, closed in the new file only where both limits are widened, with what each cell loses."""
+    file = written(tmp_path, collection(cell(1, 120.6, 31.3, 120.61, 31.31), cell(2, 120.60995, 31.3, 120.62, 31.31)))
+    asked = ("cells", "repair", file, "--community", COMMUNITY, "--datum", "cgcs2000")
+    for limits in ((), ("--clean-width-m", 6, "--share-at-most", 0.001), ("--clean-width-m", 4, "--share-at-most", 0.02)):
+        status, said, _ = dishu(*asked, *limits)
+        assert status == 1 and "clean_coverage" not in said and "\toverlap\t" in said
+    out = tmp_path / "mended.geojson"
+    status, said, _ = dishu(*asked, "--clean-width-m", 6, "--share-at-most", 0.02, "--out", out)
+    assert status == 0 and out.exists(), said
+    [closed] = [line for line in said.splitlines() if line.startswith("clean_coverage") and "+0.00 m²" not in line and "-0.00 m²" not in line]
+    assert -6_000 < float(closed.split("\t")[2].removesuffix(" m²")) < -4_000 and "6 米" in closed
+    assert dishu(*asked, "--clean-width-m", 51)[0] == 2
+
+
 def test_a_clean_file_is_checked_and_published(office, dishu, tmp_path):
     """The terminal says ok, and after publishing the records are where the new cells are."""
     file = written(tmp_path, "\ufeff" + json.dumps(row_of_cells(11, 12)))

@@ -16,7 +16,7 @@ from geo.edition import Certificate
 from geo.lineage import KINDS
 from geo.moved_codes import moved_codes
 from geo.problem import Problem
-from geo.repairs import Repair, apply
+from geo.repairs import CLEAN_WIDTH_M, SHARE_AT_MOST, Limits, Repair, apply
 from geo.unread import unread_names
 from server.cli import cell_plans
 from server.cli.house import open_community
@@ -73,21 +73,27 @@ def check(file: Path, community: str, buildings: Path | None, **reading: Any) ->
 @command.command("repair")
 @_common
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the repaired cells here, as GeoJSON.")
-@click.option("--without", multiple=True, metavar="CODE", help="Write although this cell could not be read; may be repeated.")
+@click.option("--clean-width-m", type=click.FloatRange(0, 50), default=CLEAN_WIDTH_M, show_default=True,
+              help="Metres up to which an overlap or a gap is closed.")
+@click.option("--share-at-most", type=click.FloatRange(0, 0.5), default=SHARE_AT_MOST, show_default=True,
+              help="Share of its ground that a cell may win or lose by it.")
+@click.option("--without", multiple=True, metavar="CODE", help="Write although this cell could not be read; may be repeated.")  # fmt: skip
 def repair(
-    file: Path, community: str, buildings: Path | None, out: Path | None, without: tuple[str, ...], **reading: Any
-) -> None:
+    file: Path, community: str, buildings: Path | None, out: Path | None, clean_width_m: float, share_at_most: float,
+    without: tuple[str, ...], **reading: Any,
+) -> None:  # fmt: skip
     """Show every repair that could be made, cell by cell with the change of its area; --out makes them in a new file.
 
     The file itself is never changed. A cell that could not be read is missing in the new one, so that none is written
     until --without names every such cell. Exit status 1 if there are errors that no repair settles.
     """
+    limits = Limits(clean_width_m, share_at_most)
     with Steps(3) as steps:
         certificate, house, community_id, draft = _judged(file, community, buildings, steps, **reading)
         steps.begin("repairing 修复")
         made: list[Repair] = []
         for _ in range(_STAGES):
-            offered = draft_repairs.proposals(house, community_id, draft)
+            offered = draft_repairs.proposals(house, community_id, draft, limits=limits)
             if not offered:
                 break
             made += offered

@@ -62,6 +62,22 @@ export interface Repair extends Label {
   changes: { cell_id: string; after: CellFeature["geometry"] }[];
 }
 
+/** Findings about borders: how far a repair of them may go is a person's decision. */
+export const FITTED = new Set(["overlap", "gap", "gap_at_boundary", "gap_strip", "edge_mismatch", "boundary_sliver"]);
+
+/** How wide an overlap or gap may be that is closed, and how much of its ground a cell may win or lose by it. */
+export interface RepairLimits {
+  width_m: number;
+  percent: number;
+}
+export const USUAL_LIMITS: Readonly<RepairLimits> = { width_m: 0.5, percent: 1 };
+
+/** The limits as words of an address; the usual ones need none. */
+export function limitsAsked(limits: RepairLimits): string {
+  if (limits.width_m === USUAL_LIMITS.width_m && limits.percent === USUAL_LIMITS.percent) return "";
+  return `?${new URLSearchParams({ clean_width_m: String(limits.width_m), share_at_most: String(limits.percent / 100) })}`;
+}
+
 /** The cells as a proposed repair would leave them; those that it changes keep everything but their outline. */
 export function mended(cells: CellFeature[], repair: Repair | null): CellFeature[] {
   if (!repair) return cells;
