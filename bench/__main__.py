@@ -22,7 +22,7 @@ from bench.measure_office import placement
 from bench.measure_phone import phone_lines
 from bench.measure_sync import Size, measure
 from bench.measure_tables import tables
-from bench.report import Line, table
+from bench.report import Line, missed, table
 
 SCALES = ("full", "quick", "tiny")
 _SYNC = {
@@ -66,12 +66,12 @@ def main() -> int:
     unknown = [name for name in names if name not in SECTIONS]
     if unknown:
         parser.error(f"there is no section {', '.join(unknown)}; there are {', '.join(SECTIONS)}")
-    missed = False
+    is_missed = False
     for name in names:
         lines = SECTIONS[name](chosen.scale)
         print(f"\n{name}\n{table(lines)}", flush=True)
-        missed |= any(one.verdict == "NOT MET" for one in lines)
-    return 1 if missed else 0
+        is_missed |= missed(lines)
+    return 1 if is_missed else 0
 
 
 if __name__ == "__main__":

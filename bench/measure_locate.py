@@ -1,6 +1,6 @@
 """A million points into ten thousand irregular cells, beside the libraries that others use for it; and one point at a time.
 
-The libraries are put into an environment of their own in a temporary folder; what cannot be had is said and left out.
+The libraries are put into an environment of their own in a temporary folder; what cannot be had is said, and its bar counts as not measured.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,35 +24,40 @@ from geo.locate import CellIndex
 
 WEST, SOUTH, STEP = 120.0, 31.0, 0.002
 
-# Runs in the other environment: seconds of each way over the same cells and points, and how many pairs it found.
+# Runs in the other environment: seconds of each way over the same cells and points; the pairs that it found go into a file beside.
 _OTHERS = """
-import json, sys, time
+import glob, json, os, sys, time
 import numpy as np
-cells, points = np.load(sys.argv[1], allow_pickle=True), np.load(sys.argv[2])
-rounds, told = int(sys.argv[3]), {}
-def best(name, work):
-    seconds, found = [], 0
+folder, rounds, told = sys.argv[1], int(sys.argv[2]), {}
+cells, points = np.load(folder + "/cells.npy", allow_pickle=True), np.load(folder + "/points.npy")
+def best(name, work, pairs):
+    seconds = []
     for _ in range(rounds):
         started = time.perf_counter(); found = work(); seconds.append(time.perf_counter() - started)
-    told[name] = [sorted(seconds)[len(seconds) // 2], int(found)]
+    file = folder + "/" + name + ".npy"
+    np.save(file, np.array(pairs(found), dtype=np.int64))
+    told[name] = [sorted(seconds)[len(seconds) // 2], file]
 try:
     import geopandas, shapely
     left = geopandas.GeoDataFrame(geometry=geopandas.points_from_xy(points[0], points[1]))
     right = geopandas.GeoDataFrame(geometry=shapely.from_wkb(cells))
-    best("geopandas.sjoin", lambda: len(geopandas.sjoin(left, right, predicate="intersects")))
+    joined = lambda: geopandas.sjoin(left, right, predicate="intersects")
+    best("geopandas.sjoin", joined, lambda found: [found.index.to_numpy(), found["index_right"].to_numpy()])
 except Exception as error:
-    told["geopandas.sjoin"] = type(error).__name__
+    told["geopandas.sjoin"] = f"{type(error).__name__}: {error}"
 try:
-    import duckdb, pandas
-    base = duckdb.connect(); base.execute("INSTALL spatial; LOAD spatial; SET threads = 2")
+    import duckdb, duckdb_extension_spatial, pandas
+    (extension,) = glob.glob(os.path.dirname(duckdb_extension_spatial.__file__) + "/extensions/v" + duckdb.__version__ + "/*")
+    base = duckdb.connect(); base.execute(f"LOAD '{extension}'"); base.execute("SET threads = 2; SET enable_progress_bar = false")
     cell_rows = pandas.DataFrame({"n": range(len(cells)), "wkb": list(cells)})
-    point_rows = pandas.DataFrame({"x": points[0], "y": points[1]})
+    point_rows = pandas.DataFrame({"n": range(len(points[0])), "x": points[0], "y": points[1]})
     base.execute("CREATE TABLE cells AS SELECT n, ST_GeomFromWKB(wkb) AS g FROM cell_rows")
-    base.execute("CREATE TABLE points AS SELECT ST_Point(x, y) AS p FROM point_rows")
-    asked = "SELECT count(*) FROM points JOIN cells ON ST_Intersects(g, p)"
-    best("DuckDB spatial", lambda: base.execute(asked).fetchone()[0])
+    base.execute("CREATE TABLE points AS SELECT n, ST_Point(x, y) AS p FROM point_rows")
+    joined = "FROM points JOIN cells ON ST_Intersects(g, p)"
+    found = lambda _: list(base.execute(f"SELECT points.n AS p, cells.n AS c {joined}").fetchnumpy().values())
+    best("DuckDB spatial", lambda: base.execute(f"SELECT count(*) {joined}").fetchone()[0], found)
 except Exception as error:
-    told["DuckDB spatial"] = type(error).__name__
+    told["DuckDB spatial"] = f"{type(error).__name__}: {error}"
 print(json.dumps(told))
 """
 
@@ -94,7 +99,7 @@ def locating(points: int, side: int, rounds: int, say: Callable[[str], None]) ->
 
 
 def many(folder: Path, python: Path | None, cells: list[Cell], count: int, vertices: int, bar: float, rounds: int) -> list[Line]:
-    """Many points at once; without another Python only beside shapely's own tree. AssertionError where the short cut errs."""
+    """Many points at once; without another Python the others are not measured. AssertionError where the short cut errs."""
     shapes: Any = np.array([cell.geometry for cell in cells], dtype=object)
     west, south, east, north = shapely.total_bounds(shapes)
     chance = np.random.default_rng(2)
@@ -118,19 +123,55 @@ def many(folder: Path, python: Path | None, cells: list[Cell], count: int, verti
     what = f"{count:,} points in {len(cells):,} cells of {vertices} vertices"
     note = f"{mine:.2f} s; index built in {build_s:.2f} s, its table {squares.nbytes / 1e6:.0f} MB; ties included, equal to the exact test"
     lines = [Line(f"{what}, beside a bulk query of STRtree", statistics.median(tree_s) / mine, "times faster", note=note)]
-    if python is None:
-        return lines
-    np.save(folder / "cells.npy", np.array(shapely.to_wkb(shapes), dtype=object), allow_pickle=True)
-    np.save(folder / "points.npy", np.array([lons, lats]))
-    arguments = [str(python), "-c", _OTHERS, str(folder / "cells.npy"), str(folder / "points.npy"), str(rounds)]
-    told = json.loads(subprocess.run(arguments, capture_output=True, text=True, check=True).stdout)
-    for other, wanted in (("geopandas.sjoin", bar), ("DuckDB spatial", 2.5 if vertices == 30 else None)):
-        answer = told[other]
+    told: dict[str, Any] = {}
+    if python is not None:
+        np.save(folder / "cells.npy", np.array(shapely.to_wkb(shapes), dtype=object), allow_pickle=True)
+        np.save(folder / "points.npy", np.array([lons, lats]))
+        arguments = [str(python), "-c", _OTHERS, str(folder), str(rounds)]
+        told = json.loads(subprocess.run(arguments, capture_output=True, text=True, check=True).stdout)
+    number = {cell.cell_id: at for at, cell in enumerate(cells)}
+    numbers = np.array([*(number[one] for one in index.cell_ids), -1])  # the last one: outside
+    return lines + beside(what, mine, numbers[exact], told, {"geopandas.sjoin": bar, "DuckDB spatial": 2.5 if vertices == 30 else None})
+
+
+def beside(what: str, mine_s: float, answers: Any, told: Mapping[str, Any], bars: Mapping[str, float | None]) -> list[Line]:
+    """A line for each of the others: [seconds, file of its pairs], or why it could not be had; a bar stays a bar without it.
+
+    AssertionError where another one answers otherwise.
+    """
+    lines = []
+    for other, wanted in bars.items():
+        answer = told.get(other, "no environment")
+        name = f"{what}, beside {other}"
         if isinstance(answer, str):
-            lines.append(Line(f"{what}, beside {other}", float("nan"), "", note=f"could not be had: {answer}"))
-        else:
-            lines.append(Line(f"{what}, beside {other}", answer[0] / mine, "times faster", wanted, note=f"{mine:.2f} beside {answer[0]:.2f} s"))
+            lines.append(Line(name, float("nan"), "", wanted, note=f"could not be had: {answer.splitlines()[0]}"))
+            continue
+        ties = ties_of(answers, np.load(answer[1]), other)
+        note = f"{mine_s:.2f} beside {answer[0]:.2f} s; the same answer for {len(answers) - ties:,} points, and for {ties:,} on borders one of its own"
+        lines.append(Line(name, answer[0] / mine_s, "times faster", wanted, note=note))
     return lines
+
+
+def ties_of(answers: Any, pairs: Any, other: str) -> int:
+    """How many points another one finds in several cells.
+
+    Parameters
+    ----------
+    answers : the number of each point's cell, shape (n,); -1 outside
+    pairs : (point, cell) as the other one finds them, shape (2, m)
+
+    Raises
+    ------
+    AssertionError
+        A point in one cell or none stands elsewhere for us; one in several, in none of these.
+    """
+    point, cell = pairs
+    times = np.bincount(point, minlength=len(answers))
+    agrees = (times == 0) & (answers == -1)
+    agrees[point[cell == answers[point]]] = True
+    if not agrees.all():
+        raise AssertionError(f"{int((~agrees).sum()):,} points stand elsewhere for {other}")
+    return int((times > 1).sum())
 
 
 def single(cells: list[Cell]) -> Line:
@@ -157,15 +198,19 @@ def single(cells: list[Cell]) -> Line:
 
 
 def _environment(folder: Path, say: Callable[[str], None]) -> Path | None:
-    """A Python with the other libraries, in the temporary folder; None where they cannot be had."""
+    """A Python with those of the other libraries that can be had, in the temporary folder; None without any environment."""
     say("an environment with geopandas and DuckDB")
     python = folder / "other" / "bin" / "python"
     try:
         subprocess.run([sys.executable, "-m", "venv", folder / "other"], check=True, capture_output=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", "geopandas", "duckdb"], check=True, capture_output=True, timeout=600)
     except (OSError, subprocess.SubprocessError) as error:
         say(f"not to be had: {type(error).__name__}")
         return None
+    for names in (("geopandas",), ("duckdb-extension-spatial", "pandas")):  # the extension brings the DuckDB that it was built for
+        try:
+            subprocess.run([python, "-m", "pip", "install", "-q", *names], check=True, capture_output=True, timeout=600)
+        except (OSError, subprocess.SubprocessError) as error:
+            say(f"{names[0]} is not to be had: {type(error).__name__}")
     return python
 
 

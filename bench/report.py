@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,10 +23,17 @@ class Line:
 
     @property
     def verdict(self) -> str:
-        """ok, NOT MET, or nothing where there is no bar."""
+        """ok, NOT MET, NOT MEASURED (not a number: what it is compared with was not to be had), or nothing where there is no bar."""
         if self.bar is None:
             return ""
+        if math.isnan(self.value):
+            return "NOT MEASURED"
         return "ok" if (self.value <= self.bar if self.most else self.value >= self.bar) else "NOT MET"
+
+
+def missed(lines: Sequence[Line]) -> bool:
+    """Whether a bar was not met, or nobody knows whether it is."""
+    return any(one.verdict.startswith("NOT") for one in lines)
 
 
 def median(values: Sequence[float]) -> float:

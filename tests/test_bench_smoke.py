@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 
+import numpy as np
 import pytest
 import shapely
 
@@ -12,12 +13,12 @@ from bench.measure_crowd import throughput
 from bench.measure_editions import publishing
 from bench.measure_exports import measure_exports
 from bench.measure_lighthouse import SCREENS, OtherPage, scores_of
-from bench.measure_locate import irregular_cells, many, single
+from bench.measure_locate import beside, irregular_cells, many, single, ties_of
 from bench.measure_odk import submissions
 from bench.measure_office import placement
 from bench.measure_sync import Size, measure
 from bench.measure_tables import checking, duplicates, tables_in
-from bench.report import table
+from bench.report import missed, table
 from bench.slow_line import Pace, slow_line
 
 
@@ -46,9 +47,28 @@ def test_points_are_measured_in_irregular_cells_without_gap_or_overlap(tmp_path)
     for vertices in (30, 200):
         cells = irregular_cells(6, vertices)
         assert shapely.coverage_is_valid([one.geometry for one in cells])
-        (line,) = many(tmp_path, None, cells, 2_000, vertices, 5.0, 1)
+        line, *others = many(tmp_path, None, cells, 2_000, vertices, 5.0, 1)
         assert line.value > 0 and "ties included" in line.note
+        assert [one.bar for one in others] == [5.0, 2.5 if vertices == 30 else None]
     assert single(irregular_cells(6, 30)).bar == 5.0
+
+
+def test_what_could_not_be_compared_is_no_success() -> None:
+    """A library that is not to be had keeps its target: the table says that it was not measured, and the run ends as one that missed it."""
+    lines = beside("points", 1.0, np.array([0]), {"a": "ModuleNotFoundError: no such thing\nat line 1"}, {"a": 5.0, "b": 2.5, "c": None})
+    assert [one.verdict for one in lines] == ["NOT MEASURED", "NOT MEASURED", ""] and missed(lines) and not missed(lines[2:])
+    assert "no such thing" in lines[0].note and "≥ 5" in table(lines)
+
+
+def test_the_others_answers_are_compared_with_ours(tmp_path) -> None:
+    """Points off borders have the same cell, or none, for everybody; on a border ours is one of theirs; anything else ends the run."""
+    answers, pairs = np.array([0, 1, -1, 2]), np.array([[0, 1, 3, 3], [0, 1, 1, 2]])
+    np.save(tmp_path / "a.npy", pairs)
+    (line,) = beside("points", 1.0, answers, {"a": [5.0, tmp_path / "a.npy"]}, {"a": 5.0})
+    assert line.verdict == "ok" and "3 points" in line.note and "1 on borders" in line.note
+    for wrong in ([0, 1, -1, 0], [0, 1, 1, 2], [-1, 1, -1, 2], [1, 1, -1, 2]):
+        with pytest.raises(AssertionError, match="1 points stand elsewhere for a"):
+            ties_of(np.array(wrong), pairs, "a")
 
 
 def test_a_page_behind_the_door_is_scored_for_what_it_shows() -> None:
