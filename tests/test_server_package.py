@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import sqlite3
 import subprocess
 import xml.etree.ElementTree as xml
@@ -77,8 +78,17 @@ def test_a_package_holds_the_same_in_every_format(office, tmp_path):
         _, _, shapes, data = raw.read(folder / place / f"resources.{suffix}")
         assert shapely.from_wkb(shapes[0]).equals_exact(shapely.Point(120.604, 31.304), 1e-7), place
         assert any("急救箱" in str(column[0]) for column in data), place
-    tiles = pyogrio.read_info(folder / "tiles" / "cells.pmtiles")
-    assert tiles["driver"] == "PMTiles" and tiles["features"] >= 2
+    for name in ("cells", "figures"):
+        tiles = pyogrio.read_info(folder / "tiles" / f"{name}.pmtiles")
+        assert (tiles["driver"], tiles["layer_name"]) == ("PMTiles", name)
+        kept, cut = (raw.read(path, layer=name) for path in (folder / "dishu.gpkg", folder / "tiles" / f"{name}.pmtiles"))
+        assert list(cut[0]["fields"]) == ["mvt_id", *kept[0]["fields"]], name
+        plain = [at for at, column in enumerate(kept[3]) if column.dtype.kind != "M"]  # tiles know no instants: text
+        rows, pieces = (
+            {tuple(None if value != value else value for value in (found[3][column + first][at] for column in plain)) for at in range(len(found[2]))}
+            for found, first in ((kept, 0), (cut, 1))
+        )
+        assert len(rows) == 2 and pieces == rows, name
     assert not (folder / "tiles" / "buildings.pmtiles").exists()  # single records never become tiles
     assert "CGCS2000" in (folder / "README.txt").read_text("utf-8")
 
@@ -105,6 +115,12 @@ def test_ogrinfo_finds_aliases_codes_and_metadata(office, tmp_path, ogrinfo):
     assert "Feature Count: 3" in said(folder / "dishu.gdb", "-so", "-al", "-nomd")
     table = said(folder / "shapefile" / "dwellings.shp", "-al")
     assert "住宅" in table
+    expected = {"cells": 2, "dedicated_cells": 0, "figures": 2, **RECORDS}
+    layers = [folder / "flatgeobuf", folder / "shapefile", *(folder / "kml" / f"{name}.kml" for name in expected)]
+    told = [re.findall(r"Layer name: (\w+)\n.*?Feature Count: (\d+)", said(one, "-so", "-al"), re.DOTALL) for one in layers]
+    assert [{name: int(count) for name, count in one} for one in told] == [expected, expected, *({name: count} for name, count in expected.items())]
+    for file in ("flatgeobuf/resources.fgb", "shapefile/resources.shp", "kml/resources.kml"):
+        assert "急救箱" in said(folder / file, "-al"), file
     copy = tmp_path / "copy.gpkg"
     subprocess.run([required_program("ogr2ogr"), "-f", "GPKG", copy, folder / "dishu.gpkg", "dwellings"], check=True)
     assert pyogrio.read_info(copy)["features"] == 3

@@ -23,7 +23,7 @@ from server.permissions import Scope
 from server.services import cell_design, placement, reach
 from server.services.push import accept_user_operation
 from server.store import ground
-from server.store.database import write
+from server.store.database import read, write
 
 KEY = b"a made-up key of thirty-two bytes".hex()
 
@@ -254,10 +254,24 @@ def test_households_count_in_the_cell_that_a_person_chose(office, secretary):
 
 
 def test_tiles_tell_no_small_counts(office, secretary):
-    """A heat map has the tiles of the whole community; counts below the threshold are withheld."""
+    """A heat map has the tiles of the whole community, each with what really stands in it; counts of people below the threshold are
+    withheld, none at all is withheld, too, and places that are not there are told."""
     path = f"/api/v1/communities/{COMMUNITY}/lattice"
-    tiles = secretary.get(f"{path}?shape=square&size_m=5000&type=household&threshold=5").json
-    assert sum(one["properties"]["count"] or 0 for one in tiles["features"]) in (17, *range(5, 17))
+    with read(office.house.engine) as connection:
+        spots = {"household": ground.household_spots(connection, COMMUNITY), "dwelling": ground.dwelling_spots(connection, COMMUNITY)}
+    for kind, total in (("household", 17), ("dwelling", 18)):
+        assert sum(one.number for one in spots[kind]) == total
+        seen = set()
+        for asked in ("shape=square&size_m=5000", "shape=square&size_m=400", "shape=hexagon&size_m=300"):
+            tiles = secretary.get(f"{path}?{asked}&type={kind}&threshold=5").json["features"]
+            held = [(one["properties"]["count"], shapely.from_geojson(json.dumps(one["geometry"]))) for one in tiles]
+            stands = [sum(one.number for one in spots[kind] if shape.covers(shapely.Point(one.lon, one.lat))) for _, shape in held]
+            assert sum(stands) == total, "each in one tile"
+            for (count, _), number in zip(held, stands, strict=True):
+                withheld = number < 5 and not (kind == "dwelling" and number == 0)
+                assert count == (None if withheld else number), (asked, kind, number)
+                seen.add((number > 0, withheld))
+        assert seen == {(True, False), (True, True), (False, kind == "household")}
     fine = secretary.get(f"{path}?shape=hexagon&size_m=100").json
     assert len(fine["features"]) > 50 and {one["properties"]["count"] for one in fine["features"]} == {None}
     planner = office.signed_in("planner")

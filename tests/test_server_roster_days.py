@@ -147,13 +147,18 @@ def test_a_pin_on_ground_that_came_in_later_names_no_cell_of_then(office):
 
 
 def test_what_was_known_then_is_told_in_the_cells_of_then(office, clock):
-    """known_at goes back to the edition of that time by the ledger, without placing anything anew."""
+    """known_at goes back to the edition of that time by the ledger, without placing anything anew: the roster and the figures of then,
+    whatever was deleted, filled in and moved since."""
     secretary = office.signed_in("secretary")
     then = clock.now.strftime("%Y-%m-%dT%H:%M:%S.000Z")
     before = secretary.get(f"/api/v1/communities/{COMMUNITY}/roster/persons").json["rows"]
+    counted = figures(secretary)
     from datetime import timedelta
 
     clock.now += timedelta(hours=1)
+    deleted = write_operation(office.house, actor_of(office, "secretary"), "delete", "wang", {}, base={"v": 1, "tag": _tag(office)})
+    filled = write_operation(office.house, actor_of(office, "secretary"), "patch", "dwelling_c", {"occupancy": "empty"})
+    assert [one["now"]["outcome"] for one in (deleted, filled)] == ["applied", "applied"]
     document = collection(cell(11, 120.6, 31.3, 120.62, 31.304), cell(12, 120.6, 31.304, 120.62, 31.31))
     edition_id = secretary.post(path_of() + "?datum=wgs84", document).json["edition_id"]
     assert secretary.post(f"{path_of()}/{edition_id}/publish").status_code == 200
@@ -162,6 +167,15 @@ def test_what_was_known_then_is_told_in_the_cells_of_then(office, clock):
     after = secretary.get(f"{path}?known_at={then}").json
     assert [(row["id"], row["cell_code"]) for row in after["rows"]] == [(row["id"], row["cell_code"]) for row in before]
     assert after["edition"]["number"] == 1
+    told, now = figures(secretary, known_at=then), figures(secretary)
+    assert (told["known_at"], told["edition"]["number"]) == (then, 1)
+    for part in ("counts", "coverage"):
+        assert [one[part] for one in told["cells"]] == [one[part] for one in counted["cells"]], part
+        assert told["total"][part] == counted["total"][part] != now["total"][part], part
+    assert [one["code"] for one in told["cells"]] == [CODE_A, CODE_B] != [one["code"] for one in now["cells"]]
+    assert told["total"]["counts"]["person"] == now["total"]["counts"]["person"] + 1
+    assert now["total"]["coverage"]["share"] == 1.0
+    assert figures(secretary, known_at="2026-02-01")["total"]["counts"]["person"] == 0
 
 
 def test_a_day_that_is_no_day_is_said(office):

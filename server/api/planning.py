@@ -44,7 +44,18 @@ _BALANCE: dict[str, Any] = {
                 },
             },
         },
-        "cut_buildings": {"type": "array", "items": {"type": "object"}},
+        "cut_buildings": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["zh", "en", "cells"],
+                "properties": {
+                    "zh": {"type": "string"},
+                    "en": {"type": "string"},
+                    "cells": {"type": "array", "items": {"type": "string"}, "description": "their codes"},
+                },
+            },
+        },
     },
 }
 _COVERAGE: dict[str, Any] = {
@@ -131,7 +142,7 @@ class CoverageSchema(Schema):
             "cells": {"type": "object", "description": "GeoJSON with `households` and `deviation` of each cell"},
             "balance": _BALANCE,
             "outside": {"type": "array", "items": {"type": "string"}},
-            "cut_buildings": {"type": "array", "items": {"type": "string"}},
+            "cut_buildings": _BALANCE["properties"]["cut_buildings"],
         },
     },
     status=201,

@@ -20,6 +20,7 @@ from geo.design import propose_cells
 from geo.errors import GeoError, MalformedGeoJSON
 from geo.lineage import keep_identities
 from geo.metric import metres_per_degree
+from geo.problem import Problem
 from geo.profile import CodeProfile
 from server.errors import InputError, InvalidInput, NotFound
 from server.permissions import Actor
@@ -125,7 +126,7 @@ def propose(
         "cells": as_collection(draft.cells),
         "balance": told,
         "outside": list(made.outside),
-        "cut_buildings": [one.message_en for one in certificate.problems if one.code == "building_cut"],
+        "cut_buildings": _cut_told(one for one in certificate.problems if one.code == "building_cut"),
     }
 
 
@@ -153,8 +154,12 @@ def balance(
     cut = find_cut_buildings(_repaired(cells), [cell.code for cell in cells], _outlines(outlines, datum)) if outlines else []
     return told | {
         "outside": outside,
-        "cut_buildings": [{"zh": one.message_zh, "en": one.message_en, "cells": list(one.cell_codes)} for one in cut],
+        "cut_buildings": _cut_told(cut),
     }
+
+
+def _cut_told(problems: Iterable[Problem]) -> list[dict[str, Any]]:
+    return [{"zh": one.message_zh, "en": one.message_en, "cells": list(one.cell_codes)} for one in problems]
 
 
 def _balance(households: Mapping[str, int], profile: CodeProfile) -> dict[str, Any]:
