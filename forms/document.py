@@ -68,8 +68,9 @@ At most 4,000 characters, nested at most 40 deep. White space may stand between 
 - Nothing: null, an empty text and an empty list are the same. Nothing equals only nothing; an ordering with nothing is
   false; a sum with nothing is nothing; nothing is false. False and zero are false, everything else is true.
 - `=` compares as numbers if either side is a number or a boolean (text that is no number is equal to none); otherwise as text.
-- An ordering holds between numbers, texts that are numbers, and ISO days or UTC times (a day with a time: by day);
-  between anything else it is false.
+- An ordering holds between numbers, texts that are numbers, and ISO days or UTC times; between anything else it
+  is false. A day with a time is compared by the day that it is in China then (UTC+8), which is also what `date` gives of a time:
+  the same day as `today()`, at any hour.
 - Sums are done in double precision; a result that is not finite is nothing, `div` by zero too; whole results up to 2^53 are
   integers. `mod` has the sign of its left side. Day minus day is a number of days; day plus or minus whole days is a day.
 - `regex` matches the whole text, ASCII classes, with a literal pattern of what Python and ECMAScript share: no look-around, no

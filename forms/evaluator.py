@@ -192,8 +192,10 @@ def _order(left: Value, right: Value) -> int | None:
         return None
     if not all(_date(text) or _INSTANT.fullmatch(text) for text in (left, right)):
         return None
-    length = 10 if 10 in (len(left), len(right)) else None
-    start, end = left[:length].rstrip("Z"), right[:length].rstrip("Z")
+    if 10 in (len(left), len(right)):
+        first_day, last_day = day_of(left), day_of(right)
+        return None if first_day is None or last_day is None else (first_day > last_day) - (first_day < last_day)
+    start, end = left.rstrip("Z"), right.rstrip("Z")
     return (start > end) - (start < end)
 
 
@@ -298,11 +300,15 @@ def day_text(today: date | None) -> str:
     return today.isoformat()
 
 
-def _to_date(value: Value) -> str | None:
-    if not isinstance(value, str):
+def day_of(value: Value) -> str | None:
+    """The day of a day, or of an instant: the one that it is in China then, as ``today()`` is; None for anything else."""
+    if not isinstance(value, str) or not (len(value) == 10 or _INSTANT.fullmatch(value)):
         return None
-    day = _date(value[:10]) if len(value) == 10 or _INSTANT.fullmatch(value) else None
-    return day.isoformat() if day is not None else None
+    day = _date(value[:10])
+    if day is None or len(value) == 10:
+        return None if day is None else value
+    hour = int(value[11:13])
+    return None if hour > 23 else _shift(day, float(hour >= 16), 1)  # UTC+8: from 16:00 on it is the next day there
 
 
 def _years_between(start: Value, end: Value) -> int | None:
@@ -332,7 +338,7 @@ FUNCTIONS: dict[str, Function] = {
     "starts-with": Function((2, 2), lambda a, c: _text(a[0]).startswith(_text(a[1]))),
     "contains": Function((2, 2), lambda a, c: _text(a[1]) in _text(a[0])),
     "today": Function((0, 0), lambda a, c: _today(c)),
-    "date": Function((1, 1), lambda a, c: _to_date(a[0])),
+    "date": Function((1, 1), lambda a, c: day_of(a[0])),
     # Ours, beyond XLSForm:
     "years-between": Function((2, 2), lambda a, c: _years_between(a[0], a[1])),
     "resident-id-ok": Function((1, 1), lambda a, c: resident_id_ok(_text(a[0]))),

@@ -35,7 +35,7 @@ function own(fields: Fields, name: string): Value {
   return Object.prototype.hasOwnProperty.call(fields, name) ? (fields[name] as Value) : null;
 }
 
-function isNull(value: Value | undefined): boolean {
+export function isNull(value: Value | undefined): boolean {
   return value === null || value === undefined || value === "" || (Array.isArray(value) && value.length === 0);
 }
 
@@ -117,8 +117,12 @@ function order(left: Value, right: Value): number | null {
   if (first !== null && second !== null) return compared(first, second);
   if (typeof left !== "string" || typeof right !== "string") return null;
   if (![left, right].every((one) => isDate(one) || INSTANT.test(one))) return null;
-  const length = left.length === 10 || right.length === 10 ? 10 : undefined;
-  return compared(left.slice(0, length).replace(/Z+$/, ""), right.slice(0, length).replace(/Z+$/, ""));
+  if (left.length === 10 || right.length === 10) {
+    const firstDay = dayOf(left);
+    const lastDay = dayOf(right);
+    return firstDay === null || lastDay === null ? null : compared(firstDay, lastDay);
+  }
+  return compared(left.replace(/Z+$/, ""), right.replace(/Z+$/, ""));
 }
 
 function shifted(day: string, days: number | null, sign: number): string | null {
@@ -192,10 +196,13 @@ function yearsBetween(start: Value | undefined, end: Value | undefined): number 
   return years - (end.slice(5) < start.slice(5) ? 1 : 0);
 }
 
-function toDate(value: Value | undefined): string | null {
+/** The day of a day, or of an instant: the one that it is in China then, as `today()` is; null for anything else. */
+export function dayOf(value: Value | undefined): string | null {
   if (typeof value !== "string" || !(value.length === 10 || INSTANT.test(value))) return null;
   const day = value.slice(0, 10);
-  return isDay(day) ? day : null;
+  if (!isDay(day) || value.length === 10) return isDay(day) ? day : null;
+  const hour = Number(value.slice(11, 13));
+  return hour > 23 ? null : shifted(day, hour >= 16 ? 1 : 0, 1); // UTC+8: from 16:00 on it is the next day there
 }
 
 const ordered =
@@ -243,7 +250,7 @@ const FUNCTIONS: Record<string, (args: readonly Value[], context: Context) => Va
     if (today === null) throw new Error("the expression uses today() and no day was given");
     return today;
   },
-  date: ([value]) => toDate(value),
+  date: ([value]) => dayOf(value),
   "years-between": ([start, end]) => yearsBetween(start, end),
   "resident-id-ok": ([value]) => residentIdOk(text(value)),
   "resident-id-birth": ([value]) => residentIdBirth(text(value)),
