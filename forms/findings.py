@@ -8,11 +8,14 @@ from datetime import date
 from functools import cache, lru_cache
 from typing import Any
 
+from forms.calculation import checked, differing
 from forms.compiled import Predicate, Rules, compile_condition, compile_rules
-from forms.definition import RecordType
+from forms.definition import Labels, RecordType
 from forms.expressions import fields_used
 
 RETIRED_CODE = "retired_code"
+CALCULATION = "_calculation"
+"""Ends the name of the finding that a calculated field holds something else than the answers come to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ def findings(
     Parameters
     ----------
     record_type : RecordType
-        Its cross-field constraints are checked in order, then its fields for retired codes.
+        Its cross-field constraints are checked in order, then its fields for retired codes, then its calculated fields.
     fields : mapping
         Plain merged values, secret ones in clear. An absent field is null.
     today : datetime.date
@@ -62,7 +65,24 @@ def findings(
             else (isinstance(value, list) and not retired.isdisjoint(value))
         ):
             found.append(finding)
+    if checked(record_type):
+        found += [_differs(record_type, name) for name in differing(record_type, fields, today, changed)]
     return found
+
+
+def message_of(record_type: RecordType, name: str) -> Labels | None:
+    """The words of a finding of ``findings`` by its name; None where the type has none of that name, and for retired codes."""
+    found = next((rule.message for rule in record_type.constraints if rule.name == name), None)
+    field = name.removesuffix(CALCULATION)
+    if found is None and field != name and any(one.spec.name == field for one in checked(record_type)):
+        differs = _differs(record_type, field)
+        found = {"zh": differs.message_zh, "en": differs.message_en}
+    return found
+
+
+def _differs(record_type: RecordType, name: str) -> Finding:
+    label = record_type.fields[name].label
+    return Finding(f"{name}{CALCULATION}", f"{label['zh']}与按答案计算的结果不一致", f"{label['en']} is not what the answers come to", (name,))
 
 
 _Rule = tuple[Predicate, frozenset[str], Finding]

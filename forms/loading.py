@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from forms.calculation import in_circles, reads_of
 from forms.codelist import CodeList
 from forms.definition import (
     FIELD_TYPES,
@@ -35,35 +36,10 @@ from forms.values import Refused, check_for
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
 _FIELD_KEYS = frozenset(
-    [
-        "name",
-        "type",
-        "unit",
-        "policy",
-        "exclusive",
-        "label",
-        "privacy",
-        "required",
-        "indexed",
-        "identifying",
-        "format",
-        "codelist",
-        "ref_type",
-        "constraint",
-        "relevant",
-        "calculation",
-        "measure",
-        "min",
-        "max",
-        "max_length",
-        "mask",
-        "standard",
-        "source",
-        "note",
-        "hint",
-        "default",
-    ]
-)
+    ["name", "type", "unit", "policy", "exclusive", "label", "privacy", "required", "indexed", "identifying", "format", "codelist",
+     "ref_type", "constraint", "relevant", "calculation", "measure", "min", "max", "max_length", "mask", "standard", "source", "note",
+     "hint", "default"]
+)  # fmt: skip
 _TYPE_KEYS = frozenset(
     ["name", "version", "label", "note", "server_made", "subject", "placed_by", "parents", "audience", "fields", "units",
      "constraints", "views", "metadata"]
@@ -134,6 +110,8 @@ class _Reader:
             for n, item in enumerate(document.get("constraints", ()))
         )
         views = self._views(fields)
+        for name in in_circles(reads_of(fields, views), (one.name for one in fields.values() if one.calculation is not None)):
+            raise self.fail(f"/fields/{list(fields).index(name)}/calculation", "the calculation needs its own value")
         placed_by = self._refs("placed_by", fields, OWN_ANCHOR)
         parents = self._refs("parents", fields, None)
         subject = document.get("subject")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from forms.calculation import in_circles
 from forms.errors import ExpressionError
 from forms.expression_text import text_of
 from forms.expressions import Node, fields_used, uses_today
@@ -46,6 +47,7 @@ class Logic:
             self._hold_kind(question)
         for question in survey.questions.values():
             self._question(question)
+        self._circles()
         for row, note in survey.notes:
             self._relevance(row, note)
 
@@ -128,6 +130,15 @@ class Logic:
                     self._say(asked.row, "calculation", "calculation_kind")
                     asked.kind = "text"
                 asked.made["type"] = asked.kind
+
+    def _circles(self) -> None:
+        """No calculation may need its own value, neither by other calculations nor by what decides whether an answer is asked for."""
+        reads = {}
+        for name, question in self.survey.questions.items():
+            trees = [self._calculations.get(name), self._tree(question.row, "relevant"), *self._conditions(question.screen)]
+            reads[name] = frozenset().union(*(fields_used(tree) for tree in trees if tree is not None))
+        for name in in_circles(reads, self._calculations):
+            self._say(self.survey.questions[name].row, "calculation", "calculation_cycle")
 
     def _hold_kind(self, question: Question) -> None:
         """A question that shows a calculation must be able to hold what it gives."""

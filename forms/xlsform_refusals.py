@@ -51,7 +51,7 @@ REASONS: dict[str, tuple[str, str]] = {
     "expression": ("表达式不支持：{0}", "the expression is not supported: {0}"),
     "no_expression": ("calculate 缺少计算式", "the calculation is missing"),
     "calculation_kind": ("计算结果的类型不确定", "the calculation can be of different kinds"),
-    "calculation_cycle": ("计算互相引用", "the calculations need each other"),
+    "calculation_cycle": ("计算互相引用，或引用了自己的结果", "the calculation needs its own result, or others that need it"),
     "default_dynamic": ("不支持由表达式给出的默认值", "a default that is an expression is not supported"),
     "default_wrong": ("默认值不符合题型", "the default is not a value of this question"),
     "version": ("版本应为正整数", "the version must be a whole number from 1"),

@@ -10,9 +10,10 @@ from datetime import date
 from functools import cache, lru_cache
 from typing import Any
 
+from forms.calculation import checked
 from forms.definition import RecordType
 from forms.expressions import fields_used
-from forms.findings import RETIRED_CODE, findings
+from forms.findings import CALCULATION, RETIRED_CODE, findings
 from sync.digest import ZERO_TAG, made_id, version_tag
 from sync.memory import UNPLACED, Found, Memory, Version, Writer
 from sync.operation import Fields, Operation
@@ -77,6 +78,7 @@ def finding_rules(form: RecordType) -> tuple[_Rule, ...]:
         for spec in form.fields.values()
         if spec.codes is not None and spec.codes.retired
     ]
+    rules += [(_key(f"{one.spec.name}{CALCULATION}", ()), (one.spec.name,), one.leans_on | {one.spec.name}) for one in checked(form)]
     return tuple(rules)
 
 

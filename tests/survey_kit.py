@@ -9,7 +9,7 @@ from workbook_kit import workbook
 
 NAME = "dogs"
 SUBJECT = "household"
-_HEAD = ["type", "name", "label::中文 (zh)", "label::English (en)", "required", "relevant"]
+_HEAD = ["type", "name", "label::中文 (zh)", "label::English (en)", "required", "relevant", "calculation"]
 _CHOICES_HEAD = ["list_name", "name", "label::中文 (zh)", "label::English (en)"]
 
 

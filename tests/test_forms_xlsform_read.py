@@ -106,8 +106,8 @@ def test_what_is_not_always_asked_is_not_always_needed():
 
     assert raised(source="none") == []
     assert raised(source="tap") == ["litres_required"]
-    assert raised(source="tap", litres=5, since="2026-03-03") == ["since_condition"]
-    assert raised(source="tap", litres=5, since="2026-03-02") == []
+    assert raised(source="tap", litres=5, per_day=5 / 7, since="2026-03-03") == ["since_condition"]
+    assert raised(source="tap", litres=5, per_day=5 / 7, since="2026-03-02") == []
 
 
 @pytest.mark.parametrize(
@@ -268,6 +268,15 @@ def test_calculations_are_understood_whatever_their_order():
     assert [field["type"] for field in made.definition["fields"]] == ["ref", "decimal", "decimal", "integer"]
     cycle = survey(["calculate", "a", None, "${b} + 1"], ["calculate", "b", None, "${a} + 1"], head=head)
     assert {code for _, code in refusals(cycle)} == {"calculation_cycle"}
+    for rows in (
+        [["integer", "n", "N", "${n} + 1"]],
+        [["decimal", "a", "A", "${b} + 1"], ["decimal", "b", "B", "${a} + 1"]],
+        [["decimal", "a", "A", "${b} * 2"], ["integer", "b", "B", None, "${a} < 5"]],
+        [["begin group", "g", "G", None, "${a} < 5"], ["integer", "b", "B"], ["end group"], ["calculate", "a", None, "${b} * 2"]],
+    ):
+        wrong = next(n for n, row in enumerate(rows, 2) if len(row) > 3 and row[3])
+        told = refusals(survey(*rows, head="type name label calculation relevant"))
+        assert (f"survey!D{wrong}", "calculation_cycle") in told and {code for _, code in told} == {"calculation_cycle"}
     mixed = survey(["calculate", "a", None, "if(${n} > 1, 'x', 2)"], ["integer", "n", "N"], head=head)
     assert refusals(mixed) == [("survey!D2", "calculation_kind")]
 

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from forms.calculation import in_circles
 from forms.codelist import read_code_list
 from forms.errors import DefinitionError
+from forms.expressions import fields_used, parse
 from forms.loading import read_record_type
 from forms.registry import load_registry
 from forms.xlsform_read import read_xlsform
@@ -57,6 +59,10 @@ CONDITIONS = {
 DEFAULTS = {
     "text": ["some words", "0012"], "integer": [0, -3, 12], "decimal": [0, 0.25, -1.5], "boolean": [True, False], "date": ["2026-03-02"],
     "select_one": ["tap", "01"], "select_multiple": [["01", "tap"]], "datetime": ["2026-03-02T01:00:00Z"],
+}  # fmt: skip
+CALCULATIONS = {
+    "text": ["if(${%s} != '', 'x', 'y')"], "integer": ["number(${%s}) + 1", "count-selected(${%s})"], "decimal": ["number(${%s}) div 2"],
+    "boolean": ["${%s} != ''"], "date": ["today()"], "datetime": ["today() - 7"], "select_one": ["if(${%s} != '', 'tap', '01')"],
 }  # fmt: skip
 TYPES = [
     "text",
@@ -115,6 +121,17 @@ def _field(draw, name):
     return field
 
 
+def _open_circles(fields, screens):
+    """Drop the calculations that would need their own value: no form has them."""
+    around = {name: screen["relevant"] for screen in screens if "relevant" in screen for name in screen["fields"]}
+    reads = {}
+    for field in fields:
+        texts = (field.get("calculation"), field.get("relevant"), around.get(field["name"]))
+        reads[field["name"]] = {name for text in texts if text is not None for name in fields_used(parse(text))}
+    for name in in_circles(reads, [field["name"] for field in fields if "calculation" in field]):
+        next(field for field in fields if field["name"] == name).pop("calculation")
+
+
 @st.composite
 def definitions(draw):
     """Definitions as the workbook can say them: one view, every expression in our own subset."""
@@ -148,6 +165,10 @@ def definitions(draw):
                     "message": draw(LABELS),
                 }
             )
+    for field in fields:
+        if field["type"] in CALCULATIONS and draw(st.booleans()):
+            written = draw(st.sampled_from(CALCULATIONS[field["type"]]))
+            field["calculation"] = written % draw(st.sampled_from(names)) if "%s" in written else written
     shown = [name for name in names if draw(st.booleans())]
     cut = draw(st.integers(0, len(shown)))
     screens = []
@@ -164,6 +185,7 @@ def definitions(draw):
                 }
                 screen["notes"] = [note]
             screens.append(screen)
+    _open_circles(fields, screens)
     refs = [field["name"] for field in fields if field["type"] == "ref"]
     return {
         "name": "round", "version": draw(st.integers(1, 10**9)), "label": draw(LABELS), "note": draw(st.one_of(st.just(""), WORDS)),

@@ -11,12 +11,23 @@ from field_phone import FieldPhone
 from playwright.sync_api import Page, expect
 from survey_kit import dogs
 
+ROWS = [
+    ["begin group", "main", "养犬", "Dogs"],
+    ["select_one yes", "has_dog", "是否养犬", "Is there a dog", "yes"],
+    ["integer", "dogs_count", "几只", "How many", "", "${has_dog} = 'yes'"],
+    ["calculate", "fee", "年费（元）", "Fee a year (yuan)", "", "", "${dogs_count} * 50"],
+    ["select_multiple size", "sizes", "体型", "Sizes", "", "${fee} > 50"],
+    ["text", "words", "说明", "Words"],
+    ["end group"],
+]  # fmt: skip
+"""A fee is worked out from the number of dogs, and whoever pays more than for one is asked for their sizes."""
+
 
 def test_a_survey_travels_from_a_workbook_to_a_phone_and_back(office_page: Page, phone_page: Page, demo_site: DemoSite, tmp_path: Path):
-    """Refused with its place, put right, published; answered offline at a door; counted; closed. Nothing is restarted."""
+    """Refused with its place, put right, published; answered and worked out offline at a door; counted; closed. Nothing is restarted."""
     bad, good = tmp_path / "坏表.xlsx", tmp_path / "养犬.xlsx"
     bad.write_bytes(dogs(rows=[["image", "photo", "照片", "Photo"], ["text", "words", "说明", "Words"]]).getvalue())
-    good.write_bytes(dogs().getvalue())
+    good.write_bytes(dogs(rows=ROWS).getvalue())
     phone = FieldPhone(phone_page, demo_site).enrol()
     expect(phone_page.get_by_role("heading", name="专项调查")).to_have_count(0)
 
@@ -45,7 +56,11 @@ def test_a_survey_travels_from_a_workbook_to_a_phone_and_back(office_page: Page,
     assert phone.barriers() == []
     phone_page.locator("main a.item").first.click()
     phone_page.locator("#f-has_dog").get_by_role("button", name="有", exact=True).click()
+    phone.field("dogs_count").fill("1")
+    expect(phone_page.locator("output#f-fee")).to_have_text("50")
+    expect(phone_page.locator("#f-sizes")).to_have_count(0)
     phone.field("dogs_count").fill("2")
+    expect(phone_page.locator("output#f-fee")).to_have_text("100")
     phone_page.locator("#f-sizes").get_by_role("button", name="小型").click()
     assert phone.barriers() == []
     phone.tap("保存")
@@ -62,6 +77,7 @@ def test_a_survey_travels_from_a_workbook_to_a_phone_and_back(office_page: Page,
     results = office_page.get_by_role("region", name="汇总")
     expect(results.get_by_role("row", name=re.compile("^有")).first).to_contain_text("100%")
     expect(results).to_contain_text("合计 2")
+    expect(results).to_contain_text("合计 100")
     assert faults(office_page) == []
     results.get_by_role("row", name=re.compile("^有")).first.get_by_role("button", name="1").click()
     expect(office_page.locator("button.chip.teal")).to_have_count(1)

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from forms.errors import UnknownRecordType
+from forms.findings import message_of
 from forms.observed import DISAGREEMENTS
 from geo.locate import CellIndex
 from server.house import House
@@ -302,4 +303,4 @@ def finding_message(house: House, found: str, kind: str | None, name: str) -> An
     if kind is None or kind not in house.registry.types():
         return None
     form = house.registry.latest(kind)
-    return next((constraint.message for constraint in form.constraints if constraint.name == name), None)
+    return message_of(form, name)

@@ -55,6 +55,7 @@ export interface CodeEntry {
 }
 
 export interface FormField {
+  calculation?: unknown;
   name: string;
   type: string;
   label: Label;

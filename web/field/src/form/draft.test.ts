@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 import { phone } from "@shared/engine/kit-cell.ts";
-import { attach } from "../session.ts";
+import type { Definition } from "@shared/engine/reference-types.ts";
+import { vectors } from "@shared/vectors.ts";
+import { attach, reference } from "../session.ts";
 import { useDraft, type Typed } from "./draft.ts";
 
 test("a form that stays open shows what it wrote, and writes against what it showed, also when it is offered again later", async () => {
@@ -28,4 +30,28 @@ test("a form that stays open shows what it wrote, and writes against what it sho
   draft.settle(set);
   expect(draft.values.value).toMatchObject({ contact_name: "丙", quantity: 15 });
   expect([draft.dirty.value, draft.typed(), draft.seen()?.version?.v]).toStrictEqual([false, null, 1]);
+});
+
+test("what a form works out follows every answer, is saved with them, and is nothing that one can type", async () => {
+  const { engine } = await phone();
+  attach(engine);
+  const { definition } = vectors<{ definition: Definition }>("forms/calculations.json");
+  reference.value = { ...reference.value!, forms: { ...reference.value!.forms, well: { ...definition, fields: definition.fields.map((one) => (one.name === "total" ? { ...one, label: { zh: "合计", en: "Total" } } : one)) } } };
+  const names = definition.views![0]!.screens.flatMap((one) => one.fields);
+  const draft = useDraft({ type: "well", record: () => null, names: () => names });
+  const asked = () => draft.shown.value.map((one) => one.name);
+  expect([draft.dirty.value, asked().includes("why"), asked().includes("x")]).toStrictEqual([false, false, false]);
+  expect(asked().filter((name) => ["total", "half", "twice"].includes(name)), "shown where it has words of its own").toStrictEqual(["total"]);
+  draft.set("a", 20);
+  draft.set("b", 5);
+  draft.set("total", 99);
+  expect([draft.values.value["total"], asked().includes("why"), asked().includes("x")]).toStrictEqual([25, true, true]);
+  draft.set("why", "干旱");
+  expect(draft.changes.value).toStrictEqual({ a: 20, b: 5, why: "干旱", half: 12, total: 25, big: true, said: "干旱", twice: 40 });
+
+  const stands = { a: 20, b: 5, half: 12, total: 25, big: true, why: "干旱", said: "干旱", twice: 40 };
+  const known = useDraft({ type: "well", record: () => ({ id: "w", type: "well", fields: stands, version: null }) as never, names: () => names });
+  expect(known.dirty.value, "what stands is right").toBe(false);
+  known.set("b", null);
+  expect(known.changes.value).toStrictEqual({ b: null, why: null, half: null, total: null, big: false, said: "nothing", twice: null });
 });

@@ -1,8 +1,10 @@
 // What is being typed about one record: values, what is shown, what is wrong, and what will be written.
 import type { Definition, FieldDefinition, FieldError, Fields, Labels, RecordView, Seen, Value } from "@shared/engine/index.ts";
 import { plus } from "@shared/engine/view.ts";
+import { arises, calculated, isSilent } from "@shared/forms/calculate.ts";
 import { dayAt } from "@shared/forms/days.ts";
 import { holds } from "@shared/forms/evaluate.ts";
+import { FormRegistry } from "@shared/forms/form.ts";
 import { residentIdBirth, residentIdOk, residentIdSex } from "@shared/forms/identity.ts";
 import { computed, reactive, ref, shallowRef, type ComputedRef } from "vue";
 import { t } from "../i18n.ts";
@@ -25,7 +27,7 @@ export interface FormDraft {
   stored: ComputedRef<Fields>;
   /** What a change is written against: never what was pulled behind the open form. */
   seen(): Seen | null;
-  /** These fields with what was typed over them. */
+  /** These fields with what was typed over them, and what is worked out from both. */
   values: ComputedRef<Fields>;
   /** The fields that are shown now, in the order of the screen. */
   shown: ComputedRef<FieldDefinition[]>;
@@ -75,6 +77,7 @@ export function useDraft(options: { type: string; record: () => RecordView | nul
   const filled = reactive<Record<string, string>>({});
   const showAll = ref(false);
   const form = computed(() => reference.value?.forms[options.type] ?? null);
+  const ready = computed(() => new FormRegistry(reference.value).get(options.type));
   const look = (): Seen | null => {
     const view = options.record();
     return view && { version: view.version, fields: view.fields };
@@ -86,23 +89,25 @@ export function useDraft(options: { type: string; record: () => RecordView | nul
   const values = computed<Fields>(() => {
     const all: Fields = { ...stored.value, ...edits };
     for (const [name, value] of Object.entries(all)) if (value === null || value === "") delete all[name];
-    return all;
+    return ready.value ? calculated(ready.value, all, today) : all;
   });
   const byName = computed(() => new Map((form.value?.fields ?? []).map((one) => [one.name, one])));
-  const relevant = (field: FieldDefinition, fields: Fields) => holds(field.relevant?.tree, fields, today);
-  const shown = computed(() => options.names().flatMap((name) => byName.value.get(name) ?? []).filter((field) => relevant(field, values.value)));
+  const relevant = (field: FieldDefinition, fields: Fields) => ready.value === null || arises(ready.value, field.name, fields, today);
+  const shown = computed(() => options.names().flatMap((name) => byName.value.get(name) ?? []).filter((field) => !isSilent(field) && relevant(field, values.value)));
 
   const changes = computed<Fields>(() => {
     const result: Fields = {};
     for (const [name, value] of Object.entries(edits)) {
       const field = byName.value.get(name);
-      if (field && !relevant(field, values.value)) continue;
+      if (field && (field.calculation || !relevant(field, values.value))) continue;
       if (!same(value === "" ? null : value, stored.value[name])) result[name] = value === "" ? null : value;
     }
-    // A question that does not arise any more loses its old answer with the change that made it so.
+    // A question that does not arise any more loses its old answer with the change that made it so, and what is worked out goes along.
     if (Object.keys(result).length > 0) {
       for (const field of form.value?.fields ?? []) {
-        if (field.relevant && stored.value[field.name] !== undefined && relevant(field, stored.value) && !relevant(field, values.value)) result[field.name] = null;
+        if (field.calculation) {
+          if (!same(values.value[field.name], stored.value[field.name])) result[field.name] = values.value[field.name] ?? null;
+        } else if (stored.value[field.name] !== undefined && relevant(field, stored.value) && !relevant(field, values.value)) result[field.name] = null;
       }
     }
     return result;
@@ -155,6 +160,7 @@ export function useDraft(options: { type: string; record: () => RecordView | nul
     seen: () => seen.value,
     dirty: computed(() => Object.keys(changes.value).length > 0),
     set(name, value) {
+      if (byName.value.get(name)?.calculation) return;
       edits[name] = typeof value === "string" && value.trim() === "" ? null : value;
       touched[name] = true;
       delete filled[name];

@@ -1,6 +1,9 @@
 import { describe, expect, test } from "vitest";
+import type { Definition } from "@shared/engine/reference-types.ts";
+import { Form } from "@shared/forms/form.ts";
+import { vectors } from "@shared/vectors.ts";
 import type { FactField } from "../../api/records.ts";
-import { begin, draftOf, patchOf, typedIn } from "./editing.ts";
+import { begin, draftOf, patchOf, typedIn, withCalculated } from "./editing.ts";
 
 const field = (name: string, value: unknown, masked = false): FactField => ({ name, label: { zh: "", en: "" }, type: "text", privacy: "internal", codelist: null, measure: null, value, text: null, masked, ref: null });
 const unit = (policy: string, ...fields: FactField[]) => ({ policy, fields });
@@ -26,5 +29,15 @@ describe("an edit in place", () => {
     expect(patchOf(secret, { ...draftOf(secret), number: "X1" })).toMatchObject({ set: { kind: "passport", number: "X1" }, was: { kind: "passport" } });
     const stock = begin({ v: 1, tag: "a" }, unit("add", field("quantity", 7)));
     expect([patchOf(stock, draftOf(stock)), patchOf(stock, { quantity: -2 })]).toEqual([null, { base: { v: 1, tag: "a" }, set: { quantity: -2 }, was: { quantity: 7 } }]);
+  });
+
+  test("writes along what follows from it", () => {
+    const { definition, today } = vectors<{ definition: Definition; today: string }>("forms/calculations.json");
+    const form = new Form(definition, {});
+    const stands = { a: 7, b: 8, total: 15, half: 7, big: false, said: "nothing", twice: 14 };
+    const begun = begin({ v: 1, tag: "a" }, unit("last", field("b", 8)));
+    expect(withCalculated(patchOf(begun, { b: 0 })!, form, stands, today)).toEqual({
+      base: { v: 1, tag: "a" }, set: { b: 0, total: 7, half: 3, twice: null }, was: { b: 8, total: 15, half: 7, twice: 14 },
+    });
   });
 });

@@ -1,4 +1,7 @@
 // An edit in place is written against what stood on the screen when it began, whatever the page has read since.
+import { calculated } from "@shared/forms/calculate.ts";
+import type { Fields } from "@shared/engine/types.ts";
+import type { Form } from "@shared/forms/form.ts";
 import type { FactField, FactUnit, RecordAnswer } from "../../api/records.ts";
 
 /** A fact as it stood when somebody began to change it. */
@@ -38,4 +41,12 @@ export function patchOf(begun: Begun, draft: Record<string, unknown>): { base: B
     for (const field of begun.fields) if (!(field.name in set) && !field.masked && field.value !== null && field.type !== "location") set[field.name] = field.value;
   }
   return { base: begun.base, set, was };
+}
+
+/** A patch with what follows from it: calculated fields of the same record, worked out from all its values. */
+export function withCalculated<Patch extends { set: Record<string, unknown>; was: Record<string, unknown> }>(patch: Patch, form: Form, all: Fields, day: string): Patch {
+  const after = calculated(form, { ...all, ...patch.set } as Fields, day);
+  const moved = [...form.fields.values()].filter((field) => field.calculation && !same(after[field.name], all[field.name])).map((field) => field.name);
+  const of = (values: Fields) => Object.fromEntries(moved.map((name) => [name, values[name] ?? null]));
+  return { ...patch, set: { ...patch.set, ...of(after) }, was: { ...patch.was, ...of(all) } };
 }

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { Reference as Delivered } from "@shared/engine/reference-types.ts";
 import { FormRegistry } from "@shared/forms/form.ts";
+import { vectors } from "@shared/vectors.ts";
 import { askedOf, givenTo, makingsOf, type Making } from "./making.ts";
 
 type Page = Parameters<typeof makingsOf>[0];
@@ -53,4 +54,14 @@ test("a question is asked when it arises, in its place among the words; an answe
   expect(asks({ household: "h", outcome: "later" })).toEqual(["(n)", "outcome", "next_on"]);
   expect(givenTo(form, { household: "h", outcome: "met", next_on: DAY }, DAY)).toEqual({ household: "h", outcome: "met" });
   expect(givenTo(form, { household: "h", outcome: "later", next_on: DAY }, DAY)).toHaveProperty("next_on", DAY);
+});
+
+test("what a form works out follows the answers, is written with them, and is shown where it has words of its own", () => {
+  const { definition, today } = vectors<{ definition: Delivered["forms"][string]; today: string }>("forms/calculations.json");
+  const fields = definition.fields.map((one) => (one.name === "total" ? { ...one, label: { zh: "合计", en: "Total" } } : one));
+  const form = new FormRegistry({ forms: { well: { ...definition, fields } }, codelists: {} } as unknown as Pick<Delivered, "forms" | "codelists">).get("well")!;
+  const given = givenTo(form, { a: 20, b: 5, why: "", total: 99 }, today);
+  expect(given).toEqual({ a: 20, b: 5, half: 12, total: 25, big: true, said: "nothing", twice: 40 });
+  const asked = askedOf(form, given, {}, today).map((one) => ("field" in one ? one.field.name : ""));
+  expect(asked).toEqual(["a", "b", "total", "why", "at", "x"]);
 });

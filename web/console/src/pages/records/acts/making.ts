@@ -1,6 +1,7 @@
 // What is entered anew: from the page of a record with what is known there, or from a list. Its fields are those of the form's own view.
 import type { Fields } from "@shared/engine/types.ts";
 import type { Form } from "@shared/forms/form.ts";
+import { calculated, isSilent } from "@shared/forms/calculate.ts";
 import { holds } from "@shared/forms/evaluate.ts";
 import { relevantFields } from "@shared/forms/validate.ts";
 import type { FieldDefinition } from "@shared/engine/reference-types.ts";
@@ -29,6 +30,7 @@ export const hasOwnPage = (type: string): boolean => OWN_PAGE.has(type);
 export function usual(type: string, day: string, now: string): Fields {
   if (type === "visit") return { method: "door", visited_at: now };
   if (type === "care_status") return { from_date: day };
+  if (type === "service_record") return { served_on: day };
   if (type === "check_in") return { state: "registered", registered_on: day };
   if (type === "party_member") return { political_code: "01" };
   if (type === "dwelling") return { use: "home", expected: true };
@@ -46,15 +48,22 @@ function fromPerson({ record, related, units }: Page, { lines_of_work }: Known):
   ];
 }
 
+/** Who checks in, and what they did. */
+const ofWhoServes = (kind: string, field: string) => ({ record }: Page): Making[] => [
+  { type: "check_in", preset: { subject_kind: kind, [field]: record.id } },
+  { type: "service_record", preset: { [field]: record.id } },
+];
+
 const FROM_PAGE: Readonly<Record<string, (page: Page, known: Known) => Making[]>> = {
   household: ({ record }) => [{ type: "visit", preset: { household: record.id } }],
   person: fromPerson,
-  party_member: ({ record }) => [{ type: "check_in", preset: { subject_kind: "member", party_member: record.id } }],
-  organization: ({ record }) => [{ type: "check_in", preset: { subject_kind: "organization", organization: record.id } }],
+  party_member: ofWhoServes("member", "party_member"),
+  organization: ofWhoServes("organization", "organization"),
+  check_in: ({ record }) => [{ type: "service_record", preset: { check_in: record.id } }],
   estate: ({ record }) => [{ type: "building", preset: { estate: record.id } }],
   building: ({ record }) => [{ type: "entrance", preset: { building: record.id } }, { type: "dwelling", preset: { building: record.id } }],
   entrance: ({ record }) => [{ type: "dwelling", preset: { entrance: record.id } }],
-  dwelling: ({ record }) => [{ type: "household", preset: { dwelling: record.id } }],
+  dwelling: ({ record }) => [{ type: "household", preset: { dwelling: record.id } }, { type: "tenure", preset: { dwelling: record.id } }],
 };
 
 /** Open special surveys that ask this household or person (专项调查). */
@@ -74,8 +83,9 @@ export function makingsOf(page: Page, known: Known, day: string): Making[] {
 /** What is asked, in the order of the form's view: a field, or words of a survey between two questions. */
 export type Asked = { note: string; label: { zh: string; en: string } } | { field: FieldDefinition };
 
-/** Fields that nobody types here: photos are taken at the door, tries are counted there, a head is one of the members that come later. */
-const ELSEWHERE = new Set(["photos", "attempt_number", "head"]);
+/** Fields that nobody types here: photos are taken at the door, tries are counted there, a head is one of the members that come later,
+ *  and a check-in is on whose page one came from. */
+const ELSEWHERE = new Set(["photos", "attempt_number", "head", "check_in"]);
 
 /** The questions that arise from what was answered so far; what is preset by where one came is no question. */
 export function askedOf(form: Form, given: Fields, preset: Fields, day: string): Asked[] {
@@ -86,16 +96,16 @@ export function askedOf(form: Form, given: Fields, preset: Fields, day: string):
     const told = (before: string | null) => notes.filter((one) => (one.before ?? null) === before).map((one) => ({ note: one.name, label: one.label }));
     const fields = screen.fields.flatMap((name) => {
       const field = form.fields.get(name);
-      const isAsked = field && relevant.has(name) && !(name in preset) && !ELSEWHERE.has(name);
+      const isAsked = field && relevant.has(name) && !(name in preset) && !ELSEWHERE.has(name) && !isSilent(field);
       return [...told(name), ...(isAsked ? [{ field }] : [])];
     });
     return [...fields, ...told(null)];
   });
 }
 
-/** What is written of it: what was answered, of questions that arise. */
+/** What is written of it: what was answered, of questions that arise, and what is worked out from it. */
 export function givenTo(form: Form, values: Fields, day: string): Fields {
-  const filled = Object.fromEntries(Object.entries(values).filter(([, one]) => one !== null && one !== undefined && one !== "")) as Fields;
+  const filled = calculated(form, Object.fromEntries(Object.entries(values).filter(([, one]) => one !== null && one !== undefined && one !== "")) as Fields, day);
   const relevant = relevantFields(form, filled, day);
   return Object.fromEntries(Object.entries(filled).filter(([name]) => relevant.has(name)));
 }

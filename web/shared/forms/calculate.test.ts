@@ -1,0 +1,23 @@
+import { expect, test } from "vitest";
+import type { Definition } from "../engine/reference-types.ts";
+import type { Fields } from "../engine/types.ts";
+import { vectors } from "../vectors.ts";
+import { calculated, isSilent } from "./calculate.ts";
+import { Form } from "./form.ts";
+
+const { definition, cases, today } = vectors<{ today: string; definition: Definition; cases: { name: string; given: Fields; expected: Fields }[] }>("forms/calculations.json");
+const form = new Form(definition, {});
+
+test.each(cases)("what a form works out is the same on the phone as at the office: $name", (one) => {
+  expect(calculated(form, one.given, today)).toStrictEqual(one.expected);
+  expect(calculated(form, one.expected, today), "once more changes nothing").toStrictEqual(one.expected);
+});
+
+test("what leans on a value that was not given to this device stays as it stands", () => {
+  expect(calculated(form, { a: { mask: "*" }, b: 1, total: 9, half: 4, twice: 8 }, today)).toStrictEqual({ a: { mask: "*" }, b: 1, total: 9, half: 4, twice: 8 });
+});
+
+test("a calculation without words of its own is for nobody to read", () => {
+  const field = form.fields.get("total")!;
+  expect([isSilent(field), isSilent({ ...field, label: { zh: "合计", en: "Total" } }), isSilent(form.fields.get("a")!)]).toStrictEqual([true, false, false]);
+});
