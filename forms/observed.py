@@ -43,6 +43,10 @@ DISAGREEMENTS: dict[str, Labels] = {
         "zh": "申报人数与名册上的人数不一致",
         "en": "The number of members stated differs from the number on record",
     },
+    "head": {
+        "zh": "所填户主不是名册上登记为户主的本户人员",
+        "en": "The head named is not the member of the household who is recorded as its head",
+    },
 }  # fmt: skip
 
 _LIVED = frozenset({"owner_lived", "let", "group_let", "lent"})
@@ -51,21 +55,26 @@ _HERE = frozenset({"present", "away_short"})
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Somebody on record behind a door: where they live and are registered, and when that was last written or confirmed."""
+    """Somebody on record behind a door: where they live and are registered, and when that was last written or confirmed.
+
+    ``is_head``: recorded as the head by the relation to the head; None where no relation is on record.
+    """
 
     resident: Resident
     household_id: str | None
     known_at: datetime
+    is_head: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class HouseholdSaid:
-    """What was asked of a household: the number stated, and the outcome of the last visit that says whether they live there."""
+    """What was asked of a household: number and head as stated, and the outcome of the last visit that says whether they live there."""
 
     household_id: str
     stated_count: int | None = None
     outcome: str | None = None
     visited_at: datetime | None = None
+    head: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +134,8 @@ def _of_household(said: HouseholdSaid, members: list[Member]) -> Iterator[tuple[
     alive = [one for one in members if not one.resident.deceased]
     if said.stated_count is not None and members and said.stated_count != len(alive):
         yield "members_count", said.household_id
+    if said.head is not None and members and _head_differs(said.head, alive):
+        yield "head", said.household_id
     at = said.visited_at
     if at is None or not members:
         return
@@ -133,3 +144,9 @@ def _of_household(said: HouseholdSaid, members: list[Member]) -> Iterator[tuple[
         yield "visit_moved_away", said.household_id
     elif said.outcome == "met" and not living and all(one.known_at <= at for one in members):
         yield "visit_met_nobody", said.household_id
+
+
+def _head_differs(head: str, alive: list[Member]) -> bool:
+    """Whether the head named does not live in the household, is recorded as something else in it, or somebody else is its head, too."""
+    named = next((one for one in alive if one.resident.person_id == head), None)
+    return named is None or named.is_head is False or any(one.is_head for one in alive if one is not named)

@@ -91,14 +91,18 @@ def test_a_care_status_that_contradicts_the_door_is_noticed():
 SEEN = datetime(2026, 3, 1, 8, tzinfo=UTC)
 
 
-def _member(who, *, household="h1", known=SEEN - timedelta(days=30), **more):
+def _member(who, *, household="h1", known=SEEN - timedelta(days=30), is_head=None, **more):
     fields = {"residence_dwelling": "d1", "presence": "present", "birth_date": "1940-01-01"} | more
-    return Member(Resident(who, **fields), household, known)
+    return Member(Resident(who, **fields), household, known, is_head)
 
 
 def _door(*members, **more):
     more.setdefault("households", (HouseholdSaid("h1"),))
     return Door("d1", members=members, **more)
+
+
+def _headed(person):
+    return HouseholdSaid("h1", head=person)
 
 
 # What was asked of a door, and what disagrees with it by the records.
@@ -133,6 +137,14 @@ DOORS = {
     "three stated, one on record": (_door(_member("a"), households=(HouseholdSaid("h1", 3),)), [("members_count", "h1")]),
     "three stated, nobody on record yet": (_door(households=(HouseholdSaid("h1", 3),)), []),
     "the dead are not counted": (_door(_member("a"), _member("b", deceased=True), households=(HouseholdSaid("h1", 1),)), []),
+    "the head as recorded": (_door(_member("a", is_head=True), _member("b", is_head=False), households=(_headed("a"),)), []),
+    "the head, whose relation nobody asked": (_door(_member("a"), _member("b", is_head=False), households=(_headed("a"),)), []),
+    "another is recorded as the head": (_door(_member("a"), _member("b", is_head=True), households=(_headed("a"),)), [("head", "h1")]),
+    "the head is recorded as a son": (_door(_member("a", is_head=False), households=(_headed("a"),)), [("head", "h1")]),
+    "the head lives in another household": (_door(_member("a", household="h2"), _member("b"), households=(_headed("a"),)), [("head", "h1")]),
+    "the head has died": (_door(_member("a", deceased=True, is_head=True), _member("b"), households=(_headed("a"),)), [("head", "h1")]),
+    "a head, and nobody on record yet": (_door(households=(_headed("a"),)), []),
+    "two who say that they are the head, and none is named": (_door(_member("a", is_head=True), _member("b", is_head=True)), []),
     "a household whose dwelling is not known": (
         Door(None, members=(_member("a", residence_dwelling=None),), households=(HouseholdSaid("h1", 2),), care=(("c1", "empty_nest"),)),
         [("members_count", "h1")],
@@ -142,7 +154,7 @@ DOORS = {
 
 @pytest.mark.parametrize("case", DOORS, ids=lambda case: case.replace(" ", "-"))
 def test_what_was_asked_is_held_against_what_follows(case):
-    """独居, 空置, 在住, 已搬离 and the number of members are compared with the records; what is unknown contradicts nothing."""
+    """独居, 空置, 在住, 已搬离, the head and the number of members are compared with the records; what is unknown contradicts nothing."""
     door, expected = DOORS[case]
     assert list(disagreements(door, date(2026, 3, 2))) == expected
 

@@ -101,6 +101,18 @@ def test_a_finding_about_a_home_says_which(office):
     assert titles and all(one != door and one.endswith(f"-{door}") for one in titles), titles
 
 
+def test_a_head_whom_the_members_do_not_have(office):
+    """The household names its head; the members' relations say somebody else: the secretary is told, until both say the same."""
+    changed(office, "li", {"relation_to_head": "02"})
+    disagreements.sweep(office.house)
+    (row,) = open_ones(office).values()
+    assert (row["record"]["id"], row["message"]) == (IDS["household_a"], DISAGREEMENTS["head"])
+    changed(office, "household_a", {"head": IDS["li"]})
+    changed(office, "zhang", {"relation_to_head": "11"})
+    disagreements.sweep(office.house)
+    assert open_ones(office) == {}
+
+
 def test_only_what_changed_is_read_again(office, clock, monkeypatch):
     """A push costs nothing for it: the sweeper reads the streams that moved, at most so many at once, and writes no journal."""
     assert disagreements.sweep in SWEEPERS

@@ -34,10 +34,10 @@ MOST_AT_ONCE = 20_000
 
 _READ = {
     "dwelling": frozenset({"occupancy"}),
-    "household": frozenset({"dwelling", "kind", "members_count_stated"}),
+    "household": frozenset({"dwelling", "kind", "head", "members_count_stated"}),
     "person": frozenset({
         "residence_household", "registration_dwelling", "registration_address_text", "registration_division_code", "presence", "birth_date",
-        "vital_status",
+        "vital_status", "relation_to_head",
     }),
     "care_status": frozenset({"person", "kind", "to_date"}),
     "visit": frozenset({"household", "visited_at", "outcome", "next_visit_on"}),
@@ -46,6 +46,8 @@ _READ = {
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _TELLING = ("met", "moved_away")
+_HEAD = frozenset({"02", "01"})
+"""The head in `relation_to_head`; 01 (self) said the same before it was retired."""
 
 
 def sweep(house: House) -> int:
@@ -117,7 +119,8 @@ def doors(live: Any, day: date) -> list[Door]:
     behind: dict[str, list[HouseholdSaid]] = defaultdict(list)
     for one in households.values():
         outcome, at_time = last.get(one.id, (None, None))
-        behind[door_of(one.id) or one.id].append(HouseholdSaid(one.id, one.fields.get("members_count_stated"), outcome, at_time))
+        said = HouseholdSaid(one.id, one.fields.get("members_count_stated"), outcome, at_time, one.fields.get("head"))
+        behind[door_of(one.id) or one.id].append(said)
     return [
         Door(
             key if key in dwellings else None, dwellings[key].fields.get("occupancy") if key in dwellings else None,
@@ -136,7 +139,7 @@ def _member(one: Entry, household: Any, dwelling: str | None, households: dict[s
             fields.get("presence"), fields.get("birth_date"), fields.get("vital_status") == "deceased",
             household in households and households[household].fields.get("kind") == "collective",
         ),
-        household, _instant(one.fresh_at) or _NEVER,
+        household, _instant(one.fresh_at) or _NEVER, None if (relation := fields.get("relation_to_head")) is None else relation in _HEAD,
     )  # fmt: skip
 
 
