@@ -32,6 +32,8 @@ RECORD_LAYERS = {
     "party_members": "party_member",
     "organizations": "organization",
     "check_ins": "check_in",
+    "tenures": "tenure",
+    "service_records": "service_record",
     "resources": "resource",
 }
 """Layers of records by the type they hold."""

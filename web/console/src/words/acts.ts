@@ -15,6 +15,8 @@ export const acts = {
   make_care_status: ["记重点关爱", "Record care"],
   make_party_member: ["登记党员", "Party member"],
   make_check_in: ["报到", "Check in"],
+  make_tenure: ["登记权属", "Record a tenure"],
+  make_service_record: ["记服务", "Record a service"],
   make_household: ["新增住户", "Add a household"],
   done_make: ["已登记{what}", "Recorded: {what}"],
   newMap: ["位置地图：点一下就是它的位置", "Map of the place: tap where it stands"],

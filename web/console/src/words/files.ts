@@ -37,6 +37,8 @@ export const files = {
   layer_party_members: ["党员", "Party members"],
   layer_organizations: ["单位", "Organizations"],
   layer_check_ins: ["双报到", "Check-ins"],
+  layer_tenures: ["房屋权属", "Tenures"],
+  layer_service_records: ["服务记录", "Service records"],
   layer_resources: ["资源", "Resources"],
   withPersonal: ["包含个人信息（记入审计）", "With personal fields (audited)"],
   ask: ["开始导出", "Export"],

@@ -165,6 +165,8 @@ export const people = {
   list_care_groups: ["重点关爱名册", "Care groups"],
   list_party_members: ["党员名册", "Party members"],
   list_check_ins: ["双报到名册", "Check-ins"],
+  list_tenures: ["房屋权属台账", "Tenures"],
+  list_service_records: ["服务记录台账", "Service records"],
   list_buildings: ["楼栋台账", "Buildings"],
   list_dwellings: ["房屋台账", "Dwellings"],
   list_organizations: ["单位名册", "Organizations"],
