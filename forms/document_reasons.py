@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 
 from forms.definition import FieldSpec, RecordType, UnitSpec
 from forms.registry import Registry
 
+_STATED = Path(__file__).parent / "reasons.json"
 _POLICIES = {
     "append": "Notes and reports of several people: both texts stand, nobody's words push out another's.",
     "union": "Sets that several people fill: each element is added or removed by itself, so that two phones never undo each other.",
@@ -15,7 +19,8 @@ _POLICIES = {
     "max": "Only ever rises: the greater is the later truth.",
     "min": "Only ever falls: the smaller is the later truth.",
     "keep": "Said once, when it was found or granted: what came first is evidence, and stays.",
-    "last": "Plain facts that anybody sees at the door: the later arrival is as good as the earlier, and what it took the place of is kept as a visible conflict.",
+    "made": "Written by the server alone, out of what was decided: nobody's answer meets it.",
+    "last": "Plain facts that change, or are seen anew at the door: the later arrival is as good as the earlier, and what it took the place of is kept as a visible conflict.",
 }
 _REVIEW = {
     "relation": "A relation that somebody can have once only: two answers send a person to two doors, so somebody who knows decides.",
@@ -23,9 +28,9 @@ _REVIEW = {
     "identity": "What tells people and bodies apart, or that somebody lives: a wrong value merges two persons or ends one.",
     "progress": "A state with its dates, reached step by step: a late phone must not set finished work back, nor a deadline forward.",
     "duty": "Who is responsible, how grave, how urgent, since when: others act upon it at once, so two answers are decided, not overwritten.",
+    "right": "What somebody owns or may use, and from when to when: a paper says so, so two answers are held against it.",
+    "deed": "What was done or counted, and when: it is relied upon afterwards, so two answers are decided.",
 }  # fmt: skip
-_IDENTITY = frozenset({"identity_document", "birth", "vital", "credit_code", "household_number", "person", "holder", "requester", "who", "subject", "server", "served"})
-_PROGRESS = frozenset({"progress", "due_on", "period", "work", "recheck", "arrival", "confirmed", "finding", "stock_take", "inspected_at", "served_on", "hours"})
 _PRIVACY = {
     "public": "Places, their names and numbers, and what is written on the door: on maps and in exports for anybody.",
     "internal": "About places, work and bodies, not about a person: staff and planners; no line in the audit log for each look.",
@@ -39,9 +44,10 @@ _CLOSENESS = {
     "contact": "personal: reaches somebody, and is asked for by those who sell and cheat.",
     "lead": "personal: leads to somebody or to their door.",
     "picture": "personal: a photo shows more than was meant; it is sealed, and where it was taken is left out.",
+    "name": "personal: names somebody, on record or not.",
+    "number": "personal: leads into another register, where somebody stands under this number.",
     "words": "personal: free words may name somebody, whatever the question was.",
     "person": "personal: says something about one person.",
-    "people": "personal: says something about the people behind a door or a name.",
     "key": "secret: opens doors elsewhere.",
 }
 
@@ -70,7 +76,7 @@ def reasons(registry: Registry) -> Iterator[str]:
     yield "| Policy | Why | Units |"
     yield "|---|---|---|"
     for (policy, why), names in sorted(units.items()):
-        told = f"all others ({len(names)})" if policy == "last" else ", ".join(f"`{one}`" for one in names)
+        told = f"all others ({len(names)})" if policy == "last" and why == _POLICIES["last"] else ", ".join(f"`{one}`" for one in names)
         yield f"| {policy} | {why} | {told} |"
     yield ""
     yield "| Privacy | Why | Fields |"
@@ -81,36 +87,29 @@ def reasons(registry: Registry) -> Iterator[str]:
 
 
 def _why(record_type: RecordType, unit: UnitSpec) -> str:
-    return _POLICIES[unit.policy] if unit.policy != "review" else _REVIEW[_review(record_type, unit)]
+    word = _merging(record_type, unit)
+    return _POLICIES[word] if word in _POLICIES else _REVIEW[word]
 
 
-def _review(record_type: RecordType, unit: UnitSpec) -> str:
-    if unit.exclusive:
-        return "relation"
-    specs = [record_type.fields[name] for name in unit.fields]
-    if any(spec.type == "location" or (spec.name in record_type.placed_by and spec.ref_type != "person") for spec in specs):
-        return "place"
-    if unit.name in _IDENTITY:
-        return "identity"
-    return "progress" if unit.name in _PROGRESS else "duty"
+def _merging(record_type: RecordType, unit: UnitSpec) -> str:
+    if record_type.server_made:
+        return "made"
+    return unit.policy if unit.policy != "review" else stated()["merging"][record_type.name][unit.name]
 
 
 def why_of(record_type: RecordType, spec: FieldSpec) -> str:
     """Why a field merges as it does and is as private as it is: two words that this chapter explains, as ``duty · person``."""
-    unit = record_type.units[spec.unit]
-    merging = unit.policy if unit.policy != "review" else _review(record_type, unit)
-    return f"{merging} · {_closeness(record_type, spec)}"
+    return f"{_merging(record_type, record_type.units[spec.unit])} · {_closeness(record_type, spec)}"
 
 
 def _closeness(record_type: RecordType, spec: FieldSpec) -> str:
     if spec.privacy != "personal":
         return {"public": "door", "internal": "work", "secret": "key"}[spec.privacy]
-    if spec.format == "photo":
-        return "picture"
-    if spec.format == "phone" or "contact" in spec.name or "phone" in spec.name:
-        return "contact"
-    if spec.type == "ref" or spec.type == "location" or "address" in spec.name or "division" in spec.name:
-        return "lead"
-    if spec.type in ("text", "text_set") and "name" not in spec.name:
-        return "words"
-    return "person" if record_type.subject is not None else "people"
+    return stated()["privacy"][record_type.name][spec.name]
+
+
+@cache
+def stated() -> dict[str, dict[str, dict[str, str]]]:
+    """What forms/reasons.json says: ``merging`` by type and unit, ``privacy`` by type and field."""
+    told: dict[str, dict[str, dict[str, str]]] = json.loads(_STATED.read_text(encoding="utf-8"))
+    return told
