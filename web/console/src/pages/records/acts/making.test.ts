@@ -21,6 +21,12 @@ test("a person is entered as a party member once, and checks in from then on; no
   expect(makingsOf(page("person", { vital_status: "deceased" }), known({ surveys: [{ name: "s", subject: "person", field: "person", closed: false }] }), DAY)).toEqual([]);
 });
 
+test("who holds a dwelling is entered on its page, and what was done on the page of who did it", () => {
+  expect(makingsOf(page("dwelling"), known(), DAY)).toContainEqual({ type: "tenure", preset: { dwelling: "r" } });
+  expect(makingsOf(page("check_in"), known(), DAY)).toEqual([{ type: "service_record", preset: { check_in: "r" } }]);
+  for (const type of ["party_member", "organization"]) expect(makingsOf(page(type), known(), DAY)).toContainEqual({ type: "service_record", preset: { [type]: "r" } });
+});
+
 test("care is offered to whoever may write it", () => {
   expect(types(makingsOf(page("person"), known({ lines_of_work: [] }), DAY))).toEqual(["party_member"]);
   expect(types(makingsOf(page("person"), known({ lines_of_work: ["elderly"] }), DAY))).toContain("care_status");
