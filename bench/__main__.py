@@ -21,7 +21,7 @@ from bench.measure_odk import submissions
 from bench.measure_office import placement
 from bench.measure_phone import phone_lines
 from bench.measure_sync import Size, measure
-from bench.measure_tables import tables
+from bench.measure_tables import duplicates, tables
 from bench.report import Line, missed, table
 
 SCALES = ("full", "quick", "tiny")
@@ -47,6 +47,7 @@ SECTIONS: Mapping[str, Callable[[str], list[Line]]] = {
     "editions": lambda scale: publishing({"full": 200_000, "quick": 20_000, "tiny": 2_000}[scale]),
     "odk": lambda scale: submissions({"full": 200, "quick": 60, "tiny": 5}[scale], _say),
     "tables": tables,
+    "duplicates": lambda scale: duplicates({"full": 20_000, "quick": 5_000, "tiny": 500}[scale]),
     "exports": lambda scale: measure_exports({"full": 200_000, "quick": 20_000, "tiny": 1_000}[scale]),
     "house": lambda scale: measure_house(_HOUSE[scale], _say),
     "inbox": lambda scale: measure_inbox({"full": 60, "quick": 20, "tiny": 3}[scale], _say),

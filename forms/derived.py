@@ -47,6 +47,7 @@ DERIVED: dict[str, Derived] = {
             stored=True, counts_people=True,
         ),
         Derived("check_ins_count", "party_member", "integer", "internal", "有效报到数", "Check-ins in force", stored=True),
+        Derived("services_count", "party_member", "integer", "internal", "服务次数", "Services on record", stored=True),
         Derived(
             "lives_alone", "person", "boolean", "personal", "独自居住", "Lives alone",
             ("residence_household.dwelling",), stored=True,

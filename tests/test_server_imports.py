@@ -90,6 +90,7 @@ def finish(office: Office, person: Person, import_id: str) -> dict[str, Any]:
     Worker(office.house).run_all()
     said = person.client.get(f"/api/v1/imports/{import_id}").json
     assert said["state"] == "done", said
+    assert said["done"] == said["total"], "the bar is full when it is done"
     return said
 
 
@@ -116,7 +117,8 @@ def test_the_headings_are_found_below_the_title_and_mapped(office, secretary):
 def test_a_plan_tells_every_row_and_writes_nothing(office, secretary):
     """Before anything is written the secretary knows what would become of each row."""
     rows = [*family(), [4, "李一", "男", LI, "户主", "", "3幢", "2单元", "501室", "李一", "群众", ""], [5, "", "男", "", "", "", "", "", "", "", "", ""]]
-    said = run_act(office, secretary, workbook(rows), "plan")
+    said = run_act(office, secretary, workbook([*rows, *[[""] * 12] * 3]), "plan")  # as tables end: with rows that hold nothing
+    assert said["total"] == 5
     assert outcomes(said) == {"new": 3, "duplicate": 1, "rejected": 1}
     report = secretary.client.get(f"/api/v1/imports/{said['import_id']}/rows").json["rows"]
     assert [(one["row"], one["outcome"], one["of_row"]) for one in report] == [

@@ -45,6 +45,7 @@ def _rows(house: House, job: Job, progress: Progress) -> dict[str, Any]:
                 counted[one.outcome] += 1
                 report.write(orjson.dumps(said_of(one)) + b"\n")
             progress.advance(len(planned))
+    progress.expect(progress.done)  # blank rows were counted among those to come
     os.replace(part, report_path(house, job.job_id))
     if asked["act"] == "write":
         remember(house, job.community_id, path, asked["sheet"], asked["mapping"])

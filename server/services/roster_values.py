@@ -49,6 +49,7 @@ _COUNTS = {
     "households_count": _Counted("household", "dwelling"),
     "members_known_count": _Counted("party_member", "organization", placed=False),
     "check_ins_count": _Counted("check_in", "party_member", placed=False, unless=("state", "ended")),
+    "services_count": _Counted("service_record", "party_member", placed=False),
 }
 _STAYS = frozenset({"came_here_on", "moved_in_on", "born_here_on", "stay_began_on", "left_here_on", "left_by_death"})
 _OF_DOORS = frozenset({"residence_state", "registration_hangs", "arrangement"})
