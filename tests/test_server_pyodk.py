@@ -130,6 +130,12 @@ def test_entities_are_records(community, signed_in):
     assert len(client.entities.list(entity_list_name="building", **at)) == table["@odata.count"] == 3
     assert client.entities.delete(made.uuid, entity_list_name="building", **at)
     assert len(client.entities.list(entity_list_name="building", **at)) == 2
+    client.entities.default_project_id = project.id  # pyodk updates the rows of a merged table in it, whatever it is told
+    rows = [{"label": "二号楼", "name_": "二号楼", "floors_count": "5"}, {"label": "四号楼", "name_": "四号楼", "floors_count": "3"}]
+    did = client.entities.merge(rows, entity_list_name="building", match_keys=["name_"], add_new_properties=False, delete_not_matched=True, **at)
+    assert [len(one) for one in (did.to_insert, did.to_update, did.to_delete)] == [1, 1, 1]
+    left = client.entities.get_table(entity_list_name="building", **at)["value"]
+    assert {row["name_"]: row["floors_count"] for row in left} == {"二号楼": "5", "四号楼": "3"}
     with pytest.raises(PyODKError, match="unknown_property"):
         client.entities.create("x", {"nothing": "1"}, entity_list_name="building", **at)
 
