@@ -154,6 +154,15 @@ def test_s19_a_replacement_is_swapped_in_when_complete(phone: Phone) -> None:
     assert _shown(phone) == {TWO: 2, THREE: 1}
 
 
+def test_s20_what_the_server_does_not_have_any_more_does_not_stay(phone: Phone) -> None:
+    """S20, L7: an older copy was put back unnoticed; a stream that is built again shows what the server has, not the higher version that I had."""
+    keep(phone._store, [put(A, 1, ONE), put(B, 1, ONE, 2, fields={"kind": "family"})], streams=[A, B], told=totals((A, {ONE: 1}, {}), (B, {ONE: 2}, {})))
+    keep(phone._store, [put(A, 1, ONE, 1, fields={"kind": "collective"})], streams=[A, B], replace=[A, B])
+    assert phone.find("household")[0].fields == {"kind": "collective"}, "the other stream is read again, too"
+    keep(phone._store, [], streams=[A, B], told=totals((A, {ONE: 1}, {}), (B, {}, {})))
+    assert _shown(phone) == {ONE: 1} and phone.copies()[0].fields == {"kind": "collective"}
+
+
 def test_trap_24_a_difference_is_noticed_and_marked(phone: Phone) -> None:
     """C7: A record that I should not have, or lack, is seen at the end of the pull; overlays wait for the repair."""
     new = phone.create("household", {"kind": "family"})

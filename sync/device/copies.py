@@ -22,14 +22,17 @@ ON CONFLICT (stream, id) DO UPDATE SET seq = excluded.seq, kind = excluded.kind,
 WHERE excluded.generation > feed.generation OR excluded.seq >= feed.seq
 """
 
-# Equal versions replace as well: the home may have changed, or the fields that this role may see (S23).
+# Equal versions replace as well: the home may have changed, or the fields that this role may see (S23). So does a lower one where no held stream
+# shows the higher any more: an older copy of the database was put back, and its numbers had caught up before anybody could notice.
 _RECORD = """
 INSERT INTO record (id, type, epoch, v, tag, life, form_version, home, fields, conflicts, confirmed)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET type = excluded.type, epoch = excluded.epoch, v = excluded.v, tag = excluded.tag,
     life = excluded.life, form_version = excluded.form_version, home = excluded.home, fields = excluded.fields,
     conflicts = excluded.conflicts, confirmed = excluded.confirmed
-WHERE record.epoch <> excluded.epoch OR excluded.v >= record.v
+WHERE record.epoch <> excluded.epoch OR excluded.v >= record.v OR NOT EXISTS (
+    SELECT 1 FROM feed JOIN stream ON stream.id = feed.stream AND stream.generation = feed.generation
+    WHERE feed.id = excluded.id AND feed.kind = 'PUT' AND feed.v > excluded.v)
 """
 
 

@@ -29,9 +29,12 @@ export function keepRows(change: Change, epoch: string, rows: readonly Body[]): 
       const entry = change.entry(id) ?? EMPTY(id);
       const old = entry.copy;
       if (old && old.epoch !== epoch && (old.v !== copy.v || old.tag !== copy.tag)) witness(change, entry);
-      // equal versions replace as well: the home may have changed, or the fields that this role may see (S23)
-      const isNewer = !old || old.epoch !== epoch || copy.v >= old.v;
       const rowsNow = upserted(entry.rows, { ...common, kind, reason: null, v: copy.v, tag: copy.tag });
+      // equal versions replace as well: the home may have changed, or the fields that this role may see (S23); so does a lower one where no
+      // held stream shows the higher any more: an older copy of the database was put back, and its numbers had caught up
+      const { streams } = change.core;
+      const isHigherShown = rowsNow.some((one) => one.kind === "PUT" && one.v > copy.v && one.generation === streams[one.stream]?.generation);
+      const isNewer = !old || old.epoch !== epoch || copy.v >= old.v || !isHigherShown;
       change.put({ id, copy: isNewer ? copy : old, rows: rowsNow });
     } else if (kind === "REMOVE") {
       const id = wanted(row, "id", "string");

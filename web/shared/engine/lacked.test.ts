@@ -47,3 +47,15 @@ test("S25: what waits after a restore is not done, though it was before: it stan
   expect(engine.operations().map((one) => [one.outcome, one.settled])).toStrictEqual([["held", false], ["held", false]]);
   expect(engine.read(id)?.fields["name"]).toBe("甲");
 });
+
+test("S20: an older copy that was put back unnoticed: what the server does not have any more does not stay, once the stream was read again", async () => {
+  const { cell, engine } = await phone();
+  cell.put("p1", 2, { name: "乙" });
+  await engine.sync();
+  expect(engine.read("p1")?.fields["name"]).toBe("乙");
+
+  cell.rows = [];
+  cell.put("p1", 1, { name: "甲" }); // the stream has as many numbers as before
+  expect((await engine.sync()).problem).toBeNull();
+  expect(engine.read("p1")).toMatchObject({ version: { v: 1 }, fields: { name: "甲" } });
+});
