@@ -63,17 +63,31 @@ def hidden(world: World) -> str | None:
     with read(world.house.engine) as connection:
         rows = reading.seen_operations(connection, COMMUNITY, sorted(world.book.written))
         told = [(operation, rows[op_id]) for op_id, operation in world.book.written.items() if op_id in rows and _counts(operation, rows[op_id])]
-        ids = sorted({one for operation, row in told for one in (operation["id"], row.entered_id) if one is not None})
+        leads = {
+            row.id: row.target_id
+            for row in run(connection, "SELECT id, target_id FROM redirect WHERE community_id IN (?, ?) ORDER BY community_id", (COMMUNITY, NEIGHBOUR))
+        }
+        entered = {operation["op_id"]: {*_led(operation["id"], leads), *_led(row.entered_id, leads)} for operation, row in told}
+        ids = sorted({one for found in entered.values() for one in found})
         kept: Kept = {}
         for community_id in (COMMUNITY, NEIGHBOUR):  # who has moved took their past along, or left it here
             _gather(kept, connection, world.house, community_id, ids)
     for operation, row in told:
         form = world.house.registry.latest(operation["type"])
         for name, value in operation["set"].items():
-            there = [*kept.get((operation["id"], name), ()), *kept.get((row.entered_id, name), ())]
+            there = [value for one in sorted(entered[operation["op_id"]]) for value in kept.get((one, name), ())]
             if not _is_kept(policy_of(form, name), value, (operation.get("was") or {}).get(name), there):
                 return f"{operation['type']}.{name} of an operation ({operation['kind']}, {row.now}) is in no record, history or conflict"
     return None
+
+
+def _led(record_id: str | None, leads: Mapping[str, str]) -> list[str]:
+    """A record and those that its id leads to, since it was merged into them (S8); what was written to it may have entered any of them."""
+    found: list[str] = []
+    while record_id is not None and record_id not in found:
+        found.append(record_id)
+        record_id = leads.get(record_id)
+    return found
 
 
 def _counts(operation: Mapping[str, Any], row: Any) -> bool:
