@@ -89,6 +89,7 @@ compares thousands). It gives the same values but for these:
 - An answer by itself as a condition (`if(${a}, …)`, `not(${a})`) asks there whether the question exists, here whether it has an answer
   other than false and 0. Write `${a} != ''`.
 - Two answers of different types are compared as texts there (`2` and `2.0` differ). Write `number(${a})`.
+- A time has the day of the device's own zone there, which is China's on a phone in China; here it is China's wherever a server stands.
 - `string-length` counts UTF-16 units there, code points here; `number` reads `1e3` and days there, neither here.
 """
 
