@@ -1,6 +1,7 @@
 """`make bench`: every measure beside its floor, in one run. ``ARGS=--quick`` fills to 20,000 records instead of 200,000.
 
-``ARGS="--quick --only sync,house"`` runs some sections; each prints its lines when it is done.
+``ARGS="--quick --only sync,house"`` runs some sections; each prints its lines when it is done. ``ARGS="--only editions,exports
+--records 1000000"`` runs those that grow with the records at a million of them.
 """
 
 from __future__ import annotations
@@ -55,6 +56,8 @@ SECTIONS: Mapping[str, Callable[[str], list[Line]]] = {
     "phone": lambda scale: phone_lines(npm=scale != "tiny"),
 }
 """What can be measured, by name; each takes a scale."""
+SIZED: Mapping[str, Callable[[int], list[Line]]] = {"editions": publishing, "exports": measure_exports}
+"""Those that take a number of records of somebody's own choice, too."""
 
 
 def main() -> int:
@@ -62,6 +65,7 @@ def main() -> int:
     parser.add_argument("--quick", dest="scale", action="store_const", const="quick", default="full", help="fewer records and rounds")
     parser.add_argument("--tiny", dest="scale", action="store_const", const="tiny", help="only to see that everything runs")
     parser.add_argument("--only", metavar="NAMES", help=f"sections, with commas: {', '.join(SECTIONS)}")
+    parser.add_argument("--records", type=int, metavar="N", help=f"how many records for {' and '.join(SIZED)}")
     chosen = parser.parse_args()
     names = chosen.only.split(",") if chosen.only else list(SECTIONS)
     unknown = [name for name in names if name not in SECTIONS]
@@ -69,7 +73,7 @@ def main() -> int:
         parser.error(f"there is no section {', '.join(unknown)}; there are {', '.join(SECTIONS)}")
     is_missed = False
     for name in names:
-        lines = SECTIONS[name](chosen.scale)
+        lines = SIZED[name](chosen.records) if chosen.records and name in SIZED else SECTIONS[name](chosen.scale)
         print(f"\n{name}\n{table(lines)}", flush=True)
         is_missed |= missed(lines)
     return 1 if is_missed else 0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -36,11 +38,52 @@ _COLUMNS = (
 
 
 def measure_exports(persons: int, rounds: int = 3) -> list[Line]:
-    """A house with so many persons, laid straight into its tables; every file of them is made some times."""
+    """A house with so many persons, laid straight into its tables; every file of them is made some times. Beside it a tenth of it."""
     with tempfile.TemporaryDirectory(prefix="dishu-bench-") as name:
-        folder = Path(name)
+        folder, small = Path(name, "whole"), Path(name, "tenth")
         secretary = fill(folder, persons)
-        return export_lines(folder, secretary, rounds)
+        return [*export_lines(folder, secretary, rounds), *memory_lines(fill(small, persons // 10), small, secretary, folder, persons)]
+
+
+def memory_lines(few: Actor, small: Path, many: Actor, large: Path, persons: int) -> list[Line]:
+    """The most memory that making a file takes in a process of its own, beside that of a tenth of the records."""
+    lines = []
+    for format_name in ("geojson", "geopackage"):
+        less, more = _peak(small, few, format_name), _peak(large, many, format_name)
+        note = f"{more / 1e6:,.0f} MB beside {less / 1e6:,.0f} MB"
+        lines.append(Line(f"memory of an export of {persons:,} persons, {format_name}", more / less, "times that of a tenth", 1.25, most=True, note=note))
+    return lines
+
+
+_ALONE = """
+import sys
+from pathlib import Path
+from bench.measure_exports import made
+from server.permissions import Actor
+made(Path(sys.argv[1]), Actor(*sys.argv[3:6]), sys.argv[2])
+print(next(line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")))
+"""
+# Not ru_maxrss, which begins with what the process had that started this one.
+
+
+def made(folder: Path, actor: Actor, format_name: str) -> None:
+    """One export of every person, personal fields included."""
+    house = house_of(create_app(Settings.in_folder(folder)))
+    request(house, actor, format_name)
+    Worker(house).run_all()
+    house.engine.dispose()
+
+
+def request(house: House, actor: Actor, format_name: str) -> None:
+    """Ask for it; a worker makes it."""
+    asked = {"format": format_name, "layers": ["persons"], "personal": True}
+    exports.request_export(house, actor, accounts.scope(house, actor), COMMUNITY, asked, Look(actor, "export", "bench", None))
+
+
+def _peak(folder: Path, actor: Actor, format_name: str) -> int:
+    """The most bytes in memory."""
+    words = [sys.executable, "-c", _ALONE, str(folder), format_name, actor.user_id, actor.role, str(actor.community_id)]
+    return 1024 * int(subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()[-1])
 
 
 def fill(folder: Path, persons: int) -> Actor:
@@ -87,9 +130,7 @@ def export_lines(folder: Path, secretary: Actor, rounds: int) -> list[Line]:
         ours, floor, count = [], [], 0
         target = folder / f"bare.{suffix}"
         for _ in range(rounds):
-            asked = {"format": format_name, "layers": ["persons"], "personal": True}
-            look = Look(secretary, "export", "bench", None)
-            exports.request_export(house, secretary, accounts.scope(house, secretary), COMMUNITY, asked, look)
+            request(house, secretary, format_name)
             ours.append(_seconds(worker.run_all))
             target.unlink(missing_ok=True)
             started, cpu = time.perf_counter(), time.process_time()

@@ -13,7 +13,7 @@ from bench.measure_crowd import throughput
 from bench.measure_editions import publishing
 from bench.measure_exports import measure_exports
 from bench.measure_lighthouse import SCREENS, OtherPage, scores_of
-from bench.measure_locate import beside, irregular_cells, many, single, ties_of
+from bench.measure_locate import beside, compare, irregular_cells, many, single
 from bench.measure_odk import submissions
 from bench.measure_office import placement
 from bench.measure_sync import Size, measure
@@ -55,20 +55,23 @@ def test_points_are_measured_in_irregular_cells_without_gap_or_overlap(tmp_path)
 
 def test_what_could_not_be_compared_is_no_success() -> None:
     """A library that is not to be had keeps its target: the table says that it was not measured, and the run ends as one that missed it."""
-    lines = beside("points", 1.0, np.array([0]), {"a": "ModuleNotFoundError: no such thing\nat line 1"}, {"a": 5.0, "b": 2.5, "c": None})
+    told = {"a": "ModuleNotFoundError: no such thing\nat line 1"}
+    lines = beside("points", 1.0, np.array([0]), np.array([False]), told, {"a": 5.0, "b": 2.5, "c": None})
     assert [one.verdict for one in lines] == ["NOT MEASURED", "NOT MEASURED", ""] and missed(lines) and not missed(lines[2:])
     assert "no such thing" in lines[0].note and "≥ 5" in table(lines)
 
 
 def test_the_others_answers_are_compared_with_ours(tmp_path) -> None:
-    """Points off borders have the same cell, or none, for everybody; on a border ours is one of theirs; anything else ends the run."""
-    answers, pairs = np.array([0, 1, -1, 2]), np.array([[0, 1, 3, 3], [0, 1, 1, 2]])
+    """Points off borders have the same cell, or none, for everybody, or the run ends; those on borders are counted apart."""
+    answers, shared, pairs = np.array([0, 1, -1, 2, 0]), np.array([False, False, False, True, True]), np.array([[0, 1, 3, 3, 4], [0, 1, 1, 2, 1]])
     np.save(tmp_path / "a.npy", pairs)
-    (line,) = beside("points", 1.0, answers, {"a": [5.0, tmp_path / "a.npy"]}, {"a": 5.0})
-    assert line.verdict == "ok" and "3 points" in line.note and "1 on borders" in line.note
-    for wrong in ([0, 1, -1, 0], [0, 1, 1, 2], [-1, 1, -1, 2], [1, 1, -1, 2]):
-        with pytest.raises(AssertionError, match="1 points stand elsewhere for a"):
-            ties_of(np.array(wrong), pairs, "a")
+    (line,) = beside("points", 1.0, answers, shared, {"a": [5.0, tmp_path / "a.npy"]}, {"a": 5.0})
+    assert line.verdict == "ok" and "all 3 points off borders; of 2 on borders ours is among theirs for 1" in line.note
+    for wrong in ([1, 1, -1, 2, 0], [0, 1, 1, 2, 0], [-1, 1, -1, 2, 0]):
+        with pytest.raises(AssertionError, match="1 points off borders stand elsewhere for a"):
+            compare(np.array(wrong), shared, pairs, "a")
+    with pytest.raises(AssertionError, match="1 points"):  # found twice by the other one
+        compare(answers, np.array([False] * 4 + [True]), pairs, "a")
 
 
 def test_a_page_behind_the_door_is_scored_for_what_it_shows() -> None:
