@@ -10,6 +10,7 @@ from cells_kit import CODE, bow_tie, cell, collection, counts, populate_ground, 
 from front_door import COMMUNITY, open_office
 from terminal_kit import terminal
 
+from server.cli.steps import Steps
 from server.house import uuid7
 from server.services.announce import announce_forms
 
@@ -66,6 +67,15 @@ def test_how_far_a_repair_may_go_is_said_at_the_terminal(dishu, tmp_path):
     [closed] = [line for line in said.splitlines() if line.startswith("clean_coverage") and "+0.00 m²" not in line and "-0.00 m²" not in line]
     assert -6_000 < float(closed.split("\t")[2].removesuffix(" m²")) < -4_000 and "6 米" in closed
     assert dishu(*asked, "--clean-width-m", 51)[0] == 2
+
+
+def test_how_far_a_comparison_is_stands_on_the_terminal(dishu, tmp_path, monkeypatch):
+    """What cells would move is counted with a bar that goes to its end, not in silence."""
+    told = []
+    monkeypatch.setattr(Steps, "part", lambda steps, done, of: told.append((done, of)))
+    file = written(tmp_path, row_of_cells(11, 12))
+    assert dishu("cells", "diff", file, "--community", COMMUNITY, "--datum", "wgs84")[0] == 0
+    assert told and told == sorted(told) and told[-1][0] == told[-1][1] > 0
 
 
 def test_a_clean_file_is_checked_and_published(office, dishu, tmp_path):

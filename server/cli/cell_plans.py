@@ -11,6 +11,7 @@ import orjson
 from geo.datum import DATUMS, METRES
 from geo.walking import WALK_M_PER_MINUTE
 from server.cli.house import open_community
+from server.cli.steps import Steps
 from server.permissions import Scope
 from server.services import cell_design, reach
 from server.services import roads as road_networks
@@ -35,10 +36,13 @@ def propose(
 ) -> None:  # fmt: skip
     """Propose a division of a community: balanced, connected, never through a building."""
     house, community_id = open_community(community)
-    made = cell_design.propose(
-        house, OPERATOR, community_id, cells=cells, seed=seed, outlines=_read(buildings),
-        lines=_read(lines), datum=datum, keeps=keep,
-    )  # fmt: skip
+    with Steps(2) as steps:
+        steps.begin("reading 读取")
+        outlines, along = _read(buildings), _read(lines)
+        steps.begin("dividing 划分")
+        made = cell_design.propose(
+            house, OPERATOR, community_id, cells=cells, seed=seed, outlines=outlines, lines=along, datum=datum, keeps=keep
+        )
     for one in made["balance"]["cells"]:
         click.echo(f"{one['code']}\t{one['households']} 户\t{one['difference']:+.0f}\t{one['deviation_of_mean']:+.1%}")
     for name in made["outside"]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from geo.repairs import CLEAN_WIDTH_M, SHARE_AT_MOST, Limits, Repair, apply
 from geo.unread import unread_names
 from server.cli import cell_plans
 from server.cli.house import open_community
+from server.cli.steps import Steps
 from server.house import House
 from server.services import cell_files, draft_repairs, drafts, editions, lineages, moves_told
 from server.services.accounts import OPERATOR
@@ -124,7 +124,7 @@ def diff(file: Path, community: str, buildings: Path | None, **reading: Any) -> 
         _, house, community_id, draft = _judged(file, community, buildings, steps, **reading)
         steps.begin("comparing 比较")
         standing, cells, lineage = lineages.against_published(house, community_id, draft.cells)
-        moves = moves_told.count_moves(house, community_id, cells, lineage) if reading["layer"] == LAYERS[0] else {}
+        moves = moves_told.count_moves(house, community_id, cells, lineage, steps.part) if reading["layer"] == LAYERS[0] else {}
     renamed = 0
     for one in lineages.parts_told(lineage.parts, standing, cells):
         old, new = one["old"], one["new"]
@@ -253,35 +253,3 @@ def _size(one: Problem) -> str:
     if one.size_m2 is not None:
         return f"{one.size_m2:.3g} m²" if one.size_m2 < 100 else f"{one.size_m2:.0f} m²"
     return f"{one.size_m:.3g} m" if one.size_m is not None else "-"
-
-
-class Steps:
-    """A progress bar on a terminal, cleared at the end; silent where the output goes to a file."""
-
-    def __init__(self, count: int) -> None:
-        self._count = count
-        self._at = 0
-        self._label = ""
-        self._shown = sys.stderr.isatty()
-
-    def begin(self, label: str) -> None:
-        """The next step has begun."""
-        self._at += 1
-        self._label = label
-        self._draw((self._at - 1) / self._count)
-
-    def part(self, done: int, of: int) -> None:
-        """So much of the present step is done."""
-        self._draw((self._at - 1 + (done / of if of else 1)) / self._count)
-
-    def __enter__(self) -> Steps:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._shown:
-            click.echo("\r\x1b[K", nl=False, err=True)
-
-    def _draw(self, share: float) -> None:
-        if self._shown:
-            bar = "█" * round(share * 24)
-            click.echo(f"\r\x1b[K{bar:░<24} {share:4.0%} {self._label}", nl=False, err=True)

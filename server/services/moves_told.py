@@ -23,7 +23,7 @@ from server.services.editions import Prospect, foresee
 from server.services.labels import form_of, title_of
 from server.services.lineages import counts_of, edition_told
 from server.services.looks import Look, seen
-from server.services.move_plan import LIES, PINNED, Moved, Planner, learn_versions
+from server.services.move_plan import LIES, PINNED, Moved, Planner, Progress, learn_versions
 from server.services.paging import make_cursor, read_cursor
 from server.services.places import Places
 from server.store import assignments as people
@@ -137,11 +137,13 @@ def dry_run(
     }
 
 
-def count_moves(house: House, community_id: str, cells: Sequence[Cell], lineage: Lineage) -> dict[str, int]:
-    """How many records of each type cells that are not even kept would move."""
+def count_moves(
+    house: House, community_id: str, cells: Sequence[Cell], lineage: Lineage, progress: Progress | None = None
+) -> dict[str, int]:
+    """How many records of each type cells that are not even kept would move; ``progress`` is told (judged, in all)."""
     planner = Planner(house.registry, community_id, Places(None, CellIndex(cells), {}), lineage)
     with read(house.engine) as connection:
-        plan = planner.plan(connection, 0)
+        plan = planner.plan(connection, 0, progress)
     return dict(sorted(Counter(one.type for one in plan.moves.values()).items()))
 
 
