@@ -1,7 +1,7 @@
 """Calculated fields: in which order they follow from the answers, and what each comes to.
 
-The twin of web/shared/forms/calculate.ts; both pass tests/vectors/forms/calculations.json. A calculation reads what stands:
-an answer to a question that does not arise is nothing to it, and neither is its own value where it does not arise itself.
+The twin of web/shared/forms/calculate.ts; both pass tests/vectors/forms/calculations.json. Calculations and conditions read
+what stands: an answer to a question that does not arise is nothing to them, and neither is a result that does not arise itself.
 """
 
 from __future__ import annotations
@@ -20,11 +20,9 @@ from forms.values import Refused, check_for
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Calculation:
-    """One calculated field. ``reads`` is what its expression names; ``leans_on`` all that its value can depend on, itself not among it."""
+    """One calculated field. ``leans_on`` is all that its value can depend on; itself only where it needs its own value."""
 
     spec: FieldSpec
-    tree: Tree
-    reads: frozenset[str]
     leans_on: frozenset[str]
     needs_day: bool
 
@@ -79,8 +77,18 @@ def reads_of(fields: Mapping[str, FieldSpec], views: Iterable[View]) -> dict[str
 
 
 @cache
+def circular(record_type: RecordType) -> tuple[str, ...]:
+    """Calculated fields of a type that need their own value.
+
+    None is published any more; a form that is in force since before that was refused stays one (S10).
+    """
+    asked = [spec.name for spec in record_type.fields.values() if spec.calculation is not None]
+    return tuple(in_circles(reads_of(record_type.fields, record_type.views), asked)) if asked else ()
+
+
+@cache
 def calculations(record_type: RecordType) -> tuple[Calculation, ...]:
-    """The calculated fields of a type, each behind those that it leans on; empty for nearly every type."""
+    """The calculated fields of a type, in the order of the form; empty for nearly every type."""
     specs = [spec for spec in record_type.fields.values() if spec.calculation is not None]
     if not specs:
         return ()
@@ -95,8 +103,8 @@ def calculations(record_type: RecordType) -> tuple[Calculation, ...]:
             trees += arising.get(name, [])
             other = record_type.fields[name].calculation
             trees += [] if other is None else [other]
-        made.append(Calculation(spec, spec.calculation, fields_used(dict(spec.calculation)), leans, any(uses_today(dict(tree)) for tree in trees)))
-    return tuple(sorted(made, key=lambda one: len(one.leans_on)))  # what one leans on leans on less
+        made.append(Calculation(spec, leans, any(uses_today(dict(tree)) for tree in trees)))
+    return tuple(made)
 
 
 def calculated(record_type: RecordType, fields: Mapping[str, Any], today: date) -> dict[str, Any]:
@@ -115,32 +123,46 @@ def calculated(record_type: RecordType, fields: Mapping[str, Any], today: date) 
         Name to a value in normal form, or None where it comes to nothing; a value that the field cannot take is left as it
         came. Empty for a type without calculations.
     """
-    plans = calculations(record_type)
     found: dict[str, Any] = {}
-    if not plans:
+    if not calculations(record_type):
         return found
-    arising = _arising(record_type)
-    standing = {name: value for name, value in fields.items() if name in record_type.fields and record_type.fields[name].calculation is None}
-
-    def arises(name: str) -> bool:
-        return all(is_true(evaluate(tree, standing, today)) for tree in arising.get(name, ()))
-
-    for one in plans:
+    arising, order, circles = _plan(record_type)
+    standing = {name: fields[name] for name in circles if name in fields}
+    for spec in order:
         value = None
-        if arises(one.spec.name):
-            read = {name: standing[name] for name in one.reads if name in standing and arises(name)}
-            value = _fitted(one.spec, record_type, evaluate(one.tree, read, today))
-        found[one.spec.name] = value
+        if all(is_true(evaluate(tree, standing, today)) for tree in arising.get(spec.name, ())):
+            tree = spec.calculation
+            value = fields.get(spec.name) if tree is None else _fitted(spec, record_type, evaluate(tree, standing, today))
+        if spec.calculation is not None:
+            found[spec.name] = value
         if value is not None:
-            standing[one.spec.name] = value
+            standing[spec.name] = value
     return found
 
 
 @cache
+def _plan(record_type: RecordType) -> tuple[dict[str, list[Tree]], tuple[FieldSpec, ...], tuple[str, ...]]:
+    """Conditions by field; what results lean on, each field behind those that it leans on itself; and questions in circles.
+
+    Whether such a question arises hangs on its own answer: what was answered stands, for the others.
+    """
+    reads = reads_of(record_type.fields, record_type.views)
+    wanted = frozenset[str]().union(*(one.leans_on | {one.spec.name} for one in calculations(record_type)))
+    leans = {name: leanings(reads, name) for name in record_type.fields if name in wanted}
+    order = sorted(leans, key=lambda name: len(leans[name]))  # what one leans on leans on less
+    circles = tuple(name for name in order if name in leans[name] and record_type.fields[name].calculation is None)
+    return _arising(record_type), tuple(record_type.fields[name] for name in order), circles
+
+
+@cache
 def checked(record_type: RecordType) -> tuple[Calculation, ...]:
-    """The calculations whose value anybody can work out again: not by the day, and from nothing secret."""
+    """The calculations whose value anybody can work out again: not by the day, from nothing secret, and not from themselves."""
     hidden = frozenset(record_type.secret_fields)
-    return tuple(one for one in calculations(record_type) if not one.needs_day and hidden.isdisjoint(one.leans_on))
+    astray = frozenset(circular(record_type))
+    return tuple(
+        one for one in calculations(record_type)
+        if not one.needs_day and hidden.isdisjoint(one.leans_on) and astray.isdisjoint(one.leans_on | {one.spec.name})
+    )  # fmt: skip
 
 
 def differing(record_type: RecordType, fields: Mapping[str, Any], today: date, changed: Collection[str] | None = None) -> Iterator[str]:

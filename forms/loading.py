@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from forms.calculation import in_circles, reads_of
 from forms.codelist import CodeList
 from forms.definition import (
     FIELD_TYPES,
@@ -110,8 +109,6 @@ class _Reader:
             for n, item in enumerate(document.get("constraints", ()))
         )
         views = self._views(fields)
-        for name in in_circles(reads_of(fields, views), (one.name for one in fields.values() if one.calculation is not None)):
-            raise self.fail(f"/fields/{list(fields).index(name)}/calculation", "the calculation needs its own value")
         placed_by = self._refs("placed_by", fields, OWN_ANCHOR)
         parents = self._refs("parents", fields, None)
         subject = document.get("subject")

@@ -130,24 +130,6 @@ def test_a_phone_merges_answers_like_any_record(ground, office):
     assert ground.fields(made["id"])["dogs_count"] == 2
 
 
-def test_what_a_form_works_out_is_looked_at_where_the_answers_say_otherwise(ground, office):
-    """An old phone left the fee empty, or two people changed its parts: nothing is refused, the secretary is told, and a right value ends it."""
-    fee = ["calculate", "fee", "年费", "Fee", "", "", "${dogs_count} * 50"]
-    go_live(office, COMMUNITY, dogs(rows=[["select_one yes", "has_dog", "是否养犬", "Dog?"], ["integer", "dogs_count", "几只", "How many"], fee]))
-    phone = ground.worker(0)
-    first, second = homes(ground, phone, 0, 2)
-    old, new = answer(first, dogs_count=2), answer(second, dogs_count=2, fee=100)
-    assert phone.outcomes([old]) == phone.outcomes([new]) == [("applied", None)]
-
-    def found():
-        rows = office.get("/api/v1/inbox/findings?name=fee_calculation").json["rows"]
-        return [(row["record"]["id"], row["message"]["zh"]) for row in rows]
-
-    assert found() == [(old["id"], "年费与按答案计算的结果不一致")]
-    phone.push([patch(ground, old["id"], {"fee": 100})], [patch(ground, new["id"], {"dogs_count": 3})])
-    assert [record for record, _ in found()] == [new["id"]]
-
-
 def test_the_answers_of_a_household_stand_on_its_page(ground, office):
     """Who opens the household sees what it answered."""
     go_live(office, COMMUNITY)

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 import orjson
 
+from forms.calculation import circular
 from forms.chinese_reasons import zh_of
 from forms.definition import FieldSpec, RecordType
 from forms.errors import DefinitionError, ExpressionError
@@ -168,7 +169,10 @@ def _agrees(house: House, connection: Any, community_id: str, document: Mapping[
     """A draft may have been kept before something else was published: all of them must hold together."""
     there = [Survey(one["definition"], one["codelists"]) for _, one in store.documents(connection, community_id)]
     try:
-        with_surveys(house.built_in or house.registry, [*there, Survey(document["definition"], document["codelists"])])
+        draft = Survey(document["definition"], document["codelists"])
+        made = with_surveys(house.built_in or house.registry, [*there, draft]).latest(draft.name)
+        for name in circular(made):
+            raise DefinitionError(draft.name, f"/fields/{list(made.fields).index(name)}/calculation", "the calculation needs its own value")
     except DefinitionError as wrong:
         raise InvalidInput(errors=[InputError(wrong.pointer or "/version", "definition", wrong.reason)]) from wrong
 

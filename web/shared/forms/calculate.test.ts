@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import type { Definition } from "../engine/reference-types.ts";
 import type { Fields } from "../engine/types.ts";
 import { vectors } from "../vectors.ts";
-import { calculated, isSilent } from "./calculate.ts";
+import { arisingOf, calculated, isSilent, standingOf } from "./calculate.ts";
 import { Form } from "./form.ts";
 
 const { definition, cases, today } = vectors<{ today: string; definition: Definition; cases: { name: string; given: Fields; expected: Fields }[] }>("forms/calculations.json");
@@ -11,6 +11,13 @@ const form = new Form(definition, {});
 test.each(cases)("what a form works out is the same on the phone as at the office: $name", (one) => {
   expect(calculated(form, one.given, today)).toStrictEqual(one.expected);
   expect(calculated(form, one.expected, today), "once more changes nothing").toStrictEqual(one.expected);
+});
+
+test("a question arises only from answers to questions that arise", () => {
+  const chain = (has_dog: boolean) => [...arisingOf(form, { has_dog, count: 5, licence: 7 }, today)].filter((name) => ["count", "licence"].includes(name));
+  expect(chain(true)).toStrictEqual(["count", "licence"]);
+  expect(chain(false)).toStrictEqual([]);
+  expect(Object.keys(standingOf(form, { has_dog: false, count: 5, licence: 7 }, today)).sort()).toStrictEqual(["big", "has_dog", "said"]);
 });
 
 test("what leans on a value that was not given to this device stays as it stands", () => {

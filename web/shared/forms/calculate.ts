@@ -1,5 +1,5 @@
 // Calculated fields: in which order they follow from the answers, and what each comes to. The twin of forms/calculation.py.
-// A calculation reads what stands: an answer to a question that does not arise is nothing to it.
+// Calculations and conditions read what stands: an answer to a question that does not arise is nothing to them.
 
 import type { FieldDefinition, Tree } from "../engine/reference-types.ts";
 import type { Fields, Value } from "../engine/types.ts";
@@ -10,10 +10,8 @@ import { checkFor, Refusal } from "./values.ts";
 
 interface Plan {
   field: FieldDefinition;
-  tree: Tree;
-  /** What its expression names. */
-  reads: ReadonlySet<string>;
-  /** All that its value can depend on. */
+  conditions: readonly Tree[];
+  /** All that its value, and whether it arises, can depend on; itself only where it needs its own value. */
   leansOn: ReadonlySet<string>;
 }
 
@@ -37,29 +35,25 @@ function conditions(form: Form): Map<string, Tree[]> {
   return found;
 }
 
-/** Whether a question arises from these values: by its own condition and by that of its screen. */
-export function arises(form: Form, name: string, fields: Fields, today: string): boolean {
-  return (conditions(form).get(name) ?? []).every((tree) => holds(tree, fields, today));
-}
-
 const PLANS = new WeakMap<Form, readonly Plan[]>();
 
+/** Every field behind those that it leans on. */
 function plansOf(form: Form): readonly Plan[] {
   let plans = PLANS.get(form);
   if (!plans) {
-    const near = (name: string): string[] => [form.fields.get(name)?.calculation?.tree, ...(conditions(form).get(name) ?? [])].flatMap(named);
+    const near = new Map([...form.fields.values()].map((field) => [field.name, [field.calculation?.tree, ...(conditions(form).get(field.name) ?? [])].flatMap(named)]));
     const far = (name: string): Set<string> => {
       const found = new Set<string>();
-      const waiting = near(name);
+      const waiting = [...(near.get(name) ?? [])];
       for (let one = waiting.pop(); one !== undefined; one = waiting.pop()) {
         if (found.has(one)) continue;
         found.add(one);
-        waiting.push(...near(one));
+        waiting.push(...(near.get(one) ?? []));
       }
       return found;
     };
     plans = [...form.fields.values()]
-      .flatMap((field) => (field.calculation ? [{ field, tree: field.calculation.tree, reads: new Set(named(field.calculation.tree)), leansOn: far(field.name) }] : []))
+      .map((field) => ({ field, conditions: conditions(form).get(field.name) ?? [], leansOn: far(field.name) }))
       .sort((a, b) => a.leansOn.size - b.leansOn.size); // what one leans on leans on less
     PLANS.set(form, plans);
   }
@@ -83,23 +77,43 @@ function fitted(form: Form, field: FieldDefinition, value: Value): Value {
   }
 }
 
+/** The answers that stand with what follows from them, and the names of all fields that arise. */
+function workedOut(form: Form, given: Fields, today: string): { standing: Fields; arising: Set<string> } {
+  const plans = plansOf(form);
+  // whether a question in a circle arises hangs on its own answer: what was answered stands, for the others
+  const standing: Fields = Object.fromEntries(
+    plans.filter(({ field, leansOn }) => !field.calculation && leansOn.has(field.name) && given[field.name] !== undefined).map(({ field: { name } }) => [name, given[name] as Value]),
+  );
+  const arising = new Set<string>();
+  for (const { field, conditions, leansOn } of plans) {
+    if (!conditions.every((tree) => holds(tree, standing, today))) continue;
+    arising.add(field.name);
+    const isKept = !field.calculation || [...leansOn].some((name) => isMask(given[name]));
+    const value = isKept ? given[field.name] : fitted(form, field, evaluate(field.calculation!.tree, standing, today));
+    if (value !== null && value !== undefined) standing[field.name] = value;
+  }
+  return { standing, arising };
+}
+
+/** Names of the questions that arise from these values: by their own condition and that of their screen, which see only answers that arise. */
+export const arisingOf = (form: Form, fields: Fields, today: string): Set<string> => workedOut(form, fields, today).arising;
+
+/** Only those of the values that stand: what was answered to questions that arise, and what follows from it. */
+export const standingOf = (form: Form, fields: Fields, today: string): Fields => workedOut(form, fields, today).standing;
+
 /**
  * The values with every calculated field as it follows from the answers, whatever stood in it; absent where it comes to nothing.
  * What leans on a value that this device was not given stays as it stands.
  */
 export function calculated(form: Form, given: Fields, today: string): Fields {
-  const plans = plansOf(form);
+  const plans = plansOf(form).filter(({ field }) => field.calculation);
   if (plans.length === 0) return given;
+  const { standing } = workedOut(form, given, today);
   const fields: Fields = { ...given };
-  for (const { field } of plans) delete fields[field.name];
-  for (const { field, tree, reads, leansOn } of plans) {
-    let value: Value | undefined = null;
-    if ([...leansOn].some((name) => isMask(given[name]))) value = given[field.name];
-    else if (arises(form, field.name, fields, today)) {
-      const read = Object.fromEntries([...reads].filter((name) => fields[name] !== undefined && arises(form, name, fields, today)).map((name) => [name, fields[name] as Value]));
-      value = fitted(form, field, evaluate(tree, read, today));
-    }
-    if (value !== null && value !== undefined) fields[field.name] = value;
+  for (const { field: { name }, leansOn } of plans) {
+    if ([...leansOn].some((one) => isMask(given[one]))) continue;
+    if (standing[name] === undefined) delete fields[name];
+    else fields[name] = standing[name];
   }
   return fields;
 }

@@ -2,7 +2,8 @@ import { expect, test } from "vitest";
 import type { Fields } from "../engine/types.ts";
 import { builtInForms, vectors } from "../vectors.ts";
 import { FormRegistry, type Form } from "./form.ts";
-import { findings, relevantFields, validate } from "./validate.ts";
+import { arisingOf } from "./calculate.ts";
+import { findings, validate } from "./validate.ts";
 
 interface Case {
   name: string;
@@ -44,5 +45,5 @@ test("every built-in form can be built, each field is in one unit, and its defau
 test("a wrong document number is a finding, and a number is not asked for where a reason says why there is none", () => {
   const wrongNumber = { name: "测试", document_type: "resident_id", document_number: "999999194910010028" };
   expect(findings(form("person"), wrongNumber, "2026-11-21").map((one) => one.name)).toContain("resident_id_check");
-  expect(relevantFields(form("person"), { document_missing_reason: "x" }, "2026-11-21").has("document_number")).toBe(false);
+  expect(arisingOf(form("person"), { document_missing_reason: "x" }, "2026-11-21").has("document_number")).toBe(false);
 });

@@ -1,7 +1,6 @@
 // Judging what was typed by the form, before anything is written. The twin of forms/validate.py.
 
 import type { Fields, Value } from "../engine/types.ts";
-import { arises } from "./calculate.ts";
 import { evaluate, isTrue } from "./evaluate.ts";
 import type { Form } from "./form.ts";
 import { checkFor, Refusal, wrong, type Wrong } from "./values.ts";
@@ -55,9 +54,4 @@ export function findings(form: Form, fields: Fields, today: string): { name: str
   return (form.definition.constraints ?? [])
     .filter((rule) => !isTrue(evaluate(rule.holds.tree, fields, today)))
     .map((rule) => ({ name: rule.name, fields: rule.fields, zh: rule.message.zh, en: rule.message.en }));
-}
-
-/** Names of the fields that are asked of these values: those whose condition holds, and that of their screen. */
-export function relevantFields(form: Form, fields: Fields, today: string): Set<string> {
-  return new Set([...form.fields.keys()].filter((name) => arises(form, name, fields, today)));
 }

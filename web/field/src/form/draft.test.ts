@@ -54,4 +54,10 @@ test("what a form works out follows every answer, is saved with them, and is not
   expect(known.dirty.value, "what stands is right").toBe(false);
   known.set("b", null);
   expect(known.changes.value).toStrictEqual({ b: null, why: null, half: null, total: null, big: false, said: "nothing", twice: null });
+
+  const dogs = { has_dog: true, count: 5, licence: 7, paid: 14, big: false, said: "nothing" };
+  const chain = useDraft({ type: "well", record: () => ({ id: "d", type: "well", fields: dogs, version: null }) as never, names: () => ["has_dog", "count", "licence"] });
+  chain.set("has_dog", false);
+  expect(chain.shown.value.map((one) => one.name), "what ends the first of a chain ends the last").toStrictEqual(["has_dog"]);
+  expect(chain.changes.value).toStrictEqual({ has_dog: false, count: null, licence: null, paid: null });
 });

@@ -1,7 +1,7 @@
 // What is being typed about one record: values, what is shown, what is wrong, and what will be written.
 import type { Definition, FieldDefinition, FieldError, Fields, Labels, RecordView, Seen, Value } from "@shared/engine/index.ts";
 import { plus } from "@shared/engine/view.ts";
-import { arises, calculated, isSilent } from "@shared/forms/calculate.ts";
+import { arisingOf, calculated, isSilent } from "@shared/forms/calculate.ts";
 import { dayAt } from "@shared/forms/days.ts";
 import { holds } from "@shared/forms/evaluate.ts";
 import { FormRegistry } from "@shared/forms/form.ts";
@@ -92,22 +92,25 @@ export function useDraft(options: { type: string; record: () => RecordView | nul
     return ready.value ? calculated(ready.value, all, today) : all;
   });
   const byName = computed(() => new Map((form.value?.fields ?? []).map((one) => [one.name, one])));
-  const relevant = (field: FieldDefinition, fields: Fields) => ready.value === null || arises(ready.value, field.name, fields, today);
-  const shown = computed(() => options.names().flatMap((name) => byName.value.get(name) ?? []).filter((field) => !isSilent(field) && relevant(field, values.value)));
+  const arisingFrom = (fields: Fields) => (ready.value ? arisingOf(ready.value, fields, today) : null);
+  const arising = computed(() => arisingFrom(values.value));
+  const arises = ({ name }: FieldDefinition, among = arising.value) => among === null || among.has(name);
+  const shown = computed(() => options.names().flatMap((name) => byName.value.get(name) ?? []).filter((field) => !isSilent(field) && arises(field)));
 
   const changes = computed<Fields>(() => {
     const result: Fields = {};
     for (const [name, value] of Object.entries(edits)) {
       const field = byName.value.get(name);
-      if (field && (field.calculation || !relevant(field, values.value))) continue;
+      if (field && (field.calculation || !arises(field))) continue;
       if (!same(value === "" ? null : value, stored.value[name])) result[name] = value === "" ? null : value;
     }
     // A question that does not arise any more loses its old answer with the change that made it so, and what is worked out goes along.
     if (Object.keys(result).length > 0) {
+      const before = arisingFrom(stored.value);
       for (const field of form.value?.fields ?? []) {
         if (field.calculation) {
           if (!same(values.value[field.name], stored.value[field.name])) result[field.name] = values.value[field.name] ?? null;
-        } else if (stored.value[field.name] !== undefined && relevant(field, stored.value) && !relevant(field, values.value)) result[field.name] = null;
+        } else if (stored.value[field.name] !== undefined && arises(field, before) && !arises(field)) result[field.name] = null;
       }
     }
     return result;

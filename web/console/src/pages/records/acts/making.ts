@@ -1,9 +1,8 @@
 // What is entered anew: from the page of a record with what is known there, or from a list. Its fields are those of the form's own view.
 import type { Fields } from "@shared/engine/types.ts";
 import type { Form } from "@shared/forms/form.ts";
-import { calculated, isSilent } from "@shared/forms/calculate.ts";
+import { arisingOf, calculated, isSilent, standingOf } from "@shared/forms/calculate.ts";
 import { holds } from "@shared/forms/evaluate.ts";
-import { relevantFields } from "@shared/forms/validate.ts";
 import type { FieldDefinition } from "@shared/engine/reference-types.ts";
 import type { RecordAnswer } from "../../../api/records.ts";
 import type { Reference } from "../../../api/types.ts";
@@ -89,14 +88,14 @@ const ELSEWHERE = new Set(["photos", "attempt_number", "head", "check_in"]);
 
 /** The questions that arise from what was answered so far; what is preset by where one came is no question. */
 export function askedOf(form: Form, given: Fields, preset: Fields, day: string): Asked[] {
-  const relevant = relevantFields(form, given, day);
-  const open = (form.definition.views?.[0]?.screens ?? []).filter((screen) => holds(screen.relevant?.tree, given, day));
+  const [arising, standing] = [arisingOf(form, given, day), standingOf(form, given, day)];
+  const open = (form.definition.views?.[0]?.screens ?? []).filter((screen) => holds(screen.relevant?.tree, standing, day));
   return open.flatMap((screen) => {
-    const notes = (screen.notes ?? []).filter((one) => holds(one.relevant?.tree, given, day));
+    const notes = (screen.notes ?? []).filter((one) => holds(one.relevant?.tree, standing, day));
     const told = (before: string | null) => notes.filter((one) => (one.before ?? null) === before).map((one) => ({ note: one.name, label: one.label }));
     const fields = screen.fields.flatMap((name) => {
       const field = form.fields.get(name);
-      const isAsked = field && relevant.has(name) && !(name in preset) && !ELSEWHERE.has(name) && !isSilent(field);
+      const isAsked = field && arising.has(name) && !(name in preset) && !ELSEWHERE.has(name) && !isSilent(field);
       return [...told(name), ...(isAsked ? [{ field }] : [])];
     });
     return [...fields, ...told(null)];
@@ -106,6 +105,6 @@ export function askedOf(form: Form, given: Fields, preset: Fields, day: string):
 /** What is written of it: what was answered, of questions that arise, and what is worked out from it. */
 export function givenTo(form: Form, values: Fields, day: string): Fields {
   const filled = calculated(form, Object.fromEntries(Object.entries(values).filter(([, one]) => one !== null && one !== undefined && one !== "")) as Fields, day);
-  const relevant = relevantFields(form, filled, day);
-  return Object.fromEntries(Object.entries(filled).filter(([name]) => relevant.has(name)));
+  const arising = arisingOf(form, filled, day);
+  return Object.fromEntries(Object.entries(filled).filter(([name]) => arising.has(name)));
 }
