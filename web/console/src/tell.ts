@@ -35,6 +35,11 @@ export function number(n: number | null | undefined, digits = 0): string {
   return new Intl.NumberFormat(language.value, { maximumFractionDigits: digits }).format(n);
 }
 
+/** What something wins (+) or loses (-). */
+export function signed(n: number, digits = 0): string {
+  return new Intl.NumberFormat(language.value, { maximumFractionDigits: digits, signDisplay: "exceptZero" }).format(n);
+}
+
 export function percent(share: number | null | undefined): string {
   if (share === null || share === undefined) return "–";
   // 99.6 % must not read as 100 %: what is missing stays visible.

@@ -65,6 +65,8 @@ export const cells = {
   offerAgain: ["重新提出", "Offer again"],
   noRepairs: ["在这个限度内没有可以自动修复的；放宽后由您逐格核对。", "Nothing can be repaired within these limits; wider ones are for you to check, cell by cell."],
   largestChange: ["单格至多变动 {n} 平方米", "one cell changes by up to {n} m²"],
+  cellByCell: ["逐格核对（{n} 格）", "Cell by cell ({n})"],
+  areaChange: ["面积增减（平方米）", "Ground won or lost (m²)"],
   leaveOut: ["舍弃", "Leave out"],
   leaveOutAsk: ["{cell} 中未能读出的图形将从这版草稿中舍弃，发布后也不会有。确定舍弃吗？", "What could not be read of {cell} is left out of this draft, and of what is published from it. Leave it out?"],
   leftOut: ["已舍弃，重新检查完毕", "Left out and checked again"],

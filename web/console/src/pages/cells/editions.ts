@@ -59,7 +59,7 @@ export interface Repair extends Label {
   kind: string;
   cells: string[];
   largest_area_change_m2: number;
-  changes: { cell_id: string; after: CellFeature["geometry"] }[];
+  changes: { cell_id: string; cell: string; new_code: string | null; area_change_m2: number; after: CellFeature["geometry"] }[];
 }
 
 /** Findings about borders: how far a repair of them may go is a person's decision. */
