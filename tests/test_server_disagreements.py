@@ -113,6 +113,44 @@ def test_a_head_whom_the_members_do_not_have(office):
     assert open_ones(office) == {}
 
 
+def merged(office, kind, stays, goes):
+    """Merge one record into another of its type, as the secretary does."""
+    with read(office.house.engine) as connection:
+        rows = connection.execute(select(record.c.id, record.c.v, record.c.tag).where(record.c.id.in_((stays, goes))))
+        base = {row.id: {"v": row.v, "tag": row.tag} for row in rows}
+    merge = {"kind": "command", "type": kind, "id": stays, "base": base[stays], "name": f"merge_{kind}s",
+             "arguments": {"merged": goes}, "others": {goes: {"base": base[goes], "was": {}}}}  # fmt: skip
+    told = office.signed_in("secretary").post("/api/v1/groups", json={"ops": [merge]}).json
+    assert told["results"][0]["now"]["outcome"] in {"applied", "merged", "conflict"}, told
+
+
+def test_a_head_who_stood_twice_is_still_the_head(office):
+    """The head named by the household was the copy that went; nobody is told that the household has no such head."""
+    twin = made(office, "person", {
+        "name": "张三", "sex": "1", "birth_date": "1960-01-01", "birth_precision": "day", "document_missing_reason": "not_asked",
+        "residence_household": IDS["household_a"], "relation_to_head": "02", "presence": "present",
+    })  # fmt: skip
+    changed(office, "household_a", {"head": twin})
+    merged(office, "person", IDS["zhang"], twin)
+    disagreements.sweep(office.house)
+    assert open_ones(office) == {}
+    changed(office, "household_a", {"head": IDS["li"]})
+    disagreements.sweep(office.house)
+    assert set(open_ones(office)) == {("head", IDS["household_a"])}
+
+
+def test_members_of_a_household_that_was_merged_are_members_of_the_one_that_stays(office):
+    """Nobody of theirs is written anew: they count as members, with their care, and live with the others behind the door."""
+    care = made(office, "care_status", {"person": IDS["wang"], "kind": "living_alone", "level": "weekly", "from_date": "2026-03-01"})
+    disagreements.sweep(office.house)
+    assert open_ones(office) == {}
+    changed(office, "household_b", {"members_count_stated": 4, "head": IDS["zhang"]})
+    changed(office, "wang", {"relation_to_head": "11"})
+    merged(office, "household", IDS["household_b"], IDS["household_a"])
+    disagreements.sweep(office.house)
+    assert set(open_ones(office)) == {("care_arrangement", care)}
+
+
 def test_only_what_changed_is_read_again(office, clock, monkeypatch):
     """A push costs nothing for it: the sweeper reads the streams that moved, at most so many at once, and writes no journal."""
     assert disagreements.sweep in SWEEPERS

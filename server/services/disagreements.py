@@ -9,7 +9,7 @@ members, care and visits of one door are in one stream, so a stream is read set 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any
@@ -22,11 +22,12 @@ from server.services.accounts import today
 from server.services.visit_list import escalations
 from server.services.visit_rules import visit_rules_of
 from server.store import disagreements as store
+from server.store.commands import all_redirects
 from server.store.database import read, stamp, write
 from server.store.inbox import ESCALATED
 from server.store.rosters import Entry, live_entries
 from server.store.writing import write_findings
-from sync.memory import Found
+from sync.memory import Found, Memory
 
 DERIVED = "derived"
 MOST_AT_ONCE = 20_000
@@ -43,6 +44,9 @@ _READ = {
     "visit": frozenset({"household", "visited_at", "outcome", "next_visit_on"}),
 }  # fmt: skip
 """What is looked at: a cell's records are in memory together while it is compared, once a minute, beside the pushes."""
+
+_LEADS = {"household": "head", "person": "residence_household", "care_status": "person", "visit": "household"}
+"""What names a record that may have been merged into another."""
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _TELLING = ("met", "moved_away")
@@ -77,10 +81,12 @@ def sweep(house: House) -> int:
 def compared(house: House, community_id: str, home: str, day: date) -> list[Found]:
     """The findings of one home stream that are to be opened, and those that are to be closed."""
     with read(house.engine) as connection:
+        redirects = all_redirects(connection, community_id)
 
         @cache
         def live(kind: str) -> list[Entry]:
-            return live_entries(connection, Scope((community_id,)), community_id, kind, [home], only=_READ[kind])
+            entries = live_entries(connection, Scope((community_id,)), community_id, kind, [home], only=_READ[kind])
+            return _led_on(entries, _LEADS.get(kind), redirects)
 
         found = {(DERIVED, *pair) for door in doors(live, day) for pair in disagreements(door, day)}
         found |= {(ESCALATED, "office", household) for household in escalations(visit_rules_of(connection, community_id), live)}
@@ -89,8 +95,18 @@ def compared(house: House, community_id: str, home: str, day: date) -> list[Foun
     return opened + [Found(*one, (), False) for one in sorted(standing - found)]
 
 
+def _led_on(entries: list[Entry], field: str | None, redirects: Mapping[str, str]) -> list[Entry]:
+    """The entries with what they name as it is today: of a merged record the one that it leads to (S8)."""
+    root = Memory.rooted(redirects)
+    for one in entries:
+        named = one.fields.get(field) if field is not None else None
+        if named in redirects:
+            one.fields[str(field)] = root(str(named))
+    return entries
+
+
 def doors(live: Any, day: date) -> list[Door]:
-    """Every door of a stream with what is on record behind it; ``live`` gives the live records of a type.
+    """Every door of a stream with what is on record behind it; ``live`` gives the live records of a type, their references led on.
 
     A household whose dwelling is not known, or is elsewhere, has a door of its own without a dwelling.
     """
