@@ -7,6 +7,7 @@ import subprocess
 from datetime import datetime
 
 import pytest
+from front_door import COMMUNITY
 from openpyxl import load_workbook
 from records_kit import CODE_A, CODE_B, IDS, ZHANG_NUMBER, actor_of, office_with_records
 from test_server_templates import filled
@@ -14,7 +15,7 @@ from test_server_templates import filled
 from server.house import uuid7
 from server.services.push import accept_user_operation
 from server.services.template_ready import READY
-from server.store.database import read, run
+from server.store.database import read, run, stamp
 
 
 @pytest.fixture
@@ -121,3 +122,19 @@ def test_every_ready_table_says_what_is_so(office, ogrinfo, tmp_path):
         (tmp_path / f"{name}.xlsx").write_bytes(answer.data)
         told = subprocess.run([ogrinfo, "-ro", "-q", str(tmp_path / f"{name}.xlsx")], capture_output=True, text=True, check=True, timeout=60)
         assert all(page.title in told.stdout for page in book), told.stdout
+
+
+def test_a_service_entered_on_the_page_of_a_check_in_is_its_members(office):
+    """It names the check-in alone; whoever checked in has served all the same, once, now and as of any time, and is active."""
+    _told(office)
+    person = office.signed_in("secretary")
+
+    def served(**asked):
+        rows = person.get(f"/api/v1/communities/{COMMUNITY}/roster/party_members", query_string=asked).json["rows"]
+        return {row["name"]: row["services_count"] for row in rows}
+
+    assert served() == {"张三": 1, "周七": 0}
+    for who in ({"check_in": IDS["check_in"]}, {"check_in": IDS["check_in"], "party_member": IDS["member"]}):
+        one = {"kind": "create", "type": "service_record", "id": uuid7(), "set": who | {"kind": "environment", "served_on": "2026-02-21"}}
+        assert accept_user_operation(office.house, actor_of(office, "secretary"), one)["now"]["outcome"] == "applied"
+    assert served() == served(known_at=stamp(office.house.clock())) == {"张三": 3, "周七": 0}

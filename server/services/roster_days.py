@@ -71,9 +71,9 @@ class Elsewhere:
         """See `Source`."""
         return self._inner.placed(kind, ref, parents, None, having=having)
 
-    def referring(self, kind: str, ref: str, *, unless: tuple[str, str] | None = None) -> dict[str, int]:
+    def referring(self, kind: str, ref: str, *, unless: tuple[str, str] | None = None, without: str | None = None) -> dict[str, int]:
         """See `Source`."""
-        return self._inner.referring(kind, ref, unless=unless)
+        return self._inner.referring(kind, ref, unless=unless, without=without)
 
     def living(self, dwellings: Sequence[str], homes: Sequence[str] | None) -> dict[str, int]:
         """See `Source`."""

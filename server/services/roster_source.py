@@ -35,8 +35,8 @@ class Source(Protocol):
     ) -> dict[str, int]:
         """How many records of a type (``having`` a value in a field) stand in each of these places."""
 
-    def referring(self, kind: str, ref: str, *, unless: tuple[str, str] | None = None) -> dict[str, int]:
-        """How many records of a type name each record, those left out whose field has the value of ``unless``."""
+    def referring(self, kind: str, ref: str, *, unless: tuple[str, str] | None = None, without: str | None = None) -> dict[str, int]:
+        """How many records of a type name each record, those left out whose field has the value of ``unless``, or any in ``without``."""
 
     def living(self, dwellings: Sequence[str], homes: Sequence[str] | None) -> dict[str, int]:
         """How many persons live in each of these dwellings, whatever their household; who is away for long does not."""
@@ -80,10 +80,11 @@ class Now:
         """See `Source`."""
         return store.count_placed(self._connection, self._community_id, kind, ref, parents, having=having)
 
-    def referring(self, kind: str, ref: str, *, unless: tuple[str, str] | None = None) -> dict[str, int]:
+    def referring(self, kind: str, ref: str, *, unless: tuple[str, str] | None = None, without: str | None = None) -> dict[str, int]:
         """See `Source`; what names a merged record is about its survivor (S8)."""
         counts: Counter[str] = Counter()
-        for named, number in store.count_referring(self._connection, self._community_id, kind, ref, unless=unless).items():
+        counted = store.count_referring(self._connection, self._community_id, kind, ref, unless=unless, without=without)
+        for named, number in counted.items():
             counts[self.root(named)] += number
         return dict(counts)
 
@@ -139,10 +140,13 @@ class Counting:
         counts = Counter(self._named(entry, ref) for entry in alive if having is None or entry.fields.get(having))
         return {parent: counts[parent] for parent in parents if counts[parent]}
 
-    def referring(self, kind: str, ref: str, *, unless: tuple[str, str] | None = None) -> dict[str, int]:
+    def referring(self, kind: str, ref: str, *, unless: tuple[str, str] | None = None, without: str | None = None) -> dict[str, int]:
         """See `Source`."""
         found = self.base(kind, None)
-        kept = (entry for entry in found if unless is None or entry.fields.get(unless[0]) != unless[1])
+        kept = (
+            entry for entry in found
+            if (unless is None or entry.fields.get(unless[0]) != unless[1]) and (without is None or entry.fields.get(without) is None)
+        )  # fmt: skip
         return dict(Counter(value for entry in kept if (value := self._named(entry, ref)) is not None))
 
     def _named(self, entry: Entry, ref: str) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -33,7 +34,7 @@ class _Counted:
     """What a derived number counts: records of a type by the ref field that names the holder.
 
     ``placed``: they stand in the holder, else they only name it. ``having``: only those with a value in this field.
-    ``unless``: not those with this value in this field.
+    ``unless``: not those with this value in this field. ``through``: without a holder they count for that of the record named here.
     """
 
     kind: str
@@ -41,6 +42,7 @@ class _Counted:
     placed: bool = True
     having: str | None = None
     unless: tuple[str, str] | None = None
+    through: str | None = None
 
 
 _COUNTS = {
@@ -49,7 +51,7 @@ _COUNTS = {
     "households_count": _Counted("household", "dwelling"),
     "members_known_count": _Counted("party_member", "organization", placed=False),
     "check_ins_count": _Counted("check_in", "party_member", placed=False, unless=("state", "ended")),
-    "services_count": _Counted("service_record", "party_member", placed=False),
+    "services_count": _Counted("service_record", "party_member", placed=False, through="check_in"),
 }
 _STAYS = frozenset({"came_here_on", "moved_in_on", "born_here_on", "stay_began_on", "left_here_on", "left_by_death"})
 _OF_DOORS = frozenset({"residence_state", "registration_hangs", "arrangement"})
@@ -134,13 +136,18 @@ class Values:
         if not counted.placed:
             if column.derived not in self._counted:
                 self._counted.add(column.derived or "")
-                found = self._source.referring(counted.kind, counted.ref, unless=counted.unless)
+                found = Counter(self._source.referring(counted.kind, counted.ref, unless=counted.unless))
+                if counted.through is not None:
+                    between = self._source.referring(counted.kind, counted.through, unless=counted.unless, without=counted.ref)
+                    for name, one in self._source.by_id(between).items():
+                        if isinstance(holder := one.fields.get(counted.ref), str):
+                            found[self._source.root(holder)] += between[name]
                 self._counts.update({(column.derived or "", name): number for name, number in found.items()})
             return
         holders = (self.follow(entry, column.paths[0]) for entry in entries)
         parents = sorted({holder.id for holder in holders if holder is not None})
-        found = self._source.placed(counted.kind, counted.ref, parents, self._homes, having=counted.having)
-        self._counts.update({(column.derived or "", name): number for name, number in found.items()})
+        placed = self._source.placed(counted.kind, counted.ref, parents, self._homes, having=counted.having)
+        self._counts.update({(column.derived or "", name): number for name, number in placed.items()})
 
     def _count_living(self, column: RosterColumn, entries: Sequence[Entry]) -> None:
         """How many live behind each door of these people."""

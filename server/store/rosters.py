@@ -195,11 +195,13 @@ def residents(connection: Connection, community_id: str, dwellings: Sequence[str
 
 
 def count_referring(
-    connection: Connection, community_id: str, kind: str, ref: str, *, unless: tuple[str, str] | None = None
+    connection: Connection, community_id: str, kind: str, ref: str, *, unless: tuple[str, str] | None = None, without: str | None = None
 ) -> dict[str, int]:
-    """How many live records of a type name each record in a ref field; ``unless`` leaves out those with a value in a field."""
+    """How many live records of a type name each record in a ref field; ``unless`` leaves out those with this value in a field,
+    ``without`` those with any."""
     field = json_text(connection, "r", ref)
     also = f"AND COALESCE({json_text(connection, 'r', unless[0])}, '') <> ? " if unless is not None else ""
+    also += f"AND {json_text(connection, 'r', without)} IS NULL " if without is not None else ""
     values = [unless[1]] if unless is not None else []
     return {
         parent: int(number)
