@@ -17,7 +17,8 @@ class Cursor:
 
     ``streams`` maps a stream to the last sequence number read; ``fresh`` are streams being read from zero, with the
     number that they had when that began: REMOVE rows below it mean nothing to this reader. ``rows`` is the page limit that the
-    next page of this pull may have, ``turn`` the position in the rotation, ``head`` how far the install's own log was consumed.
+    next page of this pull may have, ``turn`` the position in the rotation, ``head`` how far the install's own log was consumed, ``journal`` the newest entry of the community's
+    journal: its number, and a mark that no other entry has. A cursor of version 2 knows of no entry.
     """
 
     install_id: str
@@ -29,12 +30,13 @@ class Cursor:
     rows: int = FIRST_PAGE_ROWS
     turn: int = 0
     head: int = 0
+    journal: tuple[int, str] | None = None
 
     def to_text(self) -> str:
         """Compact JSON."""
         return json.dumps(
             [
-                2,
+                3,
                 self.install_id,
                 self.epoch,
                 self.scope_version,
@@ -44,6 +46,7 @@ class Cursor:
                 self.rows,
                 self.turn,
                 self.head,
+                self.journal,
             ],
             separators=(",", ":"),
             ensure_ascii=False,
@@ -53,9 +56,12 @@ class Cursor:
     def from_text(cls, text: str) -> Cursor:
         """The cursor of a text that ``to_text`` made; MalformedCursor for anything else."""
         try:
-            version, install_id, epoch, scope_version, projection, streams, fresh, rows, turn, head = json.loads(text)
-            if version != 2:
+            version, *parts = json.loads(text)
+            if version == 2:
+                parts.append(None)
+            elif version != 3:
                 raise MalformedCursor("a cursor of another version")
+            install_id, epoch, scope_version, projection, streams, fresh, rows, turn, head, journal = parts
             return cls(
                 str(install_id),
                 str(epoch),
@@ -66,6 +72,13 @@ class Cursor:
                 int(rows),
                 int(turn),
                 int(head),
+                None if journal is None else _entry(*journal),
             )
         except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise MalformedCursor("not a cursor") from error
+
+
+def _entry(number: object, mark: object) -> tuple[int, str]:
+    if not isinstance(number, int) or not isinstance(mark, str):
+        raise MalformedCursor("not a cursor")
+    return number, mark

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from sync.device import AnswerNotUnderstood, ForkNeeded, Offline, Phone
@@ -12,7 +13,7 @@ from sync.digest import record_hash, to_hex
 from tests.device_kit import OWN_STREAM, answer_all, claimed, keep, phone_at, put, remove, totals
 
 A, B = "cell/a", "cell/b"
-ONE, TWO, THREE = (f"0190aaaa-0000-7000-8000-00000000000{n}" for n in (1, 2, 3))
+ONE, TWO, THREE, FOUR = (f"0190aaaa-0000-7000-8000-00000000000{n}" for n in (1, 2, 3, 4))
 
 
 @pytest.fixture
@@ -22,6 +23,12 @@ def phone(tmp_path: Path) -> Phone:
 
 def _shown(phone: Phone) -> dict[str, int | None]:
     return {one.id: one.v for one in phone.find("household")}
+
+
+def _aside(phone: Phone) -> dict[str, tuple[int, Any]]:
+    """The copies that wait to be offered, by record: version and values."""
+    kept = [orjson.loads(row["copy"]) for row in phone._store.rows("SELECT copy FROM witness")]
+    return {one["id"]: (one["v"], one["fields"]) for one in kept}
 
 
 def test_s20_removals_wait_for_a_complete_page(phone: Phone) -> None:
@@ -161,6 +168,26 @@ def test_s20_what_the_server_does_not_have_any_more_does_not_stay(phone: Phone) 
     assert phone.find("household")[0].fields == {"kind": "collective"}, "the other stream is read again, too"
     keep(phone._store, [], streams=[A, B], told=totals((A, {ONE: 1}, {}), (B, {}, {})))
     assert _shown(phone) == {ONE: 1} and phone.copies()[0].fields == {"kind": "collective"}
+
+
+def test_s25_what_a_stream_that_is_read_again_takes_away_is_kept_to_be_offered(phone: Phone) -> None:
+    """S25: an older copy was put back unnoticed: the higher version, the other one of the same number and the record that is gone are not lost."""
+    first = [put(A, 1, ONE, 2, fields={"kind": "family"}), put(A, 2, TWO, 1, fields={"kind": "family"}), put(A, 3, THREE), put(B, 1, FOUR, 2)]
+    keep(phone._store, first, streams=[A, B], told=totals((A, {ONE: 2, TWO: 1, THREE: 1}, {}), (B, {FOUR: 2}, {})))
+    assert _aside(phone) == {}
+    keep(phone._store, [put(A, 1, ONE, 1), put(A, 2, TWO, 1, tag="f" * 16), put(A, 3, FOUR, 1)], streams=[A, B], replace=[A])
+    keep(phone._store, [], streams=[A, B], told=totals((A, {ONE: 1, FOUR: 1}, {}), (B, {FOUR: 2}, {})))
+    assert _aside(phone) == {ONE: (2, {"kind": "family"}), TWO: (1, {"kind": "family"}), THREE: (1, {})}, "FOUR is shown by the other stream"
+
+
+def test_s25_what_only_goes_on_is_not_offered(phone: Phone) -> None:
+    """S25: newer versions, what left, what was deleted and a stream that begins again with the same records are no reason to offer anything."""
+    keep(phone._store, [put(A, 1, ONE), put(A, 2, TWO), put(A, 3, THREE)], streams=[A, B], told=totals((A, {ONE: 1, TWO: 1, THREE: 1}, {})))
+    rows = [put(A, 4, ONE, 2), remove(A, 5, TWO, "moved"), remove(A, 6, THREE, "deleted")]
+    keep(phone._store, rows, streams=[A, B], told=totals((A, {ONE: 2}, {}), (B, {}, {})))
+    keep(phone._store, [put(A, 4, ONE, 2)], streams=[A, B], replace=[A], told=totals((A, {ONE: 2}, {}), (B, {}, {})))
+    keep(phone._store, [], streams=[B], scope_version=2)
+    assert _aside(phone) == {}
 
 
 def test_trap_24_a_difference_is_noticed_and_marked(phone: Phone) -> None:

@@ -190,6 +190,26 @@ def test_s25_a_copy_put_back_by_hand_is_noticed(ground, tmp_path, pushes):
     ]
 
 
+def test_s19_s25_a_copy_put_back_by_hand_is_noticed_when_its_numbers_have_caught_up(ground, tmp_path):
+    """S19, S25: others have written as much since; the author's phone is gone. Whoever pulls next shows an entry of the journal that is not there."""
+    one, two, three = (phone_of(ground, tmp_path / name, 0) for name in ("one", "two", "three"))
+    home(one, 0, "王一")
+    settled(ground, one, two, three)
+    with same_life(ground) as put:
+        lost = home(one, 0, "李丢")
+        one.sync()
+        settled(ground, two)
+        put()
+    home(three, 0, "赵六")
+    home(three, 0, "孙七")
+    settled(ground, three)
+    assert ground.rows("SELECT 1 FROM finding WHERE kind = 'copied_back'") == []
+    settled(ground, two, three)
+    assert names_of(two) == names_of(three) == {"王一", "赵六", "孙七"}
+    assert len(ground.rows("SELECT 1 FROM finding WHERE kind = 'copied_back'")) == 1
+    assert {row[0] for row in ground.rows("SELECT record_id FROM recovery")} == {lost[kind] for kind in ("building", "dwelling", "household")} | {*lost["persons"]}
+
+
 def test_s25_what_no_author_brings_back_is_offered_by_others(ground, tmp_path):
     """S25: the author's phone is gone, too. A colleague's copy comes into the recovery queue, sealed, and merges nowhere."""
     one, two = phone_of(ground, tmp_path / "one", 0), phone_of(ground, tmp_path / "two", 0)

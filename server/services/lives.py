@@ -20,7 +20,7 @@ from server.store import push as reading
 from server.store.backup import number_given
 from server.store.database import next_journal_number, stamp, write
 from server.store.errors import CopiedBack
-from server.store.life import begin_next_life
+from server.store.life import begin_next_life, has_entry, newest_entry
 from server.store.life import epoch as present_epoch
 from server.store.writing import finding_id
 from sync.memory import Found
@@ -91,13 +91,18 @@ def _seen(text: str, life: str | None) -> int:
     return int(number) if epoch == life and number.isascii() and number.isdigit() and len(number) < 16 else 0
 
 
-def check_cursor(cursor: Cursor, seq: Mapping[str, int], last_n: int) -> None:
-    """CopiedBack when a signed cursor of the present life is ahead of a stream, or of what the install had consumed."""
+def check_cursor(connection: Connection, community_id: str, cursor: Cursor, seq: Mapping[str, int], last_n: int) -> None:
+    """CopiedBack when a signed cursor of the present life is ahead of a stream, or of what the install had consumed, or read a journal
+    with an entry that this one does not have: numbers that were lost are given again, the entries that had them do not come back.
+    """
     if cursor.head > last_n:
         raise CopiedBack(cursor.epoch, "operations", cursor.head, last_n)
     for stream_id, read_to in cursor.streams.items():
         if read_to > seq.get(stream_id, read_to):
             raise CopiedBack(cursor.epoch, "stream", read_to, seq[stream_id])
+    if cursor.journal is not None and not has_entry(connection, community_id, *cursor.journal):
+        newest = newest_entry(connection, community_id)
+        raise CopiedBack(cursor.epoch, "journal", cursor.journal[0], newest[0] if newest else 0)
 
 
 def _mark(house: House, raw: bytes) -> bytes:

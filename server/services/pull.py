@@ -24,7 +24,7 @@ from server.store import pull as store
 from server.store.backup import standing
 from server.store.database import read
 from server.store.errors import CopiedBack
-from server.store.life import epoch
+from server.store.life import epoch, newest_entry
 from sync.cursor import FIRST_PAGE_ROWS, LAST_PAGE_ROWS, Cursor
 from sync.digest import ZERO_DIGEST
 from sync.errors import MalformedCursor
@@ -157,7 +157,7 @@ def _page(
     counters = store.counters(connection, reader.community_id, wanted)
     nothing = (0, 0, ZERO_DIGEST, 0)
     seq = {one: counters.get(one, nothing)[0] for one in wanted}
-    check_cursor(cursor, seq, int(head.last_n))
+    check_cursor(connection, reader.community_id, cursor, seq, int(head.last_n))
     held = set(cursor.streams)
     added, dropped = [one for one in wanted if one not in held], sorted(held - set(wanted))
     for one in dropped:
@@ -184,7 +184,7 @@ def _page(
     cursor.rows = FIRST_PAGE_ROWS if complete else min(LAST_PAGE_ROWS, cursor.rows * 2)
     if complete:
         cursor.fresh.clear()
-    cursor.scope_version, cursor.head = scope.version, int(head.last_n)
+    cursor.scope_version, cursor.head, cursor.journal = scope.version, int(head.last_n), newest_entry(connection, reader.community_id)
     answer: dict[str, Any] = {
         "epoch": life,
         "cursor": sign(house, cursor.to_text()),

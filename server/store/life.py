@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+
+import orjson
 from sqlalchemy import Connection, delete, insert, select
 
 from server.models import HOUSE, data_key, database_life
@@ -9,6 +12,7 @@ from server.sealing import KeyRing
 from server.store.database import run
 
 _CHECK = "~check"
+_MARKED = 4_000  # characters of an entry's effects: they begin with ids and tags that nobody can guess
 
 
 def epoch(connection: Connection) -> str | None:
@@ -30,6 +34,22 @@ def begin_next_life(connection: Connection, new_epoch: str, at: str, *, was: str
         return False
     connection.execute(insert(database_life).values(epoch=new_epoch, started_at=at))
     return True
+
+
+def newest_entry(connection: Connection, community_id: str) -> tuple[int, str] | None:
+    """The newest entry of a community's journal in this snapshot: its number and its mark."""
+    return _entry(connection, community_id, "number = (SELECT max(number) FROM journal WHERE community_id = ?)", community_id)
+
+
+def has_entry(connection: Connection, community_id: str, number: int, mark: str) -> bool:
+    """Whether the journal has exactly that entry. It is append-only: what was in it once is gone only where an older copy was put back."""
+    return _entry(connection, community_id, "number = ?", number) == (number, mark)
+
+
+def _entry(connection: Connection, community_id: str, which: str, given: object) -> tuple[int, str] | None:
+    statement = f"SELECT number, at, command, install_id, substr(effects, 1, {_MARKED}) FROM journal WHERE community_id = ? AND {which}"
+    row = run(connection, statement, (community_id, given)).first()
+    return None if row is None else (int(row[0]), hashlib.sha256(orjson.dumps(list(row))).hexdigest()[:32])
 
 
 def check_key(connection: Connection, keys: KeyRing) -> None:

@@ -12,7 +12,7 @@ from sync.device.calls import wanted
 from sync.device.errors import AnswerNotUnderstood
 from sync.device.push import note_status
 from sync.device.store import Store
-from sync.device.witness import keep_dropped, keep_missing, keep_replaced
+from sync.device.witness import UNSHOWN, keep_dropped, keep_missing, keep_replaced
 
 _FEED = """
 INSERT INTO feed (stream, id, seq, kind, reason, v, tag, generation)
@@ -24,16 +24,14 @@ WHERE excluded.generation > feed.generation OR excluded.seq >= feed.seq
 
 # Equal versions replace as well: the home may have changed, or the fields that this role may see (S23). So does a lower one where no held stream
 # shows the higher any more: an older copy of the database was put back, and its numbers had caught up before anybody could notice.
+# What is replaced so is kept aside before (S25).
 _RECORD = """
 INSERT INTO record (id, type, epoch, v, tag, life, form_version, home, fields, conflicts, confirmed)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET type = excluded.type, epoch = excluded.epoch, v = excluded.v, tag = excluded.tag,
     life = excluded.life, form_version = excluded.form_version, home = excluded.home, fields = excluded.fields,
     conflicts = excluded.conflicts, confirmed = excluded.confirmed
-WHERE record.epoch <> excluded.epoch OR excluded.v >= record.v OR NOT EXISTS (
-    SELECT 1 FROM feed JOIN stream ON stream.id = feed.stream AND stream.generation = feed.generation
-    WHERE feed.id = excluded.id AND feed.kind = 'PUT' AND feed.v > excluded.v)
-"""
+WHERE record.epoch <> excluded.epoch OR excluded.v >= record.v OR """ + UNSHOWN.format(id="excluded.id", v="excluded.v")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +104,8 @@ def keep_rows(store: Store, epoch: str, rows: Iterable[dict[str, Any]]) -> None:
             note_status(store, epoch, op_id, row, row)
         else:
             raise AnswerNotUnderstood("a row of unknown kind")
-    keep_replaced(store, epoch, [(row[0], row[3], row[4]) for row in records])
     store.run_many(_FEED, feed)
+    keep_replaced(store, epoch, [(row[0], row[3], row[4]) for row in records])
     store.run_many(_RECORD, records)
 
 
@@ -129,8 +127,8 @@ def drop_stream(store: Store, epoch: str, stream: str) -> None:
 def sweep(store: Store, epoch: str) -> None:
     """At a complete page: rebuilt streams lose what was not sent again, removals are applied.
 
-    Of a deleted record the envelope stays, so that it can be restored; its values go. Copies that are only known from
-    an earlier life of the database are kept aside as witnesses (S25).
+    Of a deleted record the envelope stays, so that it can be restored; its values go. Copies that the server does not
+    show and of which it told no removal are kept aside as witnesses (S25).
     """
     store.run(
         "DELETE FROM feed WHERE EXISTS (SELECT 1 FROM stream WHERE stream.id = feed.stream AND stream.building = 1 "
@@ -143,7 +141,7 @@ def sweep(store: Store, epoch: str) -> None:
         "FROM (SELECT id, max(v) AS v, tag FROM feed WHERE kind = 'REMOVE' AND reason = 'deleted' GROUP BY id) AS gone "
         "WHERE gone.id = record.id AND NOT EXISTS (SELECT 1 FROM feed WHERE feed.id = record.id AND kind = 'PUT')"
     )
-    keep_missing(store, epoch)
+    keep_missing(store)
     store.run(
         "DELETE FROM record WHERE id NOT IN (SELECT id FROM feed WHERE kind = 'PUT') "
         "AND (life <> 'deleted' OR epoch <> ?)",

@@ -28,13 +28,14 @@ export function keepRows(change: Change, epoch: string, rows: readonly Body[]): 
       const id = wanted(record, "id", "string");
       const entry = change.entry(id) ?? EMPTY(id);
       const old = entry.copy;
-      if (old && old.epoch !== epoch && (old.v !== copy.v || old.tag !== copy.tag)) witness(change, entry);
       const rowsNow = upserted(entry.rows, { ...common, kind, reason: null, v: copy.v, tag: copy.tag });
       // equal versions replace as well: the home may have changed, or the fields that this role may see (S23); so does a lower one where no
       // held stream shows the higher any more: an older copy of the database was put back, and its numbers had caught up
       const { streams } = change.core;
       const isHigherShown = rowsNow.some((one) => one.kind === "PUT" && one.v > copy.v && one.generation === streams[one.stream]?.generation);
       const isNewer = !old || old.epoch !== epoch || copy.v >= old.v || !isHigherShown;
+      const followsUpon = old?.epoch === epoch && (copy.v > old.v || (copy.v === old.v && copy.tag === old.tag));
+      if (old && isNewer && !followsUpon && (old.v !== copy.v || old.tag !== copy.tag)) witness(change, entry);
       change.put({ id, copy: isNewer ? copy : old, rows: rowsNow });
     } else if (kind === "REMOVE") {
       const id = wanted(row, "id", "string");
@@ -98,7 +99,7 @@ export function dropStream(change: Change, epoch: string, name: string): void {
 
 const aside = new WeakMap<Change, Map<string, Witness>>();
 
-/** A live copy of an earlier life of the database that the present one does not show: kept aside, offered once (S25). */
+/** A live copy that the server does not have any more, of an earlier life or of this one: kept aside, offered once (S25). */
 function witness(change: Change, entry: Entry): void {
   const { copy } = entry;
   if (!copy || copy.life !== "live" || copy.type === null) return;
@@ -133,7 +134,7 @@ export function sweep(change: Change, epoch: string): void {
     if (copy && !isShown) {
       const gone = rows.filter((row) => row.kind === "REMOVE" && row.reason === "deleted").sort((one, two) => two.v - one.v)[0];
       if (gone) copy = { ...copy, life: "deleted", fields: {}, conflicts: [], confirmed: {}, v: gone.v, tag: gone.tag ?? copy.tag };
-      if (copy.epoch !== epoch && !rows.length) witness(change, entry);
+      if (!rows.length) witness(change, entry);
       if (copy.life !== "deleted" || copy.epoch !== epoch) copy = null;
     }
     if (removed) rows = rows.filter((row) => row.kind !== "REMOVE");

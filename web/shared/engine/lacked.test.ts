@@ -49,13 +49,29 @@ test("S25: what waits after a restore is not done, though it was before: it stan
 });
 
 test("S20: an older copy that was put back unnoticed: what the server does not have any more does not stay, once the stream was read again", async () => {
-  const { cell, engine } = await phone();
+  const { cell, engine, server } = await phone();
   cell.put("p1", 2, { name: "乙" });
+  cell.put("p2", 1, { name: "丙" });
   await engine.sync();
   expect(engine.read("p1")?.fields["name"]).toBe("乙");
+  const offered = () => server.asked.filter((one) => one.path.endsWith("/witness")).flatMap((one) => one.body["witnesses"] as { record: { id: string; v: number; fields: { name: string } } }[]).map(({ record }) => [record.id, record.v, record.fields.name]);
+  expect(offered()).toStrictEqual([]);
 
   cell.rows = [];
-  cell.put("p1", 1, { name: "甲" }); // the stream has as many numbers as before
+  cell.put("p1", 1, { name: "甲" }); // the streams have as many numbers as before
   expect((await engine.sync()).problem).toBeNull();
   expect(engine.read("p1")).toMatchObject({ version: { v: 1 }, fields: { name: "甲" } });
+  expect(engine.read("p2")).toBeNull();
+  await engine.sync();
+  expect(offered().sort(), "what is gone so is offered to the office (S25)").toStrictEqual([["p1", 2, "乙"], ["p2", 1, "丙"]]);
+});
+
+test("S25: a newer version, and a record that has left, are no reason to offer anything", async () => {
+  const { cell, engine, server } = await phone();
+  cell.put("p1", 1, { name: "甲" });
+  await engine.sync();
+  cell.put("p1", 2, { name: "乙" });
+  await engine.sync();
+  await engine.sync();
+  expect(server.asked.filter((one) => one.path.endsWith("/witness"))).toHaveLength(0);
 });
