@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,6 @@ from server.services import enrolment
 from server.services.backup import Backup, back_up
 from server.services.restore import restore
 from server.services.verify import verify
-from server.store import backup as backups
 from server.store.database import run
 from server.store.database import write as database
 from sync.device import Phone
@@ -69,37 +67,6 @@ def home(phone: Phone, number: int, *names: str) -> dict[str, Any]:
 def put_back(ground: Ground, made: Backup) -> None:
     """The machine is lost; another one gets the archive."""
     restore(ground.house, made.archive, replace=True)
-
-
-@contextmanager
-def same_life(ground: Ground) -> Iterator[Callable[[], None]]:
-    """Copies the database now; what is given puts that copy back by hand, as no command would: with its old life."""
-    name = ground.house.engine.dialect.name
-    tables = backups.tables()
-    with backups_connection(ground, write=False) as connection:
-        kept = {one: list(backups.lines(connection, one, columns)) for one, columns in tables.items()}
-        number = backups.journal_number(connection)
-
-    def put() -> None:
-        with backups_connection(ground, write=True) as connection:
-            for trigger in ("audit", "journal"):
-                if name == "sqlite":
-                    for change in ("update", "delete"):
-                        connection.exec_driver_sql(f"DROP TRIGGER {trigger}_no_{change}")
-                else:
-                    connection.exec_driver_sql(f"DROP TRIGGER {trigger}_append_only ON {trigger}")
-            for one, columns in tables.items():
-                connection.exec_driver_sql(f'DELETE FROM "{one}"')
-                backups.load(connection, one, columns, kept[one])
-            backups.set_journal_number(connection, number)
-
-    yield put
-
-
-def backups_connection(ground: Ground, *, write: bool) -> Any:
-    from server.store import database
-
-    return (database.write if write else database.read)(ground.house.engine)
 
 
 def settled(ground: Ground, *phones: Phone) -> None:
@@ -166,48 +133,6 @@ def test_s25_either_order_of_the_phones_brings_everything_back(ground, tmp_path)
     two.sync()
     settled(ground, one, two)
     assert one.read(base["household"]).fields["phone"] == "10200000002"
-
-
-@pytest.mark.parametrize("pushes", [False, True], ids=["pull first", "push first"])
-def test_s25_a_copy_put_back_by_hand_is_noticed(ground, tmp_path, pushes):
-    """S25: an older file in the old life: the first phone that shows more than the server has begins a new one, once."""
-    one, two = phone_of(ground, tmp_path / "one", 0), phone_of(ground, tmp_path / "two", 0)
-    home(one, 0, "王一")
-    settled(ground, one, two)
-    with same_life(ground) as put:
-        home(one, 0, "王二")
-        home(two, 0, "王三")
-        settled(ground, one, two)
-        put()
-    if pushes:
-        home(one, 0, "王四")
-        one.push()
-    settled(ground, one, two)
-    assert {"王一", "王二", "王三"} <= names_of(one) == names_of(two)
-    assert len(ground.rows("SELECT 1 FROM finding WHERE kind = 'copied_back'")) == 1
-    assert [row[0] for row in ground.rows("SELECT command FROM journal WHERE command = 'copied_back'")] == [
-        "copied_back"
-    ]
-
-
-def test_s19_s25_a_copy_put_back_by_hand_is_noticed_when_its_numbers_have_caught_up(ground, tmp_path):
-    """S19, S25: others have written as much since; the author's phone is gone. Whoever pulls next shows an entry of the journal that is not there."""
-    one, two, three = (phone_of(ground, tmp_path / name, 0) for name in ("one", "two", "three"))
-    home(one, 0, "王一")
-    settled(ground, one, two, three)
-    with same_life(ground) as put:
-        lost = home(one, 0, "李丢")
-        one.sync()
-        settled(ground, two)
-        put()
-    home(three, 0, "赵六")
-    home(three, 0, "孙七")
-    settled(ground, three)
-    assert ground.rows("SELECT 1 FROM finding WHERE kind = 'copied_back'") == []
-    settled(ground, two, three)
-    assert names_of(two) == names_of(three) == {"王一", "赵六", "孙七"}
-    assert len(ground.rows("SELECT 1 FROM finding WHERE kind = 'copied_back'")) == 1
-    assert {row[0] for row in ground.rows("SELECT record_id FROM recovery")} == {lost[kind] for kind in ("building", "dwelling", "household")} | {*lost["persons"]}
 
 
 def test_s25_what_no_author_brings_back_is_offered_by_others(ground, tmp_path):
