@@ -42,6 +42,7 @@ REASONS: tuple[tuple[str, str], ...] = (
     ("a whole number from 1 is needed", "应为正整数"),
     ("self, a ref field that leads to a person, or null is needed", "应为 self、指向人员的题目或空"),
     ("the name is repeated", "名称重复"),
+    ("the calculation needs its own value", "计算引用了自己的结果"),
     ("a ref, and only a ref, names a record type", "只有关联题要写明所关联的记录类型"),
     ("only text has a format", "只有文字题有格式"),
     ("a {} is not searched by its text", "题型 {} 不能按文字查找"),

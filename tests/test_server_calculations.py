@@ -75,4 +75,4 @@ def test_a_survey_in_force_that_needs_its_own_result_shuts_nothing(ground, offic
     assert office.get("/api/v1/inbox/findings?name=fee_calculation").json["rows"] == []
     assert calculated(community_registry(ground.house, COMMUNITY).latest(NAME), {"dogs_count": 20}, ground.house.clock().date()) == {"fee": 1000}
     refused = office.post(path(COMMUNITY, f"/{NAME}/publish"), {"version": 2})
-    assert refused.status_code == 422 and "needs its own value" in refused.get_data(as_text=True)
+    assert refused.status_code == 422 and "计算引用了自己的结果 / the calculation needs its own value" in refused.json["errors"][0]["message"]

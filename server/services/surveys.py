@@ -174,7 +174,7 @@ def _agrees(house: House, connection: Any, community_id: str, document: Mapping[
         for name in circular(made):
             raise DefinitionError(draft.name, f"/fields/{list(made.fields).index(name)}/calculation", "the calculation needs its own value")
     except DefinitionError as wrong:
-        raise InvalidInput(errors=[InputError(wrong.pointer or "/version", "definition", wrong.reason)]) from wrong
+        raise InvalidInput(errors=[InputError(wrong.pointer or "/version", "definition", f"{zh_of(wrong.reason)} / {wrong.reason}")]) from wrong
 
 
 def close(house: House, actor: Actor, community_id: str, name: str) -> dict[str, Any]:
