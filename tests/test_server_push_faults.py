@@ -13,6 +13,7 @@ from stream_oracle import recount
 from server.house import uuid7
 from server.services import prepare as preparing
 from server.services import push as pushing
+from server.store.errors import Busy, Unavailable
 
 
 @pytest.fixture
@@ -139,8 +140,6 @@ def test_a_revoked_phone_is_told_so_and_nothing_is_consumed(ground):
 
 def test_a_database_that_fails_is_not_the_phones_fault(ground, monkeypatch):
     """S17: a failing database answers 503 and consumes nothing: no operation is quarantined for it."""
-    from server.store.errors import Unavailable
-
     phone = ground.worker(0)
 
     def fail(*_arguments, **_options):
@@ -151,6 +150,31 @@ def test_a_database_that_fails_is_not_the_phones_fault(ground, monkeypatch):
         answer = phone.post("push", phone.batch([[building(0)]]))
     assert problem(answer) == (503, "database-unreachable")
     assert kept(ground, phone) == []
+
+
+@pytest.mark.parametrize("trouble", [Busy(2), Unavailable("OperationalError")], ids=["busy", "failed"])
+def test_a_database_that_fails_in_the_middle_of_a_batch_spoils_nothing_before_it(ground, monkeypatch, trouble):
+    """S14, S17: the first part is committed: it is answered, with where to go on, and what waited for it is released; going on meets the 503."""
+    phone, other = ground.worker(0), ground.worker(0)
+    parent, later = building(0), building(0)
+    child = create("dwelling", {"building": parent["id"], "door_number": "1"})
+    assert other.outcomes([child]) == [("held", "parent")]
+    real = pushing.decide_and_write
+
+    def fail(connection, house, submission, groups, attempt):
+        if groups[0][0].op_id == later["op_id"]:
+            raise trouble
+        return real(connection, house, submission, groups, attempt)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pushing, "SLICE", 1)
+        patched.setattr(pushing, "decide_and_write", fail)
+        said = phone.send(phone.batch([[parent], [later], [building(0)]]))
+        assert [one["n"] for one in said["results"]] == [1] and said["applied"]["n"] == 1 and said["continue_from"] == 2
+        assert ground.record(child["id"]) is not None
+        answer = phone.post("push", phone.batch([[later]], after=(1, parent["op_id"])))
+        assert answer.status_code == 503 and answer.headers["Retry-After"]
+    assert kept(ground, phone) == [(1, "applied", None)]
 
 
 def test_a_trouble_after_the_commit_does_not_spoil_the_answer(ground, monkeypatch):

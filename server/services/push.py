@@ -111,8 +111,9 @@ def accept(house: House, sender: Sender, batch: Batch) -> dict[str, Any]:
 
     Raises
     ------
-    Busy
-        The database is overloaded, or kept changing under us; nothing was consumed.
+    Busy, Unavailable
+        The database is overloaded, failed, or kept changing under us; nothing was consumed. Where that befalls a later part of the batch,
+        what came before it is answered, with ``continue_from``.
     NotFound, InstallRevoked
         There is no such install, or it was reported lost.
     """
@@ -159,7 +160,12 @@ def _within_budget(house: House, sender: Sender, batch: Batch, groups: list[list
             whole.continue_from = part[0][0].n
             break
         rest = replace(batch, groups=(), after_n=whole.applied[0], after_op_id=whole.applied[1])
-        later = _try(house, sender, rest, part)
+        try:
+            later = _try(house, sender, rest, part)
+        except StoreError as error:  # what was committed is answered; the request that goes on from here meets the trouble
+            LOG.warning("a push stops before n %d: %s", part[0][0].n, type(error).__name__)
+            whole.continue_from = part[0][0].n
+            break
         if later.expected is not None:  # another request of this install came between: the phone asks again from here
             whole.continue_from = part[0][0].n
             break
