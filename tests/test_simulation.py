@@ -149,36 +149,57 @@ def test_a_value_that_is_hidden_is_found(folder, monkeypatch):
     assert any(one is not None and "is in no record, history or conflict" in one for one in found), found
 
 
-def test_what_a_backup_held_is_owed_after_it_was_restored(tmp_path):
-    """L5, S25: phones have forgotten what two backups hold; a database put back without it does not pass, one with it does."""
+@pytest.fixture
+def story(tmp_path):
+    """A server with a copy of its empty database, and a phone that has written a home which the server has."""
     story = world.World(tmp_path / "story", "owed", world.shelf_of(tmp_path))
     story.folder.mkdir()
     story.open()
-    try:
-        for cell in range(3):
-            story.assign(0, cell)
-        phone = story.add_phone(0)
-        phone.pull()
-        story.back_up()
-        story.start()
-        acts.new_home(story, Random(1))
-        acts.sync_once(phone)
-        story.book.note(story.phones)
-        for _ in range(2):
-            archives.archive(story, SimpleNamespace(random=lambda: 0.0))
-        acts.sync_once(phone)
-        assert phone.operations() == [] and len(story.book.owed) > 3
-        held = dict(story.book._held)
-        archives.archive(story, SimpleNamespace(random=lambda: 1.0, randrange=lambda count: count - 1))
-        laws.settle(story)
+    for cell in range(3):
+        story.assign(0, cell)
+    story.add_phone(0).pull()
+    story.back_up()
+    story.start()
+    acts.new_home(story, Random(1))
+    acts.sync_once(story.phones[0])
+    story.book.note(story.phones)
+    yield story
+    story.close()
+
+
+def test_what_a_backup_held_is_owed_after_it_was_restored(story):
+    """L5, S25: phones have forgotten what two backups hold; a database put back without it does not pass, one with it does."""
+    for _ in range(2):
+        archives.archive(story, SimpleNamespace(random=lambda: 0.0))
+    acts.sync_once(story.phones[0])
+    assert story.phones[0].operations() == [] and len(story.book.owed) > 3
+    held = dict(story.book._held)
+    archives.archive(story, SimpleNamespace(random=lambda: 1.0, randrange=lambda count: count - 1))
+    laws.settle(story)
+    laws.check(story)
+    story.book._held["copy0"] = held[story.archives[1][0].name]
+    story.copy_back(Random(1))  # what was copied before anything was written
+    laws.settle(story)
+    with pytest.raises(laws.LawBroken, match="operations that were written are not at the server"):
         laws.check(story)
-        story.book._held["copy0"] = held[story.archives[1][0].name]
-        story.copy_back(Random(1))  # what was copied before anything was written
-        laws.settle(story)
-        with pytest.raises(laws.LawBroken, match="operations that were written are not at the server"):
-            laws.check(story)
-    finally:
-        story.close()
+
+
+@pytest.mark.parametrize("early", [False, True], ids=["when it may", "too early"])
+def test_a_phone_that_forgets_before_two_backups_have_it_is_found(story, monkeypatch, early):
+    """L5, S26: what was forgotten with one backup only is not excused by an older database that is put back; with two it is."""
+    for _ in range(1 if early else 2):
+        archives.archive(story, SimpleNamespace(random=lambda: 0.0))
+    if early:
+        prune = pulling.prune
+        monkeypatch.setattr(pulling, "prune", lambda store, _safe_n: prune(store, store.last_n()))
+    acts.sync_once(story.phones[0])
+    assert story.phones[0].operations() == [] and len(story.book.owed) > 3
+    if early:
+        with pytest.raises(laws.LawBroken, match="fewer than two archives"):
+            story.copy_back(Random(1))
+    else:
+        story.copy_back(Random(1))
+        assert story.book.owed == set()
 
 
 def test_the_command_says_what_was_played():

@@ -9,6 +9,7 @@ from server.services.community_forms import at_home
 from server.services.release import release_waiting, sweep
 from server.services.verify import verify
 from server.simulation.acts import sync_once
+from server.simulation.book import LawBroken
 from server.simulation.neighbour import NEIGHBOUR, astray
 from server.simulation.office import confirm_devices
 from server.simulation.values import differing, hidden
@@ -19,10 +20,6 @@ from sync.device import DigestMismatch
 from sync.outcome import MOVED
 
 ROUNDS = 8
-
-
-class LawBroken(Exception):
-    """A law does not hold; the message names it and what was found, never a value."""
 
 
 def settle(world: World) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 from random import Random
 
 from server.simulation.acts import FAULTS, WORK, Act, new_home, sync_once
-from server.simulation.laws import LawBroken, check, settle
+from server.simulation.book import LawBroken
+from server.simulation.laws import check, settle
 from server.simulation.world import World, shelf_of
 from sync.device import InvalidFields, PhoneError, UnknownRecord
 

@@ -29,7 +29,7 @@ from server.services.accounts import OPERATOR
 from server.services.announce import announce_forms
 from server.services.editions import publish_edition
 from server.settings import Settings
-from server.simulation.book import Book
+from server.simulation.book import Book, held_now
 from server.simulation.neighbour import furnish_neighbour
 from server.simulation.shelf import Databases, Files, Shelf
 from server.start import prepare
@@ -357,7 +357,7 @@ class World:
     def back_up(self) -> None:
         """Copy the database by hand."""
         name = f"copy{len(self.backups)}"
-        self.book.copied(name, self.house, COMMUNITY)
+        self.book.copied(name, held_now(self.house, COMMUNITY))
         self.stop()
         self.shelf.keep(name)
         self.backups.append(name)
