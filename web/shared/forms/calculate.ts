@@ -118,6 +118,27 @@ export function calculated(form: Form, given: Fields, today: string): Fields {
   return fields;
 }
 
+const byDay = (tree: Tree): boolean => "call" in tree && (tree.call === "today" || tree.args.some(byDay));
+
+/** As the server compares them: another program's last digits are no other value. */
+const alike = (a: Value | undefined, b: Value | undefined): boolean =>
+  typeof a === "number" && typeof b === "number" ? Math.abs(a - b) <= 1e-9 * Math.max(1, Math.abs(a), Math.abs(b)) : JSON.stringify(a ?? null) === JSON.stringify(b ?? null);
+
+/**
+ * Results that stand otherwise than the answers come to: those that the server raises a finding for. What the day decides is right as of
+ * its own day; what leans on a value that this device was not given, or needs itself, nobody here can say.
+ */
+export function stale(form: Form, fields: Fields, today: string): string[] {
+  const plans = new Map(plansOf(form).map((plan) => [plan.field.name, plan]));
+  const right = calculated(form, fields, today);
+  return [...plans.values()].flatMap(({ field, leansOn }) => {
+    if (!field.calculation || alike(fields[field.name], right[field.name])) return [];
+    const near = [field.name, ...leansOn].flatMap((name) => plans.get(name) ?? []);
+    const isOpen = near.some((one) => (one.field.calculation && one.leansOn.has(one.field.name)) || [one.field.calculation?.tree, ...one.conditions].some((tree) => tree && byDay(tree)));
+    return isOpen ? [] : [field.name];
+  });
+}
+
 /** Calculated fields, by name. */
 export const isCalculated = (form: Form, name: string): boolean => form.fields.get(name)?.calculation !== undefined;
 

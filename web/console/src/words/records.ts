@@ -35,6 +35,7 @@ export const records = {
   showEmpty: ["显示未填的 {n} 项", "Show {n} empty"],
   unmask: ["显示全号", "Show in full"],
   unmaskTitle: ["查看完整号码", "See the whole number"],
+  workOut: ["重新计算", "Work out again"],
   unmasked: ["已显示，已记入审计日志", "Shown, and written into the audit log"],
   editUnit: ["修改{label}", "Edit {label}"],
   outcome_applied: ["已写入", "Written"],

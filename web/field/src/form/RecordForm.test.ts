@@ -1,6 +1,7 @@
 // @vitest-environment jsdom
 import { afterEach, expect, test, vi } from "vitest";
 import { drawn, slowBack, soon } from "../kit-screens.ts";
+import { reference } from "../session.ts";
 
 const made = vi.hoisted(() => ({ photo: (_: Uint8Array | Promise<never>): void => undefined }));
 vi.mock("./shrink.ts", () => ({ shrink: () => new Promise((resolve) => (made.photo = resolve)) }));
@@ -48,5 +49,21 @@ test.each([
   made.photo(new Uint8Array([1, 2, 3]));
   await at(/^\/resources$/);
   expect(engine.read(id)?.fields["photos"]).toHaveLength(1);
+  close();
+});
+
+test("a result that an older app left empty is written by a save, though no answer is changed", async () => {
+  const { engine, go, tap, at, close } = await drawn(({ engine }) => engine.write([{ kind: "create", type: "resource", id, set: stock }]));
+  const known = reference.value!.forms["resource"]!;
+  const twice = { name: "twice", type: "integer", label: { zh: "两倍", en: "Twice" }, privacy: "internal", calculation: { text: "${quantity} * 2", tree: { call: "*", args: [{ field: "quantity" }, { lit: 2 }] } } } as const;
+  reference.value = { ...reference.value!, forms: { ...reference.value!.forms, resource: { ...known, fields: [...known.fields, twice] } } };
+  for (const path of ["/find", "/resources", `/edit/${id}`]) await go(path);
+  await tap("保存");
+  await at(/^\/resources$/);
+  expect(engine.read(id)?.fields["twice"]).toBe(20);
+  for (const path of [`/edit/${id}`]) await go(path);
+  await tap("保存");
+  await at(/^\/resources$/);
+  expect(engine.operations({ recordId: id }).map((one) => one.kind), "once").toStrictEqual(["patch", "create"]);
   close();
 });

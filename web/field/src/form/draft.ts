@@ -1,7 +1,7 @@
 // What is being typed about one record: values, what is shown, what is wrong, and what will be written.
 import type { Definition, FieldDefinition, FieldError, Fields, Labels, RecordView, Seen, Value } from "@shared/engine/index.ts";
 import { plus } from "@shared/engine/view.ts";
-import { arisingOf, calculated, isSilent } from "@shared/forms/calculate.ts";
+import { arisingOf, calculated, isSilent, stale } from "@shared/forms/calculate.ts";
 import { dayAt } from "@shared/forms/days.ts";
 import { holds } from "@shared/forms/evaluate.ts";
 import { FormRegistry } from "@shared/forms/form.ts";
@@ -33,6 +33,8 @@ export interface FormDraft {
   shown: ComputedRef<FieldDefinition[]>;
   /** What would be written: only what differs. */
   changes: ComputedRef<Fields>;
+  /** Results that stand otherwise than the answers come to: a save writes them, also where no answer was changed. */
+  overdue: ComputedRef<Fields>;
   dirty: ComputedRef<boolean>;
   errors: ComputedRef<FieldError[]>;
   findings: ComputedRef<Finding[]>;
@@ -115,6 +117,10 @@ export function useDraft(options: { type: string; record: () => RecordView | nul
     }
     return result;
   });
+  const overdue = computed<Fields>(() => {
+    if (ready.value === null || seen.value === null) return {};
+    return Object.fromEntries(stale(ready.value, stored.value, today).map((name) => [name, values.value[name] ?? null]));
+  });
   const creating = () => seen.value === null;
   const errors = computed(() => {
     if (form.value === null) return [];
@@ -159,7 +165,7 @@ export function useDraft(options: { type: string; record: () => RecordView | nul
   }
 
   return {
-    form, stored, values, shown, changes, errors, findings, filled, touched, showAll,
+    form, stored, values, shown, changes, overdue, errors, findings, filled, touched, showAll,
     seen: () => seen.value,
     dirty: computed(() => Object.keys(changes.value).length > 0),
     set(name, value) {

@@ -3,6 +3,7 @@ import { expect, test, vi } from "vitest";
 import { createApp } from "vue";
 import { get, post } from "../../api/client.ts";
 import { i18n } from "../../words/index.ts";
+import { reference } from "../../reference.ts";
 import RecordPage from "./RecordPage.vue";
 
 vi.mock("vue-router", () => ({ useRoute: () => ({ params: { type: "dwelling", id: "r" } }), useRouter: () => ({}), createRouter: () => ({ beforeEach: () => {}, onError: () => {}, afterEach: () => {} }), createWebHashHistory: () => ({}) }));
@@ -35,5 +36,27 @@ test("while a record is read anew nothing is done to what stood before: what is 
   buttons()[0]!.click();
   await vi.waitFor(() => expect(answers.length).toBe(3));
   expect(vi.mocked(post).mock.calls.map((call) => (call[1] as { ops: object[] }).ops[0])).toMatchObject([1, 2].map((v) => ({ kind: "confirm", base: { v, tag: `t${v}` } })));
+  app.unmount();
+});
+
+test("a result that is not what the answers come to is worked out again with one tap", async () => {
+  const field = (name: string, value: number | null) => ({ name, label: { zh: name, en: name }, type: "integer", privacy: "internal", codelist: null, measure: null, value, text: null, masked: false, ref: null });
+  const calculation = { text: "", tree: { call: "*", args: [{ field: "rooms" }, { lit: 2 }] } };
+  reference.value = { forms: { dwelling: { name: "dwelling", version: 1, label: {}, fields: [{ name: "rooms", type: "integer", label: {} }, { name: "twice", type: "integer", label: {}, calculation }] } }, codelists: {} } as never;
+  vi.mocked(post).mockClear();
+  vi.mocked(post).mockResolvedValue({ results: [{ now: { outcome: "applied" }, errors: [] }] });
+  vi.mocked(get).mockResolvedValue({
+    as_of: "2026-03-01T08:00:00Z", record: { id: "r", type: "dwelling", type_label: { zh: "房屋", en: "Dwelling" }, title: "1-101", v: 1, tag: "t1", life: "live", cell: null, placement: null },
+    screens: [], units: [{ unit: "rooms", fields: [field("rooms", 3)] }, { unit: "twice", fields: [field("twice", null)] }], derived: [], conflicts: [], related: [],
+    findings: [{ finding_id: "f", kind: "constraint", name: "twice_calculation", message: { zh: "两倍与按答案计算的结果不一致", en: "" }, units: ["twice"], opened_at: "" }], can: { write: true, unmask: [], history: false, looks: false },
+  });
+  const app = createApp(RecordPage);
+  app.use(i18n).component("RouterLink", { render: () => null });
+  const page = document.body.appendChild(document.createElement("div"));
+  app.mount(page);
+  const again = await vi.waitFor(() => [...page.querySelectorAll("button")].find((one) => one.textContent === "重新计算") ?? expect.fail("no button"));
+  again.click();
+  await vi.waitFor(() => expect(post).toHaveBeenCalled());
+  expect((vi.mocked(post).mock.calls[0]![1] as { ops: object[] }).ops).toEqual([expect.objectContaining({ kind: "patch", id: "r", base: { v: 1, tag: "t1" }, set: { twice: 6 }, was: { twice: null } })]);
   app.unmount();
 });

@@ -3,7 +3,7 @@ import type { Definition } from "@shared/engine/reference-types.ts";
 import { Form } from "@shared/forms/form.ts";
 import { vectors } from "@shared/vectors.ts";
 import type { FactField } from "../../api/records.ts";
-import { begin, draftOf, patchOf, typedIn, withCalculated } from "./editing.ts";
+import { begin, draftOf, patchOf, renewed, typedIn, withCalculated } from "./editing.ts";
 
 const field = (name: string, value: unknown, masked = false): FactField => ({ name, label: { zh: "", en: "" }, type: "text", privacy: "internal", codelist: null, measure: null, value, text: null, masked, ref: null });
 const unit = (policy: string, ...fields: FactField[]) => ({ policy, fields });
@@ -39,5 +39,14 @@ describe("an edit in place", () => {
     expect(withCalculated(patchOf(begun, { b: 0 })!, form, stands, today)).toEqual({
       base: { v: 1, tag: "a" }, set: { b: 0, total: 7, half: 3, twice: null }, was: { b: 8, total: 15, half: 7, twice: 14 },
     });
+  });
+
+  test("works out anew only what a finding says is wrong", () => {
+    const { definition, today } = vectors<{ definition: Definition; today: string }>("forms/calculations.json");
+    const form = new Form(definition, {});
+    const stands = { a: 7, b: 8, total: 99, half: 7, big: false, said: "nothing" };
+    const base = { v: 1, tag: "a" };
+    expect(renewed(base, ["total_calculation", "retired_code"], form, stands, today)).toEqual({ base, set: { total: 15 }, was: { total: 99 } });
+    expect(renewed(base, ["hours_above_day"], form, stands, today)).toBeNull();
   });
 });

@@ -50,3 +50,11 @@ export function withCalculated<Patch extends { set: Record<string, unknown>; was
   const of = (values: Fields) => Object.fromEntries(moved.map((name) => [name, values[name] ?? null]));
   return { ...patch, set: { ...patch.set, ...of(after) }, was: { ...patch.was, ...of(all) } };
 }
+
+/** Only the results that these findings say are wrong, as they follow from the answers; null where there is none. */
+export function renewed(base: Begun["base"], findings: readonly string[], form: Form, all: Fields, day: string): { base: Begun["base"]; set: Record<string, unknown>; was: Record<string, unknown> } | null {
+  const whole = withCalculated({ base, set: {}, was: {} }, form, all, day);
+  const named = Object.keys(whole.set).filter((name) => findings.includes(`${name}_calculation`));
+  const of = (values: Record<string, unknown>) => Object.fromEntries(named.map((name) => [name, values[name]]));
+  return named.length > 0 ? { base, set: of(whole.set), was: of(whole.was) } : null;
+}
