@@ -52,13 +52,16 @@ def open_gaps(units: NDArray[Any], boundary: Any, *, width_m: float) -> list[Any
     return [piece for _, piece in found[:MOST_GAPS]]
 
 
-def filled(units: NDArray[Any], boundary: Any, *, width_m: float, tolerance: float) -> NDArray[Any] | None:
+def filled(
+    units: NDArray[Any], boundary: Any, *, width_m: float, tolerance: float, among: NDArray[np.intp]
+) -> NDArray[Any] | None:
     """Cells with their open gaps, or None where there are none.
 
     Parameters
     ----------
     units, boundary, width_m : as in :func:`open_gaps`
     tolerance : grid units, as in :func:`geo.noding.matched_edges`
+    among : places of the cells that may win ground; what lies along the others stays open
 
     Returns
     -------
@@ -69,7 +72,7 @@ def filled(units: NDArray[Any], boundary: Any, *, width_m: float, tolerance: flo
     gaps = open_gaps(units, boundary, width_m=width_m)
     if not gaps:
         return None
-    tree = shapely.STRtree(units)
+    tree, may_win = shapely.STRtree(units), set(among.tolist())
     result = units.copy()
     for gap in gaps:
         rest = _to_plane(gap, scale)
@@ -82,13 +85,15 @@ def filled(units: NDArray[Any], boundary: Any, *, width_m: float, tolerance: flo
         # Each cell gets what lies beside it, as deep as the gap is on the whole; what is left where it is wider goes after.
         full_m = width_m * 1.5
         for reach_m in (min(1.5 * 2.0 * rest.area / rest.length, full_m), full_m):
-            for at in sorted(beside, key=lambda at: (-shared[at], at)):
+            for at in sorted(beside, key=lambda at: (at in may_win, -shared[at], at)):
                 # As far as it is wide, corners too; what lies along the next cell is the next one's.
                 reach = shapely.buffer(shapes[at], reach_m, join_style="mitre", mitre_limit=2.0)
                 gained = [one for one in shapely.get_parts(shapely.intersection(rest, reach)) if one.geom_type == "Polygon"]
                 if not gained or shared[at] == 0:
                     continue
                 rest = shapely.difference(rest, reach)
+                if at not in may_win:
+                    continue
                 back = [shapely.transform(one, lambda vertices: np.round(vertices / scale)) for one in gained]
                 result[at] = shapely.union_all(
                     [result[at], *(one for one in back if one.is_valid and one.area > 0)], grid_size=1.0

@@ -14,59 +14,73 @@ import shapely
 from numpy.typing import NDArray
 from shapely.affinity import affine_transform
 
-from geo.metric import metres_per_degree
+from geo.coverage import NOISE_M2
+from geo.metric import metres_per_degree, units_area_m2
 from geo.snap import UNITS_PER_DEGREE
 
 _TOUCHES = 1.5  # grid units: neighbours whose corners were rounded apart
+_ROUNDING = 0.5  # grid units by which the outline of ground that two cells share already may move
+_MOST_TRIALS = 10
+"""So often cells are left out of a group and the others tried again; what is not at rest then stays as it is."""
+
+Make = Callable[[NDArray[Any], NDArray[np.intp]], NDArray[Any] | None]
+Judge = Callable[[NDArray[Any], NDArray[Any]], NDArray[np.bool_]]
 
 
-def made_in_groups(
-    units: NDArray[Any], make: Callable[[NDArray[Any]], NDArray[Any] | None], is_modest: Callable[[NDArray[Any], NDArray[Any]], NDArray[np.bool_]]
-) -> NDArray[Any]:
-    """Cells with what ``make`` changes, where the change is modest and lets borders fit better.
+def made_in_groups(units: NDArray[Any], make: Make, is_modest: Judge, fits: Callable[[NDArray[Any], NDArray[Any]], bool]) -> NDArray[Any]:
+    """Cells with what ``make`` changes, where the change is modest, takes no cell further into another, and fits.
 
     Parameters
     ----------
     units : ndarray of shapely polygons, shape (n,)
         Valid cells on whole grid units.
-    make : as many cells as it is given, in their order, drawn anew; None where it can do nothing
+    make : of all the cells those at some places, in their order, drawn anew; None where it can do nothing
     is_modest : whether each cell, before and after, changes no more than it may
+    fits : whether a group with its neighbours is better after than before
 
     Returns
     -------
     ndarray, shape (n,)
-        The same objects where nothing changes. Of a group in which a cell changes too much the other cells are tried again
-        without it.
+        The same objects where nothing changes. Of a group in which a cell changes too much, or would come to share ground with
+        another (or more than before), the other cells are tried again without it.
     """
-    result = _modest(units, make, is_modest)
-    for group in _groups(units, result):
-        near = np.unique(shapely.STRtree(units).query(np.concatenate([units[group], result[group]]), predicate="intersects")[1])
-        fits = bad_edges_m(result[near]) < bad_edges_m(units[near])
-        # Fitted to each other they may come to lie over one that was left out.
-        if not fits or not _overlaps(result[near]) <= _overlaps(units[near]):
-            result[group] = units[group]
-    return result
+    return _made(units, np.arange(len(units)), make, is_modest, fits, _MOST_TRIALS)
 
 
-def _modest(units: NDArray[Any], make: Any, is_modest: Any) -> NDArray[Any]:
-    result, made = units.copy(), make(units)
-    if made is None or len(made) != len(units):
+def _made(units: NDArray[Any], some: NDArray[np.intp], make: Make, is_modest: Judge, fits: Any, trials: int) -> NDArray[Any]:
+    result, made = units.copy(), make(units, some)
+    if made is None or len(made) != len(some):
         return result
-    for group in _groups(units, made):
-        calm = group[is_modest(units[group], made[group])]
-        if len(calm) == len(group):
-            result[group] = made[group]
-        elif len(calm):
-            result[calm] = _modest(units[calm], make, is_modest)
+    for group in _groups(units[some], made):
+        at, tried = some[group], units.copy()
+        tried[at] = made[group]
+        calm = at[is_modest(units[at], tried[at])]
+        if len(calm) == len(at):
+            calm = at[~_crowds(units, tried, at)]
+        if len(calm) < len(at):
+            if len(calm) and trials:
+                anew = _made(units, calm, make, is_modest, fits, trials - 1)
+                result[at] = anew[at]
+            continue
+        near = np.unique(shapely.STRtree(units).query(np.concatenate([units[at], tried[at]]), predicate="intersects")[1])
+        if fits(units[near], tried[near]):
+            result[at] = tried[at]
     return result
 
 
-def _overlaps(units: NDArray[Any]) -> set[tuple[int, int]]:
-    """Places of the cells that share ground, two by two."""
-    first, second = shapely.STRtree(units).query(units, predicate="intersects")
-    first, second = first[first < second], second[first < second]
-    share = shapely.relate_pattern(units[first], units[second], "T********")
-    return set(zip(first[share].tolist(), second[share].tolist(), strict=True))
+def _crowds(before: NDArray[Any], after: NDArray[Any], at: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Whether each of the cells at these places shares ground with another one that they did not share, or more than they did."""
+    mine, other = shapely.STRtree(after).query(after[at], predicate="intersects")
+    mine, other = mine[at[mine] != other], other[at[mine] != other]
+    meets = shapely.relate_pattern(after[at[mine]], after[other], "T********")
+    mine, other = mine[meets], other[meets]
+    had = shapely.relate_pattern(before[at[mine]], before[other], "T********")
+    shared = shapely.intersection(before[at[mine]], before[other])
+    parts, of = shapely.get_parts(shared, return_index=True)
+    outline = np.bincount(of, weights=np.where(shapely.area(parts) > 0, shapely.length(parts), 0.0), minlength=len(shared))
+    most = shapely.area(shared) + _ROUNDING * outline
+    larger = shapely.area(shapely.intersection(after[at[mine]], after[other])) > most
+    return np.isin(np.arange(len(at)), mine[~had | larger])
 
 
 def _groups(before: NDArray[Any], after: NDArray[Any]) -> list[NDArray[np.intp]]:
@@ -88,9 +102,20 @@ def _groups(before: NDArray[Any], after: NDArray[Any]) -> list[NDArray[np.intp]]
     return found
 
 
-def bad_edges_m(units: NDArray[Any]) -> float:
-    """Length, in grid units, of the borders that do not fit their neighbours'."""
-    return float(np.nansum(shapely.length(shapely.coverage_invalid_edges(units))))
+def bad_edges_m(units: NDArray[Any], *, gap_width: float) -> float:
+    """Length, in grid units, of the borders that do not fit their neighbours', and of those around closed gaps.
+
+    ``gap_width`` : grid units; gaps that are wider somewhere are somebody's ground and not counted.
+    """
+    unfit = float(np.nansum(shapely.length(shapely.coverage_invalid_edges(units))))
+    return unfit + sum((float(gap.length) for gap in _closed_gaps(units, gap_width)), 0.0)
+
+
+def _closed_gaps(units: NDArray[Any], width: float) -> list[Any]:
+    # The width that GEOS takes for invalid edges misses gaps whose sides are short: what nobody covers is asked for itself.
+    parts = shapely.get_parts(shapely.union_all(units))
+    holes = np.array([shapely.Polygon(ring) for part in parts for ring in part.interiors], dtype=object)
+    return [hole for hole in holes[units_area_m2(holes) > NOISE_M2] if shapely.buffer(hole, -width / 2).is_empty]
 
 
 def moved_wider(before: NDArray[Any], after: NDArray[Any], *, width_m: float) -> NDArray[np.bool_]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,9 @@ from geo.cell import BASE_LAYER, Cell
 from geo.cells import DraftEdition
 from geo.code_repairs import Numbering as Numbering
 from geo.code_repairs import code_repairs, with_new_code
+from geo.coverage import STRIP_LEAST_M2
 from geo.datum import from_cgcs2000, to_cgcs2000
-from geo.filling import filled, open_gaps
+from geo.filling import filled
 from geo.grouping import bad_edges_m, made_in_groups, moved_wider
 from geo.metric import metres_per_degree, units_area_m2
 from geo.noding import matched_edges
@@ -214,46 +216,73 @@ def _rebuilt(cell: Cell) -> Any:
 
 
 def _edge_repairs(draft: DraftEdition, limits: Limits) -> list[Repair]:
-    members = [at for at, cell in enumerate(draft.cells) if cell.layer == BASE_LAYER]
-    units = np.array(units_geometry([draft.cells[at].geometry for at in members]), dtype=object)
-    if not len(units) or not shapely.is_valid(units).all() or bad_edges_m(units) == 0:
+    """Widths are of latitude here: one given eastwards is narrower than said, at 30 degrees by an eighth."""
+    members, units, per_metre = _base_units(draft)
+    width, tolerance = limits.clean_width_m * per_metre, EDGE_TOLERANCE_M * per_metre
+    if not len(units) or not shapely.is_valid(units).all() or bad_edges_m(units, gap_width=width) == 0:
         return []
-    per_metre = UNITS_PER_DEGREE / float(metres_per_degree(shapely.total_bounds(units)[1] / UNITS_PER_DEGREE)[1])
 
-    def matched(some: Any) -> Any:
-        return matched_edges(some, tolerance=EDGE_TOLERANCE_M * per_metre)
+    def matched(all_units: Any, some: Any) -> Any:
+        return matched_edges(all_units[some], tolerance=tolerance)
 
-    def cleaned(some: Any) -> Any:
-        return _cleaned(matched(some), limits.clean_width_m * per_metre)
+    def cleaned(all_units: Any, some: Any) -> Any:
+        made = matched(all_units, some)
+        # What matching would tear, cleaning takes as it was drawn.
+        return _cleaned(np.where(shapely.is_valid(made), made, all_units[some]), width)
 
-    def is_modest(before: Any, after: Any) -> Any:
-        return _are_modest(before, after, limits) & ~moved_wider(before, after, width_m=limits.clean_width_m)
-
-    for kind, make, detail in (("match_edges", matched, ""), ("clean_coverage", cleaned, f"{limits.clean_width_m:g}")):
-        if changes := _drawn_anew(draft, members, units, made_in_groups(units, make, is_modest)):
+    # Matching bends by its tolerance also where overlaps and gaps are to be left as they are, and closes no wider gap.
+    steps = (
+        ("match_edges", matched, max(limits.clean_width_m, EDGE_TOLERANCE_M), tolerance, ""),
+        ("clean_coverage", cleaned, limits.clean_width_m, width, f"{limits.clean_width_m:g}"),
+    )
+    for kind, make, width_m, gap_width, detail in steps:
+        is_modest = partial(_stays_close, limits=limits, width_m=width_m)
+        made = made_in_groups(units, make, is_modest, partial(_fits_better, gap_width=gap_width))
+        if changes := _drawn_anew(draft, members, units, made):
             return offered(kind, changes, (), detail=detail)
     return []
 
 
+def _fits_better(before: Any, after: Any, *, gap_width: float) -> bool:
+    return bad_edges_m(after, gap_width=gap_width) < bad_edges_m(before, gap_width=gap_width)
+
+
 def _border_repairs(draft: DraftEdition, boundary: Any, limits: Limits) -> list[Repair]:
-    members = [at for at, cell in enumerate(draft.cells) if cell.layer == BASE_LAYER]
-    units = np.array(units_geometry([draft.cells[at].geometry for at in members]), dtype=object)
+    members, units, per_metre = _base_units(draft)
     if boundary is None or not len(units) or not shapely.is_valid(units).all():
         return []
-    outline, width = units_geometry(boundary), limits.clean_width_m
-    per_metre = UNITS_PER_DEGREE / float(metres_per_degree(shapely.total_bounds(units)[1] / UNITS_PER_DEGREE)[1])
-    made = filled(units, outline, width_m=width, tolerance=EDGE_TOLERANCE_M * per_metre)
-    if made is None:
-        return []
-    bad, gaps = bad_edges_m(units), len(open_gaps(units, outline, width_m=width))
+    outline, width_m = units_geometry(boundary), limits.clean_width_m
+    tolerance, gap_width = EDGE_TOLERANCE_M * per_metre, width_m * per_metre
+
+    def reaching(all_units: Any, some: Any) -> Any:
+        made = filled(all_units, outline, width_m=width_m, tolerance=tolerance, among=some)
+        return None if made is None else made[some]
+
     # A strip as thin as the rounding of its corners may need its neighbours fitted to each other once more.
-    for proposed in (made, _cleaned(made, EDGE_TOLERANCE_M * per_metre)):
-        if proposed is None or not _is_modest(units, proposed, limits) or bad_edges_m(proposed) > bad:
-            continue
-        changes = _drawn_anew(draft, members, units, proposed)
-        if changes and len(open_gaps(proposed, outline, width_m=width)) < gaps:
-            return offered("fill_to_boundary", changes, (), detail=f"{width:g}")
+    def reaching_fitted(all_units: Any, some: Any) -> Any:
+        made = reaching(all_units, some)
+        return None if made is None else _cleaned(made, tolerance)
+
+    def fits(before: Any, after: Any) -> bool:
+        won = (shapely.intersection(shapely.union_all(some), outline) for some in (before, after))
+        had_m2, has_m2 = units_area_m2(np.array(list(won), dtype=object))
+        if has_m2 - had_m2 < STRIP_LEAST_M2 / 2:  # the corners of the thinnest strip were rounded
+            return False
+        return bad_edges_m(after, gap_width=gap_width) <= bad_edges_m(before, gap_width=gap_width)
+
+    is_modest = partial(_stays_close, limits=limits, width_m=width_m)
+    for make in (reaching, reaching_fitted):
+        if changes := _drawn_anew(draft, members, units, made_in_groups(units, make, is_modest, fits)):
+            return offered("fill_to_boundary", changes, (), detail=f"{width_m:g}")
     return []
+
+
+def _base_units(draft: DraftEdition) -> tuple[list[int], Any, float]:
+    """Places of the cells of the base layer, the cells on grid units, and how many of those are a metre north."""
+    members = [at for at, cell in enumerate(draft.cells) if cell.layer == BASE_LAYER]
+    units = np.array(units_geometry([draft.cells[at].geometry for at in members]), dtype=object)
+    south = np.nan_to_num(shapely.total_bounds(units)[1]) / UNITS_PER_DEGREE
+    return members, units, UNITS_PER_DEGREE / float(metres_per_degree(south)[1])
 
 
 def _drawn_anew(draft: DraftEdition, members: Sequence[int], units: Any, made: Any) -> list[Change]:
@@ -276,8 +305,8 @@ def _cleaned(units: Any, width: float) -> Any:
     return np.array(shapely.transform(made, lambda vertices: snap_units(vertices / UNITS_PER_DEGREE)), dtype=object)
 
 
-def _is_modest(before: Any, after: Any, limits: Limits) -> bool:
-    return len(before) == len(after) and bool(_are_modest(before, after, limits).all())
+def _stays_close(before: Any, after: Any, *, limits: Limits, width_m: float) -> Any:
+    return _are_modest(before, after, limits) & ~moved_wider(before, after, width_m=width_m)
 
 
 def _are_modest(before: Any, after: Any, limits: Limits) -> Any:

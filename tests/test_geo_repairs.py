@@ -8,6 +8,7 @@ import shapely
 from coverage_kit import UNIT, irregular_rings
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from repairs_kit import ANY, KM, SOUTH, WEST, a_draft, box, codes, community, repaired
 
 from geo.cell import Cell
 from geo.cells import DraftEdition, read_cells
@@ -16,42 +17,6 @@ from geo.edition import check_edition
 from geo.errors import ProfileError
 from geo.profile import HouseholdBand, load_profile, profile_from_dict
 from geo.repairs import Limits, StaleRepair, apply, propose_repairs, suspect_datum
-
-ANY = profile_from_dict({"name": "any", "pattern": ".+"})
-WEST, SOUTH = 1206200000, 313000000
-
-
-def a_draft(*shapes, datum="cgcs2000"):
-    """Cells from rings on grid units relative to a corner in Suzhou."""
-    features = [
-        {"type": "Feature", "properties": {"code": f"{number:02}"},
-         "geometry": {"type": "Polygon", "coordinates": [[[(WEST + x) / UNIT, (SOUTH + y) / UNIT] for x, y in ring]]}}
-        for number, ring in enumerate(shapes, 1)
-    ]  # fmt: skip
-    return read_cells({"type": "FeatureCollection", "features": features}, datum=datum)
-
-
-def box(west, south, east, north):
-    return [(west, south), (east, south), (east, north), (west, north), (west, south)]
-
-
-def codes(problems):
-    return {problem.code for problem in problems}
-
-
-def repaired(draft, **facts):
-    """Ask, apply, ask again; the kinds that were proposed come with it."""
-    kinds = []
-    for _ in range(6):
-        repairs = propose_repairs(draft, **facts)
-        if not repairs:
-            break
-        kinds += [repair.kind for repair in repairs]
-        before = len(draft.cells)
-        draft = apply(draft, repairs)
-        assert len(draft.cells) == before
-        assert all(cell.geometry.area > 0 for cell in draft.cells)
-    return draft, kinds
 
 
 def test_a_sound_draft_needs_nothing():
@@ -116,14 +81,10 @@ def test_a_person_may_let_a_proposal_go_further():
     assert check_edition(apply(wide, [repair]), profile=ANY).ok
 
 
-_KM = 100_000
-"""Somewhat less than a kilometre, in grid units east."""
-
-
 def test_metres_that_two_large_cells_both_hold_are_left_to_a_person():
     """Five metres of a kilometre are less than a hundredth of the cell, and somebody's ground all the same: offered only
     to who lets it go that far."""
-    draft = a_draft(box(0, 0, _KM, _KM), box(_KM - 525, 0, 2 * _KM, _KM))
+    draft = a_draft(box(0, 0, KM, KM), box(KM - 525, 0, 2 * KM, KM))
     assert "clean_coverage" not in repaired(draft)[1]
     (overlap,) = [one for one in check_edition(draft, profile=ANY).problems if one.code == "overlap"]
     assert overlap.size_m2 > 4_000
@@ -136,23 +97,18 @@ def test_metres_that_two_large_cells_both_hold_are_left_to_a_person():
 def test_a_wide_overlap_takes_no_small_repair_away():
     """Five cells in a row, of which the first two overlap by five metres and the last two by three centimetres: the hair is closed,
     though all of them touch, and the wide overlap stays as it was drawn for a person."""
-    a, c, d = (box(number * _KM, 0, (number + 1) * _KM, _KM) for number in (0, 2, 3))
-    wide, hair = box(_KM - 525, 0, 2 * _KM, _KM), box(4 * _KM - 3, 0, 5 * _KM, _KM)
+    a, c, d = (box(number * KM, 0, (number + 1) * KM, KM) for number in (0, 2, 3))
+    wide, hair = box(KM - 525, 0, 2 * KM, KM), box(4 * KM - 3, 0, 5 * KM, KM)
     draft = a_draft(a, wide, c, d, hair)
     mended, kinds = repaired(draft)
     assert "clean_coverage" in kinds
     (left,) = [one for one in check_edition(mended, profile=ANY).problems if one.code == "overlap"]
     assert left.cell_codes == ("01", "02")
     assert all(shapely.equals(mended.cells[at].geometry, draft.cells[at].geometry) for at in (0, 1, 2))
-    chained = a_draft(a, wide, box(2 * _KM - 3, 0, 3 * _KM, _KM), box(3 * _KM - 3, 0, 4 * _KM, _KM), hair)
+    chained = a_draft(a, wide, box(2 * KM - 3, 0, 3 * KM, KM), box(3 * KM - 3, 0, 4 * KM, KM), hair)
     mended, _ = repaired(chained)
     overlaps = {one.cell_codes for one in check_edition(mended, profile=ANY).problems if one.code == "overlap"}
     assert ("01", "02") in overlaps and not {("03", "04"), ("04", "05")} & overlaps
-
-
-def community(west, south, east, north):
-    """A boundary on grid units."""
-    return shapely.box(*((WEST + west) / UNIT, (SOUTH + south) / UNIT, (WEST + east) / UNIT, (SOUTH + north) / UNIT))
 
 
 def test_a_narrow_gap_to_the_border_is_filled_where_the_border_is_given():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 import shapely
@@ -10,8 +11,10 @@ from cells_kit import CODE, bow_tie, cell, collection, counts, populate_ground, 
 from front_door import COMMUNITY, open_office
 from terminal_kit import terminal
 
+from server.cli import cells
 from server.cli.steps import Steps
 from server.house import uuid7
+from server.services import draft_repairs
 from server.services.announce import announce_forms
 
 
@@ -67,6 +70,25 @@ def test_how_far_a_repair_may_go_is_said_at_the_terminal(dishu, tmp_path):
     [closed] = [line for line in said.splitlines() if line.startswith("clean_coverage") and "+0.00 m²" not in line and "-0.00 m²" not in line]
     assert -6_000 < float(closed.split("\t")[2].removesuffix(" m²")) < -4_000 and "6 米" in closed
     assert dishu(*asked, "--clean-width-m", 51)[0] == 2
+
+
+def test_repairing_goes_on_until_nothing_is_offered_and_says_when_it_stops_before(dishu, tmp_path, monkeypatch):
+    """However many rounds borders take, the new file is finished; where there would be no end, that more is left is said."""
+    column = [cell(at, 120.6, round(31.3 + 0.001 * at, 7), 120.61, round(31.301 + 0.001 * at, 7)) for at in range(1, 9)]
+    beside = [cell(at + 20, 120.61, round(31.3005 + 0.001 * at, 7), 120.62, round(31.3015 + 0.001 * at, 7)) for at in range(8)]
+    file, out = written(tmp_path, collection(*column, *beside)), tmp_path / "mended.geojson"
+    propose = draft_repairs.proposals
+
+    def one_cell_a_round(*asked, **words):
+        return [replace(one, changes=one.changes[:1]) for one in propose(*asked, **words)]
+
+    monkeypatch.setattr(draft_repairs, "proposals", one_cell_a_round)
+    asked = ("cells", "repair", file, "--community", COMMUNITY, "--datum", "cgcs2000", "--out", out)
+    status, said, wrong = dishu(*asked)
+    assert status == 0 and said.count("match_edges") > 8 and "more could be repaired" not in wrong
+    monkeypatch.setattr(cells, "_MOST_ROUNDS", 3)
+    status, said, wrong = dishu(*asked)
+    assert status == 1 and said.count("match_edges") == 3 and "after 3 rounds more could be repaired" in wrong
 
 
 def test_how_far_a_comparison_is_stands_on_the_terminal(dishu, tmp_path, monkeypatch):

@@ -24,8 +24,8 @@ from server.house import House
 from server.services import cell_files, draft_repairs, drafts, editions, lineages, moves_told
 from server.services.accounts import OPERATOR
 
-# Repairs come in stages (place, rings, borders), each proposed on what the one before has left.
-_STAGES = 5
+# Repairs come in stages (place, rings, borders), each proposed on what the one before has left; borders may take several.
+_MOST_ROUNDS = 20
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _COMMON = (
     click.argument("file", type=_FILE),
@@ -92,9 +92,9 @@ def repair(
         certificate, house, community_id, draft = _judged(file, community, buildings, steps, **reading)
         steps.begin("repairing 修复")
         made: list[Repair] = []
-        for _ in range(_STAGES):
+        for round_ in range(_MOST_ROUNDS + 1):
             offered = draft_repairs.proposals(house, community_id, draft, limits=limits)
-            if not offered:
+            if not offered or round_ == _MOST_ROUNDS:
                 break
             made += offered
             draft = apply(draft, offered)
@@ -105,6 +105,9 @@ def repair(
             click.echo(f"{one.kind}\t{change.cell_code}\t{became}\t{one.message_zh}\t{one.message_en}")
         for settled in one.settles if not one.changes else ():
             click.echo(f"{one.kind}\t{', '.join(settled.cell_codes)}\t{_place(settled)}\t{one.message_zh}\t{one.message_en}")
+    if offered:
+        rest = f"after {_MOST_ROUNDS} rounds more could be repaired: run it again on the file that --out writes"
+        click.echo(f"修复了 {_MOST_ROUNDS} 轮后仍有可修复之处，请对 --out 写出的文件再运行一次。 {rest}", err=True)
     _tell(certificate)
     missing = [name for name in unread_names(draft) if name not in without]
     if out is not None and missing:
