@@ -183,12 +183,18 @@ def village(tmp_path):
 
 
 def test_s16_who_pushes_behind_a_long_turn_comes_again(village):
-    """S16: while an edition is put in force, a push that waits and one that comes get 503 with Retry-After, and reading goes on; after it both are written."""
-    waiting, coming = village.worker(0), village.worker(1)
+    """S16: while an edition is put in force, a push that waits and one that comes get 503 with Retry-After; after it both are written. A pull that
+    gives nothing is answered meanwhile; one that gives records writes into the audit log who looked: it gets 503 too, and its records afterwards."""
+    waiting, coming, idle = village.worker(0), village.worker(1), village.worker(2)
+    news = building(1)
+    village.worker(1).write(news)
     told: list[Any] = []
 
     def push(phone: Any) -> None:
         told.append(phone.post("push", phone.batch([[building(0)]])))
+
+    def asks(phone: Any) -> Any:
+        return phone.post("pull", {"protocol": 1, "install_id": phone.install_id, "cursor": None})
 
     with queue_of(village.house.engine).turn():
         thread = threading.Thread(target=push, args=(waiting,))
@@ -197,10 +203,12 @@ def test_s16_who_pushes_behind_a_long_turn_comes_again(village):
         given_up = not thread.is_alive()
         if given_up:
             push(coming)
-            coming.pull()
+            told.append(asks(coming))
+            assert asks(idle).status_code == 200
     thread.join(20)
     assert given_up
-    assert [(one.status_code, int(one.headers["Retry-After"]) >= 2) for one in told] == [(503, True)] * 2
+    assert [(one.status_code, int(one.headers["Retry-After"]) >= 2) for one in told] == [(503, True)] * 3
+    assert news["id"] in {row["record"]["id"] for row in asks(coming).json["rows"]}
     waiting.write(building(0))
     coming.write(building(1))
 
