@@ -29,7 +29,7 @@ def test_two_phones_command_the_same_household_at_once(ground):
     assert json.loads(ground.record(near.household).conflicts) == ["dwelling"]
     assert [json.loads(ground.record(one).conflicts) for one in near.persons] == [["residence"], ["residence"]]
     rows = ground.rows("SELECT c.record_id FROM conflict c WHERE c.state = 'open'")
-    assert len(rows) == 3
+    assert len(rows) == 3 and verify(ground.house).agrees
     one.pull()
     two.pull()
 
@@ -49,6 +49,10 @@ def test_commands_and_edits_of_two_phones_interleave(ground):
     with ThreadPoolExecutor(4) as pool:
         said = list(pool.map(lambda pair: pair[0].push([pair[1]])[0]["now"]["outcome"], zip(phones, work, strict=True)))
     assert set(said) <= {"applied", "merged", "conflict"} and "applied" in said
+    stored = {row.op_id for row in ground.rows("SELECT op_id FROM operation WHERE canonical = 1")}
+    assert {one["op_id"] for one in work} <= stored
+    assert {ground.record(one).life for one in (*near.persons, *far.persons, near.household, far.household)} == {"live"}
+    assert verify(ground.house).agrees
     for phone in phones:
         phone.pull()
 
@@ -61,6 +65,9 @@ def test_commands_and_edits_of_two_phones_interleave(ground):
         ("correct_place", ["applied", "conflict"], ["place"]),
         ("join_households", ["applied", "conflict"], ["residence"]),
         ("merge_households", ["applied", "unchanged"], []),
+        ("split_household", ["applied", "conflict"], ["residence"]),
+        ("person_left", ["applied", "unchanged"], []),
+        ("undo", ["applied", "unchanged"], []),
     ],
 )
 def test_two_phones_give_the_same_command_another_way_at_once(ground, name, said, disputed):
@@ -69,6 +76,9 @@ def test_two_phones_give_the_same_command_another_way_at_once(ground, name, said
     near, far = two_homes(phones[0])
     third = home(2)
     phones[0].push(third.operations)
+    done = command(ground, "merge_households", near.household, {"merged": far.household}, far.household)
+    if name == "undo":
+        phones[0].push([done])
     person, family, away = near.persons[0], near.household, far.household
     ways = {
         "person_died": [(person, {"on": on, "household": family}, family) for on in ("2026-02-27", "2026-02-28")],
@@ -76,6 +86,11 @@ def test_two_phones_give_the_same_command_another_way_at_once(ground, name, said
         "correct_place": [(near.dwelling, {"building": one.building}) for one in (far, third)],
         "join_households": [(one, {"household": away, "members": far.persons}, away, *far.persons) for one in (family, third.household)],
         "merge_households": [(one, {"merged": other}, other) for one, other in ((family, away), (away, family))],
+        "split_household": [
+            (family, {"new_household": uuid7(), "members": [person], "dwelling": one.dwelling}, person) for one in (far, third)
+        ],
+        "person_left": [(person, {"household": family, "reason": reason}, family) for reason in ("study", "married")],
+        "undo": [(family, {"command": done["op_id"]})] * 2,
     }[name]
     work = [command(ground, name, *one) for one in ways]
     with ThreadPoolExecutor(2) as pool:
@@ -98,5 +113,6 @@ def test_two_phones_merge_the_same_two_people_the_other_way_round(ground):
         said = list(pool.map(lambda pair: pair[0].push([pair[1]])[0]["now"]["outcome"], zip(phones, merges, strict=True)))
     assert sorted(said) == ["applied", "unchanged"]
     assert sorted(ground.record(one_).life for one_ in (one, two)) == ["live", "merged"]
+    assert verify(ground.house).agrees
     for phone in phones:
         phone.pull()
