@@ -40,14 +40,17 @@ test("while a record is read anew nothing is done to what stood before: what is 
 });
 
 test("a result that is not what the answers come to is worked out again with one tap", async () => {
+  i18n.global.locale.value = "zh-CN";
   const field = (name: string, value: number | null) => ({ name, label: { zh: name, en: name }, type: "integer", privacy: "internal", codelist: null, measure: null, value, text: null, masked: false, ref: null });
+  const known = (name: string, value: number | null) => ({ unit: name, label: { zh: name, en: name }, policy: "last", fields: [field(name, value)], conflict: null, known: null, confirmed: null });
   const calculation = { text: "", tree: { call: "*", args: [{ field: "rooms" }, { lit: 2 }] } };
-  reference.value = { forms: { dwelling: { name: "dwelling", version: 1, label: {}, fields: [{ name: "rooms", type: "integer", label: {} }, { name: "twice", type: "integer", label: {}, calculation }] } }, codelists: {} } as never;
+  reference.value = { forms: { dwelling: { name: "dwelling", version: 1, label: {}, fields: [{ name: "rooms", type: "integer", label: {} }, { name: "twice", type: "integer", label: {}, calculation }, { name: "hushed", type: "integer", label: { zh: "hushed", en: "hushed" }, calculation }] } }, codelists: {} } as never;
   vi.mocked(post).mockClear();
   vi.mocked(post).mockResolvedValue({ results: [{ now: { outcome: "applied" }, errors: [] }] });
   vi.mocked(get).mockResolvedValue({
     as_of: "2026-03-01T08:00:00Z", record: { id: "r", type: "dwelling", type_label: { zh: "房屋", en: "Dwelling" }, title: "1-101", v: 1, tag: "t1", life: "live", cell: null, placement: null },
-    screens: [], units: [{ unit: "rooms", fields: [field("rooms", 3)] }, { unit: "twice", fields: [field("twice", null)] }], derived: [], conflicts: [], related: [],
+    screens: [{ name: "main", label: { zh: "主要", en: "Main" }, units: ["rooms", "twice", "hushed"] }],
+    units: [known("rooms", 3), known("twice", null), known("hushed", 9)], derived: [], conflicts: [], related: [],
     findings: [{ finding_id: "f", kind: "constraint", name: "twice_calculation", message: { zh: "两倍与按答案计算的结果不一致", en: "" }, units: ["twice"], opened_at: "" }], can: { write: true, unmask: [], history: false, looks: false },
   });
   const app = createApp(RecordPage);
@@ -55,6 +58,7 @@ test("a result that is not what the answers come to is worked out again with one
   const page = document.body.appendChild(document.createElement("div"));
   app.mount(page);
   const again = await vi.waitFor(() => [...page.querySelectorAll("button")].find((one) => one.textContent === "重新计算") ?? expect.fail("no button"));
+  expect([page.textContent!.includes("rooms"), page.textContent!.includes("hushed")], "without words of its own it is nobody's to read").toEqual([true, false]);
   again.click();
   await vi.waitFor(() => expect(post).toHaveBeenCalled());
   expect((vi.mocked(post).mock.calls[0]![1] as { ops: object[] }).ops).toEqual([expect.objectContaining({ kind: "patch", id: "r", base: { v: 1, tag: "t1" }, set: { twice: 6 }, was: { twice: null } })]);
