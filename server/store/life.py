@@ -38,7 +38,8 @@ def begin_next_life(connection: Connection, new_epoch: str, at: str, *, was: str
 
 def newest_entry(connection: Connection, community_id: str) -> tuple[int, str] | None:
     """The newest entry of a community's journal in this snapshot: its number and its mark."""
-    return _entry(connection, community_id, "number = (SELECT max(number) FROM journal WHERE community_id = ?)", community_id)
+    newest = "number = (SELECT max(number) FROM journal WHERE community_id = ? AND number > 0)"  # the end of the key's range: one step
+    return _entry(connection, community_id, newest, community_id)
 
 
 def has_entry(connection: Connection, community_id: str, number: int, mark: str) -> bool:
